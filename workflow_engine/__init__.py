@@ -1,0 +1,1 @@
+"""The engine: topology, graph, plan, execution, store."""

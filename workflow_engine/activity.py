@@ -1,0 +1,237 @@
+"""The contract between the engine and the activities, and their registry.
+
+An activity type is one class: its `parameters` model, `plan` (pure: parameters and input to a
+`Step`), and `run` (does the step in a private directory and says which files it made). The
+engine owns everything around it: order, states, content keys, reuse, publishing. It finds the
+classes by the entry points of the group `mediaflow.activities`; that is also how a package of
+your own adds a type.
+"""
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from workflow_engine.errors import ActivityError, Code, InstallationError, Problem
+from workflow_engine.placeholders import Names
+from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, Output
+from workflow_engine.topology.wire import WireModel
+
+P = TypeVar("P", bound=WireModel)
+
+ENTRY_POINT_GROUP = "mediaflow.activities"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a finished activity left to those behind it: data (JSON values) and outputs."""
+
+    type: str
+    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbourhood:
+    """What an activity may know of the graph when its parameters are checked."""
+
+    name: str
+    ancestor_types: Collection[str]
+    predecessor_types: Collection[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanContext:
+    """The input of one run, as far as planning needs it.
+
+    `upstream` maps a type to the result of the nearest ancestor of that type, for those that
+    have one. `digests` is None only while nothing could be read.
+    """
+
+    activity: str
+    source: ObjectRef
+    digests: Digests
+    names: Names
+    upstream: Mapping[str, Result]
+
+    def media(self) -> Mapping[str, Json]:
+        """Return the media info that Start found: its result's `data`."""
+        start = self.upstream.get("Start")
+        if start is None:
+            raise ActivityError(
+                Code.RESOURCE_CONTENT_BAD, 'The resource operated "InputFile" is bad.'
+            )
+        return start.data
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedOutput:
+    """An object that a step will make. Keys keep placeholders known only later ({Count})."""
+
+    ref: ObjectRef
+    summary: str  # "mp4 1280x720 h264 1800k + aac 128k"
+    size_estimate: int | None = None  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What one activity will do on one input.
+
+    `commands` are argument vectors with paths as they will be in the work directory. `identity`
+    holds the resolved parameters that shape the bytes of the outputs, and nothing else: no names
+    of outputs, no user data. `consumes` lists the upstream types whose results shape them too.
+    Steps of one type with the same `share` can run as one process with one decode. `resolved`
+    is the activity's own and passes through the engine untouched.
+    """
+
+    outputs: tuple[PlannedOutput, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+    identity: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    consumes: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    share: str = ""
+    resolved: object = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skip:
+    """The activity does not apply to this input, by rule; `reason` is one sentence."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Produced:
+    """A finished file in the work directory and the object that it becomes.
+
+    `last` marks what must appear after everything it refers to: playlists, manifests, reports.
+    """
+
+    path: Path
+    ref: ObjectRef
+    media: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    last: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """Something to show beside the activity: a table (list of rows), markdown or a link."""
+
+    kind: str  # "table" | "markdown" | "link"
+    title: str
+    content: Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityResult:
+    """What `run` returns. `commands` are those that really ran, absolute paths included."""
+
+    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    outputs: tuple[Produced, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+    warnings: tuple[str, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityContext:
+    """What a running activity may use.
+
+    `work` is an empty private directory for this attempt. `source` is a path inside it that
+    reads the input object (a link named `source` plus the extension). `progress` takes 0 to 1
+    and may be called often. Set `cancel` means: stop, kill what you started, raise
+    InterruptedRunError. `slot` is held while a media process runs. `execution` returns the
+    execution as it stands, for Report.
+    """
+
+    activity: str
+    run_id: str
+    work: Path
+    source: Path
+    names: Names
+    progress: Callable[[float], None]
+    cancel: threading.Event
+    slot: Callable[[], AbstractContextManager[object]]
+    execution: Callable[[], ExecutionRecord]
+    log: logging.LoggerAdapter[logging.Logger]
+
+
+class Activity(ABC, Generic[P]):
+    """One activity type. Instances are stateless and shared between threads."""
+
+    #: the name in topologies
+    type_name: ClassVar[str]
+    #: other spellings that topologies use
+    aliases: ClassVar[tuple[str, ...]] = ()
+    #: the model of `Parameters`
+    parameters: type[P]
+    #: part of the content key: raise it when the same parameters give other bytes
+    version: ClassVar[int] = 1
+    #: whether a finished step may stand in for a later one with the same content key
+    reusable: ClassVar[bool] = True
+
+    def check(self, parameters: P, around: Neighbourhood) -> Iterable[Problem]:
+        """Yield problems that need the graph; pointers are relative to `Parameters`."""
+        return ()
+
+    def tools(self) -> Mapping[str, str]:
+        """Return name and version of every program that shapes the outputs."""
+        return {}
+
+    @abstractmethod
+    def plan(self, parameters: P, context: PlanContext) -> Step | Skip:
+        """Resolve the parameters for one input. Pure.
+
+        Raises ActivityError when this input cannot be handled (the activity will `Fail`).
+        """
+
+    def forecast(self, step: Step, context: PlanContext) -> ActivityResult | None:
+        """Return what `run` would probably give, for a plan that runs nothing."""
+        return None
+
+    @abstractmethod
+    def run(self, step: Step, context: ActivityContext) -> ActivityResult:
+        """Do the step. Raises ActivityError."""
+
+    def run_shared(self, members: Sequence[tuple[Step, ActivityContext]]) -> list[ActivityResult]:
+        """Do several steps of equal `share` in one process; results in the members' order.
+
+        Raises ActivityError when the process failed of itself: the engine then runs each alone.
+        """
+        raise NotImplementedError(f"{self.type_name} does not set Step.share")
+
+
+Registry = Mapping[str, Activity[WireModel]]
+
+
+@cache
+def load_registry() -> Registry:
+    """Return every installed activity type by name and alias.
+
+    Raises InstallationError when a plug-in cannot be imported or two claim one name.
+    """
+    registry: dict[str, Activity[WireModel]] = {}
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            activity: Activity[WireModel] = entry.load()()
+        except Exception as error:
+            raise InstallationError(
+                Code.INSTALLATION,
+                f'The activity plug-in "{entry.value}" cannot be loaded: {error}.',
+                remedy="Reinstall the package that provides it, or remove it.",
+            ) from error
+        for name in (activity.type_name, *activity.aliases):
+            if name in registry:
+                raise InstallationError(
+                    Code.INSTALLATION,
+                    f'Two packages provide the activity type "{name}".',
+                    remedy="Uninstall one of them.",
+                )
+            registry[name] = activity
+    return registry

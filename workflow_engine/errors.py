@@ -1,0 +1,176 @@
+"""Every error and every reported problem of mediaflow.
+
+A `Problem` is something to say about an input: a code, one sentence that quotes the offending
+value, where it stands and what to do about it. An exception of this module carries the same
+parts. Nothing in here does I/O; `topology.py` fills in lines and columns, `cli/` prints.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Error codes of MPS (API reference, section 21.2) and, last, those of mediaflow itself."""
+
+    INVALID = "InvalidParameter"
+    NULL_VALUE = "InvalidParameter.NullValue"
+    INVALID_STATE = "InvalidParameter.InvalidState"
+    EMPTY_VALUE = "InvalidParameter.EmptyValue"
+    NOT_SUPPORTED = "InvalidParameter.NotSupported"
+    OUT_OF_RANGE = "InvalidParameter.OutOfRange"
+    RESOURCE_NOT_FOUND = "InvalidParameter.ResourceNotFound"
+    RESOURCE_CONTENT_BAD = "InvalidParameter.ResourceContentBad"
+    RESOURCE_NOT_SUPPORTED = "InvalidParameter.ResourceNotSupported"
+    NO_AUDIO_STREAM = "InvalidParameter.NoAudioStream"
+    JSON_FORMAT = "InvalidParameter.JsonFormatInvalid"
+    JSON_OBJECT_FORMAT = "InvalidParameter.JsonObjectFormatInvalid"
+    JSON_ARRAY_FORMAT = "InvalidParameter.JsonArrayFormatInvalid"
+    UUID_FORMAT = "InvalidParameter.UUIDFormatInvalid"
+    FORMAT = "InvalidParameter.Format"
+    NUMBER_FORMAT = "InvalidParameter.NumberFormatInvalid"
+    BUCKET_NAME = "InvalidParameter.BucketNameInvalid"
+    OBJECT_KEY = "InvalidParameter.ObjectKeyInvalid"
+    RESOURCE_ACCESS = "PermissionDenied.ResourceAccess"
+    TEMPLATE_NOT_SUPPORTED = "InvalidParameter.TemplateNotSupported"
+    TEMPLATE_NOT_FOUND = "InvalidParameter.TemplateNotFound"
+    INTERNAL = "InternalError"
+    MESSAGE_CONFIG_EMPTY = "MessageConfigEmpty"
+    #: a key that no model knows; a warning, the key is kept
+    UNKNOWN_KEY = "UnknownKey"
+    #: an output larger than its source; a warning, the size is used as given
+    UPSCALE = "Upscale"
+    #: damage in a source that was concealed; a warning
+    SOURCE_DAMAGED = "SourceDamaged"
+    #: the run was stopped by its user
+    INTERRUPTED = "Interrupted"
+    #: a process made no progress or outlived its limit
+    TIMEOUT = "Timeout"
+    #: the disk or a quota is full
+    NO_SPACE = "NoSpace"
+    #: ffmpeg, ffprobe, an encoder or another part of the installation is missing
+    INSTALLATION = "InstallationIncomplete"
+
+
+class Severity(StrEnum):
+    """How bad a problem is."""
+
+    #: nothing may run until it is mended
+    ERROR = "error"
+    #: worth a look; does not stop anything
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """Something to report about an input.
+
+    `pointer` is an RFC 6901 JSON pointer; it goes on into JSON documents that stand encoded in
+    strings. `line` and `column` count from 1; 0 means unknown.
+    """
+
+    code: str
+    message: str
+    pointer: str = ""
+    remedy: str = ""
+    severity: Severity = Severity.ERROR
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """`file:line:column: Code: sentence (JSON pointer) remedy`, as compilers print."""
+        where = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        prefix = f"{where}: " if where else ""
+        kind = "warning: " if self.severity is Severity.WARNING else ""
+        pointer = f" ({self.pointer})" if self.pointer else ""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return f"{prefix}{kind}{self.code}: {self.message}{pointer}{remedy}"
+
+
+class MediaflowError(Exception):
+    """The root: a code, a sentence, and what to do about it."""
+
+    #: what the command line exits with
+    exit_code = 1
+
+    def __init__(self, code: str, message: str, *, pointer: str = "", remedy: str = "") -> None:
+        """Keep the parts; `str()` gives the whole line."""
+        super().__init__(message)
+        self.code = str(code)
+        self.message = message
+        self.pointer = pointer
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """The same line that a `Problem` prints."""
+        return str(self.problem())
+
+    def problem(self) -> Problem:
+        """The error as a `Problem`."""
+        return Problem(
+            code=self.code, message=self.message, pointer=self.pointer, remedy=self.remedy
+        )
+
+
+class InvalidInputError(MediaflowError):
+    """What the user gave cannot be used: a file, a parameter, a setting."""
+
+    exit_code = 2
+
+
+class SettingsError(InvalidInputError):
+    """The configuration is wrong."""
+
+
+class TopologyError(InvalidInputError):
+    """A topology has problems; `problems` holds all of them, warnings included."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Take every problem of the topology; the first error speaks for it."""
+        self.problems: Sequence[Problem] = tuple(problems)
+        first = next(p for p in self.problems if p.severity is Severity.ERROR)
+        super().__init__(first.code, first.message, pointer=first.pointer, remedy=first.remedy)
+
+    def __str__(self) -> str:
+        """One line per problem."""
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class ActivityError(MediaflowError):
+    """An activity ends as `Fail` with this code and message; the run goes on.
+
+    `detail` holds the last lines that a tool printed, for the activity's record.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        pointer: str = "",
+        remedy: str = "",
+        detail: str = "",
+    ) -> None:
+        """Keep the parts, the tool's own words in `detail`."""
+        super().__init__(code, message, pointer=pointer, remedy=remedy)
+        self.detail = detail
+
+
+class InstallationError(MediaflowError):
+    """A tool, encoder or server that mediaflow needs does not work on this machine."""
+
+
+class LeaseLostError(MediaflowError):
+    """Another process owns the execution now; this one must not write any more."""
+
+
+class InterruptedRunError(MediaflowError):
+    """The run was stopped by its user."""
+
+    exit_code = 130
+
+
+def pointer_to(*parts: str | int) -> str:
+    """RFC 6901 pointer of a path of keys and indexes: `pointer_to("a/b", 0) == "/a~1b/0"`."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

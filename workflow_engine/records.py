@@ -1,0 +1,242 @@
+"""Identifiers, states and the frozen records that travel between the modules.
+
+Wire names (`RunId`, `ActivityList`, ...) appear only in the `to_wire` methods; everything else
+uses Python names. The store keeps these records, the runner makes them, the command line and
+the API print them.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+#: a JSON value
+Json = Any
+
+
+def new_id() -> str:
+    """Return a fresh identifier of 32 hexadecimal characters (specification, topology, 1)."""
+    return uuid.uuid4().hex
+
+
+def stable_id(*parts: str) -> str:
+    """Return the identifier that always belongs to these parts, 32 hexadecimal characters."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def utc_now() -> datetime:
+    """Return the present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def wire_time(moment: datetime) -> str:
+    """Format a moment as the API writes it: `YYYY-MM-DDThh:mm:ssZ`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class ActivityState(StrEnum):
+    """State of one activity in one execution (specification, topology, 7)."""
+
+    #: not started yet; such activities are left out of ActivityList
+    WAITING = "Waiting"
+    #: in progress
+    RUNNING = "Running"
+    #: ended well
+    SUCCESS = "Success"
+    #: ended badly; code and message say why
+    FAIL = "Fail"
+    #: not run on purpose
+    SKIPPED = "Skipped"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the activity."""
+        return self in (ActivityState.SUCCESS, ActivityState.FAIL, ActivityState.SKIPPED)
+
+
+class ExecutionState(StrEnum):
+    """State of one execution (specification, topology, 8)."""
+
+    #: accepted, not started; `Running` in the API's words
+    QUEUED = "Queued"
+    #: in progress
+    RUNNING = "Running"
+    #: the run ended; says nothing about single activities
+    COMPLETED = "Completed"
+    #: Start failed, the run was interrupted, or the engine itself broke
+    FAIL = "Fail"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the execution."""
+        return self in (ExecutionState.COMPLETED, ExecutionState.FAIL)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectRef:
+    """An object in a bucket. `object` is the key as it is, not URL-encoded."""
+
+    bucket: str
+    object: str
+    location: str = ""
+
+    def to_wire(self) -> dict[str, str]:
+        """The `{Bucket, Location, Object}` of the API."""
+        return {"Bucket": self.bucket, "Location": self.location, "Object": self.object}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digests:
+    """Size in bytes and checksums of a file, lower-case hexadecimal."""
+
+    size: int
+    sha256: str
+    md5: str
+
+    @classmethod
+    def of(cls, path: Path) -> "Digests":
+        """Read a file once, in blocks of 1 MiB, and return its digests. Raises OSError."""
+        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        size = 0
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                size += len(block)
+                sha256.update(block)
+                md5.update(block)
+        return cls(size=size, sha256=sha256.hexdigest(), md5=md5.hexdigest())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Output:
+    """A published object.
+
+    `place` is where it lies: an absolute path, or a URL. `media` is what a probe of the file
+    said (the Properties of specification, mediainfo, 2), empty for what is not media.
+    """
+
+    ref: ObjectRef
+    place: str
+    digests: Digests
+    media: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+    def to_wire(self) -> dict[str, Json]:
+        """The extension object of `run --json`: Bucket, Object, Path or URL, Size, ETag."""
+        kind = "URL" if "://" in self.place else "Path"
+        return {
+            "Bucket": self.ref.bucket,
+            "Object": self.ref.object,
+            kind: self.place,
+            "Size": self.digests.size,
+            "ETag": self.digests.md5,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActivityRecord:
+    """What is known of one activity of one execution.
+
+    `progress` runs from 0 to 1. `data` is the activity's result for those behind it. `detail`
+    holds the last lines of a failed tool.
+    """
+
+    name: str
+    type: str
+    state: ActivityState = ActivityState.WAITING
+    job_id: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+    code: str = ""
+    message: str = ""
+    detail: str = ""
+    progress: float = 0.0
+    reused: bool = False
+    outputs: tuple[Output, ...] = ()
+    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    commands: tuple[tuple[str, ...], ...] = ()
+    warnings: tuple[str, ...] = ()
+    message_result: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def to_wire(self) -> dict[str, Json]:
+        """The activity object of specification, topology, 7, with the extension fields."""
+        wire: dict[str, Json] = {"Name": self.name, "Type": self.type, "State": str(self.state)}
+        if self.job_id:
+            wire["JobId"] = self.job_id
+        if self.started:
+            wire["StartTime"] = wire_time(self.started)
+        if self.ended:
+            wire["EndTime"] = wire_time(self.ended)
+        if self.code:
+            wire["Code"] = self.code
+        if self.message:
+            wire["Message"] = self.message
+        if self.message_result:
+            wire["MNSMessageResult"] = dict(self.message_result)
+        wire["Outputs"] = [output.to_wire() for output in self.outputs]
+        wire["Reused"] = self.reused
+        wire["Progress"] = round(self.progress, 4)
+        if self.warnings:
+            wire["Warnings"] = list(self.warnings)
+        if self.detail:
+            wire["Detail"] = self.detail
+        return wire
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutionRecord:
+    """One run of a workflow on one input. `topology` is the JSON text that it started with."""
+
+    run_id: str
+    workflow_id: str
+    workflow: str
+    topology: str
+    input: ObjectRef
+    media_id: str
+    user_data: str = ""
+    state: ExecutionState = ExecutionState.QUEUED
+    code: str = ""
+    message: str = ""
+    created: datetime
+    ended: datetime | None = None
+    report: str = ""
+    prefect_url: str = ""
+    activities: tuple[ActivityRecord, ...] = ()
+
+    def activity(self, name: str) -> ActivityRecord:
+        """Return the record of an activity. Raises KeyError."""
+        for record in self.activities:
+            if record.name == name:
+                return record
+        raise KeyError(name)
+
+    def with_activity(self, changed: ActivityRecord) -> "ExecutionRecord":
+        """Return a copy in which the record of one activity is replaced."""
+        activities = tuple(changed if a.name == changed.name else a for a in self.activities)
+        return replace(self, activities=activities)
+
+    def to_wire(self) -> dict[str, Json]:
+        """The execution object of specification, topology, 8, with the extension fields."""
+        queued = self.state is ExecutionState.QUEUED
+        wire: dict[str, Json] = {
+            "RunId": self.run_id,
+            "MediaWorkflowId": self.workflow_id,
+            "Name": self.workflow,
+            "Input": {"InputFile": self.input.to_wire(), "UserData": self.user_data},
+            "MediaId": self.media_id,
+            "ActivityList": [
+                a.to_wire() for a in self.activities if a.state is not ActivityState.WAITING
+            ],
+            "State": str(ExecutionState.RUNNING if queued else self.state),
+            "CreationTime": wire_time(self.created),
+            "Report": self.report,
+            "PrefectUrl": self.prefect_url,
+        }
+        if self.ended:
+            wire["EndTime"] = wire_time(self.ended)
+        if self.code:
+            wire["Code"] = self.code
+            wire["Message"] = self.message
+        return wire
