@@ -140,6 +140,16 @@ class ActivityResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What `mediaflow doctor` says of one part of the installation."""
+
+    name: str
+    works: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActivityContext:
     """What a running activity may use.
 
@@ -180,9 +190,17 @@ class Activity(ABC, Generic[P]):
         """Yield problems that need the graph; pointers are relative to `Parameters`."""
         return ()
 
+    def destinations(self, parameters: P) -> Iterable[ObjectRef]:
+        """Yield bucket and object template of everything the activity may write."""
+        return ()
+
     def tools(self) -> Mapping[str, str]:
         """Return name and version of every program that shapes the outputs."""
         return {}
+
+    def examine(self) -> Iterable[Finding]:
+        """Check what the activity needs of the machine."""
+        return ()
 
     @abstractmethod
     def plan(self, parameters: P, context: PlanContext) -> Step | Skip:
@@ -194,6 +212,13 @@ class Activity(ABC, Generic[P]):
     def forecast(self, step: Step, context: PlanContext) -> ActivityResult | None:
         """Return what `run` would probably give, for a plan that runs nothing."""
         return None
+
+    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+        """Return the names under which `step` publishes the outputs of an equal finished step.
+
+        One for each of `finished.outputs`, in their order.
+        """
+        return [planned.ref for planned in step.outputs]
 
     @abstractmethod
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:

@@ -161,6 +161,19 @@ class InstallationError(MediaflowError):
     """A tool, encoder or server that mediaflow needs does not work on this machine."""
 
 
+class DuplicateExecutionError(MediaflowError):
+    """This version of the object has its execution already; `run_id` is that one's."""
+
+    def __init__(self, run_id: str) -> None:
+        """Keep the run id of the first execution."""
+        super().__init__(
+            Code.INVALID_STATE,
+            f'The execution "{run_id}" was started for the same version of the object.',
+            remedy="Use `mediaflow execution resume`, or start a new one with `mediaflow run`.",
+        )
+        self.run_id = run_id
+
+
 class LeaseLostError(MediaflowError):
     """Another process owns the execution now; this one must not write any more."""
 

@@ -8,7 +8,7 @@ the API print them.
 import hashlib
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -211,11 +211,6 @@ class ExecutionRecord:
             if record.name == name:
                 return record
         raise KeyError(name)
-
-    def with_activity(self, changed: ActivityRecord) -> "ExecutionRecord":
-        """Return a copy in which the record of one activity is replaced."""
-        activities = tuple(changed if a.name == changed.name else a for a in self.activities)
-        return replace(self, activities=activities)
 
     def to_wire(self) -> dict[str, Json]:
         """The execution object of specification, topology, 8, with the extension fields."""

@@ -1,0 +1,169 @@
+"""Topology JSON: the envelope (Activities, Dependencies) of specification, topology, 3.
+
+`document.py` parses the text and knows positions, `wire.py` holds the annotations for values
+that may come as strings, `overrides.py` replaces parameters for one run, `schema.py` prints the
+JSON Schema. The parameters of each activity belong to the activity's own model; `graph.py`
+brings the two together.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from workflow_engine.errors import Code, Problem, Severity, TopologyError, pointer_to
+from workflow_engine.records import Json
+from workflow_engine.topology.document import Document
+from workflow_engine.topology.suggest import Suggester
+from workflow_engine.topology.wire import (
+    JsonArray,
+    JsonObject,
+    Text,
+    WireModel,
+    models_inside,
+    shown,
+)
+
+__all__ = [
+    "ActivityModel",
+    "Topology",
+    "TopologyModel",
+    "key_problems",
+    "parse_topology",
+    "problems_of",
+]
+
+#: what pydantic itself reports about containers, in the specification's codes
+_JSON_TYPES = {
+    "model_type": (Code.JSON_OBJECT_FORMAT, "object"),
+    "dict_type": (Code.JSON_OBJECT_FORMAT, "object"),
+    "list_type": (Code.JSON_ARRAY_FORMAT, "array"),
+    "tuple_type": (Code.JSON_ARRAY_FORMAT, "array"),
+}
+
+
+class ActivityModel(WireModel):
+    """One entry of Activities. The parameters are checked by the model of their type."""
+
+    name: Annotated[str, Text()] | None = None
+    type: Annotated[str, Text()]
+    parameters: Annotated[dict[str, Any], JsonObject] = {}  # noqa: RUF012 (pydantic copies it)
+
+
+class TopologyModel(WireModel):
+    """The whole document. Dependencies lists the successors of each activity."""
+
+    activities: Annotated[dict[str, Any], JsonObject]
+    dependencies: Annotated[dict[str, Any], JsonObject]
+
+
+_ACTIVITY = TypeAdapter(Annotated[ActivityModel, JsonObject])
+_SUCCESSORS: TypeAdapter[list[str]] = TypeAdapter(
+    Annotated[list[Annotated[str, Text()]], JsonArray]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topology:
+    """A topology whose envelope could be read: activities by name, successors by name.
+
+    An entry that cannot be read is left out and has its problem in the list beside it.
+    """
+
+    document: Document
+    activities: Mapping[str, ActivityModel]
+    dependencies: Mapping[str, tuple[str, ...]]
+
+    @property
+    def text(self) -> str:
+        """The JSON text as it was given."""
+        return self.document.text
+
+
+def problems_of(error: ValidationError, base: str = "") -> Iterable[Problem]:
+    """Turn what pydantic reports into problems; `base` is the pointer of the validated value."""
+    for item in error.errors(include_url=False):
+        context = item.get("ctx", {})
+        code = item["type"]
+        name = item["loc"][-1] if item["loc"] else ""
+        if code == "missing":
+            code = Code.NULL_VALUE
+            message, remedy = f'The parameter "{name}" is missing.', f'Add "{name}".'
+        elif item["type"] in _JSON_TYPES:
+            code, word = _JSON_TYPES[item["type"]]
+            message = f"The value {shown(item['input'])} is not a JSON {word}."
+            remedy = f"Write a JSON {word}."
+        else:
+            message, remedy = item["msg"], str(context.get("remedy", ""))
+        yield Problem(
+            code=code, message=message, pointer=base + pointer_to(*item["loc"]), remedy=remedy
+        )
+
+
+def key_problems(model: WireModel, base: str = "") -> Iterable[Problem]:
+    """Report the keys that no field takes: those of a later version are errors."""
+    for path, inner in models_inside(model):
+        if not inner.model_extra:
+            continue
+        known = [f.alias or name for name, f in type(inner).model_fields.items()]
+        for key, value in inner.model_extra.items():
+            pointer = base + pointer_to(*path, key)
+            if key in inner.later:
+                yield Problem(
+                    code=Code.NOT_SUPPORTED,
+                    message=f'The parameter "{key}" is not supported by this version.',
+                    pointer=pointer,
+                    remedy="Remove it, or do this step elsewhere.",
+                )
+            else:
+                yield Problem(
+                    code=Code.UNKNOWN_KEY,
+                    message=f'The key "{key}" with the value {shown(value)} is not known here.',
+                    pointer=pointer,
+                    remedy=Suggester(known).remedy(key) or "It has no effect.",
+                    severity=Severity.WARNING,
+                )
+
+
+def parse_topology(text: str, file: str = "") -> tuple[Topology, list[Problem]]:
+    """Read the envelope of a topology.
+
+    Returns what could be read and the problems, without positions (`Document.place` adds them).
+    Raises TopologyError when the text is not JSON or not an object with both keys.
+    """
+    document = Document(text, file)
+    try:
+        envelope = TopologyModel.model_validate(_object(document))
+    except ValidationError as error:
+        raise TopologyError(document.place(p) for p in problems_of(error)) from None
+    problems = list(key_problems(envelope))
+    activities: dict[str, ActivityModel] = {}
+    for name, value in envelope.activities.items():
+        base = pointer_to("Activities", name)
+        try:
+            activity = _ACTIVITY.validate_python(value)
+        except ValidationError as error:
+            problems += problems_of(error, base)
+        else:
+            problems += key_problems(activity, base)
+            activities[name] = activity
+    dependencies: dict[str, tuple[str, ...]] = {}
+    for name, value in envelope.dependencies.items():
+        try:
+            dependencies[name] = tuple(_SUCCESSORS.validate_python(value))
+        except ValidationError as error:
+            problems += problems_of(error, pointer_to("Dependencies", name))
+    return Topology(document=document, activities=activities, dependencies=dependencies), problems
+
+
+def _object(document: Document) -> dict[str, Json]:
+    value = document.value
+    if isinstance(value, dict):
+        return cast("dict[str, Json]", value)
+    problem = Problem(
+        code=Code.JSON_OBJECT_FORMAT,
+        message=f"The topology is {shown(document.value)}, not a JSON object.",
+        remedy='Write {"Activities": {...}, "Dependencies": {...}}.',
+    )
+    raise TopologyError([document.place(problem)])

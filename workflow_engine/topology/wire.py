@@ -248,15 +248,36 @@ class Boolean:
         )
 
 
+class DuplicateKeyError(ValueError):
+    """A JSON object holds a key twice, so that one value would be lost."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {shown(key)} stands twice in one object")
+        self.key = key
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        raise DuplicateKeyError(next(k for k, _ in pairs if k in seen or seen.add(k)))
+    return members
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not a JSON value")
+
+
 def decode_json(value: Any) -> Any:
     """Return what a JSON-encoded string holds, however often it was encoded; else the value.
 
-    Raises ValueError for a string that is not JSON (RecursionError when it nests too deep).
+    Raises ValueError for a string that is not JSON (DuplicateKeyError for a repeated key,
+    RecursionError when it nests too deep).
     """
     for _ in range(MAX_NESTED_JSON):
         if not isinstance(value, str):
             return value
-        value = json.loads(value)
+        value = json.loads(value, object_pairs_hook=_unique, parse_constant=_no_constant)
     raise ValueError("encoded too often")
 
 
@@ -266,10 +287,13 @@ def _decode(value: Any, wanted: type, code: Code, word: str) -> Any:
     try:
         decoded = decode_json(value)
     except (ValueError, RecursionError) as error:
-        at = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+        if isinstance(error, json.JSONDecodeError):
+            why = f": {error.msg} at character {error.pos + 1}"
+        else:
+            why = ": it nests too deep" if isinstance(error, RecursionError) else f": {error}"
         raise wire_error(
             code,
-            f"The string {shown(value)} does not hold a JSON {word}{at}.",
+            f"The string {shown(value)} does not hold a JSON {word}{why}.",
             f"Write a JSON {word}, or a string that holds one.",
         ) from None
     if not isinstance(decoded, wanted):

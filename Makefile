@@ -1,0 +1,63 @@
+# Everything works on a bare machine with Python >= 3.11, make and git: no root, no system ffmpeg,
+# no services. `make demo` runs the main job, `make test` the tests.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := .demo
+
+.PHONY: help setup demo test test-long lint bench lock clean
+
+help:
+	@echo "make setup      install into $(VENV) from the lock file"
+	@echo "make demo       run a topology on a generated clip, visible in the Prefect UI"
+	@echo "make test       all tests that take minutes"
+	@echo "make test-long  the tests that take longer, too"
+	@echo "make lint       ruff and pyright"
+	@echo "make bench      timings, side by side"
+	@echo "make lock       resolve the locked versions anew (needs uv)"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mediaflow needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv $(VENV) || (rm -rf $(VENV); echo "Python has no venv module: on Debian, install python3-venv"; exit 1)
+
+$(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/installed
+
+demo: setup
+	@mkdir -p $(DEMO)
+	$(BIN)/python examples/make_clip.py $(DEMO)/clip.mp4
+	$(BIN)/mediaflow validate examples/topologies
+	$(BIN)/mediaflow graph examples/topologies/ladder.json
+	$(BIN)/mediaflow run examples/topologies/ladder.json $(DEMO)/clip.mp4 --output-dir $(DEMO)/out
+	@echo
+	@echo "The run is in the Prefect UI at the address above. Stop its server: $(BIN)/mediaflow prefect stop"
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.overhead
+
+lock:
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet pyproject.toml --extra build -o requirements.lock
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet pyproject.toml --extra build --extra dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(DEMO) mediaflow-out build *.egg-info

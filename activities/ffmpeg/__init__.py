@@ -1,0 +1,33 @@
+"""The only package that starts media processes.
+
+`tools` finds ffmpeg and ffprobe, `flags` hardens their commands, `process` keeps a process
+under watch, `run` runs ffmpeg for an activity, `inspect` asks ffprobe.
+"""
+
+from activities.ffmpeg.flags import GLOBAL_FLAGS, argv, input_options
+from activities.ffmpeg.inspect import ask, content_bad, probe_json
+from activities.ffmpeg.run import Limits, ProcessReport, run
+from activities.ffmpeg.tools import (
+    Capabilities,
+    capabilities,
+    ffmpeg_path,
+    ffprobe_path,
+    versions,
+)
+
+__all__ = [
+    "GLOBAL_FLAGS",
+    "Capabilities",
+    "Limits",
+    "ProcessReport",
+    "argv",
+    "ask",
+    "capabilities",
+    "content_bad",
+    "ffmpeg_path",
+    "ffprobe_path",
+    "input_options",
+    "probe_json",
+    "run",
+    "versions",
+]

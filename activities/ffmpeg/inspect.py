@@ -1,0 +1,146 @@
+"""Ask ffprobe about a file: the whole description, or single packets of a stream.
+
+The answers are ffprobe's own JSON and rows; `activities/probe` gives them meaning.
+"""
+
+import codecs
+import json
+import re
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+from activities.ffmpeg.flags import probe_options
+from activities.ffmpeg.process import Stopwatch, Tail, supervise
+from activities.ffmpeg.tools import ffprobe_path
+from workflow_engine.errors import ActivityError, Code
+from workflow_engine.records import Json
+
+#: characters; more than any real file has to say
+MAX_ANSWER = 1 << 24
+
+_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp")
+_PLAYLISTS = ("hls", "concat", "concatf", "dash", "imf", "sdp", "image2")
+_REFUSED = re.compile(r"\[(\S+)\] (?:Format|Codec) not on whitelist")
+
+
+def content_bad(reason: str, detail: str = "") -> ActivityError:
+    """Return the error of an unusable input; `reason` is a plain clause without a full stop."""
+    return ActivityError(
+        Code.RESOURCE_CONTENT_BAD,
+        f'The resource operated "InputFile" is bad: {reason}.',
+        remedy="Upload a complete media file.",
+        detail=detail,
+    )
+
+
+def probe_json(
+    path: Path,
+    *,
+    playlists: bool = False,
+    timeout: float = 60,
+    cancel: threading.Event | None = None,
+) -> dict[str, Json]:
+    """Return what ffprobe says about format, streams and programs of a local file.
+
+    `playlists` allows HLS lists that mediaflow wrote itself; `timeout` is in seconds. Raises
+    ActivityError (`InvalidParameter.ResourceContentBad`, `.ResourceNotSupported` for lists that
+    name other files, `Timeout`), InterruptedRunError, InstallationError.
+    """
+    answer: list[str] = []
+    show = ("-of", "json", "-show_format", "-show_streams", "-show_programs")
+    ask(path, show, answer.append, playlists=playlists, timeout=timeout, cancel=cancel)
+    try:
+        found: Json = json.loads("".join(answer))
+    except ValueError:
+        raise content_bad("ffprobe cannot describe it") from None
+    if not isinstance(found, dict):
+        raise content_bad("ffprobe cannot describe it")
+    return cast("dict[str, Json]", found)
+
+
+def ask(
+    path: Path,
+    arguments: Sequence[str],
+    on_line: Callable[[str], None],
+    *,
+    playlists: bool = False,
+    timeout: float = 60,
+    cancel: threading.Event | None = None,
+) -> None:
+    """Run ffprobe on a local file with these arguments; `on_line` gets every line it prints.
+
+    Raises as `probe_json` does.
+    """
+    _check_file(path, playlists)
+    command = (
+        *(str(ffprobe_path()), "-v", "error", *probe_options(playlists=playlists)),
+        *(*arguments, "-i", f"file:{path.absolute()}"),
+    )
+    tail, watch, size = Tail(hide=path.absolute().parent), Stopwatch(), 0
+
+    def take(line: str) -> None:
+        nonlocal size
+        size += len(line)
+        if size <= MAX_ANSWER:
+            on_line(line)
+
+    def check() -> ActivityError | None:
+        if watch.elapsed > timeout:
+            message = f"ffprobe did not end within {timeout:g} seconds and was stopped."
+            return ActivityError(Code.TIMEOUT, message, detail="\n".join(tail.lines))
+        return content_bad("its description is endless") if size > MAX_ANSWER else None
+
+    # the root, so that no relative name inside a file can mean anything
+    status = supervise(
+        command, cwd=Path("/"), on_line=take, stderr=tail, cancel=cancel, check=check
+    )
+    if status:
+        raise _failure(path, tail.lines)
+
+
+def _check_file(path: Path, playlists: bool) -> None:
+    if path.is_dir():
+        raise content_bad("it is a directory")
+    if not path.exists():
+        raise ActivityError(
+            Code.RESOURCE_NOT_FOUND,
+            'The resource operated "InputFile" cannot be found.',
+            remedy="Check the object key.",
+        )
+    if not path.is_file():  # a pipe or a device would be waited for
+        raise content_bad("it is not a regular file")
+    if path.stat().st_size == 0:
+        raise content_bad("the file is empty")
+    if not playlists and _head(path).startswith(b"#EXTM3U"):
+        raise _list_of_files("hls")
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(16).removeprefix(codecs.BOM_UTF8)
+
+
+def _list_of_files(kind: str, detail: str = "") -> ActivityError:
+    return ActivityError(
+        Code.RESOURCE_NOT_SUPPORTED,
+        f'The resource operated "InputFile" is a list of other files ({kind}), '
+        "which is not supported as input.",
+        remedy="Give the media file itself.",
+        detail=detail,
+    )
+
+
+def _failure(path: Path, lines: Sequence[str]) -> ActivityError:
+    text = "\n".join(lines)
+    refused = _REFUSED.search(text)
+    if refused and any(name in _PLAYLISTS for name in refused[1].split(",")):
+        return _list_of_files(refused[1], text)
+    # ffprobe believes the extension when it cannot tell; a real mp4 begins with a known box
+    if "moov atom not found" in text and _head(path)[4:8] in _FIRST_BOXES:
+        return content_bad("moov atom not found, the file is cut off", text)
+    if refused or "Invalid data found" in text or "moov atom" in text:
+        return content_bad("not a media file", text)
+    said = lines[-1].partition(": ")[2].rstrip(".") if lines else ""
+    return content_bad(said or "ffprobe cannot read it", text)

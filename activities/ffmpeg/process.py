@@ -1,0 +1,167 @@
+"""One media process under watch: its own group, bounded output, never an orphan.
+
+`supervise` is the only place that starts a media process. Look next at `run.py`, which gives
+it ffmpeg's progress and limits, and at `inspect.py`, which gives it ffprobe.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+from workflow_engine.errors import ActivityError, Code, InterruptedRunError
+
+#: seconds between two looks at `cancel` and at the limits
+POLL = 0.2
+#: what is kept of stderr
+TAIL_LINES = 40
+TAIL_BYTES = 8192
+#: bytes; a longer line is cut, however long it is
+_LINE_BYTES = 1 << 16
+_SHOWN_CHARACTERS = 400
+
+# ffmpeg survives a reader that dies (it ignores SIGPIPE), and PR_SET_PDEATHSIG needs code
+# between fork and exec, which is unsafe with threads. So a shell holds the read end of a pipe
+# whose write end only the engine has: when the engine dies, even by SIGKILL, the pipe ends and
+# the guard kills the process group. The guard is waited for, lest it stays as a zombie where
+# the engine is process 1 of a container.
+_LIFELINE = """
+exec 3<&0 </dev/null
+"$@" 3<&- &
+child=$!
+{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
+guard=$!
+exec 3<&-
+wait "$child"
+status=$?
+kill -KILL "$guard"
+wait "$guard" 2>/dev/null
+exit "$status"
+"""
+
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
+
+
+class Tail:
+    """The last lines of a stream, in bounded memory; `see` gets every line, kept or not.
+
+    `hide` is a directory whose path must not be shown.
+    """
+
+    def __init__(self, hide: Path, see: Callable[[str], None] | None = None) -> None:
+        """Start empty."""
+        self._hidden = sorted({f"{hide}{os.sep}", f"{hide.resolve()}{os.sep}"}, key=len)[::-1]
+        self._see = see
+        self._lines: deque[str] = deque(maxlen=TAIL_LINES)
+
+    def add(self, line: str) -> None:
+        """Take one line."""
+        for path in self._hidden:
+            line = line.replace(path, "")
+        line = _ADDRESS.sub("", line).rstrip()
+        if not line:
+            return
+        if self._see:
+            self._see(line)
+        self._lines.append(line[:_SHOWN_CHARACTERS])
+        while sum(len(kept) for kept in self._lines) > TAIL_BYTES:
+            self._lines.popleft()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The last lines, at most TAIL_LINES and TAIL_BYTES."""
+        return tuple(self._lines)
+
+
+def supervise(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    on_line: Callable[[str], None],
+    stderr: Tail,
+    cancel: threading.Event | None = None,
+    check: Callable[[], ActivityError | None] = lambda: None,
+) -> int:
+    """Run a command to its end and return its exit status (128 + n when signal n ended it).
+
+    `on_line` gets each line of stdout on a thread of its own; `check` is called on this thread
+    about every 0.2 s and returns the error that ends the process. Whatever ends this call, the
+    whole process group is gone afterwards. It is killed outright: what a process could still
+    finish lies in a private directory that is thrown away, and SIGTERM would make ffmpeg
+    rewrite a whole faststart file first.
+
+    Raises InterruptedRunError when `cancel` is set, and the error of `check`.
+    """
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", _LIFELINE, "mediaflow", *command],
+        cwd=cwd,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    readers = [_reader(process.stdout, on_line), _reader(process.stderr, stderr.add)]
+    try:
+        while process.poll() is None:
+            if cancel is not None and cancel.is_set():
+                raise InterruptedRunError(Code.INTERRUPTED, "The run was stopped.")
+            if error := check():
+                raise error
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(POLL)
+    finally:
+        _finish(process, readers)
+    return process.returncode
+
+
+def _finish(process: subprocess.Popen[bytes], readers: Sequence[threading.Thread]) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+    for reader, stream in zip(readers, (process.stdout, process.stderr), strict=True):
+        reader.join(timeout=5)
+        # a process that left the group may hold the pipe; closing it then would wait for it
+        if stream is not None and not reader.is_alive():
+            stream.close()
+
+
+def _reader(stream: IO[bytes] | None, take: Callable[[str], None]) -> threading.Thread:
+    assert stream is not None
+
+    def read() -> None:
+        while line := stream.readline(_LINE_BYTES):
+            take(line.decode(errors="replace"))
+
+    thread = threading.Thread(target=read, name="media-process-reader", daemon=True)
+    thread.start()
+    return thread
+
+
+class Stopwatch:
+    """Seconds since it was made, and since the watched values changed last."""
+
+    def __init__(self) -> None:
+        """Start now."""
+        self._start = self._changed = time.monotonic()
+        self._value: object = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._start
+
+    def idle(self, value: object) -> float:
+        """Return the seconds for which `value` has been what it is."""
+        if value != self._value:
+            self._value, self._changed = value, time.monotonic()
+        return time.monotonic() - self._changed

@@ -1,0 +1,210 @@
+"""Run one ffmpeg command for an activity: slot, progress, limits, and what its end means.
+
+Damage in a source (spec: ffmpeg facts, "Hostile input"): a few frames that the decoder
+concealed are counted, for the caller to warn of; above `flags.MAX_ERROR_RATE`, or when the file
+stops before its end, the run fails with `InvalidParameter.ResourceContentBad`.
+"""
+
+import contextlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from activities.ffmpeg.process import Stopwatch, Tail, supervise
+from workflow_engine.activity import ActivityContext
+from workflow_engine.errors import ActivityError, Code, InterruptedRunError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """When a process is given up, in seconds: without any progress, and altogether.
+
+    Raise `stall` for a graph that reads its whole input before the first output frame.
+    """
+
+    stall: float = 120.0
+    wall: float = 86400.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessReport:
+    """What a finished process left.
+
+    `stderr` are its last lines. `decode_errors` counts the lines that tell of concealed damage.
+    `frames` and `out_time` (seconds) are the last that ffmpeg reported, of its first video
+    output and of its longest output; 0 when it reported none.
+    """
+
+    elapsed: float
+    stderr: tuple[str, ...] = ()
+    decode_errors: int = 0
+    frames: int = 0
+    out_time: float = 0.0
+
+
+def run(
+    command: Sequence[str],
+    *,
+    context: ActivityContext,
+    duration: float | None,
+    on_progress: Callable[[float], None] | None = None,
+    limits: Limits | None = None,
+) -> ProcessReport:
+    """Run an ffmpeg command (see `flags.argv`) in `context.work` and wait for its end.
+
+    `duration` is the output's length in seconds, None when unknown; progress runs from 0 to 1
+    and goes to `on_progress`, by default `context.progress`, on the calling thread. The process
+    holds `context.slot`. Raises InterruptedRunError on `context.cancel`, ActivityError otherwise:
+    `Timeout`, `NoSpace`, `InvalidParameter.ResourceContentBad` or `InternalError`, with the last
+    lines of stderr as `detail`.
+    """
+    limits = limits or Limits()
+    diagnosis, progress = _Diagnosis(), _Progress(duration)
+    tail = Tail(hide=context.work, see=diagnosis.see)
+    tell = on_progress or context.progress
+    with context.slot():
+        if context.cancel.is_set():
+            raise InterruptedRunError(Code.INTERRUPTED, "The run was stopped.")
+        context.log.debug("running %s", " ".join(command))
+        watch = Stopwatch()
+
+        def check() -> ActivityError | None:
+            tell(progress.fraction)
+            return _over_limit(watch, progress, limits, context.work, tail)
+
+        status = supervise(
+            command,
+            cwd=context.work,
+            on_line=progress.read,
+            stderr=tail,
+            cancel=context.cancel,
+            check=check,
+        )
+    if error := diagnosis.error(status, Path(command[0]).name, tail.lines):
+        raise error
+    tell(1.0)
+    return ProcessReport(
+        elapsed=watch.elapsed,
+        stderr=tail.lines,
+        decode_errors=diagnosis.decode_errors,
+        frames=progress.frames,
+        out_time=progress.out_time,
+    )
+
+
+def _over_limit(
+    watch: Stopwatch, progress: "_Progress", limits: Limits, work: Path, tail: Tail
+) -> ActivityError | None:
+    stalled = watch.idle(progress.signature) > limits.stall
+    # moving the index of a large mp4 to its front reports nothing, but writes the file all along
+    if stalled and time.time() - _last_write(work) > limits.stall:
+        what = f"made no progress for {limits.stall:g} seconds"
+    elif watch.elapsed > limits.wall:
+        what = f"did not end within {limits.wall:g} seconds"
+    else:
+        return None
+    detail = "\n".join(tail.lines)
+    return ActivityError(Code.TIMEOUT, f"ffmpeg {what} and was stopped.", detail=detail)
+
+
+def _last_write(directory: Path) -> float:
+    """Return when a file below the directory was written last, in seconds of the clock."""
+    newest = 0.0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                newest = max(newest, os.lstat(os.path.join(folder, name)).st_mtime)
+    return newest
+
+
+class _Progress:
+    """The `key=value` lines of `-progress`: written by the reader, read by the waiting thread."""
+
+    def __init__(self, duration: float | None) -> None:
+        self._duration = duration
+        self._lock = threading.Lock()
+        self._values: dict[str, str] = {}
+        self.frames = 0
+        self.out_time = 0.0
+
+    def read(self, line: str) -> None:
+        key, _, value = line.strip().partition("=")
+        if key not in ("frame", "out_time_us", "total_size"):
+            return
+        with self._lock:
+            self._values[key] = value
+            if key == "frame" and value.isdecimal():
+                self.frames = int(value)
+            elif key == "out_time_us" and value.isdecimal():
+                self.out_time = int(value) / 1e6
+
+    @property
+    def signature(self) -> tuple[str, ...]:
+        """Changes whenever ffmpeg got further."""
+        with self._lock:
+            return tuple(self._values.values())
+
+    @property
+    def fraction(self) -> float:
+        return min(1.0, self.out_time / self._duration) if self._duration else 0.0
+
+
+class _Diagnosis:
+    """Reads stderr as it comes, since only its end is kept."""
+
+    _DAMAGE = re.compile(
+        r"error while decoding|decoding error|error submitting packet|invalid nal|corrupt|"
+        r"concealing|error splitting|missing picture|packet mismatch|invalid data found",
+        re.IGNORECASE,
+    )
+    _CUT = re.compile(r"partial file|file ended prematurely|moov atom not found", re.IGNORECASE)
+    _TOO_BAD = re.compile(
+        r"error rate [\d.]+ exceeds|invalid data found|not on whitelist", re.IGNORECASE
+    )
+    _FULL = re.compile(r"no space left|disk quota exceeded|file too large", re.IGNORECASE)
+    _NOISE = re.compile(
+        r"terminating thread|task finished with error|conversion failed|error opening (in|out)put "
+        r"files|nothing was written into output|error (number|code) ",
+        re.IGNORECASE,
+    )
+
+    def __init__(self) -> None:
+        self.decode_errors = 0
+        self._cut = self._too_bad = self._full = False
+        self._first = ""
+
+    def see(self, line: str) -> None:
+        self.decode_errors += bool(self._DAMAGE.search(line))
+        self._cut = self._cut or bool(self._CUT.search(line))
+        self._too_bad = self._too_bad or bool(self._TOO_BAD.search(line))
+        self._full = self._full or bool(self._FULL.search(line))
+        if not self._NOISE.search(line):
+            self._first = line[:200]
+
+    def error(self, status: int, tool: str, lines: Sequence[str]) -> ActivityError | None:
+        detail = "\n".join(lines)
+        if self._full and status:
+            return ActivityError(
+                Code.NO_SPACE,
+                "The disk is full: an output could not be written.",
+                remedy="Free space where the work directory lies, then resume the execution.",
+                detail=detail,
+            )
+        if self._cut or (status and self._too_bad):
+            reason = "the file is cut off" if self._cut else "too much of it cannot be decoded"
+            return ActivityError(
+                Code.RESOURCE_CONTENT_BAD,
+                f'The resource operated "InputFile" is bad: {reason}.',
+                remedy="Upload the file again.",
+                detail=detail,
+            )
+        if status:
+            said = f": {self._first.rstrip('.')}" if self._first else ""
+            return ActivityError(
+                Code.INTERNAL, f"{tool} ended with status {status}{said}.", detail=detail
+            )
+        return None

@@ -1,0 +1,72 @@
+"""Buckets and object names as parameters: the models that Start and Snapshot share.
+
+Specification: topology, 4.1 and 11; snapshot, 2.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from workflow_engine.buckets.urls import check_bucket_name
+from workflow_engine.errors import Code, InvalidInputError, Problem
+from workflow_engine.placeholders import Names, check_key, decode_object, unknown_placeholders
+from workflow_engine.records import ObjectRef
+from workflow_engine.topology.wire import Text, WireModel, wire_error
+
+
+def _bucket(name: str) -> str:
+    try:
+        check_bucket_name(name)
+    except InvalidInputError as error:
+        raise wire_error(error.code, error.message, error.remedy) from None
+    return name
+
+
+#: the name of a bucket
+BucketName = Annotated[str, Text(), AfterValidator(_bucket)]
+
+
+class ObjectTarget(WireModel):
+    """`{Bucket, Location, Object}`: where something is written. `object` is URL-encoded."""
+
+    bucket: BucketName
+    location: Annotated[str, Text()] = ""
+    object: Annotated[str, Text(max_bytes=3200)]
+
+    def template(self) -> ObjectRef:
+        """The object with its placeholders, for looking at what could be written."""
+        return ObjectRef(bucket=self.bucket, object=self.object, location=self.location)
+
+    def faults(self, allowed: Collection[str], pointer: str) -> Iterator[Problem]:
+        """Yield what is wrong with the name; `allowed` are the placeholders it may hold."""
+        try:
+            decoded = decode_object(self.object)
+        except InvalidInputError as error:
+            yield Problem(
+                code=error.code, message=error.message, pointer=pointer, remedy=error.remedy
+            )
+            return
+        for name in unknown_placeholders(self.object, allowed):
+            yield Problem(
+                code=Code.INVALID,
+                message=f'The placeholder "{{{name}}}" is not known here.',
+                pointer=pointer,
+                remedy=f"Use {', '.join(f'{{{known}}}' for known in sorted(allowed))}.",
+            )
+        if {".", ".."} & set(decoded.split("/")):
+            yield Problem(
+                code=Code.OBJECT_KEY,
+                message=f'The object name "{decoded}" has a part "." or "..".',
+                pointer=pointer,
+                remedy="Write the path without such parts.",
+            )
+
+    def ref(self, names: Names) -> ObjectRef:
+        """Return the object for one run; placeholders of single pictures stay.
+
+        Raises InvalidInputError (`InvalidParameter.ObjectKeyInvalid`).
+        """
+        key = names.fill(self.object)
+        check_key(key)
+        return ObjectRef(bucket=self.bucket, object=key, location=self.location)

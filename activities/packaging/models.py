@@ -1,0 +1,161 @@
+"""The parameters of the packaging activities, and the stream fields that Transcode shares.
+
+Specification: topology, 5. Which field HLS needs and which DASH needs depends on the protocol of
+PackageConfig, so neighbours in the graph decide it, not these models.
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, AliasChoices, Field
+
+from activities.objects import BucketName
+from workflow_engine.errors import Code
+from workflow_engine.topology.wire import (
+    Choice,
+    JsonArray,
+    JsonObject,
+    Number,
+    Text,
+    WireModel,
+    shown,
+    wire_error,
+)
+
+_URI_FORM = "a lower-case letter, then at least one of a-z 0-9 . / -"
+
+
+def _playlist(value: str) -> str:
+    if not value.endswith(".m3u8"):
+        raise wire_error(
+            Code.FORMAT,
+            f"The value {shown(value)} does not have the right form.",
+            'End the URI with ".m3u8".',
+        )
+    return value
+
+
+def _inside(value: str) -> str:
+    if ".." in value.split("/"):
+        raise wire_error(
+            Code.OBJECT_KEY,
+            f'The URI {shown(value)} has the part "..".',
+            "Use a path below the master playlist.",
+        )
+    return value
+
+
+Uri = Annotated[str, Text(pattern=r"[a-z]{1}[a-z0-9./-]+", form=_URI_FORM), AfterValidator(_inside)]
+GroupId = Annotated[str, Text(max_bytes=32)]
+Word = Annotated[str, Text()]
+
+
+class MultiBitrateVideoStream(WireModel):
+    """Where a video rendition of an HLS package goes."""
+
+    uri: Annotated[Uri, AfterValidator(_playlist)] = Field(alias="URI")
+
+
+class ExtXMedia(WireModel):
+    """An audio or subtitle rendition of an HLS package."""
+
+    name: Annotated[str, Text(max_bytes=64)]
+    # RFC 5646: subtags of 1 to 8 letters or digits
+    language: (
+        Annotated[
+            str,
+            Text(pattern=r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*", form='a language tag ("en-US")'),
+        ]
+        | None
+    ) = None
+    uri: Uri = Field(alias="URI")
+
+
+class Representation(WireModel):
+    """One stream of a DASH package."""
+
+    id: Word
+    # capitals too: the specification's own sample has them ("videoSD/xx.mpd")
+    uri: Annotated[
+        str, Text(pattern=r"[A-Za-z][A-Za-z0-9./-]+", form=_URI_FORM), AfterValidator(_inside)
+    ] = Field(alias="URI")
+
+
+class SubtitleFile(WireModel):
+    """A subtitle file: an object, or a URL."""
+
+    bucket: BucketName | None = None
+    location: Word | None = None
+    object: Word | None = None
+    url: Annotated[Word | None, Field(alias="URL")] = None
+
+
+class InputConfig(WireModel):
+    """The subtitles of a DASH package."""
+
+    format: Annotated[str, Choice(("stl", "ttml", "vtt"))]
+    input_file: Annotated[SubtitleFile, JsonObject]
+
+
+class AdaptationSet(WireModel):
+    """A group of interchangeable DASH streams."""
+
+    group: Word
+    lang: Word | None = None
+
+
+class ExtXStreamInfo(WireModel):
+    """The EXT-X-STREAM-INF of a video rendition; `band_width` in bit/s."""
+
+    band_width: Annotated[int, Number(1, unit="bit/s")]
+    audio: GroupId | None = None
+    subtitles: GroupId | None = None
+
+
+class MasterStream(WireModel):
+    """A video rendition in the master playlist, by the name of its Transcode activity."""
+
+    ref_activity_name: Word
+    ext_x_stream_info: Annotated[ExtXStreamInfo, JsonObject] = Field(
+        alias="ExtXStreamInfo",
+        validation_alias=AliasChoices("ExtXStreamInfo", "ExtXStreamInf"),
+    )
+
+
+class MasterPlayList(WireModel):
+    """The renditions of an HLS package."""
+
+    multi_bitrate_video_streams: Annotated[tuple[MasterStream, ...], JsonArray]
+
+
+class PackageOutput(WireModel):
+    """Where a package goes; the name takes placeholders."""
+
+    bucket: BucketName
+    location: Word | None = None
+    master_play_list_name: Annotated[str, Text(max_bytes=1023)]
+
+
+class PackageConfigParameters(WireModel):
+    """Parameters of PackageConfig."""
+
+    output: Annotated[PackageOutput, JsonObject]
+    protocol: Annotated[str, Choice(("hls", "dash"))]
+
+
+class GroupParameters(WireModel):
+    """Parameters of AudioGroup and SubtitleGroup: `group_id` for HLS, the other for DASH."""
+
+    group_id: GroupId | None = None
+    adaptation_set: Annotated[AdaptationSet, JsonObject] | None = None
+
+
+class VideoGroupParameters(WireModel):
+    """Parameters of VideoGroup, which only DASH has."""
+
+    adaptation_set: Annotated[AdaptationSet, JsonObject]
+
+
+class MasterPlayListParameters(WireModel):
+    """Parameters of GenerateMasterPlayList; HLS needs the list, DASH has none."""
+
+    master_play_list: Annotated[MasterPlayList, JsonObject] | None = None

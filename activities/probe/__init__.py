@@ -1,0 +1,178 @@
+"""What is in a media file: ffprobe's answer, typed.
+
+`MediaInfo.of` probes a file; `streams` reads single streams, `properties` gives the wire form
+of specification, mediainfo, 2, and `completeness` tells whether the file was cut off.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from activities import ffmpeg
+from activities.probe.completeness import missing_bytes
+from activities.probe.properties import properties
+from activities.probe.streams import (
+    AudioStream,
+    SubtitleStream,
+    VideoStream,
+    audio_stream,
+    duration,
+    is_picture,
+    kilobits,
+    number,
+    section,
+    sections,
+    subtitle_stream,
+    video_stream,
+    whole,
+)
+from workflow_engine.records import Json
+
+__all__ = ["AudioStream", "MediaInfo", "SubtitleStream", "VideoStream", "missing_bytes"]
+
+#: streams that are kept: a file may claim a thousand
+_MAX_STREAMS = 64
+#: characters of one tag: a file may carry a book
+_MAX_TAG = 256
+
+_FORMAT_KEYS = (
+    *("nb_streams", "nb_programs", "format_name", "format_long_name", "start_time"),
+    *("duration", "size", "bit_rate"),
+)
+_STREAM_KEYS = (
+    *("index", "codec_name", "codec_long_name", "profile", "codec_type", "codec_tag_string"),
+    *("codec_tag", "mime_codec_string", "width", "height", "has_b_frames"),
+    *("sample_aspect_ratio", "display_aspect_ratio", "pix_fmt", "level", "field_order"),
+    *("color_range", "color_space", "color_transfer", "color_primaries", "r_frame_rate"),
+    *("avg_frame_rate", "time_base", "start_time", "duration", "bit_rate", "nb_frames"),
+    *("sample_fmt", "sample_rate", "channels", "channel_layout"),
+)
+_TAGS = ("language", "rotate", "BPS", "BPS-eng")
+_DISPOSITIONS = ("default", "attached_pic", "timed_thumbnails")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaInfo:
+    """A probed media file. `duration` is in seconds, `size` in bytes; None means unknown.
+
+    `probe` is the part of ffprobe's JSON that everything else is read from.
+    """
+
+    probe: Mapping[str, Json] = field(repr=False)
+    format_name: str
+    duration: float | None
+    start_time: float
+    size: int
+    bitrate_kbps: float | None
+    videos: tuple[VideoStream, ...]
+    audios: tuple[AudioStream, ...]
+    subtitles: tuple[SubtitleStream, ...]
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        *,
+        playlists: bool = False,
+        timeout: float = 60,
+        cancel: threading.Event | None = None,
+    ) -> "MediaInfo":
+        """Probe a local file; `playlists` allows HLS lists that mediaflow wrote itself.
+
+        Raises ActivityError when it cannot be used: unreadable, a list of other files, no audio
+        and no video, or of no length (specification, mediainfo, 3).
+        """
+        answer = ffmpeg.probe_json(path, playlists=playlists, timeout=timeout, cancel=cancel)
+        media = cls.parse(_trimmed(answer))
+        if not media.videos and not media.audios:
+            raise ffmpeg.content_bad("it has neither a video nor an audio stream")
+        if media.duration == 0:
+            raise ffmpeg.content_bad("its duration is 0")
+        return media
+
+    @classmethod
+    def parse(cls, probe: Mapping[str, Json]) -> "MediaInfo":
+        """Read ffprobe's JSON."""
+        container = section(probe.get("format"))
+        streams = sections(probe.get("streams"))
+        audio = [s for s in streams if s.get("codec_type") == "audio"]
+        video = [s for s in streams if s.get("codec_type") == "video"]
+        subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
+        spare = _spare_kilobits(container, audio, video)
+        return cls(
+            probe=probe,
+            format_name=str(container.get("format_name", "")),
+            duration=duration(container.get("duration")),
+            start_time=number(container.get("start_time")) or 0.0,
+            size=whole(container.get("size")),
+            bitrate_kbps=kilobits(container),
+            # the position counts attached pictures too, as ffmpeg's 0:v:n does
+            videos=tuple(
+                video_stream(s, position, spare)
+                for position, s in enumerate(video)
+                if not is_picture(s)
+            ),
+            audios=tuple(audio_stream(s, position) for position, s in enumerate(audio)),
+            subtitles=tuple(subtitle_stream(s, n) for n, s in enumerate(subtitles)),
+        )
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> "MediaInfo":
+        """Read what `to_json` wrote: the `data` of Start's result."""
+        return cls.parse(section(data.get("Probe")))
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the wire form under `Properties`, and under `Probe` what `from_json` needs."""
+        return {"Properties": self.properties(), "Probe": dict(self.probe)}
+
+    def properties(self) -> dict[str, Json]:
+        """Return the Properties of specification, mediainfo, 2: strings, missing ones left out."""
+        return properties(self.probe)
+
+    @property
+    def video(self) -> VideoStream | None:
+        """The first video stream that is not an attached picture."""
+        return self.videos[0] if self.videos else None
+
+    @property
+    def default_audio(self) -> AudioStream | None:
+        """The audio stream marked as default, else the first."""
+        marked = [stream for stream in self.audios if stream.default]
+        return (marked or [*self.audios, None])[0]
+
+
+def _spare_kilobits(
+    container: Mapping[str, Json],
+    audio: Sequence[Mapping[str, Json]],
+    video: Sequence[Mapping[str, Json]],
+) -> float | None:
+    """Return what the container leaves for a video stream without a rate of its own, kbit/s."""
+    total = kilobits(container)
+    length = duration(container.get("duration"))
+    if total is None and length:
+        total = whole(container.get("size")) * 8 / length / 1000
+    if not total:
+        return None
+    others = sum(kilobits(s) or 0 for s in (*audio, *video))
+    return max(total - others, 0) or None
+
+
+def _trimmed(answer: Mapping[str, Json]) -> dict[str, Json]:
+    """Keep what is used: file names, and tags of any length, must not reach the store."""
+    container = section(answer.get("format"))
+    streams = sections(answer.get("streams"))[:_MAX_STREAMS]
+    return {
+        "format": {k: container[k] for k in _FORMAT_KEYS if k in container},
+        "streams": [_trimmed_stream(stream) for stream in streams],
+    }
+
+
+def _trimmed_stream(stream: Mapping[str, Json]) -> dict[str, Json]:
+    kept = {k: stream[k] for k in _STREAM_KEYS if k in stream}
+    tags, disposition = section(stream.get("tags")), section(stream.get("disposition"))
+    kept["tags"] = {k: str(tags[k])[:_MAX_TAG] for k in _TAGS if k in tags}
+    kept["disposition"] = {k: 1 for k in _DISPOSITIONS if disposition.get(k)}
+    turned = [item for item in sections(stream.get("side_data_list")) if "rotation" in item]
+    kept["side_data_list"] = [{"rotation": item["rotation"]} for item in turned]
+    return kept

@@ -1,0 +1,160 @@
+"""ffprobe's JSON as the Properties of the API: strings only, missing values left out.
+
+Specification: mediainfo, 2 (fields and units) and 5 (contradictions).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+
+from activities.probe.streams import (
+    is_picture,
+    kilobits,
+    number,
+    ratio,
+    rotation,
+    section,
+    sections,
+)
+from workflow_engine.records import Json
+
+#: entries of each stream list
+MAX_STREAMS = 4
+
+Values = dict[str, Json]
+
+
+def properties(probe: Mapping[str, Json]) -> Values:
+    """Return the `Properties` object of an ffprobe description."""
+    container = section(probe.get("format"))
+    streams = sections(probe.get("streams"))
+    video = [s for s in streams if s.get("codec_type") == "video" and not is_picture(s)]
+    audio = [s for s in streams if s.get("codec_type") == "audio"]
+    subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
+    first = section(video[0] if video else None)
+    return _given(
+        {
+            "Width": first.get("width"),
+            "Height": first.get("height"),
+            "Duration": _seconds(container.get("duration")),
+            "Fps": _rate(first.get("r_frame_rate")),
+            "Bitrate": _container_rate(container),
+            "FileFormat": container.get("format_long_name"),
+            "FileSize": container.get("size"),
+            "Format": _format(container),
+            "Streams": {
+                "VideoStreamList": _listed(video, _video, container),
+                "AudioStreamList": _listed(audio, _audio, container),
+                "SubtitleStreamList": _listed(subtitles, _common, container),
+            },
+        }
+    )
+
+
+def _listed(
+    streams: Sequence[Mapping[str, Json]],
+    form: Callable[[Mapping[str, Json], Mapping[str, Json]], Values],
+    container: Mapping[str, Json],
+) -> list[Values]:
+    return [_given(form(stream, container)) for stream in streams[:MAX_STREAMS]]
+
+
+def _given(values: Values) -> Values:
+    """Drop what is missing, make strings of the scalars."""
+    kept = {k: v for k, v in values.items() if v not in (None, "", "N/A", "unknown")}
+    return {k: v if isinstance(v, dict | list) else str(v) for k, v in kept.items()}
+
+
+def _format(container: Mapping[str, Json]) -> Values:
+    return _given(
+        {
+            "NumStreams": container.get("nb_streams"),
+            "NumPrograms": container.get("nb_programs"),
+            "FormatName": str(container.get("format_name", "")).partition(",")[0],
+            "FormatLongName": container.get("format_long_name"),
+            "StartTime": _seconds(container.get("start_time")),
+            "Duration": _seconds(container.get("duration")),
+            "Size": container.get("size"),
+            "Bitrate": _container_rate(container),
+        }
+    )
+
+
+def _common(stream: Mapping[str, Json], container: Mapping[str, Json]) -> Values:
+    return {
+        "Index": stream.get("index"),
+        "CodecName": stream.get("codec_name"),
+        "CodecLongName": stream.get("codec_long_name"),
+        "CodecTimeBase": _codec_time_base(stream),
+        "CodecTagString": stream.get("codec_tag_string"),
+        "CodecTag": stream.get("codec_tag"),
+        "Timebase": stream.get("time_base"),
+        "StartTime": _seconds(stream.get("start_time")),
+        "Duration": _seconds(stream.get("duration")) or _seconds(container.get("duration")),
+        "Lang": section(stream.get("tags")).get("language") or "und",
+    }
+
+
+def _video(stream: Mapping[str, Json], container: Mapping[str, Json]) -> Values:
+    tags = section(stream.get("tags"))
+    return {
+        **_common(stream, container),
+        "Profile": stream.get("profile"),
+        "Width": stream.get("width"),
+        "Height": stream.get("height"),
+        "HasBFrames": stream.get("has_b_frames"),
+        "Sar": stream.get("sample_aspect_ratio"),
+        "Dar": stream.get("display_aspect_ratio"),
+        "PixFmt": stream.get("pix_fmt"),
+        "Level": stream.get("level"),
+        "Fps": _rate(stream.get("r_frame_rate")),
+        "AvgFPS": _rate(stream.get("avg_frame_rate")),
+        "Bitrate": _rate_of(kilobits(stream)),
+        "NumFrames": stream.get("nb_frames"),
+        "Rotate": tags.get("rotate") or rotation(stream) or None,
+        "ColorRange": stream.get("color_range"),
+        "ColorTransfer": stream.get("color_transfer"),
+        "ColorPrimaries": stream.get("color_primaries"),
+    }
+
+
+def _audio(stream: Mapping[str, Json], container: Mapping[str, Json]) -> Values:
+    return {
+        **_common(stream, container),
+        "SampleFmt": stream.get("sample_fmt"),
+        "Samplerate": stream.get("sample_rate"),
+        "Channels": stream.get("channels"),
+        "ChannelLayout": stream.get("channel_layout"),
+        "Bitrate": _rate_of(kilobits(stream)),
+        "NumFrames": stream.get("nb_frames"),
+    }
+
+
+def _codec_time_base(stream: Mapping[str, Json]) -> str | None:
+    """Derive what ffprobe no longer prints, in the form of the specification's samples."""
+    kind = stream.get("codec_type")
+    if kind == "video":
+        rate = ratio(stream.get("r_frame_rate"))
+        return f"{rate.denominator}/{2 * rate.numerator}" if rate else None
+    if kind == "audio":
+        return f"1/{stream['sample_rate']}" if number(stream.get("sample_rate")) else None
+    return "0/1"
+
+
+def _seconds(value: Json) -> str | None:
+    found = number(value)
+    return None if found is None else f"{found:.6f}"
+
+
+def _rate_of(kbps: float | None) -> str | None:
+    return None if kbps is None else f"{kbps:.3f}"
+
+
+def _container_rate(container: Mapping[str, Json]) -> str | None:
+    found = number(container.get("bit_rate"))
+    return None if found is None else f"{found / 1000:.3f}"
+
+
+def _rate(value: Json) -> str | None:
+    """Print a frame rate as a decimal: `25.0`, `23.976024`."""
+    found: Fraction | None = ratio(value)
+    return None if found is None else str(round(float(found), 6))

@@ -1,0 +1,230 @@
+"""The streams of a media file, typed, from ffprobe's JSON (spec: mediainfo, 2).
+
+Everything ffprobe says comes from the file and may be missing, malformed or absurd: each
+reader below gives None (or a sane default) then, and never raises.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+from workflow_engine.records import Json
+
+#: seconds, about 11 days; a header that claims more is taken for a lie
+MAX_DURATION = 1_000_000.0
+#: frames per second; a time base that looks like a rate (90000) is above it
+MAX_FPS = 300
+
+
+def section(value: Json) -> Mapping[str, Json]:
+    """Return a JSON object, empty when it is none."""
+    return cast("Mapping[str, Json]", value) if isinstance(value, dict) else {}
+
+
+def sections(value: Json) -> list[Mapping[str, Json]]:
+    """Return the objects of a JSON array, none when it is no array."""
+    items = cast("list[Json]", value) if isinstance(value, list) else []
+    return [section(item) for item in items]
+
+
+def number(value: Json) -> float | None:
+    """Return a finite number from ffprobe's strings, None for `N/A` and the like."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def whole(value: Json) -> int:
+    """Return a whole number, 0 when there is none."""
+    return int(number(value) or 0)
+
+
+def ratio(value: Json) -> Fraction | None:
+    """Return a positive fraction from `num/den` or `num:den`, else None."""
+    parts = re.fullmatch(r"(\d{1,12})[/:](\d{1,12})", value) if isinstance(value, str) else None
+    if parts is None or int(parts[1]) == 0 or int(parts[2]) == 0:
+        return None
+    return Fraction(int(parts[1]), int(parts[2]))
+
+
+def duration(value: Json) -> float | None:
+    """Return seconds, None when missing, negative or absurdly long."""
+    found = number(value)
+    return found if found is not None and 0 <= found <= MAX_DURATION else None
+
+
+def kilobits(stream: Mapping[str, Json]) -> float | None:
+    """Return a stream's own bit rate in kbit/s (1000), from the stream or its BPS tag."""
+    tags = section(stream.get("tags"))
+    for value in (stream.get("bit_rate"), tags.get("BPS"), tags.get("BPS-eng")):
+        found = number(value)
+        if found is not None and found > 0:
+            return found / 1000
+    return None
+
+
+def rotation(stream: Mapping[str, Json]) -> int:
+    """Return the clockwise degrees in [0, 360) by which a picture is to be shown turned."""
+    tagged = number(section(stream.get("tags")).get("rotate"))
+    if tagged is not None:
+        return round(tagged) % 360
+    for item in sections(stream.get("side_data_list")):
+        turned = number(item.get("rotation"))
+        if turned is not None:
+            return round(360 - turned) % 360
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoStream:
+    """A video stream. `width` and `height` are coded pixels, before rotation and SAR.
+
+    `index` counts all streams of the file, `position` the video streams (`0:v:position`).
+    `bitrate_kbps` is the best that is known: the stream's own, else the container's without its
+    audio, else file size by duration. `duration` is in seconds, None when unknown.
+    """
+
+    index: int
+    position: int
+    codec: str
+    profile: str
+    width: int
+    height: int
+    sar: Fraction
+    rotation: int
+    fps: Fraction
+    bitrate_kbps: float | None
+    duration: float | None
+    pix_fmt: str
+    field_order: str
+    color_range: str
+    color_space: str
+    color_primaries: str
+    color_transfer: str
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether the stream says that its frames hold two fields."""
+        return self.field_order in ("tt", "bb", "tb", "bt")
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height after rotation, before SAR."""
+        turned = self.rotation % 180 == 90
+        return (self.height, self.width) if turned else (self.width, self.height)
+
+    @property
+    def display_size(self) -> tuple[int, int]:
+        """Width and height as shown, in square pixels: height kept, width by SAR, rotated."""
+        width = max(1, round(self.width * self.sar))
+        turned = self.rotation % 180 == 90
+        return (self.height, width) if turned else (width, self.height)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioStream:
+    """An audio stream; `index` counts all streams, `position` the audio ones (`0:a:position`)."""
+
+    index: int
+    position: int
+    codec: str
+    profile: str
+    sample_rate: int
+    channels: int
+    channel_layout: str
+    bitrate_kbps: float | None
+    duration: float | None
+    default: bool
+    language: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubtitleStream:
+    """A subtitle stream; `position` counts the subtitle streams (`0:s:position`)."""
+
+    index: int
+    position: int
+    codec: str
+    default: bool
+    language: str
+
+
+def _text(stream: Mapping[str, Json], key: str) -> str:
+    value = stream.get(key)
+    return value if isinstance(value, str) and value != "unknown" else ""
+
+
+def _language(stream: Mapping[str, Json]) -> str:
+    return _text(section(stream.get("tags")), "language") or "und"
+
+
+def _fps(stream: Mapping[str, Json]) -> Fraction:
+    for key in ("avg_frame_rate", "r_frame_rate"):
+        found = ratio(stream.get(key))
+        if found is not None and Fraction(1, 1000) <= found <= MAX_FPS:
+            return found
+    return Fraction(25)
+
+
+def is_picture(stream: Mapping[str, Json]) -> bool:
+    """Whether a video stream is only an attached picture: cover art or a thumbnail."""
+    disposition = section(stream.get("disposition"))
+    return bool(disposition.get("attached_pic") or disposition.get("timed_thumbnails"))
+
+
+def video_stream(
+    stream: Mapping[str, Json], position: int, bitrate_kbps: float | None
+) -> VideoStream:
+    """Build a video stream; `bitrate_kbps` stands in when the stream has none of its own."""
+    return VideoStream(
+        index=whole(stream.get("index")),
+        position=position,
+        codec=_text(stream, "codec_name"),
+        profile=_text(stream, "profile"),
+        width=whole(stream.get("width")),
+        height=whole(stream.get("height")),
+        sar=ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
+        rotation=rotation(stream),
+        fps=_fps(stream),
+        bitrate_kbps=kilobits(stream) or bitrate_kbps,
+        duration=duration(stream.get("duration")),
+        pix_fmt=_text(stream, "pix_fmt"),
+        field_order=_text(stream, "field_order"),
+        color_range=_text(stream, "color_range"),
+        color_space=_text(stream, "color_space"),
+        color_primaries=_text(stream, "color_primaries"),
+        color_transfer=_text(stream, "color_transfer"),
+    )
+
+
+def audio_stream(stream: Mapping[str, Json], position: int) -> AudioStream:
+    """Build an audio stream."""
+    return AudioStream(
+        index=whole(stream.get("index")),
+        position=position,
+        codec=_text(stream, "codec_name"),
+        profile=_text(stream, "profile"),
+        sample_rate=whole(stream.get("sample_rate")),
+        channels=whole(stream.get("channels")),
+        channel_layout=_text(stream, "channel_layout"),
+        bitrate_kbps=kilobits(stream),
+        duration=duration(stream.get("duration")),
+        default=bool(section(stream.get("disposition")).get("default")),
+        language=_language(stream),
+    )
+
+
+def subtitle_stream(stream: Mapping[str, Json], position: int) -> SubtitleStream:
+    """Build a subtitle stream."""
+    return SubtitleStream(
+        index=whole(stream.get("index")),
+        position=position,
+        codec=_text(stream, "codec_name"),
+        default=bool(section(stream.get("disposition")).get("default")),
+        language=_language(stream),
+    )

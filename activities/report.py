@@ -1,0 +1,201 @@
+"""The Report activity: one `report.json` that tells all about an execution.
+
+It runs last, whatever happened before it. The file holds the execution, its input, every other
+activity with commands, warnings and outputs, the tools and totals: `document` builds it. The
+schema is our own, numbered by `SCHEMA`. Specification: topology, 4.5.
+"""
+
+import json
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.metadata import version
+from typing import Annotated, cast
+
+from activities import ffmpeg
+from workflow_engine.activity import (
+    Activity,
+    ActivityContext,
+    ActivityResult,
+    PlanContext,
+    Produced,
+    Step,
+)
+from workflow_engine.errors import MediaflowError
+from workflow_engine.records import (
+    ActivityRecord,
+    ActivityState,
+    Digests,
+    ExecutionRecord,
+    ExecutionState,
+    Json,
+    ObjectRef,
+    Output,
+    utc_now,
+    wire_time,
+)
+from workflow_engine.topology.wire import Choice, WireModel
+
+#: raised when a reader of older reports could stumble
+SCHEMA = 1
+
+FILE_NAME = "report.json"
+
+
+class ReportParameters(WireModel):
+    """Parameters of Report."""
+
+    publish_type: Annotated[str, Choice(("Auto", "Manual", "TranscodeCompletedAuto"))] = "Manual"
+
+
+class Report(Activity[ReportParameters]):
+    """Ends a workflow: writes the report and says whether the media is published."""
+
+    type_name = "Report"
+    parameters = ReportParameters
+    reusable = False
+
+    def plan(self, parameters: ReportParameters, context: PlanContext) -> Step:
+        """Plan no outputs: where the report goes is known when all others are."""
+        return Step(resolved=(parameters.publish_type, context.digests))
+
+    def run(self, step: Step, context: ActivityContext) -> ActivityResult:
+        """Write `report.json`; data: `PublishType` and `Published`."""
+        execution = context.execution()
+        others = [record for record in execution.activities if record.name != context.activity]
+        publish_type, digests = cast("tuple[str, Digests]", step.resolved)
+        publishing: dict[str, Json] = {
+            "PublishType": publish_type,
+            "Published": _published(publish_type, others),
+        }
+        path = context.work / FILE_NAME
+        content = document(execution, others, digests, utc_now()) | publishing
+        text = json.dumps(content, ensure_ascii=False, indent=2)
+        path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        ref = place(execution.run_id, [output for record in others for output in record.outputs])
+        return ActivityResult(data=publishing, outputs=(Produced(path=path, ref=ref, last=True),))
+
+
+def place(run_id: str, outputs: Sequence[Output]) -> ObjectRef:
+    """Return where the report goes: beside the outputs, in a directory of the run's own.
+
+    The bucket is that of the first output, the directory the one that all outputs in that bucket
+    share, then the RunId unless it is part of it. Without outputs the bucket is empty, for the
+    engine to choose.
+    """
+    if not outputs:
+        return ObjectRef(bucket="", object=f"{run_id}/{FILE_NAME}")
+    first = outputs[0].ref
+    folders = [o.ref.object.split("/")[:-1] for o in outputs if o.ref.bucket == first.bucket]
+    common: list[str] = []
+    for parts in zip(*folders, strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    own = [] if run_id in common else [run_id]
+    return ObjectRef(
+        bucket=first.bucket,
+        object="/".join([*common, *own, FILE_NAME]),
+        location=first.location,
+    )
+
+
+def document(
+    execution: ExecutionRecord,
+    others: Sequence[ActivityRecord],
+    digests: Digests,
+    now: datetime,
+) -> dict[str, Json]:
+    """Return the report as JSON values.
+
+    `others` are the activities without Report, which is still running; `digests` are the
+    input's. The execution's State is the one that it will have (specification, topology, 8):
+    `Fail` if Start failed, else `Completed`.
+    """
+    wire = execution.to_wire()
+    for key in ("ActivityList", "Input", "EndTime", "Report"):
+        wire.pop(key, None)
+    failed = any(r.type == "Start" and r.state is not ActivityState.SUCCESS for r in others)
+    wire["State"] = str(ExecutionState.FAIL if failed else ExecutionState.COMPLETED)
+    wire["ReportTime"] = wire_time(now)
+    return {
+        "Schema": SCHEMA,
+        "Execution": wire,
+        "Input": _input(execution, others, digests),
+        "Activities": [_activity(record) for record in others if _began(record)],
+        "Totals": _totals(execution, others, now),
+        "Tools": _tools(),
+    }
+
+
+def _published(publish_type: str, others: Sequence[ActivityRecord]) -> bool:
+    if publish_type == "TranscodeCompletedAuto":
+        return any(r.type == "Transcode" and r.state is ActivityState.SUCCESS for r in others)
+    return publish_type == "Auto"
+
+
+def _began(record: ActivityRecord) -> bool:
+    return record.state is not ActivityState.WAITING
+
+
+def _input(
+    execution: ExecutionRecord, others: Sequence[ActivityRecord], digests: Digests
+) -> dict[str, Json]:
+    """The input object, its checksums, and what Start found in it."""
+    found: dict[str, Json] = {}
+    for record in others:
+        if record.type == "Start":
+            # Probe is what Properties were made of
+            found = {key: value for key, value in record.data.items() if key != "Probe"}
+    return {
+        **execution.input.to_wire(),
+        "UserData": execution.user_data,
+        "Size": digests.size,
+        "MD5": digests.md5,
+        "SHA256": digests.sha256,
+        **found,
+    }
+
+
+def _activity(record: ActivityRecord) -> dict[str, Json]:
+    wire = record.to_wire()
+    if record.started and record.ended:
+        wire["Seconds"] = round((record.ended - record.started).total_seconds(), 3)
+    wire["Commands"] = [shlex.join(command) for command in record.commands]
+    wire["Warnings"] = list(record.warnings)
+    wire["Outputs"] = [_output(output) for output in record.outputs]
+    return wire
+
+
+def _output(output: Output) -> dict[str, Json]:
+    wire = output.to_wire()
+    wire |= {"MD5": output.digests.md5, "SHA256": output.digests.sha256}
+    if output.media:
+        wire["Properties"] = dict(output.media)
+    return wire
+
+
+def _totals(
+    execution: ExecutionRecord, others: Sequence[ActivityRecord], now: datetime
+) -> dict[str, Json]:
+    began = [record for record in others if _began(record)]
+    outputs = [output for record in began for output in record.outputs]
+    ended = (ActivityState.SUCCESS, ActivityState.FAIL, ActivityState.SKIPPED)
+    return {
+        "Activities": len(began),
+        **{str(state): sum(r.state is state for r in began) for state in ended},
+        "Reused": sum(record.reused for record in began),
+        "Warnings": sum(len(record.warnings) for record in began),
+        "Outputs": len(outputs),
+        "Bytes": sum(output.digests.size for output in outputs),
+        "Seconds": round((now - execution.created).total_seconds(), 3),
+    }
+
+
+def _tools() -> dict[str, str]:
+    tools = {"mediaflow": version("mediaflow")}
+    try:
+        return tools | ffmpeg.versions()
+    except MediaflowError:
+        # Start has failed for that reason and says so; the report is still due
+        return tools

@@ -1,0 +1,109 @@
+"""Start: what triggers a workflow, its global settings, and media info on the input.
+
+Its result is what everything behind it plans with: `MediaInfo.to_json`. Specification:
+topology, 4.1 and 9; mediainfo, 2 and 3.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from activities import ffmpeg
+from activities.objects import BucketName
+from activities.probe import MediaInfo, missing_bytes
+from workflow_engine.activity import (
+    Activity,
+    ActivityContext,
+    ActivityResult,
+    Artifact,
+    PlanContext,
+    Step,
+)
+from workflow_engine.errors import ActivityError, Code
+from workflow_engine.topology.wire import Choice, JsonObject, Text, WireModel, shown, wire_error
+
+
+def _pipeline_id(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{32}", value):
+        raise wire_error(
+            Code.UUID_FORMAT,
+            f"The PipelineId {shown(value)} is not an identifier.",
+            "Use 32 hexadecimal characters.",
+        )
+    return value
+
+
+class InputFile(WireModel):
+    """Which objects trigger the workflow: those of a bucket whose keys begin with the prefix."""
+
+    bucket: BucketName
+    location: Annotated[str, Text()] = ""
+    object_prefix: Annotated[str, Text(max_bytes=1023)] = ""
+
+
+class StartParameters(WireModel):
+    """Parameters of Start. `role_name` is kept and has no effect."""
+
+    input_file: Annotated[InputFile, JsonObject]
+    pipeline_id: Annotated[str, Text(), AfterValidator(_pipeline_id)]
+    message_type: Annotated[str, Choice(("Queue", "Topic"))] = "Queue"
+    queue_name: Annotated[str, Text(max_bytes=256)] | None = None
+    topic_name: Annotated[str, Text(max_bytes=256)] | None = None
+    role_name: Annotated[str, Text(max_bytes=256)] = "AliyunMTSDefaultRole"
+
+
+class Start(Activity[StartParameters]):
+    """Probes the input; a run whose Start fails skips everything but Report."""
+
+    type_name = "Start"
+    parameters = StartParameters
+
+    def tools(self) -> Mapping[str, str]:
+        """The prober."""
+        return {"ffprobe": ffmpeg.versions()["ffprobe"]}
+
+    def plan(self, parameters: StartParameters, context: PlanContext) -> Step:
+        """Nothing of the parameters shapes the media info."""
+        return Step()
+
+    def run(self, step: Step, context: ActivityContext) -> ActivityResult:
+        """Probe the input and refuse what cannot be worked on.
+
+        Raises ActivityError: `InvalidParameter.ResourceContentBad` for what is no media or was
+        cut off, `.ResourceNotSupported` for playlists and still pictures.
+        """
+        media = MediaInfo.of(context.source, cancel=context.cancel)
+        if missing := missing_bytes(context.source):
+            raise ffmpeg.content_bad(f"the file is cut off, {missing} bytes are missing")
+        if media.format_name.endswith("_pipe"):
+            raise ActivityError(
+                Code.RESOURCE_NOT_SUPPORTED,
+                'The resource operated "InputFile" is a still picture '
+                f"({media.format_name.removesuffix('_pipe')}), which is not supported as input.",
+                remedy="Give a video or audio file.",
+            )
+        table = Artifact(kind="table", title="Media info", content=_rows(media))
+        return ActivityResult(data=media.to_json(), artifacts=(table,))
+
+
+def _rows(media: MediaInfo) -> list[dict[str, str]]:
+    """One row for the file, one for each stream."""
+    length = "unknown" if media.duration is None else f"{media.duration:.3f} s"
+    rows = [_row("file", media.format_name, f"{length}, {media.size} bytes", media.bitrate_kbps)]
+    for video in media.videos:
+        turned = f", turned by {video.rotation}" if video.rotation else ""
+        shape = f"{video.width}x{video.height}{turned}, {float(video.fps):.6g} fps"
+        rows.append(_row(f"video {video.index}", video.codec, shape, video.bitrate_kbps))
+    for audio in media.audios:
+        shape = f"{audio.channels} channels, {audio.sample_rate} Hz, {audio.language}"
+        rows.append(_row(f"audio {audio.index}", audio.codec, shape, audio.bitrate_kbps))
+    for text in media.subtitles:
+        rows.append(_row(f"subtitle {text.index}", text.codec, text.language, None))
+    return rows
+
+
+def _row(what: str, codec: str, shape: str, kbps: float | None) -> dict[str, str]:
+    rate = "" if kbps is None else f"{kbps:.0f}"
+    return {"Stream": what, "Codec": codec, "Shape": shape, "kbit/s": rate}

@@ -1,0 +1,82 @@
+"""What is wrong with the parameters of a Transcode activity, before any input is known.
+
+Every problem at once, pointers relative to `Parameters`. Single fields have been checked by the
+models; here templates, combinations and neighbours in the graph. Specification: topology, 4.2
+and 9; transcode.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from activities.templates import Kind, find
+from activities.transcode.naming import name_faults
+from activities.transcode.parameters import Output, TranscodeParameters
+from activities.transcode.rules import faults
+from activities.transcode.settings import settings_of
+from workflow_engine.activity import Neighbourhood
+from workflow_engine.errors import Code, InvalidInputError, Problem, pointer_to
+from workflow_engine.placeholders import decode_object
+
+
+def problems(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
+    """Yield every problem of an activity's parameters."""
+    yield from _missing(parameters, around)
+    seen: dict[tuple[str, str], int] = {}
+    for index, output in enumerate(parameters.outputs):
+        found = [*name_faults(output), *_output_faults(output, around)]
+        if not found:
+            found += _repeated(output, index, seen)
+        yield from (at_output(problem, index) for problem in found)
+
+
+def at_output(problem: Problem, index: int) -> Problem:
+    """Return a problem of one output with its pointer made relative to `Parameters`."""
+    return replace(problem, pointer=pointer_to("Outputs", index) + problem.pointer)
+
+
+def _missing(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
+    if not parameters.outputs and not parameters.extracts_subtitles:
+        yield Problem(
+            code=Code.NULL_VALUE,
+            message=f'The activity "{around.name}" has no Outputs.',
+            pointer="/Outputs",
+            remedy="Add an array of 1 to 30 outputs.",
+        )
+    if parameters.output_bucket is None and "PackageConfig" not in around.ancestor_types:
+        yield Problem(
+            code=Code.NULL_VALUE,
+            message=f'The activity "{around.name}" has no OutputBucket.',
+            pointer="/OutputBucket",
+            remedy="Add OutputBucket: only a PackageConfig before the activity can replace it.",
+        )
+
+
+def _output_faults(output: Output, around: Neighbourhood) -> Iterator[Problem]:
+    try:
+        template = find(output.template_id)
+    except InvalidInputError as error:
+        yield replace(error.problem(), pointer="/TemplateId")
+        return
+    if template.kind is Kind.INTELLIGENT and "Analysis" not in around.ancestor_types:
+        yield Problem(
+            code=Code.TEMPLATE_NOT_SUPPORTED,
+            message=f'The intelligent template "{template.id}" ({template.name}) needs an '
+            f'Analysis activity before "{around.name}".',
+            pointer="/TemplateId",
+            remedy="Put an Analysis before the activity, or use a static template "
+            f'("{template.id.replace("S00000000", "S00000001")}").',
+        )
+    yield from faults(settings_of(output, template))
+
+
+def _repeated(output: Output, index: int, seen: dict[tuple[str, str], int]) -> Iterator[Problem]:
+    container = settings_of(output, find(output.template_id)).container
+    first = seen.setdefault((decode_object(output.output_object), container), index)
+    if first != index:
+        yield Problem(
+            code=Code.INVALID,
+            message=f'The outputs {first} and {index} both write "{output.output_object}" '
+            f"as {container}.",
+            pointer="/OutputObject",
+            remedy="Give each output a name of its own.",
+        )

@@ -1,0 +1,167 @@
+"""The ffmpeg options of one output: codecs, rate control, key frames, containers, limits.
+
+Plain dictionaries of option and value; `command.py` puts them into a graph. Specification:
+transcode, 3 to 7; ffmpeg facts.
+"""
+
+from activities.transcode.rendition import AudioEncoding, Rendition, VideoEncoding
+
+Options = dict[str, str]
+
+VIDEO_ENCODERS = {"H.264": "libx264", "H.265": "libx265"}
+AUDIO_ENCODERS = {"AAC": "aac", "MP3": "libmp3lame"}
+MUXERS = {"mp4": "mp4", "flv": "flv", "ts": "mpegts", "mp3": "mp3", "m4a": "ipod"}
+
+#: bytes that any output may have beyond what its bit rate lets expect
+SPARE_BYTES = 256 << 20
+
+
+def video_options(encoding: VideoEncoding, mode: str, container: str) -> Options:
+    """Return the options of an encoded picture; `mode` is the TransMode."""
+    options = {
+        "c:v": VIDEO_ENCODERS[encoding.codec],
+        # sources of 10 bits or 4:4:4 would carry on into profiles that players do not have
+        "pix_fmt": encoding.pix_fmt,
+        "g": str(encoding.gop),
+        # keep the source's time stamps: some muxers would repeat frames to a constant rate
+        "fps_mode": "vfr",
+    }
+    if encoding.preset:
+        options["preset"] = encoding.preset
+    if encoding.profile:
+        options["profile:v"] = encoding.profile
+    options |= _key_frames(encoding)
+    options |= _rates(encoding, mode)
+    if encoding.fields:
+        # code both fields of a frame as such, and say so in the stream
+        options["flags"] = "+ilme+ildct"
+    if encoding.codec == "H.265":
+        options |= _x265(mode)
+        if container == "mp4":
+            # Apple players refuse the default tag hev1
+            options["tag:v"] = "hvc1"
+    elif mode == "CBR":
+        # pads with filler, so that the rate is constant and not only limited
+        options["x264-params"] = "nal-hrd=cbr"
+    return options
+
+
+def _key_frames(encoding: VideoEncoding) -> Options:
+    """Key frames by the clock, so that all renditions of a source have them at equal times."""
+    if encoding.key_times:
+        return {"force_key_frames": ",".join(f"{time:.3f}" for time in encoding.key_times)}
+    if encoding.key_every:
+        every = encoding.key_every
+        return {"force_key_frames": f"expr:gte(t,n_forced*{every.numerator}/{every.denominator})"}
+    return {}
+
+
+def _rates(encoding: VideoEncoding, mode: str) -> Options:
+    if encoding.crf is not None:
+        options = {"crf": f"{encoding.crf:g}"}
+    else:
+        options = {"b:v": f"{encoding.bitrate:g}k"}
+    maxrate = encoding.maxrate
+    if mode == "CBR":
+        maxrate = encoding.bitrate
+        options["minrate"] = f"{encoding.bitrate:g}k"
+    if maxrate is not None:
+        options |= {"maxrate": f"{maxrate:g}k", "bufsize": f"{encoding.bufsize:g}k"}
+    return options
+
+
+def _x265(mode: str) -> Options:
+    params = {
+        # it prints to stderr itself, past ffmpeg's own level
+        "log-level": "error",
+        # open GOPs begin with frames that need the GOP before: no start there, no HLS cut
+        "open-gop": "0",
+    }
+    if mode == "CBR":
+        params["strict-cbr"] = "1"
+    return {
+        "x265-params": ":".join(f"{key}={value}" for key, value in params.items()),
+        # a forced key frame would otherwise be an I frame that nobody can start at
+        "forced-idr": "1",
+    }
+
+
+def audio_options(encoding: AudioEncoding) -> Options:
+    """Return the options of encoded sound."""
+    return {
+        "c:a": AUDIO_ENCODERS[encoding.codec],
+        "b:a": f"{encoding.bitrate:g}k",
+        "ar": str(encoding.samplerate),
+        "ac": str(encoding.channels),
+        # gaps in the sound become silence: mp3 and raw AAC have no time stamps to keep them
+        "af": "aresample=async=1",
+    }
+
+
+def muxer_options(rendition: Rendition, stem: str) -> Options:
+    """Return the options of the container; `stem` is the path of the files without suffix."""
+    container = rendition.container
+    if container == "m3u8":
+        return _hls(rendition, stem)
+    options = {"f": MUXERS[container]}
+    if container in ("mp4", "m4a"):
+        # index first: players start before the file is there
+        options["movflags"] = "+faststart"
+    return options
+
+
+def _hls(rendition: Rendition, stem: str) -> Options:
+    pattern = segment_pattern(stem)
+    if rendition.segment is None:
+        # the hls muxer cuts by length only, this one at given times
+        return {
+            "f": "segment",
+            "segment_times": ",".join(f"{time:.3f}" for time in rendition.cuts),
+            "segment_format": "mpegts",
+            "segment_list": f"{stem}.m3u8",
+            "segment_list_type": "m3u8",
+            "segment_list_size": "0",
+            "segment_start_number": "1",
+            # this muxer would move the picture by its B-frames, and the list's times with it;
+            # mpegts, which it writes, has room before its first time stamp
+            "avoid_negative_ts": "disabled",
+        }
+    return {
+        "f": "hls",
+        "hls_time": f"{rendition.segment:g}",
+        # 0: the list keeps every segment
+        "hls_list_size": "0",
+        "hls_playlist_type": "vod",
+        "hls_segment_filename": pattern,
+        "start_number": "1",
+    }
+
+
+def segment_pattern(stem: str) -> str:
+    """Return ffmpeg's pattern of segment names; a `%` of the path itself is doubled."""
+    return stem.replace("%", "%%") + "-%05d.ts"
+
+
+def limit_options(rendition: Rendition) -> Options:
+    """Return the limits of a file: a lying header must not make it endless.
+
+    An output that reaches its limit is found too long by `verify.py`.
+    """
+    if rendition.duration is None:
+        return {}
+    return {"t": f"{longest(rendition.duration):.3f}", "fs": str(_most_bytes(rendition))}
+
+
+def longest(duration: float) -> float:
+    """Return the seconds at which an output of this expected duration is cut."""
+    return duration * 1.1 + 10
+
+
+def _most_bytes(rendition: Rendition) -> int:
+    picture, expected = rendition.picture, rendition.bytes or 0
+    if picture and picture.encoding and picture.encoding.crf is not None:
+        # Crf promises no rate; a raw picture has 1.5 bytes per pixel
+        width, height = picture.size
+        frames = float(picture.encoding.rate) * longest(rendition.duration or 0)
+        expected = round(width * height * 1.5 * frames)
+    return 8 * expected + SPARE_BYTES

@@ -1,0 +1,231 @@
+"""Sizes: from the source's picture and the Video fields to a chain of filters.
+
+Everything is computed here, in whole pixels, so that a plan can say the size of an output and a
+check can compare it. The source is taken as ffmpeg hands it to the filters: already turned
+upright. Specification: transcode, 4 and 7 (AdjDarMethod).
+
+>>> source = Source(width=1920, height=1080, sar=Fraction(1))
+>>> place(source, Wish(width=1280)).size
+(1280, 720)
+"""
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from workflow_engine.errors import ActivityError, Code
+
+Size = tuple[int, int]
+Box = tuple[int, int, int, int]
+
+#: the longest side of an output, in pixels; libx264 and players end near it
+MAX_SIDE = 8192
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filter:
+    """One ffmpeg filter with its options, in order."""
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        """`scale=w=1280:h=720`, for identities and messages."""
+        options = ":".join(f"{key}={value}" for key, value in self.options)
+        return f"{self.name}={options}" if options else self.name
+
+
+def filter_of(name: str, **options: object) -> Filter:
+    """Return a filter; options are written with `str`."""
+    return Filter(name=name, options=tuple((key, str(value)) for key, value in options.items()))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """The upright picture: pixels, and the shape of one pixel (width over height).
+
+    `lying` means that it was coded on its side, so that its lines run upwards.
+    """
+
+    width: int
+    height: int
+    sar: Fraction
+    lying: bool = False
+
+    @property
+    def aspect(self) -> Fraction:
+        """Width over height as shown."""
+        return Fraction(self.width, self.height) * self.sar
+
+    @property
+    def shown(self) -> Size:
+        """Even size in square pixels: the number of lines stays, their length follows."""
+        width, height = Fraction(self.width), Fraction(self.height)
+        if self.lying:
+            height /= self.sar
+        else:
+            width *= self.sar
+        return _even_below(width), _even_below(height)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What the Video and TransConfig sections say about size; boxes are w, h, left, top."""
+
+    width: int | None = None
+    height: int | None = None
+    by_edges: bool = False  # LongShortMode: width means the long edge, height the short one
+    method: str = "none"  # AdjDarMethod
+    crop: Box | None = None
+    pad: Box | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placement:
+    """How the picture gets to its size. `size` is the output's, in pixels, `sar` its shape.
+
+    `picture` is the size asked for, before Pad: what upscaling is judged by.
+    """
+
+    size: Size
+    picture: Size
+    sar: Fraction
+    before_scale: tuple[Filter, ...]
+    scale: Size | None
+    after_scale: tuple[Filter, ...]
+
+
+def cropped(source: Source, crop: Box | None) -> Source:
+    """Return the part of the source that Crop leaves.
+
+    Raises ActivityError (`InvalidParameter.OutOfRange`) when it lies outside the picture.
+    """
+    if crop is None:
+        return source
+    width, height, left, top = crop
+    if left + width > source.width or top + height > source.height:
+        raise ActivityError(
+            Code.OUT_OF_RANGE,
+            f'The Crop "{width}:{height}:{left}:{top}" is out of range: the picture of '
+            f'"InputFile" has {source.width}x{source.height} pixels.',
+            remedy="Use a part that lies inside the picture.",
+        )
+    return replace(source, width=width, height=height)
+
+
+def wanted_size(source: Source, wish: Wish) -> Size:
+    """Return the even size that the picture shall have, in pixels.
+
+    Raises ActivityError (`InvalidParameter.OutOfRange`) for a computed side beyond `MAX_SIDE`.
+    """
+    width, height = wish.width, wish.height
+    if wish.by_edges and source.aspect < 1:
+        width, height = height, width
+    if width is not None and height is not None:
+        size = _even(Fraction(width)), _even(Fraction(height))
+    elif width is not None:
+        size = _even(Fraction(width)), _even(width / source.aspect)
+    elif height is not None:
+        size = _even(height * source.aspect), _even(Fraction(height))
+    else:
+        size = source.shown
+    if max(size) > MAX_SIDE:
+        raise ActivityError(
+            Code.OUT_OF_RANGE,
+            f"The size {size[0]}x{size[1]} is out of range: the picture of "
+            f'"InputFile" has {source.width}x{source.height} pixels.',
+            remedy=f"Choose a width and height that keep both sides within {MAX_SIDE} pixels.",
+        )
+    return size
+
+
+def place(source: Source, wish: Wish, size: Size | None = None) -> Placement:
+    """Return the filters that bring the source to its size.
+
+    `size` overrides the wish's (IsCheckReso: the source's own). Raises ActivityError as
+    `cropped` and `wanted_size` do, and for a Pad that the picture does not fit in.
+    """
+    part = cropped(source, wish.crop)
+    picture = size or wanted_size(part, wish)
+    before: tuple[Filter, ...] = ()
+    if wish.crop:
+        width, height, left, top = wish.crop
+        # exact: otherwise the corner is rounded to whole chroma samples
+        before = (filter_of("crop", w=width, h=height, x=left, y=top, exact=1),)
+    scaled, after, sar = _adjusted(part, picture, wish.method)
+    final = picture
+    if wish.pad:
+        final, pad = _padded(picture, wish.pad)
+        after = (*after, pad)
+    return Placement(
+        size=final,
+        picture=picture,
+        sar=sar,
+        before_scale=before,
+        scale=None if scaled == (part.width, part.height) else scaled,
+        after_scale=after,
+    )
+
+
+def _adjusted(part: Source, size: Size, method: str) -> tuple[Size, tuple[Filter, ...], Fraction]:
+    width, height = size
+    if _fits(part.aspect, size):
+        return size, (), Fraction(1)
+    if method == "crop":
+        cover = _scaled(part.aspect, size, cover=True)
+        return cover, (filter_of("crop", w=width, h=height),), Fraction(1)
+    if method == "pad":
+        inner = _scaled(part.aspect, size, cover=False)
+        left, top = (width - inner[0]) // 4 * 2, (height - inner[1]) // 4 * 2
+        return inner, (_pad(width, height, left, top),), Fraction(1)
+    if method == "rescale":
+        return size, (), Fraction(1)
+    sar = part.aspect / Fraction(width, height)
+    return size, (), sar.limit_denominator(1000)
+
+
+def _scaled(aspect: Fraction, size: Size, *, cover: bool) -> Size:
+    width, height = size
+    wider = aspect > Fraction(width, height)
+    if wider == cover:
+        inner = _even(height * aspect), height
+        return (max(inner[0], width) if cover else min(inner[0], width)), height
+    inner = width, _even(width / aspect)
+    return width, max(inner[1], height) if cover else min(inner[1], height)
+
+
+def _padded(picture: Size, pad: Box) -> tuple[Size, Filter]:
+    width, height = _even_above(pad[0]), _even_above(pad[1])
+    left, top = pad[2] // 2 * 2, pad[3] // 2 * 2
+    if left + picture[0] > width or top + picture[1] > height:
+        raise ActivityError(
+            Code.OUT_OF_RANGE,
+            f'The Pad "{":".join(str(n) for n in pad)}" is out of range: the picture of '
+            f"{picture[0]}x{picture[1]} pixels does not fit into it.",
+            remedy="Enlarge the canvas, or set a smaller Width and Height.",
+        )
+    return (width, height), _pad(width, height, left, top)
+
+
+def _pad(width: int, height: int, left: int, top: int) -> Filter:
+    return filter_of("pad", w=width, h=height, x=left, y=top, color="black")
+
+
+def _fits(aspect: Fraction, size: Size) -> bool:
+    """Whether a size has this aspect, as far as even sides allow."""
+    width, height = size
+    near_height = abs(width / aspect - height) <= 2
+    near_width = abs(height * aspect - width) <= 2
+    return near_height or near_width
+
+
+def _even(side: Fraction) -> int:
+    return max(2, 2 * math.floor(side / 2 + Fraction(1, 2)))
+
+
+def _even_below(side: Fraction) -> int:
+    return max(2, 2 * math.floor(side / 2))
+
+
+def _even_above(side: int) -> int:
+    return side + side % 2

@@ -1,0 +1,105 @@
+"""Object keys of outputs: extension rule, placeholders, segments, playlist entries.
+
+Specification: topology, 11. In the work directory files have neutral names (`0.mp4`); the names
+of this module exist only as object keys and inside playlists.
+"""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from activities.transcode.parameters import Output
+from workflow_engine.errors import ActivityError, Code, InvalidInputError, Problem
+from workflow_engine.placeholders import (
+    AFTER_ENCODING,
+    Names,
+    check_key,
+    decode_object,
+    unknown_placeholders,
+)
+
+#: what an OutputObject may hold
+ALLOWED = frozenset({"ObjectPrefix", "FileName", "ExtName", "RunId", "MediaId"}) | AFTER_ENCODING
+
+_PLAYLIST = ".m3u8"
+
+
+def name_faults(output: Output) -> Iterator[Problem]:
+    """Yield what is wrong with an OutputObject, pointers relative to the output."""
+    pointer = "/OutputObject"
+    try:
+        decoded = decode_object(output.output_object)
+    except InvalidInputError as error:
+        yield Problem(code=error.code, message=error.message, pointer=pointer, remedy=error.remedy)
+        return
+    for name in unknown_placeholders(output.output_object, ALLOWED):
+        yield Problem(
+            code=Code.INVALID,
+            message=f'The placeholder "{{{name}}}" is not known in OutputObject.',
+            pointer=pointer,
+            remedy=f"Use {', '.join(f'{{{known}}}' for known in sorted(ALLOWED))}.",
+        )
+    if {".", ".."} & set(decoded.split("/")):
+        yield Problem(
+            code=Code.OBJECT_KEY,
+            message=f'The object name "{decoded}" has a part "." or "..".',
+            pointer=pointer,
+            remedy="Write the path without such parts.",
+        )
+
+
+def object_key(output: Output, container: str, names: Names) -> str:
+    """Return the key of an output with its extension; {DestMd5} and {DestAvgBitrate} stay.
+
+    Raises ActivityError (`InvalidParameter.ObjectKeyInvalid`) for a key that cannot be stored.
+    """
+    key = names.fill(output.output_object)
+    if not (container == "m3u8" and key.endswith(_PLAYLIST)):
+        key = f"{key}.{container}"
+    try:
+        check_key(key)
+    except InvalidInputError as error:
+        raise ActivityError(error.code, error.message, remedy=error.remedy) from None
+    return key
+
+
+def finish_key(key: str, *, md5: str, bitrate_kbps: float) -> str:
+    """Fill what only the finished file tells: {DestMd5}, {DestAvgBitrate} in whole kbit/s."""
+    return key.replace("{DestMd5}", md5).replace("{DestAvgBitrate}", str(round(bitrate_kbps)))
+
+
+def segment_key(playlist_key: str, file_name: str) -> str:
+    """Return the key of a segment: the playlist's stem and the `-00001.ts` of its file."""
+    return playlist_key.removesuffix(_PLAYLIST) + segment_suffix(file_name)
+
+
+def segment_suffix(file_name: str) -> str:
+    """Return the `-00001.ts` at the end of a segment's neutral file name."""
+    match = re.search(r"-\d{5,}\.ts$", file_name)
+    if match is None:
+        raise ValueError(f"{file_name!r} is not the name of a segment")
+    return match[0]
+
+
+def playlist_stem(playlist_key: str) -> str:
+    """Return the part of a playlist's key that its segments' names inside it begin with."""
+    return playlist_key.rpartition("/")[2].removesuffix(_PLAYLIST)
+
+
+def named_playlist(text: str, playlist_key: str) -> str:
+    """Return a playlist of neutral names with the segments' final names, marked as complete.
+
+    Characters that would end or change a relative URI (`%`, `#`, `?`, `:`, backslash) are
+    percent-encoded; everything else stays readable, since players and ffmpeg take it as it is.
+    """
+    stem = playlist_stem(playlist_key)
+    lines = [
+        _uri(stem + segment_suffix(line)) if line and not line.startswith("#") else line
+        # a tag of old that ffmpeg's segment muxer writes; its hls muxer writes this one
+        for line in text.replace("#EXT-X-ALLOW-CACHE:YES", "#EXT-X-PLAYLIST-TYPE:VOD").splitlines()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _uri(name: str) -> str:
+    return "".join(quote(char, safe="") if char in "%#?:\\" else char for char in name)

@@ -1,0 +1,148 @@
+"""The plan of a Transcode activity for one input: which outputs, with which commands.
+
+Pure. Specification: topology, 9 and 11; analysis, 7.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from activities.packaging import refuse
+from activities.probe import MediaInfo
+from activities.templates import Kind, Template, find, from_analysis
+from activities.transcode.check import at_output
+from activities.transcode.command import Target, commands
+from activities.transcode.naming import object_key, playlist_stem
+from activities.transcode.parameters import Output, TranscodeParameters
+from activities.transcode.rendition import Job
+from activities.transcode.resolve import resolve
+from activities.transcode.rules import faults
+from activities.transcode.settings import settings_of
+from workflow_engine.activity import PlanContext, PlannedOutput, Skip, Step
+from workflow_engine.errors import (
+    ActivityError,
+    Code,
+    InvalidInputError,
+    MediaflowError,
+    Problem,
+    Severity,
+)
+from workflow_engine.records import Json, ObjectRef
+
+
+def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
+    """Resolve every output for one input.
+
+    Outputs whose intelligent template the Analysis did not choose are left out; Skip when none
+    is left. Raises ActivityError when the input does not suit an output.
+    """
+    if parameters.packaged:
+        refuse("Transcode")
+    media = MediaInfo.from_json(context.media())
+    jobs: list[Job] = []
+    warnings: list[Problem] = []
+    left_out: list[str] = []
+    intelligent = False
+    for index, output in enumerate(parameters.outputs):
+        try:
+            template = _template(output, context)
+            if isinstance(template, Skip):
+                left_out.append(template.reason)
+                warnings.append(at_output(_left_out(template), index))
+                continue
+            job, found = _job(output, template, parameters, media, context)
+        except (ActivityError, InvalidInputError) as error:
+            raise _located(error, index) from None
+        intelligent = intelligent or template.kind is Kind.INTELLIGENT
+        jobs.append(job)
+        warnings += (at_output(problem, index) for problem in found)
+    if not jobs:
+        return Skip(reason=left_out[0])
+    return _step(jobs, warnings, context, intelligent=intelligent)
+
+
+def _step(
+    jobs: Sequence[Job], warnings: Sequence[Problem], context: PlanContext, *, intelligent: bool
+) -> Step:
+    extension = f".{context.names.ext_name}" if context.names.ext_name else ""
+    targets = [Target(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
+    shareable = all(not (job.rendition.copy or job.rendition.twopass) for job in jobs)
+    source = context.source
+    return Step(
+        outputs=tuple(
+            PlannedOutput(
+                ref=job.ref, summary=job.rendition.summary, size_estimate=job.rendition.bytes
+            )
+            for job in jobs
+        ),
+        commands=tuple(commands(f"source{extension}", targets)),
+        identity={"Outputs": [_identity(job) for job in jobs]},
+        consumes=("Analysis",) if intelligent else (),
+        warnings=tuple(warnings),
+        share=f"decode {source.bucket}/{source.object}" if shareable else "",
+        resolved=tuple(jobs),
+    )
+
+
+def _identity(job: Job) -> Json:
+    identity = dict(job.rendition.identity())
+    if job.rendition.container == "m3u8":
+        # the names of the segments stand inside the playlist
+        identity["stem"] = playlist_stem(job.ref.object)
+    return identity
+
+
+def _job(
+    output: Output,
+    template: Template,
+    parameters: TranscodeParameters,
+    media: MediaInfo,
+    context: PlanContext,
+) -> tuple[Job, list[Problem]]:
+    settings = settings_of(output, template)
+    # known for static templates; what an Analysis chose is judged only now
+    for problem in faults(settings):
+        if problem.severity is Severity.ERROR:
+            raise ActivityError(
+                problem.code, problem.message, pointer=problem.pointer, remedy=problem.remedy
+            )
+    rendition, warnings = resolve(settings, media)
+    ref = ObjectRef(
+        bucket=parameters.output_bucket or "",
+        object=object_key(output, settings.container, context.names),
+        location=parameters.output_location or "",
+    )
+    return Job(rendition=rendition, ref=ref), warnings
+
+
+def _template(output: Output, context: PlanContext) -> Template | Skip:
+    template = find(output.template_id)
+    if template.kind is not Kind.INTELLIGENT:
+        return template
+    analysis = context.upstream.get("Analysis")
+    if analysis is None:
+        return Skip(
+            reason=f'The template "{template.id}" needs the result of an Analysis, and there is '
+            "none."
+        )
+    entries = cast("Sequence[Mapping[str, Json]]", analysis.data.get("TemplateList") or ())
+    for entry in entries:
+        if entry.get("Id") == template.id:
+            return from_analysis(entry)
+    return Skip(
+        reason=f'The template "{template.id}" ({template.name}) is not among those that the '
+        "Analysis chose for this source."
+    )
+
+
+def _left_out(skip: Skip) -> Problem:
+    return Problem(
+        code=Code.TEMPLATE_NOT_SUPPORTED,
+        message=f"{skip.reason} The output is left out.",
+        pointer="/TemplateId",
+        severity=Severity.WARNING,
+    )
+
+
+def _located(error: MediaflowError, index: int) -> ActivityError:
+    pointer = at_output(error.problem(), index).pointer
+    return ActivityError(error.code, error.message, pointer=pointer, remedy=error.remedy)

@@ -1,0 +1,228 @@
+"""Processes under watch: progress, cancel, limits, damage, and nothing left behind."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import ffmpeg as graph
+import pytest
+
+from activities import ffmpeg
+from tests import media
+from tests.context import make_context
+from workflow_engine.activity import ActivityContext
+from workflow_engine.errors import ActivityError, Code, InterruptedRunError
+
+
+def encode(context: ActivityContext, **options: object) -> tuple[str, ...]:
+    """A command that encodes the source small, as fast as it goes."""
+    source = graph.input(f"file:{context.source.name}", **ffmpeg.input_options())
+    settings = {"vf": "scale=160:-2", "preset": "ultrafast", **options}
+    return ffmpeg.argv(graph.output(source.video, "file:out.mp4", vcodec="libx264", **settings))
+
+
+def endless(context: ActivityContext) -> tuple[str, ...]:
+    """A command that goes on for ten minutes, at the speed of its clock."""
+    source = graph.input("testsrc2=size=64x64:rate=25:duration=600", f="lavfi", re=None)
+    return ffmpeg.argv(graph.output(source, "file:out.mkv", vcodec="mpeg4"))
+
+
+def processes_in(directory: Path) -> list[int]:
+    """Return the processes that work in a directory, by /proc."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdecimal() and (entry / "cwd").readlink() == directory:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_until_empty(directory: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while processes_in(directory):
+        assert time.monotonic() < deadline, f"still there: {processes_in(directory)}"
+        time.sleep(0.05)
+
+
+def test_encodes_and_reports_progress_up_to_one(tmp_path: Path, clip: Path) -> None:
+    seen: list[float] = []
+    context = make_context(tmp_path, clip, progress=seen.append)
+    report = ffmpeg.run(encode(context), context=context, duration=4)
+    assert report.frames == 100
+    assert report.out_time == pytest.approx(4, abs=0.1)
+    assert report.decode_errors == 0 and report.stderr == ()
+    assert seen == sorted(seen) and seen[-1] == 1.0
+    assert (context.work / "out.mp4").stat().st_size > 1000
+    assert processes_in(context.work) == []
+
+
+def test_progress_grows_while_it_runs(tmp_path: Path, clip: Path) -> None:
+    seen: list[float] = []
+    context = make_context(tmp_path, clip)
+    command = ffmpeg.argv(
+        graph.output(
+            graph.input("testsrc2=size=64x64:rate=25:duration=1.6", f="lavfi", re=None),
+            "file:out.mkv",
+            vcodec="mpeg4",
+        )
+    )
+    ffmpeg.run(command, context=context, duration=1.6, on_progress=seen.append)
+    assert any(0 < share < 1 for share in seen), seen
+
+
+def test_cancel_ends_the_whole_group_at_once(tmp_path: Path, clip: Path) -> None:
+    cancel = threading.Event()
+    context = make_context(tmp_path, clip, cancel=cancel)
+    threading.Timer(0.5, cancel.set).start()
+    start = time.monotonic()
+    with pytest.raises(InterruptedRunError):
+        ffmpeg.run(endless(context), context=context, duration=600)
+    assert 0.4 < time.monotonic() - start < 3
+    wait_until_empty(context.work, 2)
+
+
+def test_cancel_reaches_the_children_of_a_wrapper(tmp_path: Path, clip: Path) -> None:
+    cancel = threading.Event()
+    context = make_context(tmp_path, clip, cancel=cancel)
+    threading.Timer(0.3, cancel.set).start()
+    with pytest.raises(InterruptedRunError):
+        ffmpeg.run(("/bin/sh", "-c", "sleep 61 & sleep 62"), context=context, duration=None)
+    wait_until_empty(context.work, 2)
+
+
+def test_cancelled_before_it_starts_runs_nothing(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, clip)
+    context.cancel.set()
+    with pytest.raises(InterruptedRunError):
+        ffmpeg.run(encode(context), context=context, duration=4)
+    assert not (context.work / "out.mp4").exists()
+
+
+def test_watchdog_ends_a_process_without_progress(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, clip)
+    command = ("/bin/sh", "-c", "echo frame=1; echo frame=1; sleep 60")
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(command, context=context, duration=4, limits=ffmpeg.Limits(stall=0.6))
+    assert caught.value.code == Code.TIMEOUT
+    assert "0.6 seconds" in caught.value.message
+    wait_until_empty(context.work, 2)
+
+
+def test_writing_without_reports_is_not_a_stall(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, clip)
+    work = "for i in 1 2 3 4 5 6 7 8; do echo $i >> out; sleep 0.2; done"
+    limits = ffmpeg.Limits(stall=0.8)
+    ffmpeg.run(("/bin/sh", "-c", work), context=context, duration=4, limits=limits)
+    assert (context.work / "out").read_text().endswith("8\n")
+
+
+def test_wall_limit_ends_a_process_that_goes_on(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, clip)
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(endless(context), context=context, duration=600, limits=ffmpeg.Limits(wall=1))
+    assert caught.value.code == Code.TIMEOUT
+    wait_until_empty(context.work, 2)
+
+
+def test_engine_killed_by_sigkill_leaves_no_process(tmp_path: Path, clip: Path) -> None:
+    program = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from tests.context import make_context
+        from tests.integration.test_ffmpeg_run import endless
+        from activities import ffmpeg
+        context = make_context(Path(sys.argv[1]), Path(sys.argv[2]))
+        ffmpeg.run(endless(context), context=context, duration=600)
+    """)
+    root = Path(__file__).parents[2]
+    engine = subprocess.Popen([sys.executable, "-c", program, tmp_path, clip], cwd=root)
+    work, deadline = tmp_path / "work", time.monotonic() + 20
+    while not (work / "out.mkv").exists():
+        assert engine.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    assert processes_in(work), "the encoder does not run"
+    engine.kill()
+    engine.wait()
+    wait_until_empty(work, 2)
+
+
+def test_output_of_a_process_is_kept_in_bounds(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, clip)
+    flood = (
+        "head -c 30000000 /dev/zero | tr '\\0' x >&2; for i in $(seq 5000); do echo l$i >&2; done"
+    )
+    report = ffmpeg.run(("/bin/sh", "-c", flood), context=context, duration=None)
+    assert len(report.stderr) <= 40 and report.stderr[-1] == "l5000"
+
+
+def test_failure_is_one_sentence_and_keeps_the_last_lines(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, clip)
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(encode(context, vf="scale=oops=1"), context=context, duration=4)
+    error = caught.value
+    assert error.code == Code.INTERNAL
+    assert error.message.startswith("ffmpeg") and error.message.count("\n") == 0
+    assert "oops" in error.detail
+    assert str(context.work) not in str(error) + error.detail
+
+
+def test_text_never_shows_the_work_directory(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, clip)
+    command = ffmpeg.argv(graph.output(graph.input(f"file:{context.work}/gone.mp4"), "file:o.mp4"))
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(command, context=context, duration=4)
+    assert "gone.mp4" in caught.value.detail
+    assert str(tmp_path) not in str(caught.value) + caught.value.detail
+
+
+def test_full_disk_has_its_own_code(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, clip)
+    (context.work / "out.mkv").symlink_to("/dev/full")
+    source = graph.input(f"file:{context.source.name}", **ffmpeg.input_options())
+    command = ffmpeg.argv(graph.output(source.video, "file:out.mkv", c="copy"))
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(command, context=context, duration=4)
+    assert caught.value.code == Code.NO_SPACE and "disk is full" in caught.value.message
+
+
+def test_a_concealed_error_is_counted(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, media.damaged(clip, holes=1, size=200))
+    report = ffmpeg.run(encode(context), context=context, duration=4)
+    assert report.decode_errors >= 1
+    assert report.frames == 100
+
+
+def test_too_much_damage_fails(tmp_path: Path, media_dir: Path, clip: Path) -> None:
+    context = make_context(tmp_path, media.damaged(clip, holes=60, size=400))
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(encode(context), context=context, duration=4)
+    assert caught.value.code == Code.RESOURCE_CONTENT_BAD
+    assert caught.value.detail
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+def test_a_file_that_stops_before_its_end_fails(
+    tmp_path: Path, media_dir: Path, container: str
+) -> None:
+    whole = media.clip(media_dir, container=container)
+    source = media.faststart(whole) if container == "mp4" else whole
+    context = make_context(tmp_path, media.truncated(source, 0.6))
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(encode(context), context=context, duration=4)
+    assert caught.value.code == Code.RESOURCE_CONTENT_BAD
+
+
+@pytest.mark.parametrize("make", [media.ffconcat_named_video, media.playlist_named_video])
+def test_lists_of_other_files_are_not_followed(tmp_path: Path, clip: Path, make: object) -> None:
+    (tmp_path / "secret.mp4").write_bytes(clip.read_bytes())
+    context = make_context(tmp_path, make(tmp_path, "secret.mp4"))
+    os.link(tmp_path / "secret.mp4", context.work / "secret.mp4")
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(encode(context), context=context, duration=4)
+    assert caught.value.code == Code.RESOURCE_CONTENT_BAD

@@ -1,0 +1,225 @@
+import pytest
+from pydantic import ValidationError
+
+from activities.transcode import Transcode
+from activities.transcode.parameters import Output, TranscodeParameters
+from workflow_engine.activity import Neighbourhood
+from workflow_engine.errors import Code, Severity
+
+MP4, FLV, HLS = "S00000001-200030", "S00000001-000030", "S00000001-100030"
+MP3, COPY = "S00000001-300020", "S00000001-200000"
+SMART = "S00000000-200030"
+
+
+def problems(outputs, *, ancestors=("Start",), **parameters):
+    wire = {"OutputBucket": "out-bucket", "Outputs": outputs} | parameters
+    read = TranscodeParameters.model_validate({k: v for k, v in wire.items() if v is not None})
+    around = Neighbourhood(name="hd", ancestor_types=ancestors, predecessor_types=ancestors)
+    return list(Transcode().check(read, around))
+
+
+def found(template, **fields):
+    """Code and pointer of each problem of one output."""
+    output = {"OutputObject": "a/{FileName}", "TemplateId": template} | fields
+    return [(p.code, p.pointer.removeprefix("/Outputs/0")) for p in problems([output])]
+
+
+def test_a_plain_output_has_no_problems():
+    assert problems([{"OutputObject": "a/{FileName}", "TemplateId": MP4}]) == []
+
+
+def test_every_problem_of_every_output_is_told_with_pointer_and_remedy():
+    told = problems(
+        [
+            {"OutputObject": "../{Nope}", "TemplateId": "S00000001-20003"},
+            {
+                "OutputObject": "b",
+                "TemplateId": MP4,
+                "Video": {"Codec": "H.265", "Profile": "main", "Preset": "slow"},
+                "Audio": {"Codec": "MP3", "Samplerate": "96000"},
+            },
+        ],
+        OutputBucket=None,
+    )
+    assert [(p.code, p.pointer) for p in told] == [
+        (Code.NULL_VALUE, "/OutputBucket"),
+        (Code.INVALID, "/Outputs/0/OutputObject"),
+        (Code.OBJECT_KEY, "/Outputs/0/OutputObject"),
+        (Code.TEMPLATE_NOT_FOUND, "/Outputs/0/TemplateId"),
+        (Code.NOT_SUPPORTED, "/Outputs/1/Video/Profile"),
+        (Code.NOT_SUPPORTED, "/Outputs/1/Video/Preset"),
+        (Code.NOT_SUPPORTED, "/Outputs/1/Audio/Samplerate"),
+    ]
+    assert all(problem.remedy for problem in told)
+
+
+@pytest.mark.parametrize(
+    ("template", "fields", "expected"),
+    [
+        (FLV, {"Video": {"Codec": "H.265"}}, (Code.NOT_SUPPORTED, "/Video/Codec")),
+        (MP4, {"Container": {"Format": "mp3"}}, (Code.NOT_SUPPORTED, "/Container/Format")),
+        (
+            MP3,
+            {"Audio": {"Codec": "AAC"}},
+            (Code.NOT_SUPPORTED, "/Audio/Codec"),
+        ),
+        (
+            MP3,
+            {"Container": {"Format": "mp4"}},  # MP3 alone in mp4
+            (Code.NOT_SUPPORTED, "/TemplateId"),
+        ),
+        (
+            FLV,
+            {"Audio": {"Codec": "MP3", "Samplerate": "48000"}},
+            (Code.NOT_SUPPORTED, "/Audio/Samplerate"),
+        ),
+        (MP3, {"Audio": {"Channels": "6"}}, (Code.OUT_OF_RANGE, "/Audio/Channels")),
+        (MP4, {"Audio": {"Channels": "3"}}, (Code.OUT_OF_RANGE, "/Audio/Channels")),
+        (MP3, {"Audio": {"Bitrate": "321"}}, (Code.OUT_OF_RANGE, "/Audio/Bitrate")),
+        (MP3, {"Audio": {"Profile": "aac_low"}}, (Code.NOT_SUPPORTED, "/Audio/Profile")),
+        (
+            MP4,
+            {"Video": {"Profile": "high", "PixFmt": "yuv444p"}},
+            (Code.NOT_SUPPORTED, "/Video/Profile"),
+        ),
+        (
+            MP4,
+            {"Video": {"Profile": "baseline", "ScanMode": "interlaced"}},
+            (Code.NOT_SUPPORTED, "/Video/ScanMode"),
+        ),
+        (
+            MP4,
+            {"Video": {"Codec": "H.265", "ScanMode": "interlaced"}},
+            (Code.NOT_SUPPORTED, "/Video/ScanMode"),
+        ),
+        (MP4, {"Video": {"Pad": "640:360:640:0"}}, (Code.OUT_OF_RANGE, "/Video/Pad")),
+        (
+            MP4,
+            {"Video": {"Crf": "20"}, "TransConfig": {"TransMode": "twopass"}},
+            (Code.NOT_SUPPORTED, "/TransConfig/TransMode"),
+        ),
+        (
+            MP4,
+            {"Video": {"Crf": "20"}, "TransConfig": {"TransMode": "CBR"}},
+            (Code.NOT_SUPPORTED, "/TransConfig/TransMode"),
+        ),
+        (
+            MP4,
+            {"MuxConfig": {"Segment": {"Duration": "4"}}},
+            (Code.NOT_SUPPORTED, "/MuxConfig/Segment"),
+        ),
+        (MP4, {"Video": {"Remove": "true"}, "Audio": {"Remove": "true"}}, (Code.INVALID, "")),
+        (COPY, {"Video": {"Width": "640"}}, (Code.NOT_SUPPORTED, "/Video/Width")),
+        (COPY, {"Audio": {"Bitrate": "64"}}, (Code.NOT_SUPPORTED, "/Audio/Bitrate")),
+        (
+            COPY,
+            {"TransConfig": {"TransMode": "twopass"}},
+            (Code.NOT_SUPPORTED, "/TransConfig/TransMode"),
+        ),
+        ("S00000001-400040", {}, (Code.TEMPLATE_NOT_SUPPORTED, "/TemplateId")),
+        ("S00000002-200040", {}, (Code.TEMPLATE_NOT_SUPPORTED, "/TemplateId")),
+        (SMART, {}, (Code.TEMPLATE_NOT_SUPPORTED, "/TemplateId")),
+    ],
+)
+def test_what_may_not_stand_together_is_refused(template, fields, expected):
+    assert found(template, **fields) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("template", "fields"),
+    [
+        (MP4, {"Video": {"Codec": "H.265"}}),
+        (FLV, {"Audio": {"Codec": "MP3", "Samplerate": "22050"}}),
+        (MP3, {"Container": {"Format": "m4a"}, "Audio": {"Codec": "AAC", "Channels": "6"}}),
+        (MP4, {"Video": {"Remove": "true"}, "Container": {"Format": "m4a"}}),
+        (HLS, {"Container": {"Format": "hls"}, "MuxConfig": {"Segment": {"Duration": "60"}}}),
+        (COPY, {"Audio": {"Remove": "true"}, "TransConfig": {"TransMode": "onepass"}}),
+        (MP4, {"TransConfig": {"TransMode": "twopass"}}),
+        (MP4, {"Video": {"PixFmt": "yuv422p10le"}}),
+    ],
+)
+def test_what_may_stand_together_is_accepted(template, fields):
+    assert found(template, **fields) == []
+
+
+def test_hls_with_mp3_sound_is_a_warning():
+    output = {"OutputObject": "a", "TemplateId": HLS, "Audio": {"Codec": "MP3"}}
+    (problem,) = problems([output])
+    assert problem.severity is Severity.WARNING
+
+
+def test_an_intelligent_template_is_fine_behind_an_analysis():
+    output = {"OutputObject": "a", "TemplateId": SMART}
+    assert problems([output], ancestors=("Start", "Analysis")) == []
+
+
+def test_a_package_replaces_the_bucket_and_subtitles_need_no_outputs():
+    told = problems(
+        None, ancestors=("PackageConfig",), OutputBucket=None, WebVTTSubtitleURL="http://a/b.vtt"
+    )
+    assert told == []
+
+
+def test_outputs_are_needed_otherwise():
+    assert [(p.code, p.pointer) for p in problems(None)] == [(Code.NULL_VALUE, "/Outputs")]
+
+
+def test_two_outputs_of_one_name_and_container_collide():
+    outputs = [
+        {"OutputObject": "a%2F{FileName}", "TemplateId": MP4},
+        {"OutputObject": "a/{FileName}", "TemplateId": HLS},
+        {"OutputObject": "a/{FileName}", "TemplateId": "S00000001-200010"},
+    ]
+    assert [(p.code, p.pointer) for p in problems(outputs)] == [
+        (Code.INVALID, "/Outputs/2/OutputObject")
+    ]
+
+
+def test_counters_of_pictures_are_no_placeholders_here():
+    output = {"OutputObject": "a-{Count}-{DestMd5}", "TemplateId": MP4}
+    (problem,) = problems([output])
+    assert '"{Count}"' in problem.message and "{DestMd5}" in problem.remedy
+
+
+def test_what_the_specification_has_and_this_version_has_not_is_listed_by_name():
+    spec = {"Clip", "WaterMarks", "MergeList", "MergeConfigUrl", "M3U8NonStandardSupport"}
+    spec |= {"Encryption", "SubtitleConfig", "OpeningList", "TailSlateList", "DeWatermark"}
+    spec |= {"Amix", "Rotate", "VideoStreamMap"}
+    assert spec <= Output.later
+
+
+@pytest.mark.parametrize(
+    ("wire", "code"),
+    [
+        ({"Outputs": "[]"}, Code.EMPTY_VALUE),
+        ({"Outputs": [{"OutputObject": "a", "TemplateId": "t"}] * 31}, Code.OUT_OF_RANGE),
+        ({"Outputs": "{"}, Code.JSON_ARRAY_FORMAT),
+        ({"OutputBucket": "No_Bucket"}, Code.BUCKET_NAME),
+    ],
+)
+def test_limits_of_the_activity(wire, code):
+    with pytest.raises(ValidationError) as caught:
+        TranscodeParameters.model_validate(wire)
+    assert [error["type"] for error in caught.value.errors()] == [code]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("Priority", "0", Code.OUT_OF_RANGE),
+        ("Priority", "11", Code.OUT_OF_RANGE),
+        ("UserData", "x" * 1025, Code.OUT_OF_RANGE),
+        ("AudioStreamMap", "0:v:0", Code.FORMAT),
+        ("OutputObject", "", Code.EMPTY_VALUE),
+        ("Video", "{", Code.JSON_OBJECT_FORMAT),
+    ],
+)
+def test_limits_of_an_output(field, value, code):
+    wire = {"OutputObject": "a", "TemplateId": "t", field: value}
+    with pytest.raises(ValidationError) as caught:
+        Output.model_validate(wire)
+    assert [error["type"] for error in caught.value.errors()] == [code]
+
+
+def test_the_name_of_an_output_has_an_alias():
+    assert Output.model_validate({"Object": "a", "TemplateId": "t"}).output_object == "a"

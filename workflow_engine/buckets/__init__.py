@@ -1,0 +1,25 @@
+"""Buckets: where inputs are read and outputs become visible, behind one interface.
+
+`interface.py` says what a bucket can do, `local.py` does it with a folder (`files.py` moves and
+copies), `registry.py` finds the bucket of a name, `urls.py` reads object URLs. Whatever the
+bucket, an object appears whole or not at all (design, decision 6).
+
+    buckets = Buckets(settings.buckets, fallback_root=Path("mediaflow-out"))
+    buckets.get("example-vod").put(work / "clip.mp4", "renditions/clip.mp4")
+"""
+
+from workflow_engine.buckets.interface import Bucket, ObjectInfo
+from workflow_engine.buckets.local import LocalBucket, SingleFileBucket
+from workflow_engine.buckets.registry import Buckets
+from workflow_engine.buckets.urls import check_bucket_name, parse, read_place
+
+__all__ = [
+    "Bucket",
+    "Buckets",
+    "LocalBucket",
+    "ObjectInfo",
+    "SingleFileBucket",
+    "check_bucket_name",
+    "parse",
+    "read_place",
+]

@@ -1,0 +1,104 @@
+"""File operations behind local buckets: what survives a crash, and what never shows half.
+
+A name appears only after the bytes behind it are on the disk, and is itself on the disk when
+the operation returns.
+"""
+
+import errno
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+#: characters of the object's name in a temporary name, far below the limit of 255 bytes
+_TEMPORARY_NAME = 40
+
+
+def move(source: Path, path: Path) -> bool:
+    """Move a file to its place; False when only a copy can do that. Raises OSError."""
+    if source.is_symlink():  # the link would be moved, not the file
+        return False
+    _sync(source)
+    try:
+        os.replace(source, path)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return False
+        raise
+    sync_folder(path.parent)
+    return True
+
+
+def copy(source: Path, path: Path) -> None:
+    """Copy a file to its place by way of a hidden file beside it. Raises OSError."""
+    name = f".{path.name[:_TEMPORARY_NAME]}.{secrets.token_hex(8)}.part"
+    temporary = path.with_name(name)
+    try:
+        shutil.copyfile(source, temporary)
+        _sync(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents. Raises OSError."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
+
+
+def _sync(path: Path) -> None:
+    # read-only is enough for fsync, and works for folders and files that are not writable
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk. Raises OSError."""
+    try:
+        _sync(folder)
+    except OSError as error:
+        # some network file systems sync folders by themselves and refuse to be asked
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+
+
+def walk(root: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield key and entry of every finished file whose key starts with `prefix`, by key."""
+    stack = [_entries(root, "")]  # not recursive: a tree may be deeper than Python's stack
+    while stack:
+        for key, entry in stack[-1]:
+            if not key.endswith("/"):
+                if key.startswith(prefix):
+                    yield key, entry
+            elif key.startswith(prefix) or prefix.startswith(key):
+                stack.append(_entries(Path(entry.path), key))
+                break
+        else:
+            stack.pop()
+
+
+def _entries(folder: Path, base: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield what a folder holds, keys below `base`; those of folders end with a slash."""
+    try:
+        with os.scandir(folder) as scan:
+            found = [(e.name + "/" * e.is_dir(follow_symlinks=False), e) for e in scan]
+    except FileNotFoundError:
+        return  # taken away since its parent was read
+    except OSError as error:
+        log.warning('The folder "%s" cannot be listed: %s.', folder, error.strerror)
+        return
+    for name, entry in sorted(found, key=lambda pair: pair[0]):
+        if not name.startswith(".") and not name.endswith(".part"):
+            yield base + name, entry

@@ -1,0 +1,220 @@
+"""Buckets that are folders, and the bucket of one file that `run FILE` reads from.
+
+Object keys become paths under the folder; no key and no symbolic link leads out of it (bucket
+facts, "URLs and keys"). A published object was written beside its place, or moved there, and is
+on the disk before its name is.
+"""
+
+import errno
+import logging
+import os
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from workflow_engine.buckets import files
+from workflow_engine.buckets.interface import ObjectInfo
+from workflow_engine.buckets.urls import read_place
+from workflow_engine.errors import Code, InvalidInputError, MediaflowError
+from workflow_engine.placeholders import check_key
+
+log = logging.getLogger(__name__)
+
+#: the last second of year 9999: file systems may hold later times than `datetime` can
+_LAST_SECOND = 253402300799.0
+
+
+class LocalBucket:
+    """A bucket in a folder. The folder of a bucket that is only written appears with `put`."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        self.name = name
+        self.root = root.absolute()
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """See `Bucket.head`. Folders, pipes and devices are no objects."""
+        return _head(self.name, key, self._path(key))
+
+    def place(self, key: str) -> str:
+        """See `Bucket.place`."""
+        return str(self._path(key))
+
+    def fetch(self, key: str, target: Path) -> None:
+        """See `Bucket.fetch`: a symbolic link to the file itself."""
+        _fetch(self, self._path(key), key, target)
+
+    def put(self, source: Path, key: str) -> None:
+        """See `Bucket.put`: a move on the same file system, else a copy beside the place."""
+        path = self._path(key)
+        with self._publishing(key):
+            files.make_folder(path.parent)
+            if not files.move(source, path):
+                files.copy(source, path)
+                source.unlink()
+
+    def copy(self, place: str, key: str) -> None:
+        """See `Bucket.copy`."""
+        source, path = read_place(place), self._path(key)
+        if os.path.realpath(source) == os.path.realpath(path):
+            return
+        with self._publishing(key):
+            files.make_folder(path.parent)
+            files.copy(source, path)
+
+    def delete(self, key: str) -> None:
+        """See `Bucket.delete`. Folders stay, even when they are empty now."""
+        path = self._path(key)
+        with self._publishing(key):
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return
+            files.sync_folder(path.parent)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See `Bucket.list`.
+
+        Links to folders are not followed; links out of the bucket, unreadable files and names
+        that no key can have are left out.
+
+        Raises InvalidInputError when the folder is missing: an unmounted disk is not empty.
+        """
+        if not self.root.is_dir():
+            raise InvalidInputError(
+                Code.RESOURCE_ACCESS,
+                f'The folder "{self.root}" of the bucket "{self.name}" does not exist.',
+                remedy="Create or mount it, or correct the path of the bucket.",
+            )
+        for key, entry in files.walk(self.root, prefix):
+            try:
+                check_key(key)
+                path = self._path(key) if entry.is_symlink() else Path(entry.path)
+                info = _head(self.name, key, path)
+            except InvalidInputError as error:
+                log.debug("not listed: %s", error)
+                continue
+            if info is not None:
+                yield info
+
+    def _path(self, key: str) -> Path:
+        """Return the path of a key, its last part possibly a link that stays in the bucket."""
+        check_key(key)
+        path = self.root / key
+        root = os.path.realpath(self.root)
+        if os.path.commonpath((root, os.path.realpath(path))) != root:
+            raise InvalidInputError(
+                Code.OBJECT_KEY,
+                f'The object key "{key}" leads out of the bucket "{self.name}" by a symbolic link.',
+                remedy="Remove the link, or make its target a bucket of its own.",
+            )
+        return path
+
+    @contextmanager
+    def _publishing(self, key: str) -> Generator[None]:
+        try:
+            yield
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            path = self.root / key
+            there = next(p for p in (path, *path.parents) if p.exists())
+            raise InvalidInputError(
+                Code.OBJECT_KEY,
+                f'The object key "{key}" cannot be used in the bucket "{self.name}": "{there}" is '
+                + ("a folder." if there.is_dir() else "a file."),
+                remedy="Give the output another name.",
+            ) from error
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise MediaflowError(
+                Code.NO_SPACE if full else Code.RESOURCE_ACCESS,
+                f'The object "{key}" of the bucket "{self.name}" cannot be changed: '
+                f"{error.strerror}.",
+                remedy=f'Make room on the disk of "{self.root}".'
+                if full
+                else f'Check the folder "{self.root}" and its permissions.',
+            ) from error
+
+
+class SingleFileBucket:
+    """A bucket with one object, which is a file anywhere; it can only be read."""
+
+    def __init__(self, name: str, key: str, path: Path) -> None:
+        check_key(key)
+        self.name = name
+        self._key = key
+        self._path = path.absolute()
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """See `Bucket.head`."""
+        check_key(key)
+        return _head(self.name, key, self._path) if key == self._key else None
+
+    def place(self, key: str) -> str:
+        """See `Bucket.place`; for the one key only."""
+        if key != self._key:
+            raise self._refused(key)
+        return str(self._path)
+
+    def fetch(self, key: str, target: Path) -> None:
+        """See `Bucket.fetch`: a symbolic link to the file."""
+        _fetch(self, self._path, key, target)
+
+    def put(self, source: Path, key: str) -> None:
+        """Refuse: raises InvalidInputError."""
+        raise self._refused(key)
+
+    def copy(self, place: str, key: str) -> None:
+        """Refuse: raises InvalidInputError."""
+        raise self._refused(key)
+
+    def delete(self, key: str) -> None:
+        """Refuse: raises InvalidInputError."""
+        raise self._refused(key)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See `Bucket.list`."""
+        info = self.head(self._key) if self._key.startswith(prefix) else None
+        if info is not None:
+            yield info
+
+    def _refused(self, key: str) -> InvalidInputError:
+        return InvalidInputError(
+            Code.RESOURCE_ACCESS,
+            f'The bucket "{self.name}" holds only the input "{self._key}" and cannot take "{key}".',
+            remedy="Write the outputs to another bucket.",
+        )
+
+
+def _head(bucket: str, key: str, path: Path) -> ObjectInfo | None:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        effective = os.access in os.supports_effective_ids
+        if not os.access(path, os.R_OK, effective_ids=effective):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise InvalidInputError(
+            Code.RESOURCE_ACCESS,
+            f'The object "{key}" of the bucket "{bucket}" cannot be read: {error.strerror}.',
+            remedy=f'Make "{path}" readable for the user that runs mediaflow.',
+        ) from error
+    return ObjectInfo(
+        key=key,
+        size=found.st_size,
+        version=f"{found.st_size}-{found.st_mtime_ns}",
+        modified=datetime.fromtimestamp(min(found.st_mtime, _LAST_SECOND), UTC),
+    )
+
+
+def _fetch(bucket: LocalBucket | SingleFileBucket, path: Path, key: str, target: Path) -> None:
+    if bucket.head(key) is None:
+        raise InvalidInputError(
+            Code.RESOURCE_NOT_FOUND,
+            f'The object "{key}" of the bucket "{bucket.name}" does not exist.',
+            remedy="Check the key and the bucket's path.",
+        )
+    target.symlink_to(os.path.realpath(path))

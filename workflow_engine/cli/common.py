@@ -1,0 +1,91 @@
+"""What the commands share: the global options, settings, and how errors and JSON are printed."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from workflow_engine.errors import MediaflowError, Problem, Severity, TopologyError
+from workflow_engine.records import Json
+
+if TYPE_CHECKING:
+    from workflow_engine.settings import Settings
+
+EXIT_BROKEN = 1
+EXIT_INVALID = 2
+EXIT_INTERRUPTED = 130
+
+
+@dataclass
+class _Options:
+    """The global options of this call."""
+
+    config: Path | None = None
+
+
+options = _Options()
+
+
+def settings() -> "Settings":
+    """Load the settings. Raises SettingsError."""
+    from workflow_engine.settings import load_settings
+
+    return load_settings(options.config)
+
+
+def print_json(value: Json) -> None:
+    """Print one JSON document to stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_problems(problems: tuple[Problem, ...] | list[Problem], *, err: bool = True) -> None:
+    """Print problems, one line each."""
+    for problem in problems:
+        typer.echo(_printable(str(problem)), err=err)
+
+
+def fail(error: MediaflowError) -> int:
+    """Print an error to stderr (and, with --json, as an object to stdout); return the exit code."""
+    problems = error.problems if isinstance(error, TopologyError) else (error.problem(),)
+    for problem in problems:
+        prefix = "" if problem.file or problem.severity is Severity.WARNING else "error: "
+        typer.echo(_printable(prefix + str(problem)), err=True)
+    if "--json" in sys.argv[1:]:
+        print_json(
+            {"Error": problem_json(error.problem()), "Problems": list(map(problem_json, problems))}
+        )
+    return error.exit_code
+
+
+def problem_json(problem: Problem) -> dict[str, Json]:
+    """A problem as a JSON object."""
+    return {
+        "Code": problem.code,
+        "Message": problem.message,
+        "Pointer": problem.pointer,
+        "Remedy": problem.remedy,
+        "Severity": str(problem.severity),
+        "File": problem.file,
+        "Line": problem.line,
+        "Column": problem.column,
+    }
+
+
+def _printable(text: str) -> str:
+    """Show control characters and what the terminal cannot take as escapes."""
+    kept = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    encoding = sys.stderr.encoding or "utf-8"
+    return kept.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def size_text(count: int) -> str:
+    """A size in bytes as people read it."""
+    value = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"

@@ -1,0 +1,60 @@
+"""`execution list|show`: what ran and how it ended, by RunId."""
+
+from typing import Annotated
+
+import typer
+
+from workflow_engine.cli.common import print_json, settings
+from workflow_engine.cli.summary import execution_lines
+from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.records import wire_time
+
+app = typer.Typer(help="Executions, by RunId.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+
+
+@app.command("list")
+def list_executions(
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List executions, newest first."""
+    from workflow_engine.store import Store
+
+    store = Store.open(settings().store.url)
+    records = store.executions(limit=limit)
+    store.close()
+    if as_json:
+        print_json([record.to_wire() for record in records])
+        return
+    if not records:
+        typer.echo("no executions yet")
+    for record in records:
+        typer.echo(
+            f"{record.run_id}  {wire_time(record.created)}  {record.state:<9}  "
+            f"{record.workflow}  {record.input.bucket}/{record.input.object}"
+        )
+
+
+@app.command()
+def show(
+    run_id: Annotated[str, typer.Argument(help="RunId of the execution.", metavar="RUNID")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one execution: its activities, outputs and report."""
+    from workflow_engine.store import Store
+
+    store = Store.open(settings().store.url)
+    record = store.execution(run_id)
+    store.close()
+    if record is None:
+        raise InvalidInputError(
+            Code.RESOURCE_NOT_FOUND,
+            f'There is no execution with the RunId "{run_id}".',
+            remedy="See mediaflow execution list.",
+        )
+    if as_json:
+        print_json(record.to_wire())
+    else:
+        typer.echo("\n".join(execution_lines(record)))

@@ -1,0 +1,85 @@
+"""A plan as text and as JSON."""
+
+import shlex
+from collections.abc import Iterator
+
+from workflow_engine.cli.common import problem_json, size_text
+from workflow_engine.plan import Plan, Planned
+from workflow_engine.records import Json, ObjectRef
+
+
+def plan_lines(workflow: str, source: ObjectRef, plan: Plan) -> Iterator[str]:
+    """Yield the plan for reading."""
+    yield f"{workflow} on {source.bucket}/{source.object}"
+    for problem in plan.warnings:
+        yield str(problem)
+    for one in plan.activities:
+        yield ""
+        yield f"{one.node.name} [{one.node.type}]  {_verdict(one, plan)}"
+        if one.step is None:
+            continue
+        for problem in one.step.warnings:
+            yield f"    {problem}"
+        for output in one.step.outputs:
+            guess = f", about {size_text(output.size_estimate)}" if output.size_estimate else ""
+            yield f"    -> {output.ref.bucket}/{output.ref.object}  ({output.summary}{guess})"
+        if one.node.name not in plan.reused:
+            for command in one.step.commands:
+                yield f"    $ {shlex.join(command)}"
+
+
+def _verdict(one: Planned, plan: Plan) -> str:
+    if one.error is not None:
+        return f"would fail: {one.error.problem()}"
+    if one.skip is not None:
+        return f"skipped: {one.skip.reason}"
+    if one.node.name in plan.reused:
+        return "reused: an equal step is finished"
+    for group in plan.groups:
+        if one.node.name in group:
+            others = [name for name in group if name != one.node.name]
+            return f"runs in one process with {', '.join(others)}"
+    return "runs"
+
+
+def plan_json(workflow: str, source: ObjectRef, plan: Plan) -> dict[str, Json]:
+    """Return the plan as a JSON object."""
+    return {
+        "Name": workflow,
+        "Input": source.to_wire(),
+        "Activities": [_activity_json(one, plan) for one in plan.activities],
+        "Groups": [list(group) for group in plan.groups],
+        "Warnings": [problem_json(problem) for problem in plan.warnings],
+    }
+
+
+def _activity_json(one: Planned, plan: Plan) -> dict[str, Json]:
+    name = one.node.name
+    wire: dict[str, Json] = {"Name": name, "Type": one.node.type, "Action": _action(one, plan)}
+    if one.error is not None:
+        wire["Error"] = problem_json(one.error.problem())
+    if one.skip is not None:
+        wire["Reason"] = one.skip.reason
+    if one.step is not None:
+        wire["Key"] = one.key
+        wire["Outputs"] = [
+            {
+                "Bucket": output.ref.bucket,
+                "Object": output.ref.object,
+                "Summary": output.summary,
+                "SizeEstimate": output.size_estimate,
+            }
+            for output in one.step.outputs
+        ]
+        wire["Commands"] = [list(command) for command in one.step.commands]
+        wire["Parameters"] = dict(one.step.identity)
+        wire["Warnings"] = [problem_json(problem) for problem in one.step.warnings]
+    return wire
+
+
+def _action(one: Planned, plan: Plan) -> str:
+    if one.error is not None:
+        return "fail"
+    if one.skip is not None:
+        return "skip"
+    return "reuse" if one.node.name in plan.reused else "run"

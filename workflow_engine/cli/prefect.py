@@ -1,0 +1,33 @@
+"""`prefect status|stop`: the local Prefect server of this data directory."""
+
+import typer
+
+from workflow_engine.cli.common import settings
+
+app = typer.Typer(help="The local Prefect server.", no_args_is_help=True)
+
+
+@app.command()
+def status() -> None:
+    """Say which Prefect server runs report to, and whether it answers."""
+    from workflow_engine.executor import prefect_server
+
+    chosen = settings()
+    if api_url := prefect_server.configured_url(chosen.prefect.api_url):
+        prefect_server.require_answer(api_url)
+        typer.echo(f"configured server, answers: {prefect_server.ui_url(api_url)}")
+        return
+    server = prefect_server.running_server(chosen.data_dir)
+    if server is None:
+        typer.echo("no local server; the next run starts one")
+    else:
+        typer.echo(f"local server, pid {server.pid}: {prefect_server.ui_url(server.api_url)}")
+
+
+@app.command()
+def stop() -> None:
+    """Stop the local Prefect server; its database stays."""
+    from workflow_engine.executor import prefect_server
+
+    server = prefect_server.stop_server(settings().data_dir)
+    typer.echo(f"stopped the server with pid {server.pid}" if server else "no local server runs")

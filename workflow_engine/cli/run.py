@@ -1,0 +1,199 @@
+"""`run` and `plan`: a topology on one input."""
+
+import signal
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workflow_engine.cli.common import EXIT_BROKEN, EXIT_INTERRUPTED, print_json, settings
+from workflow_engine.cli.topology import TopologyFile
+
+if TYPE_CHECKING:
+    from workflow_engine.cli.progress import LiveProgress
+    from workflow_engine.engine import Engine
+    from workflow_engine.executor import Executor
+    from workflow_engine.records import ExecutionRecord
+    from workflow_engine.runner import Runner
+
+#: UTF-8 bytes (specification, topology, 12)
+MAX_USER_DATA = 1024
+
+InputArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A file, or an object URL (oss://B/K, s3://B/K) of a configured bucket.",
+        metavar="INPUT",
+    ),
+]
+ObjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--object", metavar="KEY", help="Object key of a file; default: ObjectPrefix + file name."
+    ),
+]
+OutputOption = Annotated[
+    Path,
+    typer.Option(metavar="DIR", help="Folder for buckets that the configuration does not name."),
+]
+OverrideOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="OverrideParams: JSON that replaces parameters."),
+]
+FreshOption = Annotated[
+    bool, typer.Option("--fresh", help="Do everything anew; reuse no finished outputs.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+
+
+class ExecutorChoice(StrEnum):
+    """Who schedules the activities."""
+
+    PREFECT = "prefect"
+    INLINE = "inline"
+
+
+def run(
+    topology: TopologyFile,
+    given: InputArgument,
+    key: ObjectOption = None,
+    output_dir: OutputOption = Path("mediaflow-out"),
+    user_data: Annotated[
+        str, typer.Option(metavar="S", help="UserData of the execution, at most 1024 bytes.")
+    ] = "",
+    override: OverrideOption = None,
+    fresh: FreshOption = False,
+    executor: Annotated[
+        ExecutorChoice, typer.Option(help="prefect shows the run in the Prefect UI.")
+    ] = ExecutorChoice.PREFECT,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a topology on a file, in the foreground, with live progress.
+
+    Outputs lie under DIR/<bucket>/<object>. Finished steps of earlier runs are reused when
+    nothing that shapes them changed. Ctrl-C stops the run cleanly.
+    """
+    from workflow_engine.cli.progress import LiveProgress
+    from workflow_engine.cli.summary import execution_lines
+    from workflow_engine.engine import Engine
+
+    _check_user_data(user_data)
+    engine = Engine(settings(), output_dir=output_dir.absolute())
+    workflow = engine.load(topology, override)
+    source = engine.open_input(workflow, given, key)
+    with LiveProgress() as progress:
+        if not as_json:
+            for warning in workflow.graph.warnings:
+                progress.say(str(warning))
+        with _interruptible() as on_start:
+            record = engine.run(
+                workflow,
+                source,
+                executor=_executor(executor, engine, progress),
+                user_data=user_data,
+                fresh=fresh,
+                observers=[progress],
+                on_start=on_start,
+            )
+    engine.close()
+    if as_json:
+        print_json(record.to_wire())
+    else:
+        typer.echo("\n".join(execution_lines(record)))
+    raise typer.Exit(_exit_code(record))
+
+
+def _check_user_data(text: str) -> None:
+    from workflow_engine.errors import Code, InvalidInputError
+
+    size = len(text.encode("utf-8", "surrogateescape"))
+    if size > MAX_USER_DATA:
+        raise InvalidInputError(
+            Code.OUT_OF_RANGE,
+            f"The user data has {size} bytes.",
+            remedy=f"Use at most {MAX_USER_DATA} bytes.",
+        )
+
+
+def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress") -> "Executor":
+    from workflow_engine.executor import prefect_server
+    from workflow_engine.executor.inline import InlineExecutor
+
+    if choice is ExecutorChoice.INLINE:
+        return InlineExecutor()
+    from workflow_engine.executor.prefect_flow import PrefectExecutor
+
+    chosen = engine.settings
+    api_url = prefect_server.configured_url(chosen.prefect.api_url)
+    if api_url:
+        prefect_server.require_answer(api_url)
+    else:
+        server = prefect_server.ensure_server(chosen.data_dir, chosen.prefect.port, progress.say)
+        api_url = server.api_url
+    return PrefectExecutor(api_url, chosen.data_dir / "prefect")
+
+
+@contextmanager
+def _interruptible() -> "Generator[Callable[[Runner], None]]":
+    """Turn SIGINT and SIGTERM into a clean stop of the run; a second one kills as usual."""
+    stop = threading.Event()
+    running: list[Runner] = []
+
+    def begin(runner: "Runner") -> None:
+        running.append(runner)
+        if stop.is_set():
+            runner.cancel.set()
+
+    def interrupt(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop.set()
+        for runner in running:
+            runner.cancel.set()
+
+    kept = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield begin
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _exit_code(record: "ExecutionRecord") -> int:
+    from workflow_engine.errors import Code
+    from workflow_engine.records import ActivityState, ExecutionState
+
+    if record.code == Code.INTERRUPTED:
+        return EXIT_INTERRUPTED
+    failed = any(activity.state is ActivityState.FAIL for activity in record.activities)
+    return EXIT_BROKEN if failed or record.state is ExecutionState.FAIL else 0
+
+
+def plan(
+    topology: TopologyFile,
+    given: InputArgument,
+    key: ObjectOption = None,
+    output_dir: OutputOption = Path("mediaflow-out"),
+    override: OverrideOption = None,
+    fresh: FreshOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what `run` would do: commands, outputs, what is reused, skipped or fused.
+
+    Runs nothing but the probe of the input.
+    """
+    from workflow_engine.cli.plan_view import plan_json, plan_lines
+    from workflow_engine.engine import Engine
+
+    engine = Engine(settings(), output_dir=output_dir.absolute())
+    workflow = engine.load(topology, override)
+    source = engine.open_input(workflow, given, key)
+    found = engine.plan(workflow, source, fresh=fresh)
+    engine.close()
+    if as_json:
+        print_json(plan_json(workflow.name, source.ref, found))
+    else:
+        typer.echo("\n".join(plan_lines(workflow.name, source.ref, found)))

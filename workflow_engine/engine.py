@@ -1,0 +1,315 @@
+"""The facade that the command line, and later the API and the triggers, call.
+
+It brings settings, buckets, store, graph and executor together; it holds no rules of its own.
+
+    engine = Engine(load_settings())
+    graph = engine.load(Path("ladder.json"))
+    record = engine.run(graph, engine.open_input(graph, "clip.mp4"), executor=InlineExecutor())
+"""
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from workflow_engine import graph as graphs
+from workflow_engine.activity import (
+    ActivityContext,
+    Registry,
+    Result,
+    load_registry,
+)
+from workflow_engine.buckets import Buckets, SingleFileBucket, parse
+from workflow_engine.errors import (
+    ActivityError,
+    Code,
+    InterruptedRunError,
+    InvalidInputError,
+    MediaflowError,
+)
+from workflow_engine.executor import Executor
+from workflow_engine.files import load_graph, read_text, readable_file
+from workflow_engine.graph import Graph
+from workflow_engine.placeholders import Names, check_key, decode_object
+from workflow_engine.plan import Input, Plan, Planned, plan_activity, plan_all
+from workflow_engine.publishing import find_finished
+from workflow_engine.records import (
+    ActivityRecord,
+    Digests,
+    ExecutionRecord,
+    ExecutionState,
+    ObjectRef,
+    new_id,
+    stable_id,
+    utc_now,
+)
+from workflow_engine.runner import Observer, Runner, Source, Surroundings
+from workflow_engine.settings import Settings
+from workflow_engine.store import Claim, Store
+from workflow_engine.topology.overrides import apply_overrides
+
+log = logging.getLogger(__name__)
+
+#: seconds that a claim on an execution lasts without renewal, and between renewals
+LEASE = 60.0
+RENEWAL = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workflow:
+    """A topology under a name; runs keep both."""
+
+    name: str
+    graph: Graph
+
+    @property
+    def id(self) -> str:
+        """The MediaWorkflowId, the same for every run of this name."""
+        return stable_id("workflow", self.name)
+
+
+class Engine:
+    """Runs workflows on this machine."""
+
+    def __init__(self, settings: Settings, *, output_dir: Path | None = None) -> None:
+        """`output_dir` takes the buckets that the settings do not name, a folder each."""
+        self.settings = settings
+        self.buckets = Buckets(settings.buckets, fallback_root=output_dir)
+        self._slots = threading.BoundedSemaphore(settings.runner.processes)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The installed activity types."""
+        return load_registry()
+
+    @cached_property
+    def store(self) -> Store:
+        """The store of the settings, opened at the first use."""
+        return Store.open(self.settings.store.url)
+
+    def close(self) -> None:
+        """Close the store if it was opened."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+    # --- what to run ---------------------------------------------------------------------
+
+    def load(self, path: Path, overrides: Path | None = None) -> Workflow:
+        """Read a topology file, and a file of OverrideParams that changes it for this run.
+
+        Raises TopologyError with every problem in it.
+        """
+        graph = load_graph(path, self.registry)
+        if overrides is not None:
+            text = apply_overrides(graph.topology.text, read_text(overrides), str(overrides))
+            graph = graphs.load(text, self.registry, str(path))
+        return Workflow(name=path.stem, graph=graph)
+
+    def open_input(self, workflow: Workflow, given: str, key: str | None = None) -> Source:
+        """Find and pin the input: an object URL of a configured bucket, or a file.
+
+        `key` is the object key that a file gets; default: ObjectPrefix and the file's name.
+        Raises InvalidInputError when there is no such input or it cannot be read.
+        """
+        bound = workflow.graph.start.parameters.model_dump(by_alias=True)["InputFile"]
+        found = parse(given)
+        if found is not None:
+            bucket = self.buckets.get(found.bucket)
+            ref = ObjectRef(
+                bucket=found.bucket, object=found.object, location=bound["Location"] or ""
+            )
+        else:
+            path = readable_file(given)
+            name = (
+                key if key is not None else decode_object(bound["ObjectPrefix"] or "") + path.name
+            )
+            check_key(name)
+            ref = ObjectRef(bucket=bound["Bucket"], object=name, location=bound["Location"] or "")
+            bucket = SingleFileBucket(ref.bucket, name, path)
+        info = bucket.head(ref.object)
+        if info is None:
+            raise InvalidInputError(
+                Code.RESOURCE_NOT_FOUND,
+                f'The object "{ref.object}" does not exist in the bucket "{ref.bucket}".',
+                remedy="Check the key; it is compared exactly.",
+            )
+        digests = self._digests(bucket.place(ref.object), info.version)
+        return Source(ref=ref, bucket=bucket, info=info, digests=digests)
+
+    def _digests(self, place: str, version: str) -> Digests:
+        """Return the digests of an object version, computed once per version."""
+        known = self.store.cached_digests(place, version) if self._store_exists() else None
+        if known is not None:
+            return known
+        try:
+            return Digests.of(Path(place))
+        except OSError as error:
+            raise InvalidInputError(
+                Code.RESOURCE_ACCESS,
+                f'The input "{place}" cannot be read: {error.strerror}.',
+                remedy="Check its permissions.",
+            ) from None
+
+    def _store_exists(self) -> bool:
+        """Whether there is a store to ask; planning must not create one."""
+        path = self.settings.store.url.removeprefix("sqlite:///")
+        return path == self.settings.store.url or Path(path).exists()
+
+    # --- plan ----------------------------------------------------------------------------
+
+    def plan(self, workflow: Workflow, source: Source, *, fresh: bool = False) -> Plan:
+        """Plan a run without running anything but the probe of the input.
+
+        Raises ActivityError when Start itself would fail.
+        """
+        names = Names.of(source.ref.object, media_id=_media_id(source.ref))
+        given = Input(ref=source.ref, digests=source.digests, names=names)
+        start = self._probe(workflow.graph, given, source)
+        known = self._store_exists() and not fresh
+
+        def finished(planned: Planned) -> Result | None:
+            return find_finished(self.store, planned) if known else None
+
+        return plan_all(workflow.graph, given, start, finished, fuse=self.settings.runner.fuse)
+
+    def _probe(self, graph: Graph, given: Input, source: Source) -> Result:
+        """Run Start in a temporary directory: it only reads."""
+        planned = plan_activity(graph, graph.start.name, given, {}, {})
+        if planned.step is None:
+            raise planned.error or ActivityError(Code.INTERNAL, "Start cannot be planned.")
+        with tempfile.TemporaryDirectory(prefix="mediaflow-plan-") as directory:
+            work = Path(directory)
+            link = work / "source"
+            source.bucket.fetch(source.ref.object, link)
+            context = ActivityContext(
+                activity=graph.start.name,
+                run_id="",
+                work=work,
+                source=link,
+                names=given.names,
+                progress=lambda fraction: None,
+                cancel=threading.Event(),
+                slot=nullcontext,
+                execution=_no_execution,
+                log=logging.LoggerAdapter(log, {}),
+            )
+            result = graph.start.activity.run(planned.step, context)
+        return Result(type=graph.start.type, data=result.data)
+
+    # --- run -----------------------------------------------------------------------------
+
+    def run(
+        self,
+        workflow: Workflow,
+        source: Source,
+        *,
+        executor: Executor,
+        user_data: str = "",
+        fresh: bool = False,
+        observers: Sequence[Observer] = (),
+        on_start: Callable[[Runner], None] = lambda runner: None,
+    ) -> ExecutionRecord:
+        """Run a workflow on an input to its end and return the execution.
+
+        `on_start` gets the runner before anything runs; setting its `cancel` interrupts the
+        run: the record then ends as Fail with the code Interrupted. Activities that fail do not
+        raise. Raises LeaseLostError when another process took the execution over.
+        """
+        record = self._new_execution(workflow, source, user_data)
+        store = self.store
+        store.cache_digests(
+            source.bucket.place(source.ref.object), source.info.version, source.digests
+        )
+        claim = store.add_execution(record, owner=new_id(), lease_seconds=LEASE)
+        names = Names.of(source.ref.object, run_id=record.run_id, media_id=record.media_id)
+        runner = Runner(
+            graph=workflow.graph,
+            record=record,
+            claim=claim,
+            source=source,
+            given=Input(ref=source.ref, digests=source.digests, names=names),
+            around=Surroundings(
+                store=store,
+                destination=self.buckets.get,
+                work_root=self.settings.data_dir / "work",
+                slot=self._slot,
+                fuse=self.settings.runner.fuse,
+                fresh=fresh,
+            ),
+            observers=observers,
+        )
+        on_start(runner)
+        with _Renewal(store, claim):
+            try:
+                executor.execute(runner)
+            except InterruptedRunError as error:
+                done = runner.finish(error)
+            except Exception as error:
+                runner.finish(_as_engine_error(error))
+                raise
+            else:
+                done = runner.finish()
+        store.release(claim)
+        return done
+
+    def _slot(self) -> AbstractContextManager[object]:
+        return self._slots
+
+    def _new_execution(self, workflow: Workflow, source: Source, user_data: str) -> ExecutionRecord:
+        nodes = workflow.graph.nodes
+        return ExecutionRecord(
+            run_id=new_id(),
+            workflow_id=workflow.id,
+            workflow=workflow.name,
+            topology=workflow.graph.topology.text,
+            input=source.ref,
+            media_id=_media_id(source.ref),
+            user_data=user_data,
+            state=ExecutionState.RUNNING,
+            created=utc_now(),
+            activities=tuple(
+                ActivityRecord(name=name, type=nodes[name].type) for name in workflow.graph.order
+            ),
+        )
+
+
+class _Renewal:
+    """Renews a claim from a thread until the run has ended."""
+
+    def __init__(self, store: Store, claim: Claim) -> None:
+        self._store = store
+        self._claim = claim
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _renew(self) -> None:
+        while not self._done.wait(RENEWAL):
+            try:
+                self._store.renew(self._claim, LEASE)
+            except MediaflowError as error:
+                log.warning("the claim on run %s was not renewed: %s", self._claim.run_id, error)
+
+
+def _media_id(ref: ObjectRef) -> str:
+    return stable_id("media", ref.bucket, ref.object)
+
+
+def _as_engine_error(error: Exception) -> MediaflowError:
+    if isinstance(error, MediaflowError):
+        return error
+    return MediaflowError(Code.INTERNAL, f"The operation has failed: {error!r}.")
+
+
+def _no_execution() -> ExecutionRecord:
+    raise ActivityError(Code.INTERNAL, "A plan has no execution.")

@@ -1,0 +1,211 @@
+"""The Prefect server that runs report to: the configured one, or a local one of our own.
+
+A local server belongs to one data directory. It is started once, kept running for the next
+runs, and recorded in `<data>/prefect/server.json`. A server that happens to sit on the port is
+never adopted: ours is recognised by the home directory that it reports. Nothing in here imports
+prefect. Design, decision 3.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from workflow_engine.errors import Code, InstallationError
+from workflow_engine.records import Json
+
+#: a new database takes 10 s on two cores, a busy machine several times that
+START_TIMEOUT = 90.0  # seconds
+
+_SERVER_COMMAND = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1")
+
+#: quiet and private: no telemetry, no advertisements, no service that marks our runs late
+_SERVER_ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalServer:
+    """A running server of this data directory."""
+
+    pid: int
+    port: int
+
+    @property
+    def api_url(self) -> str:
+        """The URL for PREFECT_API_URL."""
+        return f"http://127.0.0.1:{self.port}/api"
+
+
+def ui_url(api_url: str) -> str:
+    """Return the address of the UI that belongs to an API URL."""
+    return api_url.rstrip("/").removesuffix("/api")
+
+
+def running_server(data_dir: Path) -> LocalServer | None:
+    """Return this data directory's server if it answers."""
+    try:
+        text = (_home(data_dir) / "server.json").read_text()
+        server = LocalServer(**json.loads(text))
+    except (OSError, ValueError, TypeError):
+        return None
+    match _get(f"{server.api_url}/admin/settings"):
+        case {"home": str(home)} if home == str(_home(data_dir)):
+            return server
+        case _:
+            return None
+
+
+def configured_url(setting: str | None) -> str | None:
+    """Return the API URL of the server that the user chose: the setting, else PREFECT_API_URL."""
+    return setting or os.environ.get("PREFECT_API_URL") or None
+
+
+def require_answer(api_url: str) -> None:
+    """Check that a configured server answers. Raises InstallationError."""
+    if _get(f"{api_url.rstrip('/')}/health") is not True:
+        raise InstallationError(
+            Code.INSTALLATION,
+            f'The Prefect server "{api_url}" does not answer.',
+            remedy="Start it, remove prefect.api_url (PREFECT_API_URL) to use a local server, "
+            "or run with --executor inline.",
+        )
+
+
+def ensure_server(data_dir: Path, port: int, say: Callable[[str], None]) -> LocalServer:
+    """Return this data directory's server, starting it when there is none.
+
+    `port` is taken when it is free, else any other. `say` gets one sentence when a server is
+    started. Raises InstallationError when it does not come up.
+    """
+    if server := running_server(data_dir):
+        return server
+    home = _home(data_dir)
+    home.mkdir(parents=True, exist_ok=True)
+    with _locked(home / "server.lock"):
+        if server := running_server(data_dir):
+            return server
+        say("Starting a local Prefect server; it stays for the next runs.")
+        return _start(home, port if _is_free(port) else _free_port())
+
+
+def stop_server(data_dir: Path) -> LocalServer | None:
+    """Stop this data directory's server; return it, or None when none was running."""
+    server = running_server(data_dir)
+    if server is None:
+        return None
+    os.kill(server.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and _alive(server.pid):
+        time.sleep(0.1)
+    if _alive(server.pid):
+        os.kill(server.pid, signal.SIGKILL)
+    (_home(data_dir) / "server.json").unlink(missing_ok=True)
+    return server
+
+
+def _home(data_dir: Path) -> Path:
+    return data_dir.resolve() / "prefect"
+
+
+def _start(home: Path, port: int) -> LocalServer:
+    log_path = home / "server.log"
+    with log_path.open("wb") as log_file:
+        process = subprocess.Popen(
+            [*_SERVER_COMMAND, "--port", str(port)],
+            # own session and no inherited stdio: a run whose output is piped can end
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=log_file,
+            cwd=home,
+            env=_server_environment(home, port),
+        )
+    server = LocalServer(pid=process.pid, port=port)
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        if _get(f"{server.api_url}/health") is True:
+            (home / "server.json").write_text(json.dumps(asdict(server)))
+            return server
+        time.sleep(0.1)
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    lines = log_path.read_text(errors="replace").strip().splitlines()
+    last = lines[-1] if lines else "it printed nothing"
+    raise InstallationError(
+        Code.INSTALLATION,
+        f"The local Prefect server did not start: {last}",
+        remedy=f"See {log_path}, or run with --executor inline.",
+    )
+
+
+def _server_environment(home: Path, port: int) -> dict[str, str]:
+    # a user's own Prefect settings (profile, database, auth) do not belong to this server
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    return {
+        **inherited,
+        **_SERVER_ENVIRONMENT,
+        "PREFECT_HOME": str(home),
+        # the UI asks port 4200 unless it is told
+        "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
+    }
+
+
+def _get(url: str) -> Json:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=5) as response:
+            return json.load(response)
+    except (OSError, ValueError, urllib.error.URLError):
+        return None
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _alive(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Generator[None]:
+    """Hold an exclusive lock: two runs that begin together start one server."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,403 @@
+"""One execution, activity by activity: from ready to published, with every state committed.
+
+An executor calls `run_activity` for each activity once its predecessors have ended, from any
+thread; the runner knows nothing of scheduling. `publishing.py` makes outputs visible and finds
+finished ones, `sharing.py` runs siblings in one process. Specification: topology, 6-9.
+"""
+
+import logging
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from workflow_engine.activity import (
+    ActivityContext,
+    ActivityResult,
+    Artifact,
+    Result,
+)
+from workflow_engine.buckets import Bucket, ObjectInfo
+from workflow_engine.errors import (
+    ActivityError,
+    Code,
+    InterruptedRunError,
+    LeaseLostError,
+    MediaflowError,
+)
+from workflow_engine.graph import REPORT, START, Graph
+from workflow_engine.plan import (
+    Input,
+    Planned,
+    output_conflicts,
+    plan_activity,
+    shared_groups,
+)
+from workflow_engine.publishing import Publisher, find_finished
+from workflow_engine.records import (
+    ActivityRecord,
+    ActivityState,
+    Digests,
+    ExecutionRecord,
+    ExecutionState,
+    ObjectRef,
+    new_id,
+    utc_now,
+)
+from workflow_engine.sharing import SharedRun
+from workflow_engine.store import Claim, Store
+
+log = logging.getLogger(__name__)
+
+
+class Observer(Protocol):
+    """Somebody who watches an execution; called from the threads that do the work."""
+
+    def activity_changed(self, record: ActivityRecord) -> None:
+        """Take the new state of an activity."""
+
+    def progressed(self, name: str, fraction: float) -> None:
+        """Take the progress of an activity, 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The input object, pinned to one version."""
+
+    ref: ObjectRef
+    bucket: Bucket
+    info: ObjectInfo
+    digests: Digests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How an activity ended, and what there is to show beside it."""
+
+    record: ActivityRecord
+    artifacts: tuple[Artifact, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a runner needs of the process that it lives in."""
+
+    store: Store
+    destination: Callable[[str], Bucket]  # output bucket by name
+    work_root: Path
+    slot: Callable[[], AbstractContextManager[object]]  # held while a media process runs
+    fuse: bool = True
+    fresh: bool = False  # ignore finished steps of other runs
+
+
+class Runner:
+    """Runs the activities of one execution and keeps its record."""
+
+    def __init__(
+        self,
+        *,
+        graph: Graph,
+        record: ExecutionRecord,
+        claim: Claim,
+        source: Source,
+        given: Input,
+        around: Surroundings,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.graph = graph
+        self.cancel = threading.Event()
+        self._record = record
+        self._activities = {activity.name: activity for activity in record.activities}
+        self._claim = claim
+        self._source = source
+        self._given = given
+        self._around = around
+        self._observers = list(observers)
+        self._lock = threading.RLock()
+        self._planned: dict[str, Planned] = {}
+        self._results: dict[str, Result] = {}
+        self._keys: dict[str, str] = {}
+        self._shared: dict[str, SharedRun | None] = {}
+        self._publisher = Publisher(around.store, claim, around.destination)
+        self._work = around.work_root / record.run_id
+
+    @property
+    def record(self) -> ExecutionRecord:
+        """The execution as it stands."""
+        with self._lock:
+            return replace(self._record, activities=tuple(self._activities.values()))
+
+    def watch(self, observer: Observer) -> None:
+        """Tell one more observer from now on."""
+        self._observers.append(observer)
+
+    def set_prefect_url(self, url: str) -> None:
+        """Keep where the Prefect UI shows this execution."""
+        with self._lock:
+            self._record = replace(self._record, prefect_url=url)
+        self._around.store.save_execution(self._claim, prefect_url=url)
+
+    def run_activity(self, name: str) -> Outcome:
+        """Run one activity whose predecessors have ended, and return how it ended.
+
+        An activity that has ended already is left alone. Raises InterruptedRunError after
+        `cancel` was set and LeaseLostError when another process took the execution over.
+        """
+        record = self._activities[name]
+        if record.state.ended:
+            return Outcome(record=record)
+        if self.cancel.is_set():
+            raise InterruptedRunError(Code.INTERRUPTED, "The run was interrupted.")
+        if reason := self._blocked(name):
+            return Outcome(record=self._save(_skipped(record, reason)))
+        record = self._save(
+            replace(record, state=ActivityState.RUNNING, started=utc_now(), job_id=new_id())
+        )
+        try:
+            return self._attempt(record)
+        except InterruptedRunError as error:
+            self._save(_failed(record, Code.INTERRUPTED, error.message))
+            raise
+        except LeaseLostError:
+            raise
+        except MediaflowError as error:
+            detail = error.detail if isinstance(error, ActivityError) else ""
+            text = f"{error.message} {error.remedy}".strip()
+            return Outcome(record=self._save(_failed(record, error.code, text, detail)))
+        except Exception as error:
+            log.exception("run %s, activity %s: unexpected error", record.name, name)
+            text = f"The operation has failed due to an unexpected error: {error!r}."
+            return Outcome(record=self._save(_failed(record, Code.INTERNAL, text)))
+
+    def finish(self, error: MediaflowError | None = None) -> ExecutionRecord:
+        """Give the execution its final state, commit it and remove the work directory.
+
+        `error` is what ended the run early: an interruption, or the engine itself.
+        """
+        start = self._activities[self.graph.start.name]
+        state, code, message = ExecutionState.COMPLETED, "", ""
+        if error is not None:
+            state, code, message = ExecutionState.FAIL, error.code, error.message
+        elif start.state is not ActivityState.SUCCESS:
+            state, code, message = ExecutionState.FAIL, start.code, start.message
+        report = self.graph.report
+        outputs = self._activities[report.name].outputs if report else ()
+        with self._lock:
+            self._record = replace(
+                self._record,
+                state=state,
+                code=code,
+                message=message,
+                ended=utc_now(),
+                report=outputs[0].place if outputs else "",
+            )
+        record = self.record
+        self._around.store.save_execution(
+            self._claim,
+            state=record.state,
+            code=record.code,
+            message=record.message,
+            ended=record.ended,
+            report=record.report,
+        )
+        shutil.rmtree(self._work, ignore_errors=True)
+        return record
+
+    def _blocked(self, name: str) -> str:
+        """Why the activity must be skipped: Start failed (specification, topology, 9)."""
+        node = self.graph.nodes[name]
+        if node.type in (START, REPORT):
+            return ""
+        start = self._activities[self.graph.start.name]
+        if start.state is ActivityState.SUCCESS:
+            return ""
+        return f"Skipped because Start failed: {start.code}."
+
+    def _attempt(self, record: ActivityRecord) -> Outcome:
+        planned = self._plan(record.name)
+        if planned.error is not None:
+            raise planned.error
+        if planned.step is None:
+            reason = planned.skip.reason if planned.skip else ""
+            return Outcome(record=self._save(_skipped(record, reason)))
+        self._check_source(planned)
+        if finished := self._find_finished(planned):
+            refs = planned.node.activity.renamed(planned.step, finished)
+            outputs = self._publisher.republish(record.name, finished.outputs, refs)
+            record = replace(record, reused=True)
+            return Outcome(
+                record=self._succeed(record, planned, replace(finished, outputs=outputs))
+            )
+        result = self._perform(planned)
+        self._check_source(planned)
+        return Outcome(record=self._publish(record, planned, result), artifacts=result.artifacts)
+
+    def _plan(self, name: str) -> Planned:
+        """Plan an activity once its predecessors have ended; the plan is made only once."""
+        with self._lock:
+            if name not in self._planned:
+                planned = plan_activity(self.graph, name, self._given, self._results, self._keys)
+                conflicts = output_conflicts([*self._planned.values(), planned])
+                if name in conflicts:
+                    planned = Planned(node=planned.node, error=conflicts[name])
+                self._planned[name] = planned
+            return self._planned[name]
+
+    def _check_source(self, planned: Planned) -> None:
+        """Refuse to go on with an input that changed under the run (design, decision 12)."""
+        if planned.node.type == REPORT:
+            return
+        found = self._source.bucket.head(self._source.ref.object)
+        if found is None or found.version != self._source.info.version:
+            what = "disappeared" if found is None else "changed"
+            raise ActivityError(
+                Code.RESOURCE_CONTENT_BAD,
+                f'The input "{self._source.ref.object}" {what} during the run.',
+                remedy="Run the workflow again on the new version.",
+            )
+
+    def _find_finished(self, planned: Planned) -> Result | None:
+        return None if self._around.fresh else find_finished(self._around.store, planned)
+
+    def _perform(self, planned: Planned) -> ActivityResult:
+        shared = self._shared_run(planned)
+        result = shared.result(planned.node.name) if shared else None
+        if result is None:
+            assert planned.step is not None
+            result = planned.node.activity.run(planned.step, self._context(planned.node.name))
+        return result
+
+    def _shared_run(self, planned: Planned) -> SharedRun | None:
+        """Return the process that this activity shares with siblings, if it does.
+
+        Siblings behind the same predecessors are ready too, so they can be planned now.
+        """
+        name = planned.node.name
+        if not self._around.fuse or planned.step is None or not planned.step.share:
+            return None
+        with self._lock:
+            if name not in self._shared:
+                before = set(self.graph.predecessors(name))
+                siblings = [
+                    self._plan(other)
+                    for other in self.graph.order
+                    if self.graph.nodes[other].type == planned.node.type
+                    and set(self.graph.predecessors(other)) == before
+                    and not self._activities[other].state.ended
+                ]
+                served = [p.node.name for p in siblings if self._find_finished(p)]
+                self._shared[name] = None
+                for group in shared_groups(self.graph, siblings, served):
+                    members = [self._planned[member] for member in group]
+                    self._shared.update(dict.fromkeys(group, SharedRun(members, self._context)))
+            return self._shared[name]
+
+    def _context(self, name: str) -> ActivityContext:
+        self._work.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=self._work, prefix="attempt-"))
+        extension = self._given.names.ext_name.lower()
+        suffix = f".{extension}" if re.fullmatch(r"[a-z0-9]{1,8}", extension) else ""
+        source = work / f"source{suffix}"
+        if self.graph.nodes[name].type != REPORT:
+            self._source.bucket.fetch(self._source.ref.object, source)
+        return ActivityContext(
+            activity=name,
+            run_id=self._record.run_id,
+            work=work,
+            source=source,
+            names=self._given.names,
+            progress=lambda fraction: self._progress(name, fraction),
+            cancel=self.cancel,
+            slot=self._around.slot,
+            execution=lambda: self.record,
+            log=logging.LoggerAdapter(log, {"run_id": self._record.run_id, "activity": name}),
+        )
+
+    def _progress(self, name: str, fraction: float) -> None:
+        fraction = min(max(fraction, 0.0), 1.0)
+        with self._lock:
+            record = self._activities[name]
+            if record.state is not ActivityState.RUNNING or fraction <= record.progress:
+                return
+            # a hundredth is enough for the store; observers see every step
+            worth_saving = int(fraction * 100) > int(record.progress * 100)
+            self._activities[name] = replace(record, progress=fraction)
+        if worth_saving:
+            self._around.store.save_progress(self._claim, name, fraction)
+        for observer in self._observers:
+            observer.progressed(name, fraction)
+
+    def _report_bucket(self) -> str:
+        """Where the report of a run without any output goes: beside the outputs it would have."""
+        for node in self.graph.nodes.values():
+            for ref in node.activity.destinations(node.parameters):
+                return ref.bucket
+        return self._source.ref.bucket
+
+    def _publish(
+        self, record: ActivityRecord, planned: Planned, result: ActivityResult
+    ) -> ActivityRecord:
+        """Commit the intent, make the outputs visible, what refers to others last."""
+        files = [
+            produced
+            if produced.ref.bucket
+            else replace(produced, ref=replace(produced.ref, bucket=self._report_bucket()))
+            for produced in result.outputs
+        ]
+        outputs = self._publisher.publish(record.name, files, self.cancel)
+        planned_warnings = planned.step.warnings if planned.step else ()
+        warnings = (*(problem.message for problem in planned_warnings), *result.warnings)
+        record = replace(record, commands=result.commands, warnings=warnings)
+        finished = Result(type=record.type, data=result.data, outputs=outputs)
+        return self._succeed(record, planned, finished)
+
+    def _succeed(
+        self, record: ActivityRecord, planned: Planned, finished: Result
+    ) -> ActivityRecord:
+        done = replace(
+            record,
+            state=ActivityState.SUCCESS,
+            ended=utc_now(),
+            progress=1.0,
+            outputs=finished.outputs,
+            data=finished.data,
+        )
+        key = planned.key if planned.node.activity.reusable else None
+        self._around.store.finish_activity(self._claim, done, step_key=key)
+        with self._lock:
+            self._results[record.name] = finished
+            self._keys[record.name] = planned.key
+        return self._show(done)
+
+    def _save(self, record: ActivityRecord) -> ActivityRecord:
+        self._around.store.save_activity(self._claim, record)
+        return self._show(record)
+
+    def _show(self, record: ActivityRecord) -> ActivityRecord:
+        with self._lock:
+            self._activities[record.name] = record
+        for observer in self._observers:
+            observer.activity_changed(record)
+        return record
+
+
+def _skipped(record: ActivityRecord, reason: str) -> ActivityRecord:
+    now = utc_now()
+    started = record.started or now
+    return replace(record, state=ActivityState.SKIPPED, started=started, ended=now, message=reason)
+
+
+def _failed(record: ActivityRecord, code: str, message: str, detail: str = "") -> ActivityRecord:
+    return replace(
+        record,
+        state=ActivityState.FAIL,
+        ended=utc_now(),
+        code=str(code),
+        message=message,
+        detail=detail,
+    )

@@ -1,0 +1,38 @@
+"""Settings: `mediaflow.toml` and the environment (design, section 3, "Configuration").
+
+    settings = load_settings(None)
+    settings.buckets["example-vod"].path
+
+`models.py` has the keys, their types and defaults; `loading.py` reads the file and explains what
+is wrong with it; `environment.py` reads the variables, which win over the file.
+"""
+
+from workflow_engine.settings.loading import load_settings
+from workflow_engine.settings.models import (
+    BucketSettings,
+    MessageSettings,
+    PipelinesSettings,
+    PrefectSettings,
+    RunnerSettings,
+    ServiceSettings,
+    Settings,
+    SqsEvents,
+    StoreSettings,
+    WorkflowsSettings,
+    data_dir,
+)
+
+__all__ = [
+    "BucketSettings",
+    "MessageSettings",
+    "PipelinesSettings",
+    "PrefectSettings",
+    "RunnerSettings",
+    "ServiceSettings",
+    "Settings",
+    "SqsEvents",
+    "StoreSettings",
+    "WorkflowsSettings",
+    "data_dir",
+    "load_settings",
+]

@@ -1,0 +1,64 @@
+"""One process for sibling activities: one decode serves them all (design, decision 7).
+
+Whichever member comes first runs the process for the whole group, the others wait for its
+result without holding a process slot. When the process fails of itself, each member runs alone.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from workflow_engine.activity import ActivityContext, ActivityResult
+from workflow_engine.errors import ActivityError, Code
+from workflow_engine.plan import Planned
+
+log = logging.getLogger(__name__)
+
+#: failures that would hit every member alone as well
+_COMMON_FAILURES = (Code.TIMEOUT, Code.NO_SPACE, Code.INSTALLATION)
+
+
+class SharedRun:
+    """A group of planned activities that share one process."""
+
+    def __init__(
+        self, members: Sequence[Planned], context: Callable[[str], ActivityContext]
+    ) -> None:
+        """`context` makes the context of a member, by name, when the process is started."""
+        self._members = members
+        self._context = context
+        self._lock = threading.Lock()
+        self._tried = False
+        self._results: dict[str, ActivityResult] = {}
+        self._error: BaseException | None = None
+
+    def result(self, name: str) -> ActivityResult | None:
+        """Run or await the process; None means that the member must run alone.
+
+        Raises what ended the process when that concerns every member.
+        """
+        with self._lock:
+            if not self._tried:
+                self._tried = True
+                self._run()
+            if self._error is not None:
+                raise self._error
+            return self._results.get(name)
+
+    def _run(self) -> None:
+        names = [member.node.name for member in self._members]
+        try:
+            pairs = [
+                (member.step, self._context(member.node.name))
+                for member in self._members
+                if member.step is not None
+            ]
+            results = self._members[0].node.activity.run_shared(pairs)
+            self._results = dict(zip(names, results, strict=True))
+        except ActivityError as error:
+            if error.code in _COMMON_FAILURES:
+                self._error = error
+            else:
+                log.warning("one process for %s failed, running each alone: %s", names, error)
+        except BaseException as error:
+            self._error = error

@@ -1,0 +1,241 @@
+"""Opens the database and runs transactions; every failure leaves as a `MediaflowError`.
+
+SQLite: write-ahead log, each commit on the disk before it counts (`synchronous=FULL`), one
+writer at a time over all threads and processes. Any other database goes by its URL; PostgreSQL
+is the one that is tested. `schema.py` holds the tables, `executions.py` what is done with them.
+"""
+
+import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
+from workflow_engine.records import utc_now
+from workflow_engine.store import schema
+
+#: how long a transaction waits for the other writers, in seconds
+BUSY_SECONDS = 60
+#: any number, the same in every process: creating the tables is one process's work
+_SCHEMA_LOCK = 0x6D666C77
+
+_WRITE = "mediaflow_write"
+
+
+class Database:
+    """A database with the tables of `schema.py` and two kinds of transactions."""
+
+    def __init__(self, url: str) -> None:
+        """Open, and create folder and tables where they are missing.
+
+        Raises MediaflowError when the database cannot be used, InstallationError when its driver
+        is missing, InvalidInputError for a URL that is none.
+        """
+        self._engine = _engine(url)
+        self.shown_url = self._engine.url.render_as_string(hide_password=True)
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Generator[sa.Connection]:
+        """Run a transaction that sees one state of the store, whatever is written meanwhile."""
+        with self._reported(), self._engine.connect() as connection:
+            if not self._is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self) -> Generator[sa.Connection]:
+        """Run a transaction that commits at the end, or leaves nothing when it raises."""
+        with self._reported(), self._engine.connect() as connection:
+            connection.execution_options(**{_WRITE: True})
+            with connection.begin():
+                yield connection
+
+    def now(self, connection: sa.Connection) -> datetime:
+        """Return the moment by the clock that all users of this database share."""
+        if self._is_sqlite:
+            return utc_now()
+        moment = connection.scalar(sa.select(sa.func.clock_timestamp(type_=schema.Moment)))
+        assert moment is not None
+        return moment
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    def _prepare(self) -> None:
+        """Create the tables of a new store, and check the version of an old one."""
+        with self.read() as connection:
+            version = self._version(connection)
+        if version is None:
+            version = self._create()
+        if version > schema.SCHEMA_VERSION:
+            raise MediaflowError(
+                Code.INVALID_STATE,
+                f'The store "{self.shown_url}" has schema version {version}; this mediaflow '
+                f"knows versions up to {schema.SCHEMA_VERSION}.",
+                remedy="Update mediaflow, or set [store] url to another database.",
+            )
+
+    def _create(self) -> int:
+        with self.write() as connection:
+            if not self._is_sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            version = self._version(connection)
+            if version is None:  # another process may have been quicker
+                schema.metadata.create_all(connection)
+                version = schema.SCHEMA_VERSION
+                connection.execute(
+                    sa.insert(schema.meta).values(key="schema_version", value=str(version))
+                )
+        return version
+
+    def _version(self, connection: sa.Connection) -> int | None:
+        if not sa.inspect(connection).has_table(schema.meta.name):
+            return None
+        value = connection.scalar(
+            sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version")
+        )
+        if value is None or not value.isdigit():
+            raise MediaflowError(
+                Code.RESOURCE_CONTENT_BAD,
+                f'The database "{self.shown_url}" is not a store of mediaflow.',
+                remedy="Set [store] url to a database of its own.",
+            )
+        return int(value)
+
+    @contextmanager
+    def _reported(self) -> Generator[None]:
+        try:
+            yield
+        except exc.IntegrityError:
+            raise  # says something about the data, not about the database
+        except (exc.DBAPIError, exc.TimeoutError) as error:
+            raise _explained(self.shown_url, error) from error
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite_engine(parsed)
+        return sa.create_engine(parsed, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise InstallationError(
+            Code.INSTALLATION,
+            f'The store needs the Python package "{error.name}", which is not installed.',
+            remedy="Run: pip install 'psycopg[binary]'"
+            if error.name == "psycopg"
+            else f"Install {error.name}, or set [store] url to another kind of database.",
+        ) from error
+    except (exc.ArgumentError, exc.NoSuchModuleError) as error:
+        raise InvalidInputError(
+            Code.INVALID,
+            "The value of [store] url is not the URL of a database.",
+            remedy='Write "sqlite:///<file>" or "postgresql+psycopg://<user>@<host>/<database>".',
+        ) from error
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    if not url.database or url.database == ":memory:":
+        raise InvalidInputError(
+            Code.INVALID,
+            f'The store "{url}" names no file, so nothing would be kept.',
+            remedy='Write "sqlite:///<file>".',
+        )
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaflowError(
+            Code.RESOURCE_ACCESS,
+            f'The folder of the store "{url.database}" cannot be created: {error.strerror}.',
+            remedy="Set [store] url, or MEDIAFLOW_DATA, to a place that can be written.",
+        ) from error
+    # every thread of a busy engine may hold a connection
+    engine = sa.create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1, pool_timeout=BUSY_SECONDS
+    )
+    event.listen(engine, "connect", _set_up_connection)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up_connection(connection: sqlite3.Connection, record: Any) -> None:
+    # sqlite3 would begin transactions late and as readers; `_begin` does it instead
+    connection.isolation_level = None
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        _switch_to_wal(connection)
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    # SQLite does not wait for other connections here, whatever its timeout
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
+
+
+def _begin(connection: sa.Connection) -> None:
+    # a reader that becomes a writer would fail at once when another process wrote meanwhile
+    write = connection.get_execution_options().get(_WRITE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _explained(url: str, error: exc.DBAPIError | exc.TimeoutError) -> MediaflowError:
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    code, remedy = Code.INTERNAL, "Check that the database is running and reachable."
+    if isinstance(cause, sqlite3.Error):
+        # SQLITE_NOTADB and the like are set by the library; a misuse of the module has no code
+        number = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        code, remedy = _SQLITE_ERRORS.get(number, (Code.INTERNAL, "Try again."))
+    reason = " ".join(str(cause).split()).rstrip(".")
+    return MediaflowError(code, f'The store "{url}" failed: {reason}.', remedy=remedy)
+
+
+_ACCESS = (
+    Code.RESOURCE_ACCESS,
+    "Make the file and its folder writable for this user, or set [store] url to another place.",
+)
+_DAMAGED = (
+    Code.RESOURCE_CONTENT_BAD,
+    "Restore the file from a backup, or move it away with its -wal and -shm files to start anew.",
+)
+
+#: by primary result code of SQLite: our code, and the remedy
+_SQLITE_ERRORS = {
+    sqlite3.SQLITE_BUSY: (
+        Code.INTERNAL,
+        f"Another process held it for more than {BUSY_SECONDS} seconds; stop that process.",
+    ),
+    sqlite3.SQLITE_READONLY: _ACCESS,
+    sqlite3.SQLITE_CANTOPEN: _ACCESS,
+    sqlite3.SQLITE_PERM: _ACCESS,
+    sqlite3.SQLITE_AUTH: _ACCESS,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_FULL: (Code.NO_SPACE, "Make room on the disk of the store."),
+    sqlite3.SQLITE_IOERR: (Code.INTERNAL, "Check the disk of the store."),
+}

@@ -1,0 +1,146 @@
+"""The tables. Moments are UTC, JSON is text, identifiers are the records' own.
+
+A change of a table raises `SCHEMA_VERSION` and brings the statements that lead there; see
+`database.py` for how the version of an opened store is checked.
+"""
+
+from datetime import UTC, datetime
+from typing import cast
+
+import sqlalchemy as sa
+
+#: written into a new store; a store with a higher number belongs to a newer mediaflow
+SCHEMA_VERSION = 1
+
+
+def storable(text: str) -> str:
+    """Return text that both databases take: U+FFFD for NUL and for lone surrogates.
+
+    What a tool prints may hold either; a state must be saved all the same.
+    """
+    clean = text.replace("\0", "\ufffd")
+    return clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class FreeText(sa.types.TypeDecorator[str]):
+    """Text of any length and any content; see `storable`."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """Make the text storable."""
+        return None if value is None else storable(value)
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A moment with microseconds: aware outside, UTC inside."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Convert to UTC; a naive moment is a programming error."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"the moment {value!r} has no time zone")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: object, dialect: sa.Dialect) -> datetime | None:
+        """Add the time zone that SQLite does not keep."""
+        moment = cast(datetime | None, value)
+        if moment is None or moment.tzinfo is not None:
+            return moment and moment.astimezone(UTC)
+        return moment.replace(tzinfo=UTC)
+
+
+metadata = sa.MetaData()
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+executions = sa.Table(
+    "executions",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("workflow_id", sa.Text, nullable=False),
+    sa.Column("workflow", FreeText, nullable=False),
+    sa.Column("topology", FreeText, nullable=False),
+    sa.Column("bucket", sa.Text, nullable=False),
+    sa.Column("object", FreeText, nullable=False),
+    sa.Column("location", FreeText, nullable=False),
+    sa.Column("media_id", sa.Text, nullable=False),
+    sa.Column("user_data", FreeText, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("code", FreeText, nullable=False),
+    sa.Column("message", FreeText, nullable=False),
+    sa.Column("created", Moment, nullable=False),
+    sa.Column("ended", Moment),
+    sa.Column("report", FreeText, nullable=False),
+    sa.Column("prefect_url", FreeText, nullable=False),
+    sa.Column("dedupe_key", sa.Text, unique=True),
+    # who runs it: free without owner; every new claim raises the fence
+    sa.Column("owner", sa.Text),
+    sa.Column("lease_until", Moment),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Index("executions_by_age", "created", "run_id"),
+)
+
+activities = sa.Table(
+    "activities",
+    metadata,
+    sa.Column("run_id", sa.Text, sa.ForeignKey(executions.c.run_id), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("job_id", sa.Text, nullable=False),
+    sa.Column("started", Moment),
+    sa.Column("ended", Moment),
+    sa.Column("code", FreeText, nullable=False),
+    sa.Column("message", FreeText, nullable=False),
+    sa.Column("detail", FreeText, nullable=False),
+    sa.Column("progress", sa.Float, nullable=False),
+    sa.Column("reused", sa.Boolean, nullable=False),
+    sa.Column("data", FreeText, nullable=False),
+    sa.Column("commands", FreeText, nullable=False),
+    sa.Column("warnings", FreeText, nullable=False),
+    sa.Column("message_result", FreeText, nullable=False),
+    # content key of the last success (design, decision 5)
+    sa.Column("step_key", sa.Text),
+    sa.Index("activities_by_step", "step_key", "ended"),
+)
+
+# What an activity publishes. A row is an intent until the activity is Success, then an output.
+objects = sa.Table(
+    "objects",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("activity", sa.Text, primary_key=True),
+    sa.Column("published", sa.Boolean, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("bucket", sa.Text, nullable=False),
+    sa.Column("object", sa.Text, nullable=False),
+    sa.Column("location", FreeText, nullable=False),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("md5", sa.Text, nullable=False),
+    sa.Column("media", FreeText, nullable=False),
+    sa.ForeignKeyConstraint(["run_id", "activity"], [activities.c.run_id, activities.c.name]),
+    sa.Index("objects_by_key", "bucket", "object"),
+)
+
+# One row per place: the newest version that was read.
+digests = sa.Table(
+    "digests",
+    metadata,
+    sa.Column("place", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("md5", sa.Text, nullable=False),
+)

@@ -1,0 +1,142 @@
+"""Statements that several methods of the `Store` share; each runs inside a caller's transaction.
+
+`check` is the fence: it comes first in every write about an execution.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from workflow_engine.errors import Code, LeaseLostError
+from workflow_engine.records import ExecutionRecord, Output
+from workflow_engine.store import rows
+from workflow_engine.store.schema import activities, executions, objects
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """The right to write about one execution. `fence` rises with every new claim."""
+
+    run_id: str
+    owner: str
+    fence: int
+
+
+def claim_row(connection: sa.Connection, run_id: str) -> sa.RowMapping | None:
+    """Return owner, lease and fence of an execution, locked until the transaction ends."""
+    columns = (executions.c.owner, executions.c.lease_until, executions.c.fence)
+    query = sa.select(*columns).where(executions.c.run_id == run_id).with_for_update()
+    return connection.execute(query).mappings().first()
+
+
+def check(connection: sa.Connection, claim: Claim) -> None:
+    """Refuse a claim that does not hold any more. Raises LeaseLostError."""
+    row = claim_row(connection, claim.run_id)
+    if row is None or (row["owner"], row["fence"]) != (claim.owner, claim.fence):
+        raise lease_lost(claim.run_id, row["owner"] if row else None)
+
+
+def lease_lost(run_id: str, owner: str | None) -> LeaseLostError:
+    """Return the error that names who has the execution now."""
+    holder = f'is run by "{owner}"' if owner else "was given back"
+    return LeaseLostError(
+        Code.INVALID_STATE,
+        f'The execution "{run_id}" {holder}.',
+        remedy="Wait until it ends there, or stop that process and use "
+        "`mediaflow execution resume`.",
+    )
+
+
+def first_like(connection: sa.Connection, run_id: str, dedupe_key: str | None) -> str | None:
+    """Return the run id of the execution with this dedupe key, else of that with this run id."""
+    same = executions.c.run_id == run_id
+    if dedupe_key is not None:
+        same |= executions.c.dedupe_key == dedupe_key
+    by_key_first = sa.case((executions.c.dedupe_key == dedupe_key, 0), else_=1)
+    return connection.scalar(sa.select(executions.c.run_id).where(same).order_by(by_key_first))
+
+
+def update_execution(connection: sa.Connection, claim: Claim, changes: dict[str, Any]) -> None:
+    """Change columns of the claimed execution."""
+    connection.execute(
+        sa.update(executions).where(executions.c.run_id == claim.run_id).values(changes)
+    )
+
+
+def update_activity(
+    connection: sa.Connection, claim: Claim, name: str, changes: dict[str, Any]
+) -> None:
+    """Change columns of an activity of the claimed execution. Raises KeyError."""
+    update = sa.update(activities).where(
+        activities.c.run_id == claim.run_id, activities.c.name == name
+    )
+    if connection.execute(update.values(changes)).rowcount == 0:
+        raise KeyError(name)
+
+
+def replace_objects(
+    connection: sa.Connection,
+    run_id: str,
+    activity: str,
+    outputs: Sequence[Output],
+    *,
+    published: bool,
+) -> None:
+    """Put outputs in the place of an activity's intents, or of its outputs."""
+    connection.execute(
+        sa.delete(objects).where(
+            objects.c.run_id == run_id,
+            objects.c.activity == activity,
+            objects.c.published == published,
+        )
+    )
+    if outputs:
+        new = rows.object_rows(run_id, activity, outputs, published=published)
+        connection.execute(sa.insert(objects), new)
+
+
+def select_objects(*, published: bool) -> sa.Select[Any]:
+    """Select intents or outputs, each activity's in their order."""
+    return (
+        sa.select(objects)
+        .where(objects.c.published == published)
+        .order_by(objects.c.run_id, objects.c.activity, objects.c.position)
+    )
+
+
+def load_executions(connection: sa.Connection, chosen: sa.Select[Any]) -> list[ExecutionRecord]:
+    """Return the executions of a query, in its order, with activities and outputs.
+
+    Three queries, however many there are.
+    """
+    found = connection.execute(chosen).mappings().all()
+    run_ids = chosen.with_only_columns(executions.c.run_id).subquery()
+    of_activity = rows.grouped(
+        connection.execute(
+            sa.select(activities)
+            .where(activities.c.run_id.in_(sa.select(run_ids)))
+            .order_by(activities.c.run_id, activities.c.position)
+        ).mappings(),
+        "run_id",
+    )
+    of_object = rows.grouped(
+        connection.execute(
+            select_objects(published=True).where(objects.c.run_id.in_(sa.select(run_ids)))
+        ).mappings(),
+        "run_id",
+        "activity",
+    )
+    return [
+        rows.execution_of(
+            row,
+            (
+                rows.activity_of(
+                    a, map(rows.output_of, of_object.get((a["run_id"], a["name"]), ()))
+                )
+                for a in of_activity.get((row["run_id"],), ())
+            ),
+        )
+        for row in found
+    ]
