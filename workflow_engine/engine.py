@@ -75,16 +75,21 @@ class Workflow:
 class Engine:
     """Runs workflows on this machine."""
 
-    def __init__(self, settings: Settings, *, output_dir: Path | None = None) -> None:
-        """`output_dir` takes the buckets that the settings do not name, a folder each."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        output_dir: Path | None = None,
+        registry: Registry | None = None,
+    ) -> None:
+        """`output_dir` takes the buckets that the settings do not name, a folder each.
+
+        `registry` replaces the installed activity types.
+        """
         self.settings = settings
+        self.registry = registry if registry is not None else load_registry()
         self.buckets = Buckets(settings.buckets, fallback_root=output_dir)
         self._slots = threading.BoundedSemaphore(settings.runner.processes)
-
-    @cached_property
-    def registry(self) -> Registry:
-        """The installed activity types."""
-        return load_registry()
 
     @cached_property
     def store(self) -> Store:

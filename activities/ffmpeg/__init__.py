@@ -4,7 +4,7 @@
 under watch, `run` runs ffmpeg for an activity, `inspect` asks ffprobe.
 """
 
-from activities.ffmpeg.flags import GLOBAL_FLAGS, argv, input_options
+from activities.ffmpeg.flags import GLOBAL_FLAGS, MAX_PIXELS, argv, input_options
 from activities.ffmpeg.inspect import ask, content_bad, probe_json
 from activities.ffmpeg.run import Limits, ProcessReport, run
 from activities.ffmpeg.tools import (
@@ -17,6 +17,7 @@ from activities.ffmpeg.tools import (
 
 __all__ = [
     "GLOBAL_FLAGS",
+    "MAX_PIXELS",
     "Capabilities",
     "Limits",
     "ProcessReport",

@@ -151,7 +151,7 @@ class TestListing:
             assert keys(bucket, prefix) == [key for key in in_order if key.startswith(prefix)]
 
     def test_unfinished_and_hidden_files_are_left_out(self, bucket: LocalBucket) -> None:
-        for name in ("a.part", ".hidden", ".a.mp4.0123.part", ".git/config", "x.part/inside"):
+        for name in ("a.part", ".hidden", ".a.mp4.0123.part", ".git/config"):
             path = bucket.root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
@@ -174,6 +174,7 @@ class TestListing:
         os.close(here)
         (bucket.root / "z").touch()
         assert keys(bucket) == ["z"]
+        subprocess.run(["rm", "-rf", bucket.root / "d"], check=True)  # too deep for shutil
 
     def test_links_to_folders_are_not_followed(self, bucket: LocalBucket) -> None:
         (bucket.root / "a").mkdir()
@@ -213,7 +214,7 @@ class TestKeys:
         assert (info.key, info.size) == (key, 5)
         assert bucket.place(key) == f"{bucket.root}/{key}"
         assert Path(bucket.place(key)).read_bytes() == b"three"
-        assert keys(bucket) == [key]
+        assert keys(bucket) == ([] if key.startswith(".") else [key])
         bucket.fetch(key, tmp_path / "fetched")
         assert (tmp_path / "fetched").read_bytes() == b"three"
         bucket.delete(key)

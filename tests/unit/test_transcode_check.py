@@ -57,7 +57,7 @@ def test_every_problem_of_every_output_is_told_with_pointer_and_remedy():
     ("template", "fields", "expected"),
     [
         (FLV, {"Video": {"Codec": "H.265"}}, (Code.NOT_SUPPORTED, "/Video/Codec")),
-        (MP4, {"Container": {"Format": "mp3"}}, (Code.NOT_SUPPORTED, "/Container/Format")),
+        (MP4, {"Container": {"Format": "m4a"}}, (Code.NOT_SUPPORTED, "/Container/Format")),
         (
             MP3,
             {"Audio": {"Codec": "AAC"}},
@@ -194,7 +194,7 @@ def test_what_the_specification_has_and_this_version_has_not_is_listed_by_name()
         ({"Outputs": "[]"}, Code.EMPTY_VALUE),
         ({"Outputs": [{"OutputObject": "a", "TemplateId": "t"}] * 31}, Code.OUT_OF_RANGE),
         ({"Outputs": "{"}, Code.JSON_ARRAY_FORMAT),
-        ({"OutputBucket": "No_Bucket"}, Code.BUCKET_NAME),
+        ({"OutputBucket": "bad/bucket"}, Code.BUCKET_NAME),
     ],
 )
 def test_limits_of_the_activity(wire, code):

@@ -1,0 +1,80 @@
+"""When pictures are taken and how large they are: pure.
+
+Specification: snapshot, 2. Moments are whole milliseconds from the start of the source.
+"""
+
+import math
+
+from activities.ffmpeg import MAX_PIXELS
+from activities.snapshot.config import SnapshotConfig
+from workflow_engine.errors import ActivityError, Code
+
+Size = tuple[int, int]
+
+#: pictures of one activity
+MAX_PICTURES = 10_000
+#: pixels of one side, the limit of JPEG
+_MAX_SIDE = 65_500
+
+
+def moments(config: SnapshotConfig, duration: float) -> list[int]:
+    """Return the moments, in milliseconds; those at or beyond the end are dropped.
+
+    `duration` is in seconds. Raises ActivityError (`InvalidParameter.OutOfRange`) when none is
+    left, or more than MAX_PICTURES.
+    """
+    end = duration * 1000
+    if config.time >= end:
+        raise ActivityError(
+            Code.OUT_OF_RANGE,
+            f"The Time {config.time} ms is not before the end of the video, {end:.0f} ms.",
+            remedy="Use an earlier Time.",
+        )
+    if not config.sequence:
+        return [config.time]
+    step = step_of(config, duration)
+    fitting = math.ceil((end - config.time) / step) if step > 0 else math.inf
+    count = min(config.num or math.inf, fitting)
+    if count > MAX_PICTURES:
+        raise ActivityError(
+            Code.OUT_OF_RANGE,
+            f"The sequence would have {count:.0f} pictures, more than {MAX_PICTURES}.",
+            remedy="Raise Interval or lower Num.",
+        )
+    found = [config.time + round(k * step) for k in range(int(count))]
+    return [moment for moment in found if moment < end]
+
+
+def step_of(config: SnapshotConfig, duration: float) -> float:
+    """Return the milliseconds between two pictures of a sequence."""
+    if config.seconds_apart > 0:
+        return config.seconds_apart * 1000
+    return (duration * 1000 - config.time) / (config.num or 1)
+
+
+def picture_size(shown: Size, config: SnapshotConfig) -> Size:
+    """Return the size of the pictures for a source shown at `shown` (upright, square pixels).
+
+    Raises ActivityError (`InvalidParameter.OutOfRange`) for a size that JPEG cannot have.
+    """
+    width, height = config.width, config.height
+    if width and height:
+        size = width, height
+    elif width:
+        size = width, max(1, round(width * shown[1] / shown[0]))
+    elif height:
+        size = max(1, round(height * shown[0] / shown[1])), height
+    else:
+        size = shown
+    if max(size) > _MAX_SIDE or size[0] * size[1] > MAX_PIXELS:
+        raise ActivityError(
+            Code.OUT_OF_RANGE,
+            f"The pictures would have {size[0]}x{size[1]} pixels.",
+            remedy="Set Width and Height.",
+        )
+    return size
+
+
+def fill(key: str, number: int, moment: int) -> str:
+    """Put number (from 1) and moment of one picture into an object key."""
+    return key.replace("{Count}", f"{number:05d}").replace("{SnapshotTime}", str(moment))

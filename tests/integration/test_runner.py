@@ -1,0 +1,285 @@
+"""Execution semantics with fake activities: order, states, reuse, sharing, publishing."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workflow_engine.engine import Engine
+from workflow_engine.errors import InvalidInputError
+from workflow_engine.executor.inline import InlineExecutor
+from workflow_engine.records import ExecutionRecord, ExecutionState
+from workflow_engine.runner import Runner
+from workflow_engine.settings import load_settings
+from workflow_engine.testing import FakeRegistry
+
+
+class Bench:
+    """An engine on a temporary directory, with fakes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fakes = FakeRegistry()
+        self.input = path / "clip.txt"
+        self.input.write_text("content ")
+        self.engine = Engine(
+            load_settings(None), output_dir=path / "outputs", registry=self.fakes.registry
+        )
+        self.out = path / "outputs" / "out"
+
+    @property
+    def ran(self) -> list[tuple[str, ...]]:
+        return sorted(self.fakes.ran.calls)
+
+    def run(
+        self,
+        works: dict[str, dict[str, Any]],
+        edges: dict[str, list[str]] | None = None,
+        **options: Any,
+    ) -> ExecutionRecord:
+        activities = {name: {"Type": "Work", "Parameters": p} for name, p in works.items()}
+        start = {"Type": "Start", "Parameters": {"InputFile": {"Bucket": "in"}}}
+        value = {
+            "Activities": {"start": start, **activities, "report": {"Type": "Report"}},
+            "Dependencies": edges
+            or {"start": list(works), **{name: ["report"] for name in works}, "report": []},
+        }
+        topology = self.path / "flow.json"
+        topology.write_text(json.dumps(value))
+        workflow = self.engine.load(topology)
+        source = self.engine.open_input(workflow, str(self.input))
+        self.fakes.ran.calls.clear()
+        return self.engine.run(workflow, source, executor=InlineExecutor(), **options)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setenv("MEDIAFLOW_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    made = Bench(tmp_path)
+    yield made
+    made.engine.close()
+
+
+def states(record: ExecutionRecord) -> dict[str, str]:
+    return {activity.name: str(activity.state) for activity in record.activities}
+
+
+def test_outputs_appear_and_the_record_is_stored(bench: Bench):
+    record = bench.run({"a": {"Text": "A"}})
+    assert (bench.out / "a").read_text() == "content A"
+    assert record.state is ExecutionState.COMPLETED
+    assert states(record) == {"start": "Success", "a": "Success", "report": "Success"}
+    stored = bench.engine.store.execution(record.run_id)
+    assert stored is not None and stored.to_wire() == record.to_wire()
+    assert Path(record.report).read_text() == "start Success\na Success\nreport Running"
+
+
+def test_one_failure_does_not_stop_independent_branches(bench: Bench):
+    record = bench.run({"a": {"Fail": "InvalidParameter.NoAudioStream"}, "b": {}})
+    assert states(record) == {
+        "start": "Success",
+        "a": "Fail",
+        "b": "Success",
+        "report": "Success",
+    }
+    failed = record.activity("a")
+    assert failed.code == "InvalidParameter.NoAudioStream" and failed.detail == "last words"
+    assert record.state is ExecutionState.COMPLETED
+    assert not (bench.out / "a").exists()
+
+
+def test_a_bug_in_an_activity_is_its_failure_only(bench: Bench):
+    record = bench.run({"a": {"Crash": "true"}, "b": {}})
+    assert record.activity("a").code == "InternalError"
+    assert states(record)["b"] == "Success" and record.state is ExecutionState.COMPLETED
+
+
+def test_a_failed_start_skips_everything_but_report(bench: Bench):
+    bench.input.write_text("bad")
+    record = bench.run({"a": {}})
+    assert states(record) == {"start": "Fail", "a": "Skipped", "report": "Success"}
+    assert record.state is ExecutionState.FAIL
+    assert record.code == "InvalidParameter.ResourceContentBad"
+    assert bench.ran == []
+
+
+def test_a_skipped_activity_does_not_skip_those_behind_it(bench: Bench):
+    edges = {"start": ["a"], "a": ["b"], "b": ["report"], "report": []}
+    record = bench.run({"a": {"Skip": "true"}, "b": {}}, edges)
+    assert states(record)["a"] == "Skipped" and states(record)["b"] == "Success"
+
+
+def test_independent_branches_run_at_the_same_time(bench: Bench):
+    together = threading.Event()
+    seen: list[str] = []
+
+    class Watch:
+        def activity_changed(self, record: Any) -> None:
+            if record.type == "Work" and str(record.state) == "Running":
+                seen.append(record.name)
+                if len(seen) == 2:
+                    together.set()
+
+        def progressed(self, name: str, fraction: float) -> None:
+            if not together.is_set():
+                together.wait(5)
+
+    bench.run({"a": {"Seconds": "0.1"}, "b": {"Seconds": "0.1"}}, observers=[Watch()])
+    assert together.is_set()
+
+
+# --- reuse
+
+
+def test_a_second_run_reuses_every_step_but_report(bench: Bench):
+    bench.run({"a": {}, "b": {"Text": "B"}})
+    record = bench.run({"a": {}, "b": {"Text": "B"}})
+    assert bench.ran == []
+    assert [a.reused for a in record.activities] == [True, True, True, False]
+
+
+def test_only_the_changed_step_runs_again(bench: Bench):
+    bench.run({"a": {}, "b": {}})
+    bench.run({"a": {}, "b": {"Text": "changed"}})
+    assert bench.ran == [("b",)]
+    assert (bench.out / "b").read_text() == "content changed"
+
+
+def test_an_output_under_another_name_is_copied(bench: Bench):
+    bench.run({"a": {"Output": "one"}})
+    record = bench.run({"a": {"Output": "two"}})
+    assert bench.ran == []
+    assert record.activity("a").outputs[0].ref.object == "two"
+    assert (bench.out / "two").read_text() == (bench.out / "one").read_text()
+
+
+@pytest.mark.parametrize("damage", ["missing", "other bytes"])
+def test_a_damaged_output_is_made_again(bench: Bench, damage: str):
+    bench.run({"a": {}})
+    output = bench.out / "a"
+    before = output.read_text()
+    if damage == "missing":
+        output.unlink()
+    else:
+        output.write_text(before.upper())
+    bench.run({"a": {}})
+    assert bench.ran == [("a",)] and output.read_text() == before
+
+
+def test_another_content_of_the_input_runs_again(bench: Bench):
+    bench.run({"a": {}})
+    bench.input.write_text("changed ")
+    bench.run({"a": {}})
+    assert bench.ran == [("a",)]
+
+
+def test_the_same_content_under_another_name_is_reused(bench: Bench):
+    bench.run({"a": {"Output": "{FileName}"}})
+    bench.input = bench.input.rename(bench.path / "renamed.txt")
+    bench.run({"a": {"Output": "{FileName}"}})
+    assert bench.ran == [] and (bench.out / "renamed").exists()
+
+
+def test_fresh_ignores_finished_steps(bench: Bench):
+    bench.run({"a": {}})
+    record = bench.run({"a": {}}, fresh=True)
+    assert bench.ran == [("a",)] and not any(a.reused for a in record.activities)
+
+
+# --- one process for siblings
+
+
+def test_siblings_share_one_process(bench: Bench):
+    record = bench.run({n: {"Share": "x", "Text": n} for n in "abc"} | {"d": {"Share": "y"}})
+    assert bench.ran == [("a", "b", "c"), ("d",)]
+    assert set(states(record).values()) == {"Success"}
+    assert (bench.out / "b").read_text() == "content b"
+
+
+def test_a_failed_shared_process_is_tried_alone(bench: Bench):
+    record = bench.run(
+        {"a": {"Share": "x", "FailShared": "true"}, "b": {"Share": "x", "Text": "b"}}
+    )
+    assert bench.ran == [("a",), ("a", "b"), ("b",)]
+    assert set(states(record).values()) == {"Success"}
+
+
+def test_finished_siblings_need_no_process(bench: Bench):
+    bench.run({n: {"Share": "x", "Text": n} for n in "ab"})
+    bench.run({n: {"Share": "x", "Text": n} for n in "abc"})
+    assert bench.ran == [("c",)]
+
+
+def test_activities_that_become_ready_at_other_times_do_not_share(bench: Bench):
+    edges = {"start": ["a", "b"], "a": ["c"], "b": ["report"], "c": ["report"], "report": []}
+    bench.run({n: {"Share": "x", "Text": n} for n in "abc"}, edges)
+    assert bench.ran == [("a", "b"), ("c",)]
+
+
+# --- names
+
+
+def test_two_activities_may_not_write_one_object(bench: Bench):
+    record = bench.run({"a": {"Output": "same", "Text": "a"}, "b": {"Output": "same"}})
+    failed = [a for a in record.activities if str(a.state) == "Fail"]
+    assert len(failed) == 1 and "both write" in failed[0].message
+
+
+def test_a_name_that_leaves_the_bucket_is_refused(bench: Bench):
+    record = bench.run({"a": {"Output": "..%2F..%2Fescaped"}})
+    assert record.activity("a").code == "InvalidParameter.ObjectKeyInvalid"
+    assert not list(bench.path.rglob("escaped"))
+
+
+# --- interruption and change
+
+
+def test_an_interrupted_run_ends_at_once_and_says_so(bench: Bench):
+    running: list[Runner] = []
+
+    class Stop:
+        def activity_changed(self, record: Any) -> None:
+            pass
+
+        def progressed(self, name: str, fraction: float) -> None:
+            running[0].cancel.set()
+
+    record = bench.run(
+        {"a": {"Seconds": "60"}, "b": {}}, observers=[Stop()], on_start=running.append
+    )
+    assert record.state is ExecutionState.FAIL and record.code == "Interrupted"
+    assert record.activity("a").code == "Interrupted"
+    assert states(record)["report"] == "Waiting"
+    assert not (bench.out / "a").exists()
+
+
+def test_an_input_that_changes_under_the_run_publishes_nothing(bench: Bench):
+    class Change:
+        def activity_changed(self, record: Any) -> None:
+            pass
+
+        def progressed(self, name: str, fraction: float) -> None:
+            bench.input.write_text("other content")
+
+    record = bench.run({"a": {"Seconds": "0.1"}}, observers=[Change()])
+    assert record.activity("a").code == "InvalidParameter.ResourceContentBad"
+    assert "changed during the run" in record.activity("a").message
+    assert not (bench.out / "a").exists()
+
+
+def test_no_work_directory_is_left(bench: Bench):
+    bench.run({"a": {}, "b": {"Fail": "X"}})
+    assert list((bench.path / "data" / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("missing", ["absent.txt", ".", "in\0valid"])
+def test_an_input_that_is_no_file_is_refused_before_anything_is_stored(bench: Bench, missing: str):
+    bench.run({"a": {}})
+    workflow = bench.engine.load(bench.path / "flow.json")
+    with pytest.raises(InvalidInputError):
+        bench.engine.open_input(workflow, missing)
+    assert len(bench.engine.store.executions()) == 1
