@@ -21,7 +21,7 @@ from workflow_engine.activity import (
     PlanContext,
     Step,
 )
-from workflow_engine.errors import ActivityError, Code
+from workflow_engine.errors import Code
 from workflow_engine.topology.wire import Choice, JsonObject, Text, WireModel, shown, wire_error
 
 
@@ -78,12 +78,7 @@ class Start(Activity[StartParameters]):
         if missing := missing_bytes(context.source):
             raise ffmpeg.content_bad(f"the file is cut off, {missing} bytes are missing")
         if media.format_name.endswith("_pipe"):
-            raise ActivityError(
-                Code.RESOURCE_NOT_SUPPORTED,
-                'The resource operated "InputFile" is a still picture '
-                f"({media.format_name.removesuffix('_pipe')}), which is not supported as input.",
-                remedy="Give a video or audio file.",
-            )
+            raise ffmpeg.still_picture()
         table = Artifact(kind="table", title="Media info", content=_rows(media))
         return ActivityResult(data=media.to_json(), artifacts=(table,))
 

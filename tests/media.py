@@ -69,7 +69,7 @@ def noisy(
 ) -> Path:
     """A clip that is hard to compress: grain of the given strength over a moving picture."""
     return make(
-        directory / f"noisy-{seconds:g}s-{size}-{strength}.mp4",
+        directory / f"noisy-{seconds:g}s-{size}-{strength}-{fps}.mp4",
         *("-f", "lavfi", "-i", f"testsrc2=size={size}:rate={fps}:duration={seconds:g}"),
         *("-vf", f"noise=alls={strength}:allf=t", *_x264(), "-crf", "18", "-pix_fmt", "yuv420p"),
     )

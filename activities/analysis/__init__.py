@@ -2,7 +2,8 @@
 
 `classes` holds the four definitions and the rule, `measure` the sample encodes behind it. A
 Transcode behind this activity takes its sections from the item of the TemplateList that has its
-TemplateId, and is skipped when there is none. Black borders are not looked for. Specification: analysis.
+TemplateId, and is skipped when there is none. Black borders are not looked for. Specification:
+analysis.
 """
 
 from collections.abc import Mapping

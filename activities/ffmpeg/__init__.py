@@ -5,7 +5,7 @@ under watch, `run` runs ffmpeg for an activity, `inspect` asks ffprobe.
 """
 
 from activities.ffmpeg.flags import GLOBAL_FLAGS, MAX_PIXELS, argv, input_options
-from activities.ffmpeg.inspect import ask, content_bad, probe_json
+from activities.ffmpeg.inspect import ask, content_bad, probe_json, still_picture
 from activities.ffmpeg.run import Limits, ProcessReport, run
 from activities.ffmpeg.tools import (
     Capabilities,
@@ -30,5 +30,6 @@ __all__ = [
     "input_options",
     "probe_json",
     "run",
+    "still_picture",
     "versions",
 ]

@@ -21,7 +21,7 @@ from workflow_engine.records import Json
 MAX_ANSWER = 1 << 24
 
 _FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp")
-_PLAYLISTS = ("hls", "concat", "concatf", "dash", "imf", "sdp", "image2")
+_PLAYLISTS = ("hls", "concat", "concatf", "dash", "imf", "sdp")
 _REFUSED = re.compile(r"\[(\S+)\] (?:Format|Codec) not on whitelist")
 
 
@@ -31,6 +31,16 @@ def content_bad(reason: str, detail: str = "") -> ActivityError:
         Code.RESOURCE_CONTENT_BAD,
         f'The resource operated "InputFile" is bad: {reason}.',
         remedy="Upload a complete media file.",
+        detail=detail,
+    )
+
+
+def still_picture(detail: str = "") -> ActivityError:
+    """Return the error of an input that is one picture."""
+    return ActivityError(
+        Code.RESOURCE_NOT_SUPPORTED,
+        'The resource operated "InputFile" is a still picture, which is not supported as input.',
+        remedy="Give a video or audio file.",
         detail=detail,
     )
 
@@ -137,6 +147,8 @@ def _failure(path: Path, lines: Sequence[str]) -> ActivityError:
     refused = _REFUSED.search(text)
     if refused and any(name in _PLAYLISTS for name in refused[1].split(",")):
         return _list_of_files(refused[1], text)
+    if refused and "image2" in refused[1]:
+        return still_picture(text)
     # ffprobe believes the extension when it cannot tell; a real mp4 begins with a known box
     if "moov atom not found" in text and _head(path)[4:8] in _FIRST_BOXES:
         return content_bad("moov atom not found, the file is cut off", text)

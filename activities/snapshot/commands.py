@@ -9,6 +9,7 @@ half a key-frame distance of decoding per picture, scanning the step between two
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,12 +21,15 @@ from activities import ffmpeg
 from activities.snapshot.moments import Size
 
 #: pictures of one process: each has a decoder of its own, so this bounds the memory
-BATCH = 6
+BATCH = 4
 #: seconds between two pictures up to which scanning costs no more than seeking
 DENSE = 3.0
-#: seconds by which an input is opened early where the container has no index of key frames: a
-#: seek lands between two, and what comes before the next one cannot be decoded
-EARLY = 12.0
+#: seconds by which an input is opened early: an index counts in decoding order, in which a key
+#: frame may stand well before frames that are shown before it
+EARLY = 2.0
+#: the same where the container has no index: a seek lands between two key frames, and what comes
+#: before the next one cannot be decoded
+EARLY_WITHOUT_INDEX = 12.0
 
 _INDEXED = frozenset({"mov", "matroska", "webm", "avi"})
 
@@ -51,7 +55,8 @@ class Camera:
     @property
     def early(self) -> float:
         """Seconds by which the source is opened before the moment itself."""
-        return 0.0 if _INDEXED.intersection(self.format_name.split(",")) else EARLY
+        indexed = _INDEXED.intersection(self.format_name.split(","))
+        return EARLY if indexed else EARLY_WITHOUT_INDEX
 
     def dense(self, step: float) -> bool:
         """Whether pictures `step` seconds apart are better taken by one scan."""
@@ -59,16 +64,13 @@ class Camera:
 
     def seek(self, shots: Sequence[Shot]) -> tuple[str, ...]:
         """Return the command that takes a few pictures, each by its own seek."""
-        outputs = [
-            graph.output(
-                self._frames(shot.moment, "1"),
-                f"file:{shot.file}",
-                update=1,
-                **{"frames:v": 1},
-                **_JPEG,
-            )
-            for shot in shots
-        ]
+        starts = [self._start(shot.moment) for shot in shots]
+        clocks = {start: self._opened(start, uses) for start, uses in Counter(starts).items()}
+        outputs: list[Any] = []
+        for shot, start in zip(shots, starts, strict=True):
+            picture = self._pictures(clocks[start].pop(), shot.moment - start, "1")
+            single = {"update": 1, "frames:v": 1, **_JPEG}
+            outputs.append(graph.output(picture, f"file:{shot.file}", **single))
         return ffmpeg.argv(graph.merge_outputs(*outputs))
 
     def scan(self, first: float, step: Fraction, count: int, pattern: str) -> tuple[str, ...]:
@@ -76,30 +78,38 @@ class Camera:
 
         `pattern` is a file name with a `%05d` that counts from 1.
         """
-        rate = 1000 / step
-        return ffmpeg.argv(
-            graph.output(
-                self._frames(first, f"{rate.numerator}/{rate.denominator}"),
-                f"file:{pattern}",
-                start_number=1,
-                **{"frames:v": count},
-                **_JPEG,
-            )
-        )
+        rate, start = 1000 / step, self._start(first)
+        (clock,) = self._opened(start, 1)
+        pictures = self._pictures(clock, first - start, f"{rate.numerator}/{rate.denominator}")
+        sequence = {"start_number": 1, "frames:v": count, **_JPEG}
+        return ffmpeg.argv(graph.output(pictures, f"file:{pattern}", **sequence))
 
-    def _frames(self, moment: float, rate: str) -> Any:
-        """The frames shown at `moment` (milliseconds) and, at `rate`, after it, as pictures."""
-        start = max(0.0, moment / 1000 - self.early)
-        options: dict[str, Any] = {"ss": f"{start:.6f}", **ffmpeg.input_options()}
+    def _start(self, moment: float) -> float:
+        return max(0.0, moment - 1000 * self.early)
+
+    def _opened(self, start: float, uses: int) -> list[Any]:
+        """The source from the key frame before `start` (milliseconds), for so many uses."""
+        options: dict[str, Any] = {**ffmpeg.input_options()}
+        if start:  # a seek to 0 would skip a key frame that is decoded before 0
+            options["ss"] = f"{start / 1000:.6f}"
         if self.keys_only:
             options["skip_frame"] = "nokey"
         # an accurate seek would drop the frame shown at the moment unless it begins right then;
         # without it frames come from the key frame before, with times below 0
         opened = graph.input(f"file:{self.source}", noaccurate_seek=None, **options)
+        # count in microseconds: the source's own unit may be as long as a frame
+        clock = opened[f"v:{self.position}"].filter("settb", "AVTB")
+        if uses == 1:
+            return [clock]
+        branches = clock.split()
+        return [branches[n] for n in range(uses)]
+
+    def _pictures(self, clock: Any, shift: float, rate: str) -> Any:
+        """The frame shown at `shift` milliseconds and, at `rate`, those after it, as pictures."""
         return (
-            opened[f"v:{self.position}"]
+            clock.filter("setpts", f"PTS-{round(shift * 1000)}")
             # of all frames up to each tick the last one, which is the frame shown at that time
-            .filter("fps", fps=rate, start_time=f"{moment / 1000 - start:.6f}", round="up")
+            .filter("fps", fps=rate, start_time=0, round="up")
             # JPEG is BT.601 in full range; ffmpeg has turned the picture upright by itself
             .filter("scale", *self.size, out_range="full", out_color_matrix="bt601")
             .filter("setsar", 1)
@@ -107,4 +117,9 @@ class Camera:
         )
 
 
-_JPEG: dict[str, Any] = {"f": "image2", "vcodec": "mjpeg", "q:v": 2}
+_JPEG: dict[str, Any] = {
+    "f": "image2",
+    "vcodec": "mjpeg",
+    "q:v": 2,
+    "fps_mode": "passthrough",  # or the first picture is repeated for the time before it
+}

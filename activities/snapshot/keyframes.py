@@ -86,7 +86,8 @@ def _keys(
     merged = _merged([(max(0.0, s - early), s + length) for s, length in windows])
     for batch in range(0, len(merged), _BATCH):
         intervals = ",".join(
-            f"{start + start_time:.6f}%{end + start_time:.6f}"
+            # without a start there is no seek, which could miss the first key frame
+            f"{f'{start + start_time:.6f}' if start else ''}%{end + start_time:.6f}"
             for start, end in merged[batch : batch + _BATCH]
         )
         arguments = (*_listing(position), "-read_intervals", intervals)
@@ -106,13 +107,19 @@ def _merged(windows: Sequence[Window]) -> list[Window]:
 
 def _listing(position: int) -> tuple[str, ...]:
     stream = ("-select_streams", f"v:{position}")
-    return (*stream, "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0")
+    return (*stream, "-show_entries", "packet=pts_time,dts_time,flags", "-of", "csv=p=0")
 
 
 def _packet(line: str) -> tuple[float | None, bool]:
-    """Read `12.480000,K__`; a packet that is to be discarded (`D`) is no picture."""
-    time, _, flags = line.strip().partition(",")
-    try:
-        return (None if "D" in flags else float(time)), "K" in flags
-    except ValueError:  # N/A
-        return None, False
+    """Read `12.480000,12.400000,K__`: when a frame is shown, else decoded, and whether it is key.
+
+    A packet that is to be discarded (`D`) is no picture.
+    """
+    fields = [*line.strip().split(","), "", ""]
+    flags = fields[2]
+    for value in fields[:2]:
+        try:
+            return None if "D" in flags else float(value), "K" in flags
+        except ValueError:  # N/A
+            continue
+    return None, False

@@ -12,19 +12,22 @@ from activities import ffmpeg
 from activities.transcode import check, planning
 from activities.transcode.command import Target, commands
 from activities.transcode.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
-from activities.transcode.finish import finish, stem_of
+from activities.transcode.finish import finish, renamed, stem_of
 from activities.transcode.parameters import TranscodeParameters
 from activities.transcode.rendition import Job
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
+    Finding,
     Neighbourhood,
     PlanContext,
+    Result,
     Skip,
     Step,
 )
 from workflow_engine.errors import ActivityError, InstallationError, Problem
+from workflow_engine.records import ObjectRef
 
 Member = tuple[Sequence[Job], ActivityContext]
 
@@ -39,6 +42,32 @@ class Transcode(Activity[TranscodeParameters]):
         """Yield what `check.problems` finds."""
         return check.problems(parameters, around)
 
+    def destinations(self, parameters: TranscodeParameters) -> Iterator[ObjectRef]:
+        """The names of the outputs, without extensions and segment numbers."""
+        if parameters.output_bucket:
+            for output in parameters.outputs:
+                yield ObjectRef(bucket=parameters.output_bucket, object=output.output_object)
+
+    def examine(self) -> Iterator[Finding]:
+        """Look for the encoders."""
+        try:
+            there = ffmpeg.capabilities()
+        except InstallationError as error:
+            yield Finding(name="ffmpeg", works=False, detail=error.message, remedy=error.remedy)
+            return
+        for codec, encoder in (VIDEO_ENCODERS | AUDIO_ENCODERS).items():
+            try:
+                there.require_encoder(encoder)
+            except InstallationError as error:
+                yield Finding(
+                    name=f"encoder {encoder}",
+                    works=False,
+                    detail=error.message,
+                    remedy=error.remedy,
+                )
+            else:
+                yield Finding(name=f"encoder {encoder}", works=True, detail=f"makes {codec}")
+
     def tools(self) -> Mapping[str, str]:
         """Return the version of ffmpeg, whose encoders shape every output."""
         return {"ffmpeg": ffmpeg.versions()["ffmpeg"]}
@@ -46,6 +75,10 @@ class Transcode(Activity[TranscodeParameters]):
     def plan(self, parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
         """Resolve every output; see `planning.plan`."""
         return planning.plan(parameters, context)
+
+    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+        """Name the files of an equal step; see `finish.renamed`."""
+        return renamed(_jobs(step), finished)
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Encode every output of the step, all onepass ones in one process."""

@@ -14,6 +14,8 @@ MUXERS = {"mp4": "mp4", "flv": "flv", "ts": "mpegts", "mp3": "mp3", "m4a": "ipod
 
 #: bytes that any output may have beyond what its bit rate lets expect
 SPARE_BYTES = 256 << 20
+#: frames that an encoder may hold back, and a muxer then count as length
+REORDERED_FRAMES = 8
 
 
 def video_options(encoding: VideoEncoding, mode: str, container: str) -> Options:
@@ -81,7 +83,7 @@ def _x265(mode: str) -> Options:
         params["strict-cbr"] = "1"
     return {
         "x265-params": ":".join(f"{key}={value}" for key, value in params.items()),
-        # a forced key frame would otherwise be an I frame that nobody can start at
+        # soon after another key frame, a forced one would be an I frame that nobody starts at
         "forced-idr": "1",
     }
 
@@ -129,8 +131,6 @@ def _hls(rendition: Rendition, stem: str) -> Options:
     return {
         "f": "hls",
         "hls_time": f"{rendition.segment:g}",
-        # 0: the list keeps every segment
-        "hls_list_size": "0",
         "hls_playlist_type": "vod",
         "hls_segment_filename": pattern,
         "start_number": "1",
@@ -149,19 +149,23 @@ def limit_options(rendition: Rendition) -> Options:
     """
     if rendition.duration is None:
         return {}
-    return {"t": f"{longest(rendition.duration):.3f}", "fs": str(_most_bytes(rendition))}
+    limit = longest(rendition, rendition.duration)
+    return {"t": f"{limit:.3f}", "fs": str(_most_bytes(rendition, limit))}
 
 
-def longest(duration: float) -> float:
+def longest(rendition: Rendition, duration: float) -> float:
     """Return the seconds at which an output of this expected duration is cut."""
-    return duration * 1.1 + 10
+    encoding = rendition.picture.encoding if rendition.picture else None
+    # at one frame in some seconds, the frames that B-frames delay are long
+    delay = REORDERED_FRAMES / float(encoding.rate) if encoding else 0.0
+    return duration * 1.1 + 10 + delay
 
 
-def _most_bytes(rendition: Rendition) -> int:
+def _most_bytes(rendition: Rendition, seconds: float) -> int:
     picture, expected = rendition.picture, rendition.bytes or 0
     if picture and picture.encoding and picture.encoding.crf is not None:
         # Crf promises no rate; a raw picture has 1.5 bytes per pixel
         width, height = picture.size
-        frames = float(picture.encoding.rate) * longest(rendition.duration or 0)
+        frames = float(picture.encoding.rate) * seconds
         expected = round(width * height * 1.5 * frames)
     return 8 * expected + SPARE_BYTES

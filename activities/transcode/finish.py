@@ -1,21 +1,42 @@
 """From finished files to an activity's result: verified, named, described.
 
 The files have neutral names in the work directory (`0.mp4`, `1-00001.ts`); here they get their
-object keys. Specification: topology, 11.
+object keys, and so do the files of an equal step that is reused. Specification: topology, 11.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from activities.ffmpeg import ProcessReport
 from activities.probe import MediaInfo
-from activities.transcode.naming import finish_key, named_playlist, segment_key
+from activities.transcode.naming import finish_key, is_uri, named_playlist, segment_key
 from activities.transcode.rendition import Job
 from activities.transcode.verify import verify
-from workflow_engine.activity import ActivityResult, Produced
+from workflow_engine.activity import ActivityResult, Produced, Result
 from workflow_engine.errors import Code
 from workflow_engine.records import Digests, Json, ObjectRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    """The files of one output: its content, and the playlist of an HLS output."""
+
+    content: Sequence[Path]
+    playlist: Path | None
+    media: MediaInfo
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return sum(path.stat().st_size for path in self.content)
+
+    @property
+    def kbps(self) -> float:
+        """The average bit rate, rounded as it is recorded, so that names made of it stay."""
+        duration = self.media.duration
+        return round(self.size * 8 / 1000 / duration, 3) if duration else 0.0
 
 
 def stem_of(work: Path, index: int) -> Path:
@@ -30,69 +51,91 @@ def finish(
     reports: Sequence[ProcessReport],
 ) -> ActivityResult:
     """Verify the files of an activity and return its result. Raises ActivityError."""
-    produced: list[Produced] = []
-    told: list[Json] = []
-    for index, job in enumerate(jobs):
-        path = stem_of(work, index).with_suffix(f".{job.rendition.container}")
-        media = verify(path, job.rendition)
-        size = 0
-        for file in _produced(job, path, media):
-            produced.append(file)
-            size += file.path.stat().st_size
-        told.append(_description(job, media, size))
+    made = [_files(job, stem_of(work, index)) for index, job in enumerate(jobs)]
+    keys = [_key(job, files) for job, files in zip(jobs, made, strict=True)]
+    content = [
+        produced
+        for job, files, key in zip(jobs, made, keys, strict=True)
+        for produced in _content(job, files, key)
+    ]
+    playlists = [
+        _playlist(job, files, files.playlist, key)
+        for job, files, key in zip(jobs, made, keys, strict=True)
+        if files.playlist
+    ]
     return ActivityResult(
-        data={"Outputs": told},
-        outputs=tuple(produced),
+        data={"Outputs": [_told(job, files) for job, files in zip(jobs, made, strict=True)]},
+        outputs=(*content, *playlists),
         commands=tuple(commands),
         warnings=_warnings(reports),
     )
 
 
-def _description(job: Job, media: MediaInfo, size: int) -> Json:
-    """What holds for these bytes under whatever name they are reused."""
+def renamed(jobs: Sequence[Job], finished: Result) -> list[ObjectRef]:
+    """Return the names of a finished step's outputs for other jobs of equal content.
+
+    The order is that of `finish`: the content of each output, then the playlists.
+    """
+    told = cast("Sequence[dict[str, Json]]", finished.data["Outputs"])
+    waiting = list(finished.outputs)
+    content: list[ObjectRef] = []
+    playlists: list[ObjectRef] = []
+    for job, facts in zip(jobs, told, strict=True):
+        count = int(facts["Segments"]) or 1
+        files, waiting = waiting[:count], waiting[count:]
+        key = finish_key(
+            job.ref.object,
+            md5s=[output.digests.md5 for output in files],
+            bitrate_kbps=float(facts["Bitrate"]),
+        )
+        if facts["Segments"]:
+            content += (_ref(job, segment_key(key, n)) for n in range(1, count + 1))
+            playlists.append(_ref(job, key))
+        else:
+            content.append(_ref(job, key))
+    return content + playlists
+
+
+def _files(job: Job, stem: Path) -> _Files:
+    path = stem.with_suffix(f".{job.rendition.container}")
+    media = verify(path, job.rendition)
+    if job.rendition.container != "m3u8":
+        return _Files(content=[path], playlist=None, media=media)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    segments = [path.with_name(line) for line in lines if is_uri(line)]
+    return _Files(content=segments, playlist=path, media=media)
+
+
+def _key(job: Job, files: _Files) -> str:
+    named = "{DestMd5}" in job.ref.object
+    md5s = [Digests.of(path).md5 for path in files.content] if named else []
+    return finish_key(job.ref.object, md5s=md5s, bitrate_kbps=files.kbps)
+
+
+def _content(job: Job, files: _Files, key: str) -> Iterator[Produced]:
+    if files.playlist is None:
+        yield Produced(path=files.content[0], ref=_ref(job, key), media=files.media.properties())
+        return
+    for number, path in enumerate(files.content, 1):
+        yield Produced(path=path, ref=_ref(job, segment_key(key, number)))
+
+
+def _playlist(job: Job, files: _Files, path: Path, key: str) -> Produced:
+    text = path.read_text(encoding="utf-8")
+    path.write_text(named_playlist(text, key), encoding="utf-8")
+    return Produced(path=path, ref=_ref(job, key), media=files.media.properties(), last=True)
+
+
+def _told(job: Job, files: _Files) -> dict[str, Json]:
+    """What holds for this content under whatever names it is reused."""
     return {
         "Summary": job.rendition.summary,
         "Container": job.rendition.container,
-        "Duration": media.duration,
-        "Size": size,
-        "Bitrate": round(_kbps(size, media), 3),
+        "Duration": files.media.duration,
+        "Size": files.size,
+        "Bitrate": files.kbps,
+        "Segments": len(files.content) if files.playlist else 0,
     }
-
-
-def _kbps(size: int, media: MediaInfo) -> float:
-    return size * 8 / 1000 / media.duration if media.duration else 0.0
-
-
-def _produced(job: Job, path: Path, media: MediaInfo) -> Iterator[Produced]:
-    properties = media.properties()
-    if job.rendition.container != "m3u8":
-        digests = Digests.of(path) if "{DestMd5}" in job.ref.object else None
-        key = finish_key(
-            job.ref.object,
-            md5=digests.md5 if digests else "",
-            bitrate_kbps=_kbps(path.stat().st_size, media),
-        )
-        yield Produced(path=path, ref=_ref(job, key), media=properties)
-        return
-    text = path.read_text(encoding="utf-8")
-    segments = [path.with_name(line) for line in text.splitlines() if line[:1] not in ("", "#")]
-    key = finish_key(
-        job.ref.object,
-        # of all segments: the playlist of another clip of this length can be the same text
-        md5=_joint_md5(segments),
-        bitrate_kbps=_kbps(sum(segment.stat().st_size for segment in segments), media),
-    )
-    for segment in segments:
-        yield Produced(path=segment, ref=_ref(job, segment_key(key, segment.name)))
-    path.write_text(named_playlist(text, key), encoding="utf-8")
-    yield Produced(path=path, ref=_ref(job, key), media=properties, last=True)
-
-
-def _joint_md5(paths: Sequence[Path]) -> str:
-    joint = hashlib.md5(usedforsecurity=False)
-    for path in paths:
-        joint.update(bytes.fromhex(Digests.of(path).md5))
-    return joint.hexdigest()
 
 
 def _ref(job: Job, key: str) -> ObjectRef:

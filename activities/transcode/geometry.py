@@ -20,6 +20,8 @@ Box = tuple[int, int, int, int]
 
 #: the longest side of an output, in pixels; libx264 and players end near it
 MAX_SIDE = 8192
+#: H.264 and H.265 write both terms of a sample aspect ratio in 16 bits; 4 times is room enough
+MAX_SAR_TERM = 16383
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,12 +67,15 @@ class Source:
             height /= self.sar
         else:
             width *= self.sar
-        return _even_below(width), _even_below(height)
+        return _below(width, 2), _below(height, 2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
-    """What the Video and TransConfig sections say about size; boxes are w, h, left, top."""
+    """What the Video and TransConfig sections say about size; boxes are w, h, left, top.
+
+    `lines` is what the height must be a multiple of: 4 where each field has 4:2:0 chroma.
+    """
 
     width: int | None = None
     height: int | None = None
@@ -78,6 +83,7 @@ class Wish:
     method: str = "none"  # AdjDarMethod
     crop: Box | None = None
     pad: Box | None = None
+    lines: int = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,13 +128,13 @@ def wanted_size(source: Source, wish: Wish) -> Size:
     if wish.by_edges and source.aspect < 1:
         width, height = height, width
     if width is not None and height is not None:
-        size = _even(Fraction(width)), _even(Fraction(height))
+        size = _even(Fraction(width)), _near(Fraction(height), wish.lines)
     elif width is not None:
-        size = _even(Fraction(width)), _even(width / source.aspect)
+        size = _even(Fraction(width)), _near(width / source.aspect, wish.lines)
     elif height is not None:
-        size = _even(height * source.aspect), _even(Fraction(height))
+        size = _even(height * source.aspect), _near(Fraction(height), wish.lines)
     else:
-        size = source.shown
+        size = source.shown[0], _below(Fraction(source.shown[1]), wish.lines)
     if max(size) > MAX_SIDE:
         raise ActivityError(
             Code.OUT_OF_RANGE,
@@ -150,12 +156,11 @@ def place(source: Source, wish: Wish, size: Size | None = None) -> Placement:
     before: tuple[Filter, ...] = ()
     if wish.crop:
         width, height, left, top = wish.crop
-        # exact: otherwise the corner is rounded to whole chroma samples
-        before = (filter_of("crop", w=width, h=height, x=left, y=top, exact=1),)
+        before = (filter_of("crop", w=width, h=height, x=left, y=top),)
     scaled, after, sar = _adjusted(part, picture, wish.method)
     final = picture
     if wish.pad:
-        final, pad = _padded(picture, wish.pad)
+        final, pad = _padded(picture, wish.pad, wish.lines)
         after = (*after, pad)
     return Placement(
         size=final,
@@ -181,7 +186,7 @@ def _adjusted(part: Source, size: Size, method: str) -> tuple[Size, tuple[Filter
     if method == "rescale":
         return size, (), Fraction(1)
     sar = part.aspect / Fraction(width, height)
-    return size, (), sar.limit_denominator(1000)
+    return size, (), sar.limit_denominator(MAX_SAR_TERM)
 
 
 def _scaled(aspect: Fraction, size: Size, *, cover: bool) -> Size:
@@ -194,8 +199,8 @@ def _scaled(aspect: Fraction, size: Size, *, cover: bool) -> Size:
     return width, max(inner[1], height) if cover else min(inner[1], height)
 
 
-def _padded(picture: Size, pad: Box) -> tuple[Size, Filter]:
-    width, height = _even_above(pad[0]), _even_above(pad[1])
+def _padded(picture: Size, pad: Box, lines: int) -> tuple[Size, Filter]:
+    width, height = _above(pad[0], 2), _above(pad[1], lines)
     left, top = pad[2] // 2 * 2, pad[3] // 2 * 2
     if left + picture[0] > width or top + picture[1] > height:
         raise ActivityError(
@@ -220,12 +225,16 @@ def _fits(aspect: Fraction, size: Size) -> bool:
 
 
 def _even(side: Fraction) -> int:
-    return max(2, 2 * math.floor(side / 2 + Fraction(1, 2)))
+    return _near(side, 2)
 
 
-def _even_below(side: Fraction) -> int:
-    return max(2, 2 * math.floor(side / 2))
+def _near(side: Fraction, step: int) -> int:
+    return max(step, step * math.floor(side / step + Fraction(1, 2)))
 
 
-def _even_above(side: int) -> int:
-    return side + side % 2
+def _below(side: Fraction, step: int) -> int:
+    return max(step, step * math.floor(side / step))
+
+
+def _above(side: int, step: int) -> int:
+    return -(-side // step) * step

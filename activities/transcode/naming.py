@@ -4,8 +4,8 @@ Specification: topology, 11. In the work directory files have neutral names (`0.
 of this module exist only as object keys and inside playlists.
 """
 
-import re
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from activities.transcode.parameters import Output
@@ -63,22 +63,23 @@ def object_key(output: Output, container: str, names: Names) -> str:
     return key
 
 
-def finish_key(key: str, *, md5: str, bitrate_kbps: float) -> str:
-    """Fill what only the finished file tells: {DestMd5}, {DestAvgBitrate} in whole kbit/s."""
+def finish_key(key: str, *, md5s: Sequence[str], bitrate_kbps: float) -> str:
+    """Fill what only the finished files tell: {DestMd5}, {DestAvgBitrate} in whole kbit/s.
+
+    `md5s` are those of the file, or of all segments: the MD5 of a playlist would be no name, as
+    another clip of equal length can have the same playlist text.
+    """
+    if len(md5s) == 1:
+        md5 = md5s[0]
+    else:
+        joined = b"".join(bytes.fromhex(one) for one in md5s)
+        md5 = hashlib.md5(joined, usedforsecurity=False).hexdigest()
     return key.replace("{DestMd5}", md5).replace("{DestAvgBitrate}", str(round(bitrate_kbps)))
 
 
-def segment_key(playlist_key: str, file_name: str) -> str:
-    """Return the key of a segment: the playlist's stem and the `-00001.ts` of its file."""
-    return playlist_key.removesuffix(_PLAYLIST) + segment_suffix(file_name)
-
-
-def segment_suffix(file_name: str) -> str:
-    """Return the `-00001.ts` at the end of a segment's neutral file name."""
-    match = re.search(r"-\d{5,}\.ts$", file_name)
-    if match is None:
-        raise ValueError(f"{file_name!r} is not the name of a segment")
-    return match[0]
+def segment_key(playlist_key: str, number: int) -> str:
+    """Return the key of a segment: the playlist's stem and `-00001.ts`, counted from 1."""
+    return f"{playlist_key.removesuffix(_PLAYLIST)}-{number:05}.ts"
 
 
 def playlist_stem(playlist_key: str) -> str:
@@ -92,13 +93,20 @@ def named_playlist(text: str, playlist_key: str) -> str:
     Characters that would end or change a relative URI (`%`, `#`, `?`, `:`, backslash) are
     percent-encoded; everything else stays readable, since players and ffmpeg take it as it is.
     """
-    stem = playlist_stem(playlist_key)
-    lines = [
-        _uri(stem + segment_suffix(line)) if line and not line.startswith("#") else line
-        # a tag of old that ffmpeg's segment muxer writes; its hls muxer writes this one
-        for line in text.replace("#EXT-X-ALLOW-CACHE:YES", "#EXT-X-PLAYLIST-TYPE:VOD").splitlines()
-    ]
+    name = playlist_key.rpartition("/")[2]
+    number, lines = 0, list[str]()
+    # a tag of old that ffmpeg's segment muxer writes; its hls muxer writes this one
+    for line in text.replace("#EXT-X-ALLOW-CACHE:YES", "#EXT-X-PLAYLIST-TYPE:VOD").splitlines():
+        if is_uri(line):
+            number += 1
+            line = _uri(segment_key(name, number))
+        lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def is_uri(line: str) -> bool:
+    """Whether a line of a playlist names a segment."""
+    return bool(line) and not line.startswith("#")
 
 
 def _uri(name: str) -> str:

@@ -65,7 +65,7 @@ def _check_duration(rendition: Rendition, expected: float, media: MediaInfo) -> 
     found = media.duration
     if found is None:
         raise _wrong(rendition, "it has no duration")
-    if found >= longest(expected) - 1:
+    if found >= longest(rendition, expected) - 1:
         raise _broken_off(f"it runs on beyond the {expected:.3f} seconds of its header")
     frame = 0.0
     if rendition.picture and rendition.picture.encoding:

@@ -27,6 +27,8 @@ PAL = Source(width=720, height=576, sar=Fraction(64, 45))
         (PAL, Wish(), (1024, 576)),
         (PAL, Wish(width=640), (640, 360)),
         (Source(width=1279, height=719, sar=Fraction(1)), Wish(), (1278, 718)),
+        (HD, Wish(width=848, lines=4), (848, 476)),
+        (HD, Wish(width=640, height=362, lines=4), (640, 364)),
         (HD, Wish(crop=(1080, 1080, 420, 0), width=540), (540, 540)),
     ],
 )

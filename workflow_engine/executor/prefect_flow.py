@@ -186,7 +186,9 @@ class _Progress:
         self._lock = threading.Lock()
 
     def activity_changed(self, record: ActivityRecord) -> None:
-        """Nothing to do: task states show it."""
+        """Fill the bar of what succeeded; task states show the rest."""
+        if record.state is ActivityState.SUCCESS:
+            self.progressed(record.name, 1.0)
 
     def progressed(self, name: str, fraction: float) -> None:
         """Keep the newest value for the next update."""

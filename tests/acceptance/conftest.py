@@ -1,0 +1,96 @@
+"""The installed command line, run as users run it, on one data directory per session."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "topologies"
+COMMAND = Path(sys.executable).parent / "mediaflow"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a call of the command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class CommandLine:
+    """Calls `mediaflow` without any ffmpeg on the PATH."""
+
+    def __init__(self, data: Path, cwd: Path) -> None:
+        self.data = data
+        self.cwd = cwd
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MEDIAFLOW_", "PREFECT_"))}
+        return {**kept, "PATH": "/nowhere", "HOME": str(self.cwd), "MEDIAFLOW_DATA": str(self.data)}
+
+    def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [COMMAND, *map(str, arguments)],
+            cwd=self.cwd,
+            env=self.environment | options.pop("env", {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def __call__(self, *arguments: str | Path, **options: Any) -> Ended:
+        with self.start(*arguments, **options) as process:
+            out, err = process.communicate(timeout=240)
+        ended = Ended(process.returncode, out, err)
+        assert "Traceback" not in ended.out + ended.err, ended.err
+        return ended
+
+    def run(self, topology: str | Path, given: str | Path, *options: str | Path) -> Ended:
+        path = EXAMPLES / f"{topology}.json" if isinstance(topology, str) else topology
+        return self("run", path, given, *options)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data directory whose Prefect server ends with the session."""
+    path = tmp_path_factory.mktemp("data")
+    yield path
+    CommandLine(path, path)("prefect", "stop")
+
+
+@pytest.fixture
+def mediaflow(data: Path, tmp_path: Path) -> CommandLine:
+    """The command line in an empty directory, sharing store and Prefect server."""
+    return CommandLine(data, tmp_path)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[CommandLine]:
+    """The command line with a data directory of its own."""
+    line = CommandLine(tmp_path / "data", tmp_path)
+    yield line
+    line("prefect", "stop")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser, where it is installed."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    pytest.skip("Chromium is not installed (Debian package chromium)")

@@ -1,0 +1,174 @@
+"""The other commands, and that the light ones stay light."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import EXAMPLES, CommandLine
+
+HEAVY = ("prefect", "boto3", "sqlalchemy", "fastapi", "watchdog")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], HEAVY),
+        (["validate", "ladder.json"], HEAVY),
+        (["graph", "ladder.json"], HEAVY),
+        (["schema"], HEAVY),
+        (["plan", "ladder.json", "clip"], ("prefect", "boto3", "fastapi", "watchdog")),
+    ],
+)
+def test_light_commands_import_nothing_heavy(
+    arguments: list[str], heavy: tuple[str, ...], clip: Path, tmp_path: Path
+):
+    given = [str(EXAMPLES / a) if a.endswith(".json") else a for a in arguments]
+    given = [str(clip) if a == "clip" else a for a in given]
+    script = (
+        "import sys\n"
+        f"sys.argv = ['mediaflow', *{given!r}]\n"
+        "from workflow_engine.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"loaded = [m for m in {heavy!r} if m in sys.modules]\n"
+        "sys.exit(str(loaded) if loaded else 0)\n"
+    )
+    environment = {**os.environ, "MEDIAFLOW_DATA": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_help_teaches_every_command(mediaflow: CommandLine):
+    ended = mediaflow("--help")
+    assert ended.code == 0
+    for command in ("run", "plan", "validate", "graph", "schema", "doctor", "execution", "prefect"):
+        assert f" {command} " in ended.out
+    assert "130 interrupted" in mediaflow("--help").out
+    assert "--output-dir" in mediaflow("run", "--help").out
+
+
+def test_usage_errors_exit_with_2(mediaflow: CommandLine):
+    assert mediaflow("run").code == 2
+    assert mediaflow("nonsense").code == 2
+    assert mediaflow("graph", EXAMPLES / "minimal.json", "--format", "svg").code == 2
+
+
+def test_validate_a_folder(mediaflow: CommandLine):
+    ended = mediaflow("validate", EXAMPLES)
+    assert ended.code == 0
+    assert len(ended.out.splitlines()) == len(list(EXAMPLES.glob("*.json")))
+
+
+def test_validate_prints_places_as_compilers_do(mediaflow: CommandLine, tmp_path: Path):
+    value = json.loads((EXAMPLES / "minimal.json").read_text())
+    value["Dependencies"]["sd"] = ["repotr"]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(value, indent=1))
+    ended = mediaflow("validate", path)
+    assert ended.code == 2
+    assert ended.out.splitlines()[0].startswith(f"{path}:")
+    assert '"repotr" does not exist. (/Dependencies/sd/0) Did you mean "report"?' in ended.out
+
+
+def test_graph_formats(mediaflow: CommandLine):
+    text = mediaflow("graph", EXAMPLES / "ladder.json").out
+    assert text.splitlines()[0] == "start [Start] -> analysis, cover"
+    mermaid = mediaflow("graph", EXAMPLES / "ladder.json", "--format", "mermaid").out
+    assert mermaid.startswith("flowchart LR") and mermaid.count("-->") == 11
+    dot = mediaflow("graph", EXAMPLES / "ladder.json", "--format", "dot").out
+    assert dot.startswith("digraph") and '"analysis" -> "hd";' in dot
+
+
+def test_the_schema_accepts_the_examples_and_refuses_faults(mediaflow: CommandLine):
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(mediaflow("schema").json)
+    Draft202012Validator.check_schema(validator.schema)
+    for path in EXAMPLES.glob("*.json"):
+        validator.validate(json.loads(path.read_text()))
+    value = json.loads((EXAMPLES / "h265.json").read_text())
+    value["Activities"]["h265"]["Parameters"]["Outputs"][0]["Video"]["Crf"] = 99
+    assert not validator.is_valid(value)
+
+
+def test_plan_shows_commands_skips_and_groups_and_runs_nothing(alone: CommandLine, bunny: Path):
+    ended = alone("plan", EXAMPLES / "ladder.json", bunny, "--json")
+    assert ended.code == 0
+    plan = ended.json
+    actions = {a["Name"]: a["Action"] for a in plan["Activities"]}
+    assert actions["fhd"] == "skip" and actions["ld"] == "run"
+    ld = next(a for a in plan["Activities"] if a["Name"] == "ld")
+    assert ld["Outputs"][0]["Object"] == "bigbuckbunny/ld.mp4"
+    assert "libx264" in ld["Commands"][0]
+    assert not (alone.cwd / "mediaflow-out").exists()
+    assert not (alone.data / "mediaflow.db").exists()
+    text = alone("plan", EXAMPLES / "audio.json", bunny).out
+    assert "runs in one process with" in text and "$ " in text
+
+
+def test_plan_shows_what_would_be_reused(mediaflow: CommandLine, clip: Path):
+    mediaflow.run("remux-hls", clip, "--executor", "inline")
+    plan = mediaflow("plan", EXAMPLES / "remux-hls.json", clip, "--json").json
+    assert [a["Action"] for a in plan["Activities"]] == ["reuse", "reuse", "run"]
+    again = mediaflow("plan", EXAMPLES / "remux-hls.json", clip, "--json", "--fresh").json
+    assert [a["Action"] for a in again["Activities"]] == ["run", "run", "run"]
+
+
+def test_executions_are_listed_and_shown(mediaflow: CommandLine, clip: Path):
+    run = mediaflow.run("remux-hls", clip, "--executor", "inline", "--json").json
+    listed = mediaflow("execution", "list", "--limit", "1", "--json").json
+    assert [e["RunId"] for e in listed] == [run["RunId"]]
+    assert mediaflow("execution", "show", run["RunId"], "--json").json == run
+    assert run["RunId"] in mediaflow("execution", "list").out
+    shown = mediaflow("execution", "show", run["RunId"]).out
+    assert "stream.m3u8" in shown and "Completed" in shown
+    assert mediaflow("execution", "show", "0" * 32).code == 2
+
+
+def test_doctor_is_content_with_a_fresh_install(mediaflow: CommandLine):
+    ended = mediaflow("doctor", "--json")
+    assert ended.code == 0, ended.out
+    checks = {c["Name"]: c for c in ended.json["Checks"]}
+    assert {"ffmpeg", "ffprobe", "store", "Prefect"} <= checks.keys()
+    assert any("libx264" in c["Name"] + c["Detail"] for c in checks.values())
+
+
+def test_doctor_names_what_is_broken(mediaflow: CommandLine):
+    ended = mediaflow("doctor", env={"MEDIAFLOW_FFMPEG": "/nowhere/ffmpeg"})
+    assert ended.code == 1 and "FAIL" in ended.out and "MEDIAFLOW_FFMPEG" in ended.out
+
+
+def test_override_of_an_unknown_activity(mediaflow: CommandLine, clip: Path, tmp_path: Path):
+    overrides = tmp_path / "o.json"
+    overrides.write_text('{"nobody": {"InputConfig": {}}}')
+    ended = mediaflow.run("minimal", clip, "--override", overrides, "--executor", "inline")
+    assert ended.code == 2 and "nobody" in ended.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_exits_with_130(alone: CommandLine, bunny: Path, number: signal.Signals):
+    process = alone.start(
+        "run", EXAMPLES / "h265.json", bunny, "--json", "--executor", "inline", "--fresh"
+    )
+    deadline = time.monotonic() + 30
+    while not list(alone.data.rglob("attempt-*/*.mp4")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    record = json.loads(out)
+    assert (record["State"], record["Code"]) == ("Fail", "Interrupted")
+    assert not list(alone.cwd.glob("mediaflow-out/renditions/**/*.mp4"))
+    assert list((alone.data / "work").iterdir()) == []
+    assert alone("execution", "show", record["RunId"], "--json").json["Code"] == "Interrupted"

@@ -1,0 +1,54 @@
+"""Start on real files: what it hands on, and which inputs end a run at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from activities.probe import MediaInfo
+from activities.start import Start
+from tests import media
+from tests.context import make_context
+from workflow_engine.activity import ActivityResult, Step
+from workflow_engine.errors import ActivityError, Code
+
+
+def start(tmp_path: Path, source: Path) -> ActivityResult:
+    return Start().run(Step(), make_context(tmp_path, source))
+
+
+def test_it_hands_on_the_media_info(tmp_path: Path, bunny: Path) -> None:
+    result = start(tmp_path, bunny)
+    stored = json.loads(json.dumps(dict(result.data)))
+    assert stored["Properties"]["Width"] == "1280"
+    assert MediaInfo.from_json(stored) == MediaInfo.of(bunny)
+    (table,) = result.artifacts
+    assert table.kind == "table" and table.title == "Media info"
+    assert [row["Stream"] for row in table.content] == ["file", "video 0", "audio 1"]
+
+
+def test_sound_is_a_fine_input(tmp_path: Path, audio_clip: Path) -> None:
+    assert start(tmp_path, audio_clip).data["Properties"]["Streams"]["AudioStreamList"]
+
+
+def test_unfit_inputs_fail_with_a_reason(tmp_path: Path, media_dir: Path, clip: Path) -> None:
+    picture = media.make(
+        media_dir / "still.png", "-f", "lavfi", "-i", "testsrc2=size=64x64", "-frames:v", "1"
+    )
+    renamed = tmp_path / "still.mp4"
+    renamed.write_bytes(picture.read_bytes())
+    unfit = {
+        media.empty_file(tmp_path): (Code.RESOURCE_CONTENT_BAD, "empty"),
+        media.text_named_video(tmp_path): (Code.RESOURCE_CONTENT_BAD, "not a media file"),
+        media.truncated(clip): (Code.RESOURCE_CONTENT_BAD, "moov atom not found"),
+        media.truncated(media.faststart(clip), 0.9): (Code.RESOURCE_CONTENT_BAD, "are missing"),
+        media.playlist_named_video(tmp_path, "a.ts"): (Code.RESOURCE_NOT_SUPPORTED, "hls"),
+        renamed: (Code.RESOURCE_NOT_SUPPORTED, "still picture"),
+        picture: (Code.RESOURCE_NOT_SUPPORTED, "still picture"),
+    }
+    for number, (source, (code, words)) in enumerate(unfit.items()):
+        with pytest.raises(ActivityError) as caught:
+            start(tmp_path / str(number), source)
+        assert caught.value.code == code, source
+        assert words in caught.value.message
+        assert caught.value.message.startswith('The resource operated "InputFile" is ')

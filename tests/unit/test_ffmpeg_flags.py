@@ -1,0 +1,130 @@
+"""Commands are hardened, tools are found, output is bounded: nothing is started here."""
+
+from pathlib import Path
+
+import ffmpeg as graph
+import pytest
+
+from activities.ffmpeg import (
+    GLOBAL_FLAGS,
+    Capabilities,
+    argv,
+    ffmpeg_path,
+    ffprobe_path,
+    input_options,
+)
+from activities.ffmpeg.process import TAIL_BYTES, TAIL_LINES, Tail
+from activities.ffmpeg.run import _Diagnosis, _Progress
+from activities.ffmpeg.tools import _names
+from workflow_engine.errors import Code, InstallationError
+
+
+def test_a_command_carries_every_guard() -> None:
+    source = graph.input("file:a.mp4", **input_options())
+    command = argv(graph.output(source, "file:b.mp4", vcodec="libx264"))
+    assert command[0] == str(ffmpeg_path())
+    assert command[1 : 1 + len(GLOBAL_FLAGS)] == GLOBAL_FLAGS
+    before_input = command[: command.index("-i")]
+    for flag in ("-nostdin", "-max_error_rate", "-protocol_whitelist", "-max_pixels"):
+        assert flag in before_input
+    assert before_input[before_input.index("-protocol_whitelist") + 1] == "file"
+    assert command[-1] == "file:b.mp4"
+
+
+@pytest.mark.parametrize("name", ["hls", "concat", "image2", "tty", "dash", "lavfi", "sdp"])
+def test_formats_that_open_other_files_are_not_allowed(name: str) -> None:
+    assert name not in input_options()["format_whitelist"].split(",")
+
+
+def test_environment_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tool = tmp_path / "mine"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("MEDIAFLOW_FFMPEG", str(tool))
+    monkeypatch.setenv("MEDIAFLOW_FFPROBE", str(tool))
+    assert ffmpeg_path() == ffprobe_path() == tool
+
+
+def test_a_wrong_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIAFLOW_FFMPEG", "/nowhere/ffmpeg")
+    with pytest.raises(InstallationError, match='MEDIAFLOW_FFMPEG names "/nowhere/ffmpeg"'):
+        ffmpeg_path()
+
+
+def test_path_is_used_where_no_wheel_has_a_binary(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("activities.ffmpeg.tools._wheel_ffmpeg", lambda: None)
+    monkeypatch.delenv("MEDIAFLOW_FFMPEG", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InstallationError) as caught:
+        ffmpeg_path()
+    assert caught.value.code == Code.INSTALLATION and "imageio-ffmpeg" in caught.value.remedy
+    (tmp_path / "ffmpeg").write_text("#!/bin/sh\n")
+    (tmp_path / "ffmpeg").chmod(0o755)
+    assert ffmpeg_path() == tmp_path / "ffmpeg"
+
+
+def test_a_missing_encoder_names_the_remedy() -> None:
+    none = frozenset[str]()
+    can = Capabilities(encoders=frozenset({"aac"}), decoders=none, filters=none, muxers=none)
+    can.require_encoder("aac")
+    with pytest.raises(InstallationError, match='encoder "libx264" is missing') as caught:
+        can.require_encoder("libx264")
+    assert "MEDIAFLOW_FFMPEG" in caught.value.remedy
+
+
+def test_listings_are_read() -> None:
+    encoders = " V..... = Video\n ------\n V....D libx264   H.264 (codec h264)\n A....D aac  AAC\n"
+    filters = " TS scale   V->V   Scale\n .. fps   V->V   Force\n"
+    muxers = "  E  mp4    MP4\n DE  matroska,webm   Matroska\n"
+    assert _names(encoders) == {"libx264", "aac"}
+    assert _names(filters) == {"scale", "fps"}
+    assert _names(muxers) == {"mp4", "matroska", "webm"}
+
+
+def test_the_tail_is_bounded_and_clean() -> None:
+    tail = Tail(hide=Path("/private/work"))
+    for n in range(1000):
+        tail.add(f"[h264 @ 0x55aa{n:04x}] line {n} of file:/private/work/source.mp4\n")
+    assert len(tail.lines) == TAIL_LINES
+    assert tail.lines[-1] == "[h264] line 999 of file:source.mp4"
+    tail.add("x" * 100_000)
+    assert sum(map(len, tail.lines)) <= TAIL_BYTES
+
+
+def test_progress_reads_what_ffmpeg_prints() -> None:
+    progress = _Progress(10.0)
+    before = progress.signature
+    for line in ("frame=12\n", "out_time_us=N/A\n", "out_time_us=2500000\n", "progress=continue\n"):
+        progress.read(line)
+    assert (progress.frames, progress.out_time, progress.fraction) == (12, 2.5, 0.25)
+    assert progress.signature != before
+    progress.read("out_time_us=99000000")
+    assert progress.fraction == 1.0
+    assert _Progress(None).fraction == 0.0
+
+
+@pytest.mark.parametrize(
+    ("status", "line", "code"),
+    [
+        (228, "[out#0/mp4] Error writing trailer: No space left on device", Code.NO_SPACE),
+        (69, "Decode error rate 0.2 exceeds maximum 0.01", Code.RESOURCE_CONTENT_BAD),
+        (183, "Error opening input: Invalid data found", Code.RESOURCE_CONTENT_BAD),
+        (0, "stream 1, offset 0x5a6d0: partial file", Code.RESOURCE_CONTENT_BAD),
+        (1, "Unknown encoder 'libnope'", Code.INTERNAL),
+        (139, "", Code.INTERNAL),
+    ],
+)
+def test_the_end_of_a_process_is_told_by_its_words(status: int, line: str, code: str) -> None:
+    diagnosis = _Diagnosis()
+    diagnosis.see(line)
+    error = diagnosis.error(status, "ffmpeg", [line])
+    assert error is not None and error.code == code and error.detail == line
+
+
+def test_concealed_damage_alone_is_no_error() -> None:
+    diagnosis = _Diagnosis()
+    diagnosis.see("[h264] error while decoding MB 8 19, bytestream 881")
+    assert diagnosis.error(0, "ffmpeg", []) is None
+    assert diagnosis.decode_errors == 1

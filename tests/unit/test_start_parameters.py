@@ -1,0 +1,42 @@
+"""What Start accepts as parameters."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from activities.start import StartParameters
+from workflow_engine.errors import Code
+
+PIPELINE = "0123456789abcdef0123456789ABCDEF"
+
+
+def start(**changes: Any) -> StartParameters:
+    given = {"InputFile": {"Bucket": "in", "ObjectPrefix": "vod/"}, "PipelineId": PIPELINE}
+    return StartParameters.model_validate({**given, **changes})
+
+
+def test_defaults() -> None:
+    parameters = start(InputFile='{"Bucket":"example-vod"}', QueueName="")
+    assert parameters.input_file.object_prefix == ""
+    assert parameters.message_type == "Queue"
+    assert parameters.queue_name is None and parameters.topic_name is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"PipelineId": "default"}, Code.UUID_FORMAT),
+        ({"PipelineId": ""}, Code.EMPTY_VALUE),
+        ({"PipelineId": None}, None),
+        ({"InputFile": {"Bucket": "no/slash"}}, Code.BUCKET_NAME),
+        ({"InputFile": {}}, None),
+        ({"InputFile": "{"}, Code.JSON_OBJECT_FORMAT),
+        ({"MessageType": "Pigeon"}, Code.INVALID),
+    ],
+)
+def test_bad_parameters(changes: dict[str, Any], code: str | None) -> None:
+    with pytest.raises(ValidationError) as caught:
+        start(**changes)
+    (error,) = caught.value.errors()
+    assert code is None or error["type"] == code
