@@ -5,7 +5,7 @@ topology, 4.1 and 9; mediainfo, 2 and 3.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -19,6 +19,7 @@ from workflow_engine.activity import (
     ActivityResult,
     Artifact,
     PlanContext,
+    Result,
     Step,
 )
 from workflow_engine.errors import Code
@@ -79,8 +80,12 @@ class Start(Activity[StartParameters]):
             raise ffmpeg.content_bad(f"the file is cut off, {missing} bytes are missing")
         if media.format_name.endswith("_pipe"):
             raise ffmpeg.still_picture()
-        table = Artifact(kind="table", title="Media info", content=_rows(media))
-        return ActivityResult(data=media.to_json(), artifacts=(table,))
+        return ActivityResult(data=media.to_json())
+
+    def artifacts(self, result: Result) -> Iterable[Artifact]:
+        """Show the media info as a table."""
+        rows = _rows(MediaInfo.from_json(result.data))
+        yield Artifact(kind="table", title="Media info", content=rows)
 
 
 def _rows(media: MediaInfo) -> list[dict[str, str]]:

@@ -136,7 +136,6 @@ class ActivityResult:
     outputs: tuple[Produced, ...] = ()
     commands: tuple[tuple[str, ...], ...] = ()
     warnings: tuple[str, ...] = ()
-    artifacts: tuple[Artifact, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +211,10 @@ class Activity(ABC, Generic[P]):
     def forecast(self, step: Step, context: PlanContext) -> ActivityResult | None:
         """Return what `run` would probably give, for a plan that runs nothing."""
         return None
+
+    def artifacts(self, result: Result) -> Iterable[Artifact]:
+        """Yield what there is to show beside the activity once it succeeded, reused or not."""
+        return ()
 
     def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
         """Return the names under which `step` publishes the outputs of an equal finished step.

@@ -230,12 +230,10 @@ class Runner:
             refs = planned.node.activity.renamed(planned.step, finished)
             outputs = self._publisher.republish(record.name, finished.outputs, refs)
             record = replace(record, reused=True)
-            return Outcome(
-                record=self._succeed(record, planned, replace(finished, outputs=outputs))
-            )
+            return self._succeed(record, planned, replace(finished, outputs=outputs))
         result = self._perform(planned)
         self._check_source(planned)
-        return Outcome(record=self._publish(record, planned, result), artifacts=result.artifacts)
+        return self._publish(record, planned, result)
 
     def _plan(self, name: str) -> Planned:
         """Plan an activity once its predecessors have ended; the plan is made only once."""
@@ -339,9 +337,7 @@ class Runner:
                 return ref.bucket
         return self._source.ref.bucket
 
-    def _publish(
-        self, record: ActivityRecord, planned: Planned, result: ActivityResult
-    ) -> ActivityRecord:
+    def _publish(self, record: ActivityRecord, planned: Planned, result: ActivityResult) -> Outcome:
         """Commit the intent, make the outputs visible, what refers to others last."""
         files = [
             produced
@@ -356,9 +352,7 @@ class Runner:
         finished = Result(type=record.type, data=result.data, outputs=outputs)
         return self._succeed(record, planned, finished)
 
-    def _succeed(
-        self, record: ActivityRecord, planned: Planned, finished: Result
-    ) -> ActivityRecord:
+    def _succeed(self, record: ActivityRecord, planned: Planned, finished: Result) -> Outcome:
         done = replace(
             record,
             state=ActivityState.SUCCESS,
@@ -372,7 +366,8 @@ class Runner:
         with self._lock:
             self._results[record.name] = finished
             self._keys[record.name] = planned.key
-        return self._show(done)
+        shown = tuple(planned.node.activity.artifacts(finished))
+        return Outcome(record=self._show(done), artifacts=shown)
 
     def _save(self, record: ActivityRecord) -> ActivityRecord:
         self._around.store.save_activity(self._claim, record)

@@ -6,7 +6,7 @@ TemplateId, and is skipped when there is none. Black borders are not looked for.
 analysis.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from workflow_engine.activity import (
     ActivityResult,
     Artifact,
     PlanContext,
+    Result,
     Step,
 )
 from workflow_engine.errors import ActivityError, Code
@@ -100,8 +101,11 @@ class Analysis(Activity[AnalysisParameters]):
             data=_data(verdicts, resolved),
             commands=tuple(meter.commands),
             warnings=_warnings(meter),
-            artifacts=(Artifact(kind="table", title="Definitions", content=_rows(verdicts)),),
         )
+
+    def artifacts(self, result: Result) -> Iterable[Artifact]:
+        """Show the verdict on each definition as a table."""
+        yield Artifact(kind="table", title="Definitions", content=result.data["Definitions"])
 
 
 def _resolved(step: Step) -> _Resolved:
@@ -128,6 +132,7 @@ def _data(verdicts: list[Verdict], resolved: _Resolved) -> dict[str, Json]:
             v.definition.name: f"{v.kbps:.1f}" for v in verdicts if v.kbps is not None
         },
         "RateQuality": str(classes.RATE_QUALITY),
+        "Definitions": _rows(verdicts),
     }
 
 

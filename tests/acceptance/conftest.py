@@ -55,14 +55,19 @@ class CommandLine:
 
     def __call__(self, *arguments: str | Path, **options: Any) -> Ended:
         with self.start(*arguments, **options) as process:
-            out, err = process.communicate(timeout=240)
+            try:
+                out, err = process.communicate(timeout=120)
+            finally:
+                process.kill()
         ended = Ended(process.returncode, out, err)
         assert "Traceback" not in ended.out + ended.err, ended.err
         return ended
 
-    def run(self, topology: str | Path, given: str | Path, *options: str | Path) -> Ended:
+    def run(
+        self, topology: str | Path, given: str | Path, *options: str | Path, **more: Any
+    ) -> Ended:
         path = EXAMPLES / f"{topology}.json" if isinstance(topology, str) else topology
-        return self("run", path, given, *options)
+        return self("run", path, given, *options, **more)
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ def test_kill_9_loses_nothing_and_the_next_run_goes_on(alone: CommandLine, bunny
     process = alone.start(*command)
     cover = alone.cwd / "mediaflow-out/renditions/bigbuckbunny/cover.jpg"
     wait_for(cover.exists)
-    wait_for(lambda: list(alone.data.rglob("attempt-*/*.mp4")))
+    wait_for(lambda: list(alone.data.rglob("attempt-*/[!s]*.mp4")))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     wait_for(lambda: not media_processes(alone.data), seconds=10)

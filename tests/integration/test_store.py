@@ -485,13 +485,16 @@ class TestManyWriters:
                     )
                     store.cache_digests("/in/shared", str(n), output("k").digests)
                 store.save_execution(claim, state=ExecutionState.COMPLETED)
-                sys.stdout.write(claim.run_id + "\n")  # in one piece
+                done.append(claim.run_id)
 
+            done = []
             threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
+            for run_id in done:
+                print(run_id)
             """
         run_ids = lines_of(*(process(url, script) for _ in range(3)))
         assert len(run_ids) == 18

@@ -9,7 +9,7 @@ import contextvars
 import logging
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +18,7 @@ from workflow_engine.activity import Artifact
 from workflow_engine.errors import InterruptedRunError, LeaseLostError
 from workflow_engine.executor.inline import MAX_THREADS, InlineExecutor
 from workflow_engine.executor.prefect_server import ui_url
+from workflow_engine.graph import REPORT
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionState
 from workflow_engine.runner import Outcome, Runner
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: rows of a table of outputs
+_LISTED_OUTPUTS = 50
 #: seconds between two updates of the progress artifacts
 _PROGRESS_PERIOD = 1.0
 
@@ -57,6 +60,8 @@ class PrefectExecutor:
         # the store and the UI have what is worth knowing; the terminal belongs to the progress
         os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
         os.environ.setdefault("PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED", "false")
+        # a server that went away may cost seconds, not the minute of the default
+        os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "2")
 
     def _run_flow(self, runner: Runner) -> None:
         from prefect.flow_engine import run_flow
@@ -110,18 +115,18 @@ def _make_flow(runner: Runner, interrupted: threading.Event) -> "Flow[Any, Any]"
     from prefect.states import Cancelled, Completed, Failed
     from prefect.task_runners import ThreadPoolTaskRunner
 
-    progress = _Progress()
-    runner.watch(progress)
+    show = _Show()
+    runner.watch(show)
     record = runner.record
 
     def activity(name: str) -> "State[Any]":
         try:
-            with progress.watch(name):
+            with show.progress(name):
                 outcome = runner.run_activity(name)
         except InterruptedRunError as error:
             interrupted.set()
             return Cancelled(message=error.message)
-        _show_artifacts(outcome)
+        show.artifacts(outcome)
         ended = outcome.record
         if ended.state is ActivityState.SKIPPED:
             return Completed(name="Skipped", message=ended.message)
@@ -153,37 +158,17 @@ def _make_flow(runner: Runner, interrupted: threading.Event) -> "Flow[Any, Any]"
     return decorate(media_workflow)
 
 
-def _show_artifacts(outcome: Outcome) -> None:
-    """Show tables and links in the UI; a server that refuses them harms nothing."""
-    try:
-        for artifact in outcome.artifacts:
-            _create_artifact(artifact)
-    except Exception as error:
-        log.warning("Prefect did not take an artifact: %s", error)
+class _Show:
+    """Artifacts of the activities. After a first failure no more are tried in this run.
 
-
-def _create_artifact(artifact: Artifact) -> None:
-    from prefect.artifacts import (
-        create_link_artifact,
-        create_markdown_artifact,
-        create_table_artifact,
-    )
-
-    if artifact.kind == "table":
-        create_table_artifact(table=artifact.content, description=artifact.title)
-    elif artifact.kind == "link":
-        create_link_artifact(link=artifact.content, description=artifact.title)
-    else:
-        create_markdown_artifact(markdown=artifact.content, description=artifact.title)
-
-
-class _Progress:
-    """Progress artifacts, updated by a thread of their own so that no ffmpeg waits for HTTP."""
+    Progress is sent by a thread of its own, so that no ffmpeg waits for HTTP.
+    """
 
     def __init__(self) -> None:
-        self._artifacts: dict[str, Any] = {}
+        self._bars: dict[str, Any] = {}
         self._latest: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._broken = threading.Event()
 
     def activity_changed(self, record: ActivityRecord) -> None:
         """Fill the bar of what succeeded; task states show the rest."""
@@ -196,14 +181,14 @@ class _Progress:
             self._latest[name] = fraction
 
     @contextmanager
-    def watch(self, name: str) -> Generator[None]:
-        """Update the artifact of one activity while it runs, and once after."""
+    def progress(self, name: str) -> Generator[None]:
+        """Update the progress artifact of one activity while it runs, and once after."""
         context = contextvars.copy_context()
         done = threading.Event()
 
         def update() -> None:
             while not done.wait(_PROGRESS_PERIOD):
-                context.run(self._send, name)
+                context.run(self._send_progress, name)
 
         thread = threading.Thread(target=update, name=f"progress {name}", daemon=True)
         thread.start()
@@ -213,10 +198,15 @@ class _Progress:
             done.set()
             # a server that went away must not hold the run up
             thread.join(timeout=2 * _PROGRESS_PERIOD)
-            if name in self._artifacts and not thread.is_alive():
-                self._send(name)
+            if name in self._bars and not thread.is_alive():
+                self._send_progress(name)
 
-    def _send(self, name: str) -> None:
+    def artifacts(self, outcome: Outcome) -> None:
+        """Show tables and links of a finished activity, and what it published."""
+        for artifact in (*outcome.artifacts, *_published(outcome.record)):
+            self._try(_create, artifact)
+
+    def _send_progress(self, name: str) -> None:
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
         with self._lock:
@@ -224,10 +214,48 @@ class _Progress:
         if fraction is None:
             return
         percent = round(fraction * 100, 1)
+        if name in self._bars:
+            self._try(update_progress_artifact, self._bars[name], progress=percent)
+        elif bar := self._try(create_progress_artifact, progress=percent, description=name):
+            self._bars[name] = bar
+
+    def _try(self, call: Any, *arguments: Any, **options: Any) -> Any:
+        if self._broken.is_set():
+            return None
         try:
-            if name in self._artifacts:
-                update_progress_artifact(self._artifacts[name], progress=percent)
-            else:
-                self._artifacts[name] = create_progress_artifact(progress=percent, description=name)
+            return call(*arguments, **options)
         except Exception as error:
-            log.warning("Prefect did not take the progress of %s: %s", name, error)
+            self._broken.set()
+            log.warning("Prefect takes no artifacts any more: %s", error)
+            return None
+
+
+def _published(record: ActivityRecord) -> Iterator[Artifact]:
+    """Yield a table of the outputs; the report as a link besides."""
+    if not record.outputs:
+        return
+    rows = [
+        {"Object": o.ref.object, "Bucket": o.ref.bucket, "Bytes": o.digests.size, "Place": o.place}
+        for o in record.outputs[:_LISTED_OUTPUTS]
+    ]
+    title = f"Outputs of {record.name}, {len(record.outputs)} in all"
+    yield Artifact(kind="table", title=title, content=rows)
+    if record.type == REPORT:
+        place = record.outputs[-1].place
+        link = place if "://" in place else Path(place).as_uri()
+        yield Artifact(kind="link", title="Report", content=link)
+
+
+def _create(artifact: Artifact) -> None:
+    from prefect.artifacts import (
+        create_link_artifact,
+        create_markdown_artifact,
+        create_table_artifact,
+    )
+
+    if artifact.kind == "table":
+        create_table_artifact(table=artifact.content, description=artifact.title)
+    elif artifact.kind == "link":
+        create_link_artifact(link=artifact.content, description=artifact.title)
+    else:
+        create_markdown_artifact(markdown=artifact.content, description=artifact.title)
