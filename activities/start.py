@@ -18,6 +18,7 @@ from workflow_engine.activity import (
     ActivityContext,
     ActivityResult,
     Artifact,
+    Finding,
     PlanContext,
     Result,
     Step,
@@ -64,6 +65,10 @@ class Start(Activity[StartParameters]):
     def tools(self) -> Mapping[str, str]:
         """The prober."""
         return {"ffprobe": ffmpeg.versions()["ffprobe"]}
+
+    def examine(self) -> Iterable[Finding]:
+        """Look for the prober."""
+        yield ffmpeg.ffprobe_finding()
 
     def plan(self, parameters: StartParameters, context: PlanContext) -> Step:
         """Nothing of the parameters shapes the media info."""

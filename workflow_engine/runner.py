@@ -136,6 +136,11 @@ class Runner:
         """Tell one more observer from now on."""
         self._observers.append(observer)
 
+    def ended(self) -> bool:
+        """Whether every activity has ended."""
+        with self._lock:
+            return all(activity.state.ended for activity in self._activities.values())
+
     def set_prefect_url(self, url: str) -> None:
         """Keep where the Prefect UI shows this execution."""
         with self._lock:

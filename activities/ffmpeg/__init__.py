@@ -4,6 +4,7 @@
 under watch, `run` runs ffmpeg for an activity, `inspect` asks ffprobe.
 """
 
+from activities.ffmpeg.findings import ffmpeg_findings, ffprobe_finding
 from activities.ffmpeg.flags import GLOBAL_FLAGS, MAX_PIXELS, argv, input_options
 from activities.ffmpeg.inspect import ask, content_bad, probe_json, still_picture
 from activities.ffmpeg.run import Limits, ProcessReport, run
@@ -25,7 +26,9 @@ __all__ = [
     "ask",
     "capabilities",
     "content_bad",
+    "ffmpeg_findings",
     "ffmpeg_path",
+    "ffprobe_finding",
     "ffprobe_path",
     "input_options",
     "probe_json",

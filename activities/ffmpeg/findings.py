@@ -1,6 +1,6 @@
 """What `mediaflow doctor` says of the tools: where they are, their versions, what they lack."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from activities.ffmpeg.tools import capabilities, ffmpeg_path, ffprobe_path, versions
 from workflow_engine.activity import Finding
@@ -12,22 +12,18 @@ def ffprobe_finding() -> Finding:
     return _checked("ffprobe", lambda: f"{versions()['ffprobe']}  {ffprobe_path()}")
 
 
-def ffmpeg_findings(encoders: Iterator[str], filters: Iterator[str]) -> Iterator[Finding]:
-    """Say whether ffmpeg works, and whether it has each of the encoders and filters."""
+def ffmpeg_findings(encoders: Iterable[str]) -> Iterator[Finding]:
+    """Say whether ffmpeg works and has the encoders."""
     found = _checked("ffmpeg", lambda: f"{versions()['ffmpeg']}  {ffmpeg_path()}")
     yield found
-    if not found.works:
-        return
-    for kind, names, require in (
-        ("encoders", encoders, capabilities().require_encoder),
-        ("filters", filters, capabilities().require_filter),
-    ):
-        listed = list(names)
-        for name in listed:
-            lacking = _checked(f"{kind[:-1]} {name}", lambda name=name: require(name) or "")
-            if not lacking.works:
-                yield lacking
-        yield Finding(name=kind, works=True, detail=", ".join(listed))
+    if found.works:
+        for name in encoders:
+            yield _checked(f"encoder {name}", lambda name=name: _encoder(name))
+
+
+def _encoder(name: str) -> str:
+    capabilities().require_encoder(name)
+    return "there"
 
 
 def _checked(name: str, check: Callable[[], str]) -> Finding:

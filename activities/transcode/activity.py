@@ -50,23 +50,8 @@ class Transcode(Activity[TranscodeParameters]):
 
     def examine(self) -> Iterator[Finding]:
         """Look for the encoders."""
-        try:
-            there = ffmpeg.capabilities()
-        except InstallationError as error:
-            yield Finding(name="ffmpeg", works=False, detail=error.message, remedy=error.remedy)
-            return
-        for codec, encoder in (VIDEO_ENCODERS | AUDIO_ENCODERS).items():
-            try:
-                there.require_encoder(encoder)
-            except InstallationError as error:
-                yield Finding(
-                    name=f"encoder {encoder}",
-                    works=False,
-                    detail=error.message,
-                    remedy=error.remedy,
-                )
-            else:
-                yield Finding(name=f"encoder {encoder}", works=True, detail=f"makes {codec}")
+        encoders = (VIDEO_ENCODERS | AUDIO_ENCODERS).values()
+        return ffmpeg.ffmpeg_findings(dict.fromkeys(encoders))
 
     def tools(self) -> Mapping[str, str]:
         """Return the version of ffmpeg, whose encoders shape every output."""

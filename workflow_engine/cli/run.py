@@ -1,12 +1,14 @@
 """`run` and `plan`: a topology on one input."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -86,6 +88,7 @@ def run(
     workflow = engine.load(topology, override)
     source = engine.open_input(workflow, given, key)
     with LiveProgress() as progress:
+        chosen = _executor(executor, engine, progress)
         if not as_json:
             for warning in workflow.graph.warnings:
                 progress.say(str(warning))
@@ -93,7 +96,7 @@ def run(
             record = engine.run(
                 workflow,
                 source,
-                executor=_executor(executor, engine, progress),
+                executor=chosen,
                 user_data=user_data,
                 fresh=fresh,
                 observers=[progress],
@@ -104,7 +107,16 @@ def run(
         print_json(record.to_wire())
     else:
         typer.echo("\n".join(execution_lines(record)))
-    raise typer.Exit(_exit_code(record))
+    _leave(_exit_code(record), chosen)
+
+
+def _leave(code: int, executor: "Executor") -> NoReturn:
+    """Exit; without waiting for prefect's threads when its server went away."""
+    if getattr(executor, "abandoned", False):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    raise typer.Exit(code)
 
 
 def _check_user_data(text: str) -> None:

@@ -9,6 +9,7 @@ import contextvars
 import logging
 import os
 import threading
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from workflow_engine.activity import Artifact
 from workflow_engine.errors import InterruptedRunError, LeaseLostError
 from workflow_engine.executor.inline import MAX_THREADS, InlineExecutor
-from workflow_engine.executor.prefect_server import ui_url
+from workflow_engine.executor.prefect_server import answers, ui_url
 from workflow_engine.graph import REPORT
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionState
 from workflow_engine.runner import Outcome, Runner
@@ -30,27 +31,52 @@ log = logging.getLogger(__name__)
 
 #: rows of a table of outputs
 _LISTED_OUTPUTS = 50
+#: seconds between two looks at the server, and how many misses on end mean that it is gone
+_HEALTH_PERIOD = 2.0
+_HEALTH_FAILURES = 3
 #: seconds between two updates of the progress artifacts
 _PROGRESS_PERIOD = 1.0
 
 
 class PrefectExecutor:
-    """Runs an execution as a flow in this process, reporting to a Prefect server."""
+    """Runs an execution as a flow in this process, reporting to a Prefect server.
+
+    `abandoned` tells that the server went away for good: prefect then still has threads that
+    try to reach it, and a process that wants to end must not wait for them.
+    """
 
     def __init__(self, api_url: str, home: Path) -> None:
+        self.abandoned = False
         self._api_url = api_url
         self._home = home
 
     def execute(self, runner: Runner) -> None:
-        """Run the flow; then finish inline what Prefect could not."""
+        """Run the flow; then finish inline what Prefect could not.
+
+        The flow has a thread of its own, so that a server that went away cannot hold up the end
+        of the run, and signals stay with the main thread.
+        """
         self._configure()
-        try:
-            self._run_flow(runner)
-        except (InterruptedRunError, LeaseLostError):
-            raise
-        except Exception as error:
+        errors: list[BaseException] = []
+        flow = threading.Thread(target=self._flow, args=(runner, errors), name="flow", daemon=True)
+        flow.start()
+        watch = _Health(self._api_url)
+        while flow.is_alive() and not self.abandoned:
+            flow.join(0.1)
+            if watch.lost():
+                _silence_prefect()
+                self.abandoned = runner.ended()
+        for error in errors:
+            if isinstance(error, InterruptedRunError | LeaseLostError):
+                raise error
             log.warning("Prefect failed, the run goes on without it: %s", error)
         InlineExecutor().execute(runner)
+
+    def _flow(self, runner: Runner, errors: list[BaseException]) -> None:
+        try:
+            self._run_flow(runner)
+        except BaseException as error:
+            errors.append(error)
 
     def _configure(self) -> None:
         """Point prefect at the server before its first import reads the environment."""
@@ -76,6 +102,34 @@ class PrefectExecutor:
             run_flow(flow, flow_run=flow_run, parameters=_parameters(runner), return_type="state")
         if interrupted.is_set() or runner.cancel.is_set():
             raise InterruptedRunError("Interrupted", "The run was interrupted.")
+
+
+class _Health:
+    """Asks a server every few seconds whether it is there, from a thread of its own."""
+
+    def __init__(self, api_url: str) -> None:
+        self._api_url = api_url
+        self._lost = threading.Event()
+        threading.Thread(target=self._ask, name="prefect health", daemon=True).start()
+
+    def lost(self) -> bool:
+        """Whether the server failed to answer several times on end."""
+        return self._lost.is_set()
+
+    def _ask(self) -> None:
+        failures = 0
+        while failures < _HEALTH_FAILURES:
+            time.sleep(_HEALTH_PERIOD)
+            failures = 0 if answers(self._api_url) else failures + 1
+        self._lost.set()
+
+
+def _silence_prefect() -> None:
+    """Keep what prefect's threads say about a lost server off the terminal."""
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.setLevel(logging.CRITICAL + 1)
 
 
 def _parameters(runner: Runner) -> dict[str, str]:

@@ -75,9 +75,14 @@ def configured_url(setting: str | None) -> str | None:
     return setting or os.environ.get("PREFECT_API_URL") or None
 
 
+def answers(api_url: str) -> bool:
+    """Whether a Prefect server answers at an API URL."""
+    return _get(f"{api_url.rstrip('/')}/health") is True
+
+
 def require_answer(api_url: str) -> None:
     """Check that a configured server answers. Raises InstallationError."""
-    if _get(f"{api_url.rstrip('/')}/health") is not True:
+    if not answers(api_url):
         raise InstallationError(
             Code.INSTALLATION,
             f'The Prefect server "{api_url}" does not answer.',
@@ -140,7 +145,7 @@ def _start(home: Path, port: int) -> LocalServer:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
-        if _get(f"{server.api_url}/health") is True:
+        if answers(server.api_url):
             (home / "server.json").write_text(json.dumps(asdict(server)))
             return server
         time.sleep(0.1)
