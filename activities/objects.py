@@ -1,4 +1,4 @@
-"""Buckets and object names as parameters: the models that Start and Snapshot share.
+"""Buckets and object names as parameters: what Start, Transcode and Snapshot share.
 
 Specification: topology, 4.1 and 11; snapshot, 2.
 """
@@ -38,30 +38,6 @@ class ObjectTarget(WireModel):
         """The object with its placeholders, for looking at what could be written."""
         return ObjectRef(bucket=self.bucket, object=self.object, location=self.location)
 
-    def faults(self, allowed: Collection[str], pointer: str) -> Iterator[Problem]:
-        """Yield what is wrong with the name; `allowed` are the placeholders it may hold."""
-        try:
-            decoded = decode_object(self.object)
-        except InvalidInputError as error:
-            yield Problem(
-                code=error.code, message=error.message, pointer=pointer, remedy=error.remedy
-            )
-            return
-        for name in unknown_placeholders(self.object, allowed):
-            yield Problem(
-                code=Code.INVALID,
-                message=f'The placeholder "{{{name}}}" is not known here.',
-                pointer=pointer,
-                remedy=f"Use {', '.join(f'{{{known}}}' for known in sorted(allowed))}.",
-            )
-        if {".", ".."} & set(decoded.split("/")):
-            yield Problem(
-                code=Code.OBJECT_KEY,
-                message=f'The object name "{decoded}" has a part "." or "..".',
-                pointer=pointer,
-                remedy="Write the path without such parts.",
-            )
-
     def ref(self, names: Names) -> ObjectRef:
         """Return the object for one run; placeholders of single pictures stay.
 
@@ -70,3 +46,26 @@ class ObjectTarget(WireModel):
         key = names.fill(self.object)
         check_key(key)
         return ObjectRef(bucket=self.bucket, object=key, location=self.location)
+
+
+def name_faults(name: str, allowed: Collection[str], pointer: str) -> Iterator[Problem]:
+    """Yield what is wrong with an object name; `allowed` are the placeholders it may hold."""
+    try:
+        decoded = decode_object(name)
+    except InvalidInputError as error:
+        yield Problem(code=error.code, message=error.message, pointer=pointer, remedy=error.remedy)
+        return
+    for placeholder in unknown_placeholders(name, allowed):
+        yield Problem(
+            code=Code.INVALID,
+            message=f'The placeholder "{{{placeholder}}}" is not known here.',
+            pointer=pointer,
+            remedy=f"Use {', '.join(f'{{{known}}}' for known in sorted(allowed))}.",
+        )
+    if {".", ".."} & set(decoded.split("/")):
+        yield Problem(
+            code=Code.OBJECT_KEY,
+            message=f'The object name "{decoded}" has a part "." or "..".',
+            pointer=pointer,
+            remedy="Write the path without such parts.",
+        )

@@ -8,7 +8,7 @@ from activities.ffmpeg import ffmpeg_path
 
 path = Path(sys.argv[1])
 # film grain gives the picture detail enough that the analysis offers the better presets
-picture = "testsrc2=size=1280x720:rate=25:duration=10,noise=alls=18:allf=t"
+picture = "testsrc2=size=1280x720:rate=25:duration=10,noise=alls=6:allf=t"
 sound = "sine=frequency=440:duration=10"
 inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]
 encoders = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac"]

@@ -234,6 +234,10 @@ class Activity(ABC, Generic[P]):
         """
         raise NotImplementedError(f"{self.type_name} does not set Step.share")
 
+    def shared_commands(self, steps: Sequence[Step], names: Names) -> tuple[tuple[str, ...], ...]:
+        """Return what `run_shared` would start for these steps, for showing. Pure."""
+        raise NotImplementedError(f"{self.type_name} does not set Step.share")
+
 
 Registry = Mapping[str, Activity[WireModel]]
 

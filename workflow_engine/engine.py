@@ -47,8 +47,9 @@ from workflow_engine.records import (
     stable_id,
     utc_now,
 )
-from workflow_engine.runner import Observer, Runner, Source, Surroundings
+from workflow_engine.runner import Observer, Runner, Surroundings
 from workflow_engine.settings import Settings
+from workflow_engine.source import Source
 from workflow_engine.store import Claim, Store
 from workflow_engine.topology.overrides import apply_overrides
 
@@ -188,8 +189,8 @@ class Engine:
             raise planned.error or ActivityError(Code.INTERNAL, "Start cannot be planned.")
         with tempfile.TemporaryDirectory(prefix="mediaflow-plan-") as directory:
             work = Path(directory)
-            link = work / "source"
-            source.bucket.fetch(source.ref.object, link)
+            link = work / given.names.source_name
+            source.fetch(link)
             context = ActivityContext(
                 activity=graph.start.name,
                 run_id="",

@@ -27,6 +27,7 @@ MAX_KEY_BYTES = 1023
 MAX_COMPONENT_BYTES = 255
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}")
+_EXTENSION = re.compile(r"[a-z0-9]{1,8}")
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -54,6 +55,12 @@ class Names:
             run_id=run_id,
             media_id=media_id,
         )
+
+    @property
+    def source_name(self) -> str:
+        """Name of the input in a work directory: `source`, and the extension if harmless."""
+        extension = self.ext_name.lower()
+        return f"source.{extension}" if _EXTENSION.fullmatch(extension) else "source"
 
     def fill(self, template: str) -> str:
         """Decode a template and fill every placeholder that is known before the work.

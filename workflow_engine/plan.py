@@ -45,11 +45,19 @@ class Input:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Group:
+    """Activities that run in one process, and the commands that do their work together."""
+
+    members: tuple[str, ...]
+    commands: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a run would do. `reused` names the activities whose finished outputs would serve."""
 
     activities: tuple[Planned, ...]
-    groups: tuple[tuple[str, ...], ...]
+    groups: tuple[Group, ...]
     reused: frozenset[str] = frozenset()
     warnings: tuple[Problem, ...] = field(default=())
 
@@ -138,6 +146,21 @@ def shared_groups(
     return tuple(chunk for chunk in chunks if len(chunk) > 1)
 
 
+def _groups(
+    graph: Graph, planned: Sequence[Planned], reused: Iterable[str], names: Names
+) -> tuple[Group, ...]:
+    steps = {one.node.name: one.step for one in planned if one.step is not None}
+    return tuple(
+        Group(
+            members=members,
+            commands=graph.nodes[members[0]].activity.shared_commands(
+                [steps[name] for name in members], names
+            ),
+        )
+        for members in shared_groups(graph, planned, reused)
+    )
+
+
 def output_conflicts(planned: Sequence[Planned]) -> dict[str, ActivityError]:
     """Find activities that would write an object which an earlier one writes, by name."""
     writers: dict[ObjectRef, str] = {}
@@ -193,7 +216,7 @@ def plan_all(
     )
     return Plan(
         activities=final,
-        groups=shared_groups(graph, final, reused) if fuse else (),
+        groups=_groups(graph, final, reused, given.names) if fuse else (),
         reused=frozenset(reused),
         warnings=graph.warnings,
     )

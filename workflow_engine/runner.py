@@ -6,7 +6,6 @@ finished ones, `sharing.py` runs siblings in one process. Specification: topolog
 """
 
 import logging
-import re
 import shutil
 import tempfile
 import threading
@@ -22,7 +21,7 @@ from workflow_engine.activity import (
     Artifact,
     Result,
 )
-from workflow_engine.buckets import Bucket, ObjectInfo
+from workflow_engine.buckets import Bucket
 from workflow_engine.errors import (
     ActivityError,
     Code,
@@ -42,14 +41,13 @@ from workflow_engine.publishing import Publisher, find_finished
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
-    Digests,
     ExecutionRecord,
     ExecutionState,
-    ObjectRef,
     new_id,
     utc_now,
 )
 from workflow_engine.sharing import SharedRun
+from workflow_engine.source import Source
 from workflow_engine.store import Claim, Store
 
 log = logging.getLogger(__name__)
@@ -63,16 +61,6 @@ class Observer(Protocol):
 
     def progressed(self, name: str, fraction: float) -> None:
         """Take the progress of an activity, 0 to 1."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """The input object, pinned to one version."""
-
-    ref: ObjectRef
-    bucket: Bucket
-    info: ObjectInfo
-    digests: Digests
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,14 +218,17 @@ class Runner:
         if planned.step is None:
             reason = planned.skip.reason if planned.skip else ""
             return Outcome(record=self._save(_skipped(record, reason)))
-        self._check_source(planned)
+        source_read = planned.node.type != REPORT
+        if source_read:
+            self._source.require_unchanged()
         if finished := self._find_finished(planned):
             refs = planned.node.activity.renamed(planned.step, finished)
             outputs = self._publisher.republish(record.name, finished.outputs, refs)
             record = replace(record, reused=True)
             return self._succeed(record, planned, replace(finished, outputs=outputs))
         result = self._perform(planned)
-        self._check_source(planned)
+        if source_read:
+            self._source.require_unchanged()
         return self._publish(record, planned, result)
 
     def _plan(self, name: str) -> Planned:
@@ -250,19 +241,6 @@ class Runner:
                     planned = Planned(node=planned.node, error=conflicts[name])
                 self._planned[name] = planned
             return self._planned[name]
-
-    def _check_source(self, planned: Planned) -> None:
-        """Refuse to go on with an input that changed under the run (design, decision 12)."""
-        if planned.node.type == REPORT:
-            return
-        found = self._source.bucket.head(self._source.ref.object)
-        if found is None or found.version != self._source.info.version:
-            what = "disappeared" if found is None else "changed"
-            raise ActivityError(
-                Code.RESOURCE_CONTENT_BAD,
-                f'The input "{self._source.ref.object}" {what} during the run.',
-                remedy="Run the workflow again on the new version.",
-            )
 
     def _find_finished(self, planned: Planned) -> Result | None:
         return None if self._around.fresh else find_finished(self._around.store, planned)
@@ -303,11 +281,9 @@ class Runner:
     def _context(self, name: str) -> ActivityContext:
         self._work.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=self._work, prefix="attempt-"))
-        extension = self._given.names.ext_name.lower()
-        suffix = f".{extension}" if re.fullmatch(r"[a-z0-9]{1,8}", extension) else ""
-        source = work / f"source{suffix}"
+        source = work / self._given.names.source_name
         if self.graph.nodes[name].type != REPORT:
-            self._source.bucket.fetch(self._source.ref.object, source)
+            self._source.fetch(source)
         return ActivityContext(
             activity=name,
             run_id=self._record.run_id,

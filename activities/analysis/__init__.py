@@ -116,10 +116,11 @@ def _resolved(step: Step) -> _Resolved:
 def _first_commands(
     media: MediaInfo, video: VideoStream, names: Names
 ) -> tuple[tuple[str, ...], ...]:
-    source = f"source.{names.ext_name}" if names.ext_name else "source"
     first = classes.candidates(video.display_size)[:1]
     return tuple(
-        measure.command(source, video, window, definition.output_size(video.display_size))
+        measure.command(
+            names.source_name, video, window, definition.output_size(video.display_size)
+        )
         for definition in first
         for window in measure.windows(media)
     )

@@ -7,6 +7,7 @@ finds the key frames for FrameType intra, `job` puts them together. Specificatio
 from collections.abc import Iterable, Mapping, Sequence
 
 from activities import ffmpeg
+from activities.objects import name_faults
 from activities.probe import MediaInfo
 from activities.snapshot.config import SnapshotParameters
 from activities.snapshot.job import Job
@@ -46,7 +47,7 @@ class Snapshot(Activity[SnapshotParameters]):
     def check(self, parameters: SnapshotParameters, around: Neighbourhood) -> Iterable[Problem]:
         """Yield what is wrong with the object name."""
         config = parameters.snapshot_config
-        faults = list(config.output_file.faults(_PLACEHOLDERS, _OBJECT))
+        faults = list(name_faults(config.output_file.object, _PLACEHOLDERS, _OBJECT))
         yield from faults
         name = config.output_file.object
         if config.sequence and not faults and "Count" not in placeholders_in(name):
@@ -96,8 +97,7 @@ class Snapshot(Activity[SnapshotParameters]):
         )
         job.named(1, config.time)  # refuses a bad key now
         times = None if job.duration is None else job.times(job.duration)
-        extension = context.names.ext_name
-        source = f"source.{extension}" if extension else "source"
+        source = context.names.source_name
         return Step(
             outputs=(_planned(job, times),),
             commands=tuple(job.commands(source, times or [config.time], job.duration)),

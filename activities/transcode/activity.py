@@ -27,6 +27,7 @@ from workflow_engine.activity import (
     Step,
 )
 from workflow_engine.errors import ActivityError, InstallationError, Problem
+from workflow_engine.placeholders import Names
 from workflow_engine.records import ObjectRef
 
 Member = tuple[Sequence[Job], ActivityContext]
@@ -72,6 +73,12 @@ class Transcode(Activity[TranscodeParameters]):
     def run_shared(self, members: Sequence[tuple[Step, ActivityContext]]) -> list[ActivityResult]:
         """Encode several steps in one process; each reports the progress of that process."""
         return _run([(_jobs(step), context) for step, context in members])
+
+    def shared_commands(self, steps: Sequence[Step], names: Names) -> tuple[tuple[str, ...], ...]:
+        """Return the one command for all outputs of several steps."""
+        jobs = [job for step in steps for job in _jobs(step)]
+        targets = [Target(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
+        return tuple(commands(names.source_name, targets))
 
 
 def _jobs(step: Step) -> tuple[Job, ...]:

@@ -8,8 +8,9 @@ and 9; transcode.
 from collections.abc import Iterator
 from dataclasses import replace
 
+from activities.objects import name_faults
 from activities.templates import Kind, find
-from activities.transcode.naming import name_faults
+from activities.transcode.naming import ALLOWED
 from activities.transcode.parameters import Output, TranscodeParameters
 from activities.transcode.rules import faults
 from activities.transcode.settings import settings_of
@@ -23,7 +24,10 @@ def problems(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator
     yield from _missing(parameters, around)
     seen: dict[tuple[str, str], int] = {}
     for index, output in enumerate(parameters.outputs):
-        found = [*name_faults(output), *_output_faults(output, around)]
+        found = [
+            *name_faults(output.output_object, ALLOWED, "/OutputObject"),
+            *_output_faults(output, around),
+        ]
         if not found:
             found += _repeated(output, index, seen)
         yield from (at_output(problem, index) for problem in found)

@@ -5,47 +5,21 @@ of this module exist only as object keys and inside playlists.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from activities.transcode.parameters import Output
-from workflow_engine.errors import ActivityError, Code, InvalidInputError, Problem
+from workflow_engine.errors import ActivityError, InvalidInputError
 from workflow_engine.placeholders import (
     AFTER_ENCODING,
     Names,
     check_key,
-    decode_object,
-    unknown_placeholders,
 )
 
 #: what an OutputObject may hold
 ALLOWED = frozenset({"ObjectPrefix", "FileName", "ExtName", "RunId", "MediaId"}) | AFTER_ENCODING
 
 _PLAYLIST = ".m3u8"
-
-
-def name_faults(output: Output) -> Iterator[Problem]:
-    """Yield what is wrong with an OutputObject, pointers relative to the output."""
-    pointer = "/OutputObject"
-    try:
-        decoded = decode_object(output.output_object)
-    except InvalidInputError as error:
-        yield Problem(code=error.code, message=error.message, pointer=pointer, remedy=error.remedy)
-        return
-    for name in unknown_placeholders(output.output_object, ALLOWED):
-        yield Problem(
-            code=Code.INVALID,
-            message=f'The placeholder "{{{name}}}" is not known in OutputObject.',
-            pointer=pointer,
-            remedy=f"Use {', '.join(f'{{{known}}}' for known in sorted(ALLOWED))}.",
-        )
-    if {".", ".."} & set(decoded.split("/")):
-        yield Problem(
-            code=Code.OBJECT_KEY,
-            message=f'The object name "{decoded}" has a part "." or "..".',
-            pointer=pointer,
-            remedy="Write the path without such parts.",
-        )
 
 
 def object_key(output: Output, container: str, names: Names) -> str:

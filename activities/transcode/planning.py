@@ -63,7 +63,6 @@ def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
 def _step(
     jobs: Sequence[Job], warnings: Sequence[Problem], context: PlanContext, *, intelligent: bool
 ) -> Step:
-    extension = f".{context.names.ext_name}" if context.names.ext_name else ""
     targets = [Target(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
     shareable = all(not (job.rendition.copy or job.rendition.twopass) for job in jobs)
     source = context.source
@@ -74,7 +73,7 @@ def _step(
             )
             for job in jobs
         ),
-        commands=tuple(commands(f"source{extension}", targets)),
+        commands=tuple(commands(context.names.source_name, targets)),
         identity={"Outputs": [_identity(job) for job in jobs]},
         consumes=("Analysis",) if intelligent else (),
         warnings=tuple(warnings),

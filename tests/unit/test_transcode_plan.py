@@ -520,7 +520,8 @@ def test_the_media_info_of_these_tests_reads_as_meant():
 
 def test_the_doctor_hears_of_every_encoder(monkeypatch):
     assert {finding.name: finding.works for finding in Transcode().examine()} == {
-        f"encoder {name}": True for name in ("libx264", "libx265", "aac", "libmp3lame")
+        "ffmpeg": True,
+        **{f"encoder {name}": True for name in ("libx264", "libx265", "aac", "libmp3lame")},
     }
     monkeypatch.setenv("MEDIAFLOW_FFMPEG", "/nowhere/ffmpeg")
     (finding,) = Transcode().examine()

@@ -1,10 +1,10 @@
 """A plan as text and as JSON."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from workflow_engine.cli.common import problem_json, size_text
-from workflow_engine.plan import Plan, Planned
+from workflow_engine.plan import Group, Plan, Planned
 from workflow_engine.records import Json, ObjectRef
 
 
@@ -23,9 +23,8 @@ def plan_lines(workflow: str, source: ObjectRef, plan: Plan) -> Iterator[str]:
         for output in one.step.outputs:
             guess = f", about {size_text(output.size_estimate)}" if output.size_estimate else ""
             yield f"    -> {output.ref.bucket}/{output.ref.object}  ({output.summary}{guess})"
-        if one.node.name not in plan.reused:
-            for command in one.step.commands:
-                yield f"    $ {shlex.join(command)}"
+        for command in _commands(one, plan):
+            yield f"    $ {shlex.join(command)}"
 
 
 def _verdict(one: Planned, plan: Plan) -> str:
@@ -35,11 +34,23 @@ def _verdict(one: Planned, plan: Plan) -> str:
         return f"skipped: {one.skip.reason}"
     if one.node.name in plan.reused:
         return "reused: an equal step is finished"
-    for group in plan.groups:
-        if one.node.name in group:
-            others = [name for name in group if name != one.node.name]
-            return f"runs in one process with {', '.join(others)}"
+    if group := _group(one, plan):
+        others = [name for name in group.members if name != one.node.name]
+        return f"runs in one process with {', '.join(others)}"
     return "runs"
+
+
+def _group(one: Planned, plan: Plan) -> Group | None:
+    return next((group for group in plan.groups if one.node.name in group.members), None)
+
+
+def _commands(one: Planned, plan: Plan) -> Sequence[Sequence[str]]:
+    """What would be started for an activity; a shared process is shown at its first member."""
+    if one.step is None or one.node.name in plan.reused:
+        return ()
+    if group := _group(one, plan):
+        return group.commands if group.members[0] == one.node.name else ()
+    return one.step.commands
 
 
 def plan_json(workflow: str, source: ObjectRef, plan: Plan) -> dict[str, Json]:
@@ -48,7 +59,10 @@ def plan_json(workflow: str, source: ObjectRef, plan: Plan) -> dict[str, Json]:
         "Name": workflow,
         "Input": source.to_wire(),
         "Activities": [_activity_json(one, plan) for one in plan.activities],
-        "Groups": [list(group) for group in plan.groups],
+        "Groups": [
+            {"Activities": list(group.members), "Commands": [list(c) for c in group.commands]}
+            for group in plan.groups
+        ],
         "Warnings": [problem_json(problem) for problem in plan.warnings],
     }
 

@@ -111,8 +111,8 @@ def run(
 
 
 def _leave(code: int, executor: "Executor") -> NoReturn:
-    """Exit; without waiting for prefect's threads when its server went away."""
-    if getattr(executor, "abandoned", False):
+    """Exit, without waiting for threads that the executor left behind."""
+    if executor.abandoned:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

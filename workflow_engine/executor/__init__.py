@@ -11,7 +11,13 @@ from workflow_engine.runner import Runner
 
 
 class Executor(Protocol):
-    """Runs every activity of an execution."""
+    """Runs every activity of an execution.
+
+    `abandoned` tells that threads were left behind which a process that wants to end must not
+    wait for.
+    """
+
+    abandoned: bool
 
     def execute(self, runner: Runner) -> None:
         """Call `run_activity` for each activity after all its predecessors have ended.

@@ -12,6 +12,8 @@ MAX_THREADS = 16
 class InlineExecutor:
     """Runs activities on threads of this process."""
 
+    abandoned = False
+
     def execute(self, runner: Runner) -> None:
         """Run what has not ended yet, in the order of the graph, branches side by side."""
         graph = runner.graph

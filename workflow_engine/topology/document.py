@@ -15,7 +15,7 @@ from typing import Any
 
 from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
 from workflow_engine.records import Json
-from workflow_engine.topology.wire import DuplicateKeyError, decode_json
+from workflow_engine.topology.encoded import DuplicateKeyError, decode_json
 
 _TOKEN = re.compile(
     r'[ \t\r\n]*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<mark>[{}\[\],:])|(?P<scalar>[^\s{}\[\],:"]+))',

@@ -12,8 +12,9 @@ from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
 from workflow_engine.records import Json
 from workflow_engine.topology import parse_topology
 from workflow_engine.topology.document import Document
+from workflow_engine.topology.encoded import decode_json
 from workflow_engine.topology.suggest import Suggester
-from workflow_engine.topology.wire import decode_json, shown
+from workflow_engine.topology.wire import shown
 
 _SUBTITLES = "WebVTTSubtitleOverrides"
 

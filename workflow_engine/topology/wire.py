@@ -24,9 +24,7 @@ from pydantic.alias_generators import to_pascal
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from workflow_engine.errors import Code
-
-#: JSON inside strings inside strings ...: how far it is followed
-MAX_NESTED_JSON = 8
+from workflow_engine.topology.encoded import decode_json
 
 
 def wire_error(code: str, message: str, remedy: str = "") -> PydanticCustomError:
@@ -246,39 +244,6 @@ class Boolean:
         raise wire_error(
             Code.FORMAT, f"The value {shown(value)} is not a boolean.", "Use true or false."
         )
-
-
-class DuplicateKeyError(ValueError):
-    """A JSON object holds a key twice, so that one value would be lost."""
-
-    def __init__(self, key: str) -> None:
-        super().__init__(f"the key {shown(key)} stands twice in one object")
-        self.key = key
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        seen: set[str] = set()
-        raise DuplicateKeyError(next(k for k, _ in pairs if k in seen or seen.add(k)))
-    return members
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is not a JSON value")
-
-
-def decode_json(value: Any) -> Any:
-    """Return what a JSON-encoded string holds, however often it was encoded; else the value.
-
-    Raises ValueError for a string that is not JSON (DuplicateKeyError for a repeated key,
-    RecursionError when it nests too deep).
-    """
-    for _ in range(MAX_NESTED_JSON):
-        if not isinstance(value, str):
-            return value
-        value = json.loads(value, object_pairs_hook=_unique, parse_constant=_no_constant)
-    raise ValueError("encoded too often")
 
 
 def _decode(value: Any, wanted: type, code: Code, word: str) -> Any:

@@ -1,0 +1,33 @@
+"""The input object of a run, pinned to one version (design, decision 12)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workflow_engine.buckets import Bucket, ObjectInfo
+from workflow_engine.errors import ActivityError, Code
+from workflow_engine.records import Digests, ObjectRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """An object version: where it lies, what it was when it was opened, its content's digests."""
+
+    ref: ObjectRef
+    bucket: Bucket
+    info: ObjectInfo
+    digests: Digests
+
+    def require_unchanged(self) -> None:
+        """Refuse to go on with an input that changed under the run. Raises ActivityError."""
+        found = self.bucket.head(self.ref.object)
+        if found is None or found.version != self.info.version:
+            what = "disappeared" if found is None else "changed"
+            raise ActivityError(
+                Code.RESOURCE_CONTENT_BAD,
+                f'The input "{self.ref.object}" {what} during the run.',
+                remedy="Run the workflow again on the new version.",
+            )
+
+    def fetch(self, target: Path) -> None:
+        """Make the content readable at `target`, a free path."""
+        self.bucket.fetch(self.ref.object, target)
