@@ -269,10 +269,10 @@ class Runner:
                     for other in self.graph.order
                     if self.graph.nodes[other].type == planned.node.type
                     and set(self.graph.predecessors(other)) == before
-                    and not self._activities[other].state.ended
+                    and other not in self._shared
                 ]
                 served = [p.node.name for p in siblings if self._find_finished(p)]
-                self._shared[name] = None
+                self._shared.update((sibling.node.name, None) for sibling in siblings)
                 for group in shared_groups(self.graph, siblings, served):
                     members = [self._planned[member] for member in group]
                     self._shared.update(dict.fromkeys(group, SharedRun(members, self._context)))

@@ -1,19 +1,22 @@
 """Every example topology on a real clip, checked with ffprobe."""
 
 import hashlib
+import json
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from activities.ffmpeg import probe_json
+from activities.ffmpeg import ffprobe_path
 from tests.acceptance.conftest import EXAMPLES, CommandLine
 
 
 def probed(output: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    path = Path(output["Path"])
-    found = probe_json(path, playlists=path.suffix == ".m3u8")
+    command = [ffprobe_path(), "-v", "error", "-of", "json", "-show_format", "-show_streams"]
+    done = subprocess.run([*command, output["Path"]], check=True, capture_output=True)
+    found = json.loads(done.stdout)
     return found["format"], {s["codec_type"]: s for s in found["streams"]}
 
 
@@ -111,8 +114,6 @@ def test_every_example_has_its_test():
 
 
 def test_the_report_tells_all(mediaflow: CommandLine, bunny: Path):
-    import json
-
     record = run(mediaflow, "minimal", bunny)
     report = json.loads(Path(record["Report"]).read_text())
     text = json.dumps(report)
