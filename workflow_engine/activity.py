@@ -30,11 +30,13 @@ ENTRY_POINT_GROUP = "mediaflow.activities"
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a finished activity left to those behind it: data (JSON values) and outputs."""
+    """What a finished activity left: data (JSON values), outputs, and how they were made."""
 
     type: str
     data: Mapping[str, Json] = field(default_factory=dict[str, Json])
     outputs: tuple[Output, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,7 +81,13 @@ def find_finished(store: Store, planned: Planned) -> Result | None:
     found = store.find_step(planned.key)
     if found is None or not all(map(_intact, found.outputs)):
         return None
-    return Result(type=planned.node.type, data=found.data, outputs=found.outputs)
+    return Result(
+        type=planned.node.type,
+        data=found.data,
+        outputs=found.outputs,
+        commands=found.commands,
+        warnings=found.warnings,
+    )
 
 
 def _intact(output: Output) -> bool:

@@ -329,8 +329,13 @@ class Runner:
         outputs = self._publisher.publish(record.name, files, self.cancel)
         planned_warnings = planned.step.warnings if planned.step else ()
         warnings = (*(problem.message for problem in planned_warnings), *result.warnings)
-        record = replace(record, commands=result.commands, warnings=warnings)
-        finished = Result(type=record.type, data=result.data, outputs=outputs)
+        finished = Result(
+            type=record.type,
+            data=result.data,
+            outputs=outputs,
+            commands=result.commands,
+            warnings=warnings,
+        )
         return self._succeed(record, planned, finished)
 
     def _succeed(self, record: ActivityRecord, planned: Planned, finished: Result) -> Outcome:
@@ -341,6 +346,8 @@ class Runner:
             progress=1.0,
             outputs=finished.outputs,
             data=finished.data,
+            commands=finished.commands,
+            warnings=finished.warnings,
         )
         key = planned.key if planned.node.activity.reusable else None
         self._around.store.finish_activity(self._claim, done, step_key=key)
