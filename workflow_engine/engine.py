@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -180,7 +180,18 @@ class Engine:
         def finished(planned: Planned) -> Result | None:
             return find_finished(self.store, planned) if known else None
 
-        return plan_all(workflow.graph, given, start, finished, fuse=self.settings.runner.fuse)
+        plan = plan_all(workflow.graph, given, start, finished, fuse=self.settings.runner.fuse)
+        return replace(plan, activities=tuple(self._placed(one, source) for one in plan.activities))
+
+    def _placed(self, planned: Planned, source: Source) -> Planned:
+        """Return the plan of an activity, an error if an output has no place to go."""
+        try:
+            for output in planned.step.outputs if planned.step else ():
+                place = self.buckets.get(output.ref.bucket).place(output.ref.object)
+                source.require_other_place(place)
+        except (ActivityError, InvalidInputError) as error:
+            return Planned(node=planned.node, error=error)
+        return planned
 
     def _probe(self, graph: Graph, given: Input, source: Source) -> Result:
         """Run Start in a temporary directory: it only reads."""
@@ -259,7 +270,8 @@ class Engine:
                 raise
             else:
                 done = runner.finish()
-        store.release(claim)
+            finally:
+                store.release(claim)
         return done
 
     def _slot(self) -> AbstractContextManager[object]:

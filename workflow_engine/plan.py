@@ -77,10 +77,6 @@ def plan_activity(
         return Planned(node=node, error=error)
     if isinstance(step, Skip):
         return Planned(node=node, skip=step)
-    if any(
-        o.ref.bucket == given.ref.bucket and o.ref.object == given.ref.object for o in step.outputs
-    ):
-        return Planned(node=node, error=_overwrites(given.ref))
     nearest = graph.nearest[name]
     consumed = {kind: keys.get(nearest.get(kind, ""), "") for kind in step.consumes}
     return Planned(node=node, step=step, key=content_key(node, step, given.digests, consumed))
@@ -94,14 +90,6 @@ def _context(graph: Graph, name: str, given: Input, results: Mapping[str, Result
         digests=given.digests,
         names=given.names,
         upstream={kind: results[ancestor] for kind, ancestor in nearest if ancestor in results},
-    )
-
-
-def _overwrites(ref: ObjectRef) -> ActivityError:
-    return ActivityError(
-        Code.OBJECT_KEY,
-        f'The output "{ref.object}" would overwrite the input in the bucket "{ref.bucket}".',
-        remedy="Give the output another name or bucket.",
     )
 
 
@@ -131,13 +119,14 @@ def shared_groups(
     Groups of one are left out. `exclude` names those that need no process.
     """
     left_out = set(exclude)
-    found: dict[tuple[str, str, frozenset[str]], list[str]] = {}
+    siblings = siblings_of(graph)
+    found: dict[tuple[str, str, str], list[str]] = {}
     for one in planned:
         name = one.node.name
         if one.step is None or not one.step.share or name in left_out:
             continue
-        ready_after = frozenset(graph.predecessors(name))
-        found.setdefault((one.node.type, one.step.share, ready_after), []).append(name)
+        key = (one.node.type, one.step.share, siblings[name][0])
+        found.setdefault(key, []).append(name)
     chunks = (
         tuple(names[at : at + MAX_SHARED])
         for names in found.values()
@@ -161,21 +150,29 @@ def _groups(
     )
 
 
-def output_conflicts(planned: Sequence[Planned]) -> dict[str, ActivityError]:
-    """Find activities that would write an object which an earlier one writes, by name."""
-    writers: dict[ObjectRef, str] = {}
-    conflicts: dict[str, ActivityError] = {}
-    for one in planned:
-        for output in one.step.outputs if one.step else ():
-            ref = ObjectRef(bucket=output.ref.bucket, object=output.ref.object)
-            first = writers.setdefault(ref, one.node.name)
-            if first != one.node.name:
-                conflicts[one.node.name] = ActivityError(
-                    Code.OBJECT_KEY,
-                    f'The activities "{first}" and "{one.node.name}" both write "{ref.object}".',
-                    remedy="Give one of the outputs another name.",
-                )
-    return conflicts
+def siblings_of(graph: Graph) -> Mapping[str, tuple[str, ...]]:
+    """For each activity: those with exactly its predecessors, itself included, in order."""
+    behind: dict[frozenset[str], list[str]] = {}
+    for name in graph.order:
+        behind.setdefault(frozenset(graph.predecessors(name)), []).append(name)
+    groups = [tuple(names) for names in behind.values()]
+    return {name: group for group in groups for name in group}
+
+
+def claim_outputs(planned: Planned, writers: dict[ObjectRef, str]) -> Planned:
+    """Enter the outputs into `writers`; the plan becomes an error if one has a writer already."""
+    name = planned.node.name
+    for output in planned.step.outputs if planned.step else ():
+        ref = ObjectRef(bucket=output.ref.bucket, object=output.ref.object)
+        first = writers.setdefault(ref, name)
+        if first != name:
+            error = ActivityError(
+                Code.OBJECT_KEY,
+                f'The activities "{first}" and "{name}" both write "{ref.object}".',
+                remedy="Give one of the outputs another name.",
+            )
+            return Planned(node=planned.node, error=error)
+    return planned
 
 
 def plan_all(
@@ -195,8 +192,9 @@ def plan_all(
     keys: dict[str, str] = {}
     reused: set[str] = set()
     planned: list[Planned] = []
+    writers: dict[ObjectRef, str] = {}
     for name in graph.order:
-        one = plan_activity(graph, name, given, results, keys)
+        one = claim_outputs(plan_activity(graph, name, given, results, keys), writers)
         planned.append(one)
         if one.step is None:
             continue
@@ -209,14 +207,9 @@ def plan_all(
             context = _context(graph, name, given, results)
             if forecast := one.node.activity.forecast(one.step, context):
                 results[name] = Result(type=one.node.type, data=forecast.data)
-    conflicts = output_conflicts(planned)
-    final = tuple(
-        Planned(node=p.node, error=conflicts[p.node.name]) if p.node.name in conflicts else p
-        for p in planned
-    )
     return Plan(
-        activities=final,
-        groups=_groups(graph, final, reused, given.names) if fuse else (),
+        activities=tuple(planned),
+        groups=_groups(graph, planned, reused, given.names) if fuse else (),
         reused=frozenset(reused),
         warnings=graph.warnings,
     )

@@ -33,9 +33,10 @@ from workflow_engine.graph import REPORT, START, Graph
 from workflow_engine.plan import (
     Input,
     Planned,
-    output_conflicts,
+    claim_outputs,
     plan_activity,
     shared_groups,
+    siblings_of,
 )
 from workflow_engine.publishing import Publisher, find_finished
 from workflow_engine.records import (
@@ -43,6 +44,7 @@ from workflow_engine.records import (
     ActivityState,
     ExecutionRecord,
     ExecutionState,
+    ObjectRef,
     new_id,
     utc_now,
 )
@@ -108,10 +110,12 @@ class Runner:
         self._observers = list(observers)
         self._lock = threading.RLock()
         self._planned: dict[str, Planned] = {}
+        self._siblings = siblings_of(graph)
+        self._writers: dict[ObjectRef, str] = {}
         self._results: dict[str, Result] = {}
         self._keys: dict[str, str] = {}
         self._shared: dict[str, SharedRun | None] = {}
-        self._publisher = Publisher(around.store, claim, around.destination)
+        self._publisher = Publisher(around.store, claim, source, around.destination)
         self._work = around.work_root / record.run_id
 
     @property
@@ -176,6 +180,9 @@ class Runner:
         state, code, message = ExecutionState.COMPLETED, "", ""
         if error is not None:
             state, code, message = ExecutionState.FAIL, error.code, error.message
+            for record in self.record.activities:
+                if record.state is ActivityState.RUNNING:
+                    self._save(_failed(record, error.code, error.message))
         elif start.state is not ActivityState.SUCCESS:
             state, code, message = ExecutionState.FAIL, start.code, start.message
         report = self.graph.report
@@ -221,25 +228,32 @@ class Runner:
         source_read = planned.node.type != REPORT
         if source_read:
             self._source.require_unchanged()
+        self._publisher.require_other_places([output.ref for output in planned.step.outputs])
         if finished := self._find_finished(planned):
             refs = planned.node.activity.renamed(planned.step, finished)
-            outputs = self._publisher.republish(record.name, finished.outputs, refs)
-            record = replace(record, reused=True)
-            return self._succeed(record, planned, replace(finished, outputs=outputs))
+            outputs = self._publisher.republish(record.name, finished.outputs, refs, self.cancel)
+            if outputs is not None:
+                record = replace(record, reused=True)
+                return self._succeed(record, planned, replace(finished, outputs=outputs))
         result = self._perform(planned)
         if source_read:
             self._source.require_unchanged()
         return self._publish(record, planned, result)
 
     def _plan(self, name: str) -> Planned:
-        """Plan an activity once its predecessors have ended; the plan is made only once."""
+        """Plan an activity once its predecessors have ended; the plan is made only once.
+
+        Its siblings behind the same predecessors are ready too and are planned with it, in the
+        order of the graph, so that which of two writers of one object fails is no matter of
+        chance.
+        """
         with self._lock:
             if name not in self._planned:
-                planned = plan_activity(self.graph, name, self._given, self._results, self._keys)
-                conflicts = output_conflicts([*self._planned.values(), planned])
-                if name in conflicts:
-                    planned = Planned(node=planned.node, error=conflicts[name])
-                self._planned[name] = planned
+                for sibling in self._siblings[name]:
+                    planned = plan_activity(
+                        self.graph, sibling, self._given, self._results, self._keys
+                    )
+                    self._planned[sibling] = claim_outputs(planned, self._writers)
             return self._planned[name]
 
     def _find_finished(self, planned: Planned) -> Result | None:
@@ -254,23 +268,13 @@ class Runner:
         return result
 
     def _shared_run(self, planned: Planned) -> SharedRun | None:
-        """Return the process that this activity shares with siblings, if it does.
-
-        Siblings behind the same predecessors are ready too, so they can be planned now.
-        """
+        """Return the process that this activity shares with siblings, if it does."""
         name = planned.node.name
         if not self._around.fuse or planned.step is None or not planned.step.share:
             return None
         with self._lock:
             if name not in self._shared:
-                before = set(self.graph.predecessors(name))
-                siblings = [
-                    self._plan(other)
-                    for other in self.graph.order
-                    if self.graph.nodes[other].type == planned.node.type
-                    and set(self.graph.predecessors(other)) == before
-                    and other not in self._shared
-                ]
+                siblings = [self._planned[sibling] for sibling in self._siblings[name]]
                 served = [p.node.name for p in siblings if self._find_finished(p)]
                 self._shared.update((sibling.node.name, None) for sibling in siblings)
                 for group in shared_groups(self.graph, siblings, served):

@@ -1,5 +1,6 @@
 """The input object of a run, pinned to one version (design, decision 12)."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,16 @@ class Source:
                 Code.RESOURCE_CONTENT_BAD,
                 f'The input "{self.ref.object}" {what} during the run.',
                 remedy="Run the workflow again on the new version.",
+            )
+
+    def require_other_place(self, place: str) -> None:
+        """Refuse to write where the input itself lies. Raises ActivityError."""
+        mine = os.path.realpath(self.bucket.place(self.ref.object))
+        if os.path.realpath(place) == mine:
+            raise ActivityError(
+                Code.OBJECT_KEY,
+                f'The output would overwrite the input "{mine}".',
+                remedy="Give the output another name or bucket.",
             )
 
     def fetch(self, target: Path) -> None:

@@ -51,6 +51,14 @@ def keys(bucket: Bucket, prefix: str = "") -> list[str]:
     return [info.key for info in bucket.list(prefix)]
 
 
+def put(bucket: LocalBucket, source: Path, key: str) -> None:
+    bucket.stage(source, key).publish()
+
+
+def copy(bucket: LocalBucket, place: str, key: str) -> None:
+    bucket.stage_copy(place, key).publish()
+
+
 def every_file(folder: Path) -> list[str]:
     found: list[str] = []
     folders = [str(folder)]  # not recursive: some trees are deep
@@ -204,9 +212,8 @@ class TestKeys:
             lambda: bucket.head(key),
             lambda: bucket.place(key),
             lambda: bucket.fetch(key, tmp_path / "target"),
-            lambda: bucket.put(source, key),
-            lambda: bucket.copy(str(source), key),
-            lambda: bucket.delete(key),
+            lambda: put(bucket, source, key),
+            lambda: copy(bucket, str(source), key),
         ):
             with pytest.raises(InvalidInputError) as caught:
                 attempt()
@@ -217,8 +224,8 @@ class TestKeys:
     def test_odd_keys_work(
         self, bucket: LocalBucket, key: str, make: Callable[[bytes], Path], tmp_path: Path
     ) -> None:
-        bucket.put(make(b"one"), key)
-        bucket.copy(str(make(b"three")), key)  # a copy needs a temporary name beside it
+        put(bucket, make(b"one"), key)
+        copy(bucket, str(make(b"three")), key)  # a copy needs a temporary name beside it
         info = bucket.head(key)
         assert info is not None
         assert (info.key, info.size) == (key, 5)
@@ -227,8 +234,6 @@ class TestKeys:
         assert keys(bucket) == ([] if key.startswith(".") else [key])
         bucket.fetch(key, tmp_path / "fetched")
         assert (tmp_path / "fetched").read_bytes() == b"three"
-        bucket.delete(key)
-        assert every_file(bucket.root) == []
 
     @pytest.mark.parametrize("absolute", [True, False])
     def test_links_out_of_the_bucket(
@@ -247,9 +252,8 @@ class TestKeys:
                 lambda key=key: bucket.head(key),
                 lambda key=key: bucket.place(key),
                 lambda key=key: bucket.fetch(key, tmp_path / "target"),
-                lambda key=key: bucket.put(source, key),
-                lambda key=key: bucket.copy(str(source), key),
-                lambda key=key: bucket.delete(key),
+                lambda key=key: put(bucket, source, key),
+                lambda key=key: copy(bucket, str(source), key),
             ):
                 with pytest.raises(InvalidInputError, match="symbolic link"):
                     attempt()
@@ -272,7 +276,7 @@ class TestKeys:
         (tmp_path / "real").mkdir()
         (tmp_path / "link").symlink_to("real")
         bucket = LocalBucket("vod", tmp_path / "link")
-        bucket.put(make(b"x"), "a/b")
+        put(bucket, make(b"x"), "a/b")
         assert every_file(tmp_path / "real") == ["a/b"]
         assert keys(bucket) == ["a/b"]
 
@@ -281,7 +285,7 @@ class TestKeys:
     ) -> None:
         (bucket.root / "real").mkdir()
         (bucket.root / "link").symlink_to("real")
-        bucket.put(make(b"x"), "link/f")
+        put(bucket, make(b"x"), "link/f")
         assert keys(bucket) == ["real/f"]
         assert bucket.head("link/f") is not None
 
@@ -292,7 +296,7 @@ class TestPublishing:
     ) -> None:
         source = make(b"x")
         inode = source.stat().st_ino
-        bucket.put(source, "a/b/c.mp4")
+        put(bucket, source, "a/b/c.mp4")
         assert (bucket.root / "a/b/c.mp4").stat().st_ino == inode
         assert not source.exists()
 
@@ -301,7 +305,7 @@ class TestPublishing:
     ) -> None:
         source = other_file_system / "s"
         source.write_bytes(b"x" * MIB)
-        bucket.put(source, "a/b.mp4")
+        put(bucket, source, "a/b.mp4")
         assert (bucket.root / "a/b.mp4").read_bytes() == b"x" * MIB
         assert every_file(bucket.root) == ["a/b.mp4"]
         assert not source.exists()
@@ -311,14 +315,14 @@ class TestPublishing:
     ) -> None:
         target = make(b"content")
         (tmp_path / "link").symlink_to(target)
-        bucket.put(tmp_path / "link", "k")
+        put(bucket, tmp_path / "link", "k")
         assert not (bucket.root / "k").is_symlink()
         assert (bucket.root / "k").read_bytes() == b"content"
         assert target.read_bytes() == b"content"
 
     def test_put_replaces(self, bucket: LocalBucket, make: Callable[[bytes], Path]) -> None:
-        bucket.put(make(b"one"), "k")
-        bucket.put(make(b"two"), "k")
+        put(bucket, make(b"one"), "k")
+        put(bucket, make(b"two"), "k")
         assert (bucket.root / "k").read_bytes() == b"two"
 
     def test_put_replaces_a_link_not_its_target(
@@ -326,46 +330,47 @@ class TestPublishing:
     ) -> None:
         (bucket.root / "real").write_bytes(b"one")
         (bucket.root / "link").symlink_to("real")
-        bucket.put(make(b"two"), "link")
+        put(bucket, make(b"two"), "link")
         assert (bucket.root / "real").read_bytes() == b"one"
         assert (bucket.root / "link").read_bytes() == b"two"
 
     def test_copy_leaves_the_original(
         self, bucket: LocalBucket, make: Callable[[bytes], Path]
     ) -> None:
-        bucket.put(make(b"one"), "a")
-        bucket.copy(bucket.place("a"), "b/c")
+        put(bucket, make(b"one"), "a")
+        copy(bucket, bucket.place("a"), "b/c")
         (bucket.root / "b/c").write_bytes(b"changed")  # not a hard link either
         assert (bucket.root / "a").read_bytes() == b"one"
 
-    def test_copy_to_its_own_place_does_nothing(
+    def test_nothing_is_visible_before_it_is_published(
         self, bucket: LocalBucket, make: Callable[[bytes], Path]
     ) -> None:
-        bucket.put(make(b"one"), "a")
-        before = (bucket.root / "a").stat()
-        bucket.copy(bucket.place("a"), "a")
-        after = (bucket.root / "a").stat()
-        assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+        put(bucket, make(b"old"), "k")
+        staged = bucket.stage(make(b"new"), "k")
+        assert staged.digests().size == 3 and keys(bucket) == ["k"]
+        assert (bucket.root / "k").read_bytes() == b"old"
+        staged.discard()
+        assert every_file(bucket.root) == ["k"]
+        assert (bucket.root / "k").read_bytes() == b"old"
 
-    def test_delete(self, bucket: LocalBucket, make: Callable[[bytes], Path]) -> None:
-        bucket.put(make(b"one"), "a/b")
-        for key in ("a/b", "a/b", "a", "x/y", "a/b/c"):
-            bucket.delete(key)
+    def test_a_copy_of_nothing_is_refused(self, bucket: LocalBucket) -> None:
+        with pytest.raises(InvalidInputError) as caught:
+            bucket.stage_copy(bucket.place("absent"), "k")
+        assert caught.value.code == Code.RESOURCE_NOT_FOUND
         assert every_file(bucket.root) == []
-        assert (bucket.root / "a").is_dir()
 
     def test_keys_that_clash_with_files_and_folders(
         self, bucket: LocalBucket, make: Callable[[bytes], Path]
     ) -> None:
-        bucket.put(make(b"x"), "file")
-        bucket.put(make(b"x"), "folder/inside")
+        put(bucket, make(b"x"), "file")
+        put(bucket, make(b"x"), "folder/inside")
         source = make(b"y")
         for key, word in (
             ("file/below", "a file"),
             ("file/far/below", "a file"),
             ("folder", "a folder"),
         ):
-            for publish in (bucket.put, lambda path, key: bucket.copy(str(path), key)):
+            for publish in (bucket.stage, lambda path, key: bucket.stage_copy(str(path), key)):
                 with pytest.raises(InvalidInputError, match=word) as caught:
                     publish(source, key)
                 assert caught.value.code == Code.OBJECT_KEY
@@ -382,10 +387,10 @@ class TestPublishing:
             target.write_bytes(source.read_bytes()[:3])
             raise OSError(28, "No space left on device")
 
-        bucket.put(make(b"old"), "a/k")
+        put(bucket, make(b"old"), "a/k")
         monkeypatch.setattr(files.shutil, "copyfile", half)
         with pytest.raises(MediaflowError, match="No space left") as caught:
-            bucket.copy(str(make(b"new content")), "a/k")
+            copy(bucket, str(make(b"new content")), "a/k")
         assert caught.value.code == Code.NO_SPACE
         assert every_file(bucket.root) == ["a/k"]
         assert (bucket.root / "a/k").read_bytes() == b"old"
@@ -413,18 +418,19 @@ class TestPublishing:
         monkeypatch.setattr(os, "fsync", fsync)
         monkeypatch.setattr(os, "replace", replace)
         if by == "move":
-            bucket.put(source, "a/b/k")
+            put(bucket, source, "a/b/k")
         else:
-            bucket.copy(str(source), "a/b/k")
-        # two new folders, each in its parent, then the object
-        assert steps == ["folder", "folder", "file", "name", "folder"]
+            copy(bucket, str(source), "a/b/k")
+        # two new folders, each in its parent, then the content, then the object's name
+        staged = ["file", "name"] if by == "move" else ["file"]
+        assert steps == ["folder", "folder", *staged, "name", "folder"]
 
     def test_readers_never_see_half_an_object(
         self, bucket: LocalBucket, make: Callable[[bytes], Path]
     ) -> None:
         size = 24 * MIB
         sources = [str(make(bytes([fill]) * size)) for fill in (1, 2)]
-        bucket.copy(sources[0], "k")
+        copy(bucket, sources[0], "k")
         done = threading.Event()
         seen: list[str] = []
         looks = [0]
@@ -444,7 +450,7 @@ class TestPublishing:
         reader = threading.Thread(target=look)
         reader.start()
         for turn in range(30):
-            bucket.copy(sources[turn % 2], "k")
+            copy(bucket, sources[turn % 2], "k")
         done.set()
         reader.join()
         assert seen == []
@@ -459,7 +465,7 @@ class TestPublishing:
                 sys.executable,
                 "-c",
                 "import sys; from pathlib import Path; from workflow_engine.buckets import *;"
-                "LocalBucket('vod', Path(sys.argv[1])).copy(sys.argv[2], 'a.mp4')",
+                "LocalBucket('vod', Path(sys.argv[1])).stage_copy(sys.argv[2], 'a.mp4').publish()",
                 str(bucket.root),
                 str(source),
             ]
@@ -509,9 +515,8 @@ class TestSingleFile:
         source = make(b"new")
         for key in ("vod/clip.mp4", "other"):
             for attempt in (
-                lambda key=key: single.put(source, key),
-                lambda key=key: single.copy(str(source), key),
-                lambda key=key: single.delete(key),
+                lambda key=key: single.stage(source, key),
+                lambda key=key: single.stage_copy(str(source), key),
             ):
                 with pytest.raises(InvalidInputError, match="holds only the input"):
                     attempt()

@@ -5,10 +5,10 @@ copies), `registry.py` finds the bucket of a name, `urls.py` reads object URLs. 
 bucket, an object appears whole or not at all (design, decision 6).
 
     buckets = Buckets(settings.buckets, fallback_root=Path("mediaflow-out"))
-    buckets.get("example-vod").put(work / "clip.mp4", "renditions/clip.mp4")
+    buckets.get("example-vod").stage(work / "clip.mp4", "renditions/clip.mp4").publish()
 """
 
-from workflow_engine.buckets.interface import Bucket, ObjectInfo
+from workflow_engine.buckets.interface import Bucket, ObjectInfo, Staged
 from workflow_engine.buckets.local import LocalBucket, SingleFileBucket
 from workflow_engine.buckets.registry import Buckets
 from workflow_engine.buckets.urls import check_bucket_name, parse, read_place
@@ -19,6 +19,7 @@ __all__ = [
     "LocalBucket",
     "ObjectInfo",
     "SingleFileBucket",
+    "Staged",
     "check_bucket_name",
     "parse",
     "read_place",

@@ -18,33 +18,42 @@ log = logging.getLogger(__name__)
 _TEMPORARY_NAME = 40
 
 
-def move(source: Path, path: Path) -> bool:
-    """Move a file to its place; False when only a copy can do that. Raises OSError."""
+def stage_move(source: Path, path: Path) -> Path | None:
+    """Move a file to a hidden name beside `path`; None when only a copy can. Raises OSError."""
     if source.is_symlink():  # the link would be moved, not the file
-        return False
+        return None
     _sync(source)
+    hidden = _hidden_name(path)
     try:
-        os.replace(source, path)
+        os.replace(source, hidden)
     except OSError as error:
         if error.errno == errno.EXDEV:
-            return False
+            return None
         raise
-    sync_folder(path.parent)
-    return True
+    return hidden
 
 
-def copy(source: Path, path: Path) -> None:
-    """Copy a file to its place by way of a hidden file beside it. Raises OSError."""
-    name = f".{path.name[:_TEMPORARY_NAME]}.{secrets.token_hex(8)}.part"
-    temporary = path.with_name(name)
+def stage_copy(source: Path, path: Path) -> Path:
+    """Copy a file to a hidden name beside `path`, onto the disk. Raises OSError."""
+    hidden = _hidden_name(path)
     try:
-        shutil.copyfile(source, temporary)
-        _sync(temporary)
-        os.replace(temporary, path)
+        shutil.copyfile(source, hidden)
+        _sync(hidden)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        hidden.unlink(missing_ok=True)
         raise
+    return hidden
+
+
+def publish(hidden: Path, path: Path) -> None:
+    """Give a staged file its name, on the disk. Raises OSError."""
+    os.replace(hidden, path)
     sync_folder(path.parent)
+
+
+def _hidden_name(path: Path) -> Path:
+    # cut by characters so that even four-byte ones stay below the limit of 255 bytes
+    return path.with_name(f".{path.name[:_TEMPORARY_NAME]}.{secrets.token_hex(8)}.part")
 
 
 def make_folder(folder: Path) -> None:

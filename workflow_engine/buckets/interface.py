@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from workflow_engine.records import Digests
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectInfo:
@@ -22,6 +24,22 @@ class ObjectInfo:
     size: int
     version: str
     modified: datetime
+
+
+class Staged(Protocol):
+    """Content that lies in the storage and has no name yet."""
+
+    def digests(self) -> Digests:
+        """Return the digests of what was stored, read back."""
+        ...
+
+    def publish(self) -> None:
+        """Give it its name: readers see the old object or the whole new one, never a part."""
+        ...
+
+    def discard(self) -> None:
+        """Take it away again."""
+        ...
 
 
 class Bucket(Protocol):
@@ -50,20 +68,19 @@ class Bucket(Protocol):
         """
         ...
 
-    def put(self, source: Path, key: str) -> None:
-        """Publish a finished file; readers see the old object or the whole new one.
+    def stage(self, source: Path, key: str) -> Staged:
+        """Bring a finished file to the storage, invisible until `Staged.publish`.
 
         The file is moved where that is possible, so `source` may be gone afterwards. Raises
         MediaflowError (`NoSpace`) when the storage is full; nothing is left behind then.
         """
         ...
 
-    def copy(self, place: str, key: str) -> None:
-        """Publish a copy of what lies at a `place`, as `put` does; nothing if it lies there."""
-        ...
+    def stage_copy(self, place: str, key: str) -> Staged:
+        """Bring a copy of what lies at a `place` to the storage, as `stage` does.
 
-    def delete(self, key: str) -> None:
-        """Take an object away; it need not be there."""
+        Raises InvalidInputError (`InvalidParameter.ResourceNotFound`) when nothing lies there.
+        """
         ...
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:

@@ -19,6 +19,7 @@ from workflow_engine.buckets.interface import ObjectInfo
 from workflow_engine.buckets.urls import read_place
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.placeholders import check_key
+from workflow_engine.records import Digests
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ _LAST_SECOND = 253402300799.0
 
 
 class LocalBucket:
-    """A bucket in a folder. The folder of a bucket that is only written appears with `put`."""
+    """A bucket in a folder, which appears with the first object."""
 
     def __init__(self, name: str, root: Path) -> None:
         self.name = name
@@ -45,33 +46,31 @@ class LocalBucket:
         """See `Bucket.fetch`: a symbolic link to the file itself."""
         _fetch(self, self._path(key), key, target)
 
-    def put(self, source: Path, key: str) -> None:
-        """See `Bucket.put`: a move on the same file system, else a copy beside the place."""
+    def stage(self, source: Path, key: str) -> "StagedFile":
+        """See `Bucket.stage`: a move on the same file system, else a copy beside the place."""
         path = self._path(key)
-        with self._publishing(key):
-            files.make_folder(path.parent)
-            if not files.move(source, path):
-                files.copy(source, path)
+        with self.changing(key):
+            self._prepare(path)
+            hidden = files.stage_move(source, path)
+            if hidden is None:
+                hidden = files.stage_copy(source, path)
                 source.unlink()
+        return StagedFile(self, key, hidden, path)
 
-    def copy(self, place: str, key: str) -> None:
-        """See `Bucket.copy`."""
+    def stage_copy(self, place: str, key: str) -> "StagedFile":
+        """See `Bucket.stage_copy`."""
         source, path = read_place(place), self._path(key)
-        if os.path.realpath(source) == os.path.realpath(path):
-            return
-        with self._publishing(key):
-            files.make_folder(path.parent)
-            files.copy(source, path)
+        if not source.is_file():
+            raise InvalidInputError(Code.RESOURCE_NOT_FOUND, f'There is no object at "{place}".')
+        with self.changing(key):
+            self._prepare(path)
+            return StagedFile(self, key, files.stage_copy(source, path), path)
 
-    def delete(self, key: str) -> None:
-        """See `Bucket.delete`. Folders stay, even when they are empty now."""
-        path = self._path(key)
-        with self._publishing(key):
-            try:
-                path.unlink()
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                return
-            files.sync_folder(path.parent)
+    def _prepare(self, path: Path) -> None:
+        """Make the folder; refuse a folder in the object's place before anything is written."""
+        files.make_folder(path.parent)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See `Bucket.list`.
@@ -112,7 +111,8 @@ class LocalBucket:
         return path
 
     @contextmanager
-    def _publishing(self, key: str) -> Generator[None]:
+    def changing(self, key: str) -> Generator[None]:
+        """Turn what the file system says while an object changes into errors of the bucket."""
         try:
             yield
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
@@ -134,6 +134,30 @@ class LocalBucket:
                 if full
                 else f'Check the folder "{self.root}" and its permissions.',
             ) from error
+
+
+class StagedFile:
+    """A hidden file beside the place where it will appear."""
+
+    def __init__(self, bucket: LocalBucket, key: str, hidden: Path, path: Path) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._hidden = hidden
+        self._path = path
+
+    def digests(self) -> Digests:
+        """See `Staged.digests`."""
+        with self._bucket.changing(self._key):
+            return Digests.of(self._hidden)
+
+    def publish(self) -> None:
+        """See `Staged.publish`."""
+        with self._bucket.changing(self._key):
+            files.publish(self._hidden, self._path)
+
+    def discard(self) -> None:
+        """See `Staged.discard`."""
+        self._hidden.unlink(missing_ok=True)
 
 
 class SingleFileBucket:
@@ -160,15 +184,11 @@ class SingleFileBucket:
         """See `Bucket.fetch`: a symbolic link to the file."""
         _fetch(self, self._path, key, target)
 
-    def put(self, source: Path, key: str) -> None:
+    def stage(self, source: Path, key: str) -> StagedFile:
         """Refuse: raises InvalidInputError."""
         raise self._refused(key)
 
-    def copy(self, place: str, key: str) -> None:
-        """Refuse: raises InvalidInputError."""
-        raise self._refused(key)
-
-    def delete(self, key: str) -> None:
+    def stage_copy(self, place: str, key: str) -> StagedFile:
         """Refuse: raises InvalidInputError."""
         raise self._refused(key)
 
