@@ -24,6 +24,8 @@ from pathlib import Path
 from workflow_engine.errors import Code, InstallationError
 from workflow_engine.records import Json
 
+#: seconds that a recorded server gets to answer
+SLOW_TIMEOUT = 30.0
 #: a new database takes 10 s on two cores, a busy machine several times that
 START_TIMEOUT = 90.0  # seconds
 
@@ -58,16 +60,27 @@ def ui_url(api_url: str) -> str:
 
 def running_server(data_dir: Path) -> LocalServer | None:
     """Return this data directory's server if it answers."""
+    server = _recorded(data_dir)
+    return server if server and _is_ours(server, data_dir) else None
+
+
+def _recorded(data_dir: Path) -> LocalServer | None:
+    """Return the server that was started last, if its process still runs."""
     try:
         text = (_home(data_dir) / "server.json").read_text()
         server = LocalServer(**json.loads(text))
     except (OSError, ValueError, TypeError):
         return None
+    return server if _alive(server) else None
+
+
+def _is_ours(server: LocalServer, data_dir: Path) -> bool:
+    """Whether what answers on the port has this data directory as its home."""
     match _get(f"{server.api_url}/admin/settings"):
-        case {"home": str(home)} if home == str(_home(data_dir)):
-            return server
+        case {"home": str(home)}:
+            return home == str(_home(data_dir))
         case _:
-            return None
+            return False
 
 
 def configured_url(setting: str | None) -> str | None:
@@ -75,9 +88,9 @@ def configured_url(setting: str | None) -> str | None:
     return setting or os.environ.get("PREFECT_API_URL") or None
 
 
-def answers(api_url: str) -> bool:
-    """Whether a Prefect server answers at an API URL."""
-    return _get(f"{api_url.rstrip('/')}/health") is True
+def answers(api_url: str, timeout: float = 5.0) -> bool:
+    """Whether a Prefect server answers at an API URL within some seconds."""
+    return _get(f"{api_url.rstrip('/')}/health", timeout) is True
 
 
 def require_answer(api_url: str) -> None:
@@ -102,25 +115,45 @@ def ensure_server(data_dir: Path, port: int, say: Callable[[str], None]) -> Loca
     home = _home(data_dir)
     home.mkdir(parents=True, exist_ok=True)
     with _locked(home / "server.lock"):
-        if server := running_server(data_dir):
-            return server
+        if server := _recorded(data_dir):
+            return _awaited(server, data_dir)
         say("Starting a local Prefect server; it stays for the next runs.")
-        return _start(home, port if _is_free(port) else _free_port())
+        return _start(home, port if port and _is_free(port) else _free_port())
+
+
+def _awaited(server: LocalServer, data_dir: Path) -> LocalServer:
+    """Wait for a server that is there but slow; a second one beside it would share its database."""
+    deadline = time.monotonic() + SLOW_TIMEOUT
+    while time.monotonic() < deadline:
+        if _is_ours(server, data_dir):
+            return server
+        time.sleep(0.2)
+    raise InstallationError(
+        Code.INSTALLATION,
+        f"The local Prefect server (pid {server.pid}) does not answer at {server.api_url}.",
+        remedy="Stop it with mediaflow prefect stop, or run with --executor inline.",
+    )
 
 
 def stop_server(data_dir: Path) -> LocalServer | None:
     """Stop this data directory's server; return it, or None when none was running."""
-    server = running_server(data_dir)
+    server = _recorded(data_dir)
     if server is None:
         return None
-    os.kill(server.pid, signal.SIGTERM)
+    _signal(server, signal.SIGTERM)
     deadline = time.monotonic() + 15
-    while time.monotonic() < deadline and _alive(server.pid):
+    while time.monotonic() < deadline and _alive(server):
         time.sleep(0.1)
-    if _alive(server.pid):
-        os.kill(server.pid, signal.SIGKILL)
+    if _alive(server):
+        _signal(server, signal.SIGKILL)
     (_home(data_dir) / "server.json").unlink(missing_ok=True)
     return server
+
+
+def _signal(server: LocalServer, number: signal.Signals) -> None:
+    """Signal the server's whole session: it is the leader of its own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, number)
 
 
 def _home(data_dir: Path) -> Path:
@@ -141,24 +174,25 @@ def _start(home: Path, port: int) -> LocalServer:
             env=_server_environment(home, port),
         )
     server = LocalServer(pid=process.pid, port=port)
-    deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        if answers(server.api_url):
-            (home / "server.json").write_text(json.dumps(asdict(server)))
-            return server
-        time.sleep(0.1)
-    with contextlib.suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    lines = log_path.read_text(errors="replace").strip().splitlines()
-    last = lines[-1] if lines else "it printed nothing"
-    raise InstallationError(
-        Code.INSTALLATION,
-        f"The local Prefect server did not start: {last}",
-        remedy=f"See {log_path}, or run with --executor inline.",
-    )
+    try:
+        (home / "server.json").write_text(json.dumps(asdict(server)))
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline and process.poll() is None:
+            if answers(server.api_url):
+                return server
+            time.sleep(0.1)
+        lines = log_path.read_text(errors="replace").strip().splitlines()
+        raise InstallationError(
+            Code.INSTALLATION,
+            f"The local Prefect server did not start: {lines[-1] if lines else 'no output'}",
+            remedy=f"See {log_path}, or run with --executor inline.",
+        )
+    except BaseException:
+        # interrupted as well: a server that nobody waited for would stay unknown
+        _signal(server, signal.SIGKILL)
+        process.wait()
+        (home / "server.json").unlink(missing_ok=True)
+        raise
 
 
 def _server_environment(home: Path, port: int) -> dict[str, str]:
@@ -173,10 +207,10 @@ def _server_environment(home: Path, port: int) -> dict[str, str]:
     }
 
 
-def _get(url: str) -> Json:
+def _get(url: str, timeout: float = 5.0) -> Json:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=5) as response:
+        with opener.open(url, timeout=timeout) as response:
             return json.load(response)
     except (OSError, ValueError, urllib.error.URLError):
         return None
@@ -198,14 +232,18 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _alive(pid: int) -> bool:
+def _alive(server: LocalServer) -> bool:
+    """Whether the server's process runs; another program may have got its number meanwhile."""
     with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+        os.waitpid(server.pid, os.WNOHANG)
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        os.kill(server.pid, 0)
+        command = Path(f"/proc/{server.pid}/cmdline").read_bytes()
+    except (ProcessLookupError, PermissionError):
         return False
-    return True
+    except OSError:  # no /proc here
+        return True
+    return b"prefect" in command
 
 
 @contextlib.contextmanager

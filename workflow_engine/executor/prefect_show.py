@@ -1,0 +1,127 @@
+"""What a run shows in the Prefect UI beside its states: progress, tables, links.
+
+Used by `prefect_flow.py` inside its tasks.
+"""
+
+import contextvars
+import logging
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from workflow_engine.activity import Artifact
+from workflow_engine.graph import REPORT
+from workflow_engine.records import ActivityRecord, ActivityState
+from workflow_engine.runner import Outcome
+
+log = logging.getLogger(__name__)
+
+#: rows of a table of outputs
+_LISTED_OUTPUTS = 50
+#: seconds between two updates of the progress artifacts
+_PROGRESS_PERIOD = 1.0
+
+
+class Show:
+    """Artifacts of the activities. After a first failure no more are tried in this run.
+
+    Progress is sent by a thread of its own, so that no ffmpeg waits for HTTP.
+    """
+
+    def __init__(self) -> None:
+        self._bars: dict[str, Any] = {}
+        self._latest: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._broken = threading.Event()
+
+    def activity_changed(self, record: ActivityRecord) -> None:
+        """Fill the bar of what succeeded; task states show the rest."""
+        if record.state is ActivityState.SUCCESS:
+            self.progressed(record.name, 1.0)
+
+    def progressed(self, name: str, fraction: float) -> None:
+        """Keep the newest value for the next update."""
+        with self._lock:
+            self._latest[name] = fraction
+
+    @contextmanager
+    def progress(self, name: str) -> Generator[None]:
+        """Update the progress artifact of one activity while it runs, and once after."""
+        context = contextvars.copy_context()
+        done = threading.Event()
+
+        def update() -> None:
+            while not done.wait(_PROGRESS_PERIOD):
+                context.run(self._send_progress, name)
+
+        thread = threading.Thread(target=update, name=f"progress {name}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            # a server that went away must not hold the run up
+            thread.join(timeout=2 * _PROGRESS_PERIOD)
+            if name in self._bars and not thread.is_alive():
+                self._send_progress(name)
+
+    def artifacts(self, outcome: Outcome) -> None:
+        """Show tables and links of a finished activity, and what it published."""
+        for artifact in (*outcome.artifacts, *_published(outcome.record)):
+            self._try(_create, artifact)
+
+    def _send_progress(self, name: str) -> None:
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+        with self._lock:
+            fraction = self._latest.pop(name, None)
+        if fraction is None:
+            return
+        percent = round(fraction * 100, 1)
+        if name in self._bars:
+            self._try(update_progress_artifact, self._bars[name], progress=percent)
+        elif bar := self._try(create_progress_artifact, progress=percent, description=name):
+            self._bars[name] = bar
+
+    def _try(self, call: Any, *arguments: Any, **options: Any) -> Any:
+        if self._broken.is_set():
+            return None
+        try:
+            return call(*arguments, **options)
+        except Exception as error:
+            self._broken.set()
+            log.warning("Prefect takes no artifacts any more: %s", error)
+            return None
+
+
+def _published(record: ActivityRecord) -> Iterator[Artifact]:
+    """Yield a table of the outputs; the report as a link besides."""
+    if not record.outputs:
+        return
+    rows = [
+        {"Object": o.ref.object, "Bucket": o.ref.bucket, "Bytes": o.digests.size, "Place": o.place}
+        for o in record.outputs[:_LISTED_OUTPUTS]
+    ]
+    title = f"Outputs of {record.name}, {len(record.outputs)} in all"
+    yield Artifact(kind="table", title=title, content=rows)
+    if record.type == REPORT:
+        place = record.outputs[-1].place
+        link = place if "://" in place else Path(place).as_uri()
+        yield Artifact(kind="link", title="Report", content=link)
+
+
+def _create(artifact: Artifact) -> None:
+    from prefect.artifacts import (
+        create_link_artifact,
+        create_markdown_artifact,
+        create_table_artifact,
+    )
+
+    if artifact.kind == "table":
+        create_table_artifact(table=artifact.content, description=artifact.title)
+    elif artifact.kind == "link":
+        create_link_artifact(link=artifact.content, description=artifact.title)
+    else:
+        create_markdown_artifact(markdown=artifact.content, description=artifact.title)
