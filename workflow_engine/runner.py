@@ -29,7 +29,7 @@ from workflow_engine.errors import (
     LeaseLostError,
     MediaflowError,
 )
-from workflow_engine.graph import REPORT, START, Graph
+from workflow_engine.graph import Graph
 from workflow_engine.plan import (
     Input,
     Planned,
@@ -51,6 +51,7 @@ from workflow_engine.records import (
 from workflow_engine.sharing import SharedRun
 from workflow_engine.source import Source
 from workflow_engine.store import Claim, Store
+from workflow_engine.structure import REPORT, START
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from workflow_engine.errors import Code, Problem, Severity, TopologyError, pointer_to
 from workflow_engine.records import Json
 from workflow_engine.topology.document import Document
+from workflow_engine.topology.encoded import decode_json
 from workflow_engine.topology.suggest import Suggester
 from workflow_engine.topology.wire import (
     JsonArray,
@@ -66,19 +67,26 @@ _SUCCESSORS: TypeAdapter[list[str]] = TypeAdapter(
 
 @dataclass(frozen=True, kw_only=True)
 class Topology:
-    """A topology whose envelope could be read: activities by name, successors by name.
+    """A topology as far as it could be read: activities by name, successors by name.
 
-    An entry that cannot be read is left out and has its problem in the list beside it.
+    `unreadable` maps the name of an activity that could not be read to its type, if that could
+    be; it still counts in the structure. `dependencies` is None when it is no object.
     """
 
     document: Document
     activities: Mapping[str, ActivityModel]
-    dependencies: Mapping[str, tuple[str, ...]]
+    unreadable: Mapping[str, str]
+    dependencies: Mapping[str, tuple[str, ...]] | None
 
     @property
     def text(self) -> str:
         """The JSON text as it was given."""
         return self.document.text
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all activities, readable or not."""
+        return [*self.activities, *self.unreadable]
 
 
 def problems_of(error: ValidationError, base: str = "") -> Iterable[Problem]:
@@ -130,31 +138,62 @@ def parse_topology(text: str, file: str = "") -> tuple[Topology, list[Problem]]:
     """Read the envelope of a topology.
 
     Returns what could be read and the problems, without positions (`Document.place` adds them).
-    Raises TopologyError when the text is not JSON or not an object with both keys.
+    Raises TopologyError when the text is not a JSON object that holds Activities.
     """
     document = Document(text, file)
+    whole = _object(document)
+    problems: list[Problem] = []
     try:
-        envelope = TopologyModel.model_validate(_object(document))
+        problems += key_problems(TopologyModel.model_validate(whole))
     except ValidationError as error:
-        raise TopologyError(document.place(p) for p in problems_of(error)) from None
-    problems = list(key_problems(envelope))
+        problems += problems_of(error)
+    members = _members(whole.get("Activities"))
+    if members is None:
+        raise TopologyError(document.place(problem) for problem in problems)
     activities: dict[str, ActivityModel] = {}
-    for name, value in envelope.activities.items():
+    unreadable: dict[str, str] = {}
+    for name, value in members.items():
         base = pointer_to("Activities", name)
         try:
             activity = _ACTIVITY.validate_python(value)
         except ValidationError as error:
             problems += problems_of(error, base)
+            kind = (_members(value) or {}).get("Type")
+            unreadable[name] = kind if isinstance(kind, str) else ""
         else:
             problems += key_problems(activity, base)
             activities[name] = activity
+    topology = Topology(
+        document=document,
+        activities=activities,
+        unreadable=unreadable,
+        dependencies=_dependencies(whole.get("Dependencies"), problems),
+    )
+    return topology, problems
+
+
+def _dependencies(value: Json, problems: list[Problem]) -> dict[str, tuple[str, ...]] | None:
+    members = _members(value)
+    if members is None:
+        return None
     dependencies: dict[str, tuple[str, ...]] = {}
-    for name, value in envelope.dependencies.items():
+    for name, successors in members.items():
         try:
-            dependencies[name] = tuple(_SUCCESSORS.validate_python(value))
+            dependencies[name] = tuple(_SUCCESSORS.validate_python(successors))
         except ValidationError as error:
             problems += problems_of(error, pointer_to("Dependencies", name))
-    return Topology(document=document, activities=activities, dependencies=dependencies), problems
+            # what cannot be read may lead anywhere; only what it names is known
+            dependencies[name] = ()
+    return dependencies
+
+
+def _members(value: Json) -> dict[str, Json] | None:
+    """Return the members of an object, encoded or not; None for anything else."""
+    try:
+        decoded = decode_json(value)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Json]", decoded) if isinstance(decoded, dict) else None
 
 
 def _object(document: Document) -> dict[str, Json]:

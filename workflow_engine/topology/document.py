@@ -15,7 +15,7 @@ from typing import Any
 
 from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
 from workflow_engine.records import Json
-from workflow_engine.topology.encoded import DuplicateKeyError, decode_json
+from workflow_engine.topology.encoded import DuplicateKeyError, LoneSurrogateError, decode_json
 
 _TOKEN = re.compile(
     r'[ \t\r\n]*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<mark>[{}\[\],:])|(?P<scalar>[^\s{}\[\],:"]+))',
@@ -148,9 +148,6 @@ class Document:
         self.file = file
         try:
             self.value: Json = decode_json(text)
-            # a lone surrogate cannot be printed or stored
-            if "\\ud" in text or "\\uD" in text:
-                json.dumps(self.value, ensure_ascii=False).encode()
         except DuplicateKeyError as error:
             raise TopologyError(self._duplicates(error)) from None
         except RecursionError:
@@ -160,9 +157,9 @@ class Document:
             where = " inside the encoded string" if inner else ""
             sentence = f"The text is not JSON: {error.msg}{where}."
             raise self._broken(sentence, 0 if inner else error.pos) from None
-        except UnicodeEncodeError:
-            at = max(text.find("\\ud"), text.find("\\uD"))
-            raise self._broken("The JSON holds half of a surrogate pair.", at) from None
+        except LoneSurrogateError as error:
+            at = max(text.lower().find("\\ud"), 0)
+            raise self._broken(f"The text is not JSON: {error}.", at) from None
         except ValueError as error:
             raise self._broken(f"The text is not JSON: {error}.", 0) from None
 
