@@ -1,14 +1,16 @@
 """Checks of the installation: activities say what they need, the engine adds its own parts."""
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from workflow_engine.activity import Finding, load_registry
 from workflow_engine.buckets import Buckets
-from workflow_engine.errors import MediaflowError
+from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.executor import prefect_server
 from workflow_engine.settings import Settings
-from workflow_engine.store import Store
+from workflow_engine.store import Store, shown_url
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -42,20 +44,14 @@ def _activities() -> Iterator[Finding]:
 def _store(settings: Settings) -> Finding:
     def check() -> str:
         Store.open(settings.store.url).close()
-        return settings.store.url
+        return shown_url(settings.store.url)
 
     return _checked("store", check)
 
 
 def _buckets(settings: Settings) -> Iterator[Finding]:
-    buckets = Buckets(settings.buckets, fallback_root=None)
     for name in settings.buckets:
-
-        def check(name: str = name) -> str:
-            place = buckets.get(name).place(".mediaflow")
-            return place.removesuffix("/.mediaflow")
-
-        yield _checked(f"bucket {name}", check)
+        yield _checked(f"bucket {name}", lambda name=name: _bucket(settings, name))
 
     def scratch() -> str:
         work = settings.data_dir / "work"
@@ -64,6 +60,25 @@ def _buckets(settings: Settings) -> Iterator[Finding]:
             return str(work)
 
     yield _checked("work directory", scratch)
+
+
+def _bucket(settings: Settings, name: str) -> str:
+    """Return the folder of a bucket that can be read and written."""
+    one = {name: settings.buckets[name]}
+    folder = Path(Buckets(one, fallback_root=None).get(name).place("x")).parent
+    if not folder.is_dir():
+        raise InvalidInputError(
+            Code.RESOURCE_NOT_FOUND,
+            f'There is no folder "{folder}".',
+            remedy="Create or mount it, or correct the path of the bucket.",
+        )
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise InvalidInputError(
+            Code.RESOURCE_ACCESS,
+            f'The folder "{folder}" cannot be read and written.',
+            remedy="Check its permissions.",
+        )
+    return str(folder)
 
 
 def _prefect(settings: Settings) -> Finding:

@@ -30,6 +30,7 @@ from workflow_engine.errors import (
     InterruptedRunError,
     InvalidInputError,
     MediaflowError,
+    TopologyError,
 )
 from workflow_engine.executor import Executor
 from workflow_engine.files import load_graph, read_text, readable_file
@@ -112,8 +113,17 @@ class Engine:
         graph = load_graph(path, self.registry)
         if overrides is not None:
             text = apply_overrides(graph.topology.text, read_text(overrides), str(overrides))
-            graph = graphs.load(text, self.registry, str(path))
+            graph = self._overridden(text, str(overrides))
         return Workflow(name=path.stem, graph=graph)
+
+    def _overridden(self, text: str, overrides: str) -> Graph:
+        """Load a topology that was valid before the overrides: its problems are theirs."""
+        try:
+            return graphs.load(text, self.registry)
+        except TopologyError as error:
+            raise TopologyError(
+                replace(problem, file=overrides, line=0, column=0) for problem in error.problems
+            ) from None
 
     def open_input(self, workflow: Workflow, given: str, key: str | None = None) -> Source:
         """Find and pin the input: an object URL of a configured bucket, or a file.
@@ -124,6 +134,12 @@ class Engine:
         bound = workflow.graph.start.parameters.model_dump(by_alias=True)["InputFile"]
         found = parse(given)
         if found is not None:
+            if key is not None:
+                raise InvalidInputError(
+                    Code.INVALID,
+                    f'The object URL "{given}" has a key already.',
+                    remedy="Use --object only with files.",
+                )
             bucket = self.buckets.get(found.bucket)
             ref = ObjectRef(
                 bucket=found.bucket, object=found.object, location=bound["Location"] or ""
@@ -162,8 +178,7 @@ class Engine:
 
     def _store_exists(self) -> bool:
         """Whether there is a store to ask; planning must not create one."""
-        path = self.settings.store.url.removeprefix("sqlite:///")
-        return path == self.settings.store.url or Path(path).exists()
+        return Store.exists(self.settings.store.url)
 
     # --- plan ----------------------------------------------------------------------------
 

@@ -94,6 +94,7 @@ def cycles(edges: Edges, dag: "nx.DiGraph[str]") -> Iterator[Problem]:
 
 
 def unreachable(dag: "nx.DiGraph[str]", types: Mapping[str, str]) -> Iterator[Problem]:
+    """Everything can be reached from Start."""
     starts = [name for name, kind in types.items() if kind == START]
     if not starts:
         return
@@ -186,4 +187,5 @@ def spread(
 
 
 def invalid(message: str, pointer: str, remedy: str = "") -> Problem:
+    """Return a problem with the general code `InvalidParameter`."""
     return Problem(code=Code.INVALID, message=message, pointer=pointer, remedy=remedy)

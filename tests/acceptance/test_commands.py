@@ -149,6 +149,46 @@ def test_doctor_names_what_is_broken(mediaflow: CommandLine):
     assert ended.code == 1 and "FAIL" in ended.out and "MEDIAFLOW_FFMPEG" in ended.out
 
 
+def test_doctor_looks_at_the_buckets(mediaflow: CommandLine, tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    config = tmp_path / "m.toml"
+    config.write_text('[buckets.good]\npath = "there"\n[buckets.bad]\npath = "nowhere"\n')
+    ended = mediaflow("--config", config, "doctor", "--json")
+    works = {c["Name"]: c["Works"] for c in ended.json["Checks"]}
+    assert ended.code == 1 and works["bucket good"] and not works["bucket bad"]
+
+
+def test_a_folder_without_topologies_is_no_success(mediaflow: CommandLine, tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    assert mediaflow("validate", tmp_path / "empty").code == 2
+
+
+def test_warnings_go_to_stderr(mediaflow: CommandLine, clip: Path, tmp_path: Path):
+    value = json.loads((EXAMPLES / "remux-hls.json").read_text())
+    value["Activities"]["hls"]["Parameters"]["OutputBukcet"] = "x"
+    path = tmp_path / "warn.json"
+    path.write_text(json.dumps(value))
+    ended = mediaflow.run(path, clip, "--executor", "inline", "--json")
+    assert ended.code == 0 and ended.json["State"] == "Completed"
+    assert 'Did you mean "OutputBucket"?' in ended.err.splitlines()[0]
+
+
+def test_a_reader_that_goes_away_changes_no_exit_code(mediaflow: CommandLine, clip: Path):
+    process = mediaflow.start(
+        "run", EXAMPLES / "remux-hls.json", clip, "--executor", "inline", "--json"
+    )
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_an_argument_that_is_no_text(mediaflow: CommandLine):
+    ended = mediaflow("execution", "show", b"\xff".decode(errors="surrogateescape"), "--json")
+    assert ended.code == 2 and ended.json["Error"]["Code"] == "InvalidParameter.Format"
+
+
 def test_override_of_an_unknown_activity(mediaflow: CommandLine, clip: Path, tmp_path: Path):
     overrides = tmp_path / "o.json"
     overrides.write_text('{"nobody": {"InputConfig": {}}}')

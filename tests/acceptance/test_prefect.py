@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.acceptance.conftest import CommandLine
+from tests.acceptance.conftest import EXAMPLES, CommandLine
 
 
 class Shown:
@@ -111,6 +111,24 @@ def test_a_failed_activity_shows_as_failed_with_its_code(
     (failed,) = (t["state"] for t in tasks if t["name"] == "sd")
     assert failed["type"] == "FAILED"
     assert failed["message"].startswith("InvalidParameter.ResourceNotSupported")
+
+
+def test_names_that_prefect_would_read_otherwise(
+    mediaflow: CommandLine, shown: Shown, audio_clip: Path, tmp_path: Path
+):
+    value = json.loads((EXAMPLES / "audio.json").read_text())
+    activities, edges = value["Activities"], value["Dependencies"]
+    activities["mp3 {x} %"] = activities.pop("mp3")
+    edges |= {"start": ["mp3 {x} %", "aac"], "mp3 {x} %": edges.pop("mp3")}
+    path = tmp_path / "R&D 50%.json"
+    path.write_text(json.dumps(value))
+    ended = mediaflow.run(path, audio_clip, "--json")
+    assert ended.code == 0, ended.err
+    run = shown.get("/flow_runs/" + ended.json["PrefectUrl"].rpartition("/")[2])
+    assert run["state"]["type"] == "COMPLETED" and "R&D 50%" in run["tags"]
+    wanted = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+    names = {task["name"] for task in shown.get("/task_runs/filter", wanted)}
+    assert "mp3 {x} %" in names
 
 
 def test_the_ui_draws_the_run(shown: Shown, chromium: str, tmp_path: Path):

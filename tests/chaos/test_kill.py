@@ -1,5 +1,6 @@
 """Killed processes: nothing half written, nothing done twice, nothing left running."""
 
+import json
 import os
 import signal
 import time
@@ -58,6 +59,47 @@ def test_a_run_outlives_its_prefect_server(alone: CommandLine, bunny: Path):
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     assert '"State": "Completed"' in out
+
+
+def server_pid(data: Path) -> int:
+    return int(json.loads((data / "prefect" / "server.json").read_text())["pid"])
+
+
+def test_a_server_that_hangs_holds_nothing_up(alone: CommandLine, clip: Path, bunny: Path):
+    alone.run("remux-hls", clip)
+    pid = server_pid(alone.data)
+    process = alone.start("run", EXAMPLES / "ladder.json", bunny, "--json")
+    wait_for(lambda: list((alone.data / "work").glob("*/attempt-*")))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        out, err = process.communicate(timeout=90)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert process.returncode == 0, err
+    assert json.loads(out)["State"] == "Completed"
+
+
+def test_a_slow_server_gets_no_second_beside_it(alone: CommandLine, clip: Path):
+    alone.run("remux-hls", clip)
+    pid = server_pid(alone.data)
+    os.kill(pid, signal.SIGSTOP)
+    process = alone.start("run", EXAMPLES / "remux-hls.json", clip, "--json")
+    time.sleep(7)
+    os.kill(pid, signal.SIGCONT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert server_pid(alone.data) == pid
+
+
+def test_an_interrupt_while_the_server_starts_leaves_none(alone: CommandLine, clip: Path):
+    process = alone.start("run", EXAMPLES / "remux-hls.json", clip)
+    wait_for((alone.data / "prefect" / "server.json").exists)
+    pid = server_pid(alone.data)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    wait_for(lambda: not Path(f"/proc/{pid}/cmdline").exists(), seconds=5)
+    assert not (alone.data / "prefect" / "server.json").exists()
 
 
 def test_a_strangers_server_on_the_port_is_not_adopted(alone: CommandLine, clip: Path):

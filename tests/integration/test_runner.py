@@ -229,6 +229,40 @@ def test_two_activities_may_not_write_one_object(bench: Bench):
     assert len(failed) == 1 and "both write" in failed[0].message
 
 
+def test_which_of_two_writers_fails_is_no_chance(bench: Bench):
+    for _ in range(5):
+        record = bench.run({"a": {"Output": "same"}, "b": {"Output": "same"}}, fresh=True)
+        assert states(record)["a"] == "Success" and states(record)["b"] == "Fail"
+
+
+def test_an_earlier_output_is_no_longer_overwritten_when_it_is_the_input(bench: Bench):
+    bench.run({"a": {}})
+    bench.input = bench.out / "a"
+    before = bench.input.read_text()
+    record = bench.run({"a": {}})
+    assert record.activity("a").code == "InvalidParameter.ObjectKeyInvalid"
+    assert bench.input.read_text() == before and bench.ran == []
+
+
+def test_a_failed_publication_leaves_what_was_there(bench: Bench):
+    (bench.out / "folder").mkdir(parents=True)
+    (bench.out / "folder" / "inside").write_text("kept")
+    record = bench.run({"a": {"Output": "folder"}})
+    assert str(record.activity("a").state) == "Fail"
+    assert (bench.out / "folder" / "inside").read_text() == "kept"
+    assert [p.name for p in bench.out.rglob("*") if p.is_file()] == ["inside"]
+    assert bench.engine.store.intents(record.run_id) == []
+
+
+def test_names_may_be_exchanged_between_activities(bench: Bench):
+    for _ in range(6):
+        for x, y in (("one", "two"), ("two", "one")):
+            record = bench.run({"x": {"Output": x, "Text": "X"}, "y": {"Output": y, "Text": "Y"}})
+            assert (bench.out / x).read_text() == "content X"
+            assert (bench.out / y).read_text() == "content Y"
+            assert set(states(record).values()) == {"Success"}
+
+
 def test_a_name_that_leaves_the_bucket_is_refused(bench: Bench):
     record = bench.run({"a": {"Output": "..%2F..%2Fescaped"}})
     assert record.activity("a").code == "InvalidParameter.ObjectKeyInvalid"

@@ -171,6 +171,40 @@ def test_all_faults_come_in_one_pass():
     }
 
 
+def test_an_unreadable_activity_still_counts_in_the_structure():
+    value = minimal()
+    value["Activities"]["start"]["Parameters"] = []
+    assert errors(value) == [
+        ("InvalidParameter.JsonObjectFormatInvalid", "/Activities/start/Parameters")
+    ]
+
+
+def test_one_wrong_value_hides_no_others():
+    value = minimal()
+    outputs = [
+        {"OutputObject": "a", "TemplateId": "S00000001-299999", "Video": {"Fps": "61"}},
+        {"OutputObject": "../b", "TemplateId": "S00000001-200020", "Wrong": 1},
+    ]
+    value["Activities"]["sd"]["Parameters"]["Outputs"] = json.dumps(outputs)
+    base = "/Activities/sd/Parameters/Outputs"
+    assert {p.pointer for p in problems(value)} == {
+        f"{base}/0/Video/Fps",
+        f"{base}/0/TemplateId",
+        f"{base}/1/OutputObject",
+        f"{base}/1/Wrong",
+    }
+
+
+def test_unreadable_dependencies_hide_no_problem_of_an_activity():
+    value = minimal()
+    value["Activities"]["sd"]["Type"] = "Transcod"
+    value["Dependencies"] = 5
+    assert {pointer for _, pointer in errors(value)} == {
+        "/Dependencies",
+        "/Activities/sd/Type",
+    }
+
+
 def test_a_cycle_is_named():
     activities = {"start": start(), **{n: transcode(n) for n in "abc"}, "report": report()}
     edges = {"start": ["a"], "a": ["b"], "b": ["c"], "c": ["a", "report"], "report": []}

@@ -28,6 +28,13 @@ def test_dash_subtitles_in_a_topology_of_encoded_strings():
     assert parameters["OutputBucket"] == "out"
 
 
+def test_encoded_overrides_and_absent_parameters():
+    value = minimal()
+    value["Activities"]["sd"]["Parameters"] = None
+    parameters = overridden({"sd": json.dumps({"InputConfig": {"Format": "vtt"}})}, value)
+    assert parameters == {"InputConfig": {"Format": "vtt"}}
+
+
 @pytest.mark.parametrize(
     ("overrides", "code", "pointer"),
     [
@@ -36,6 +43,11 @@ def test_dash_subtitles_in_a_topology_of_encoded_strings():
             {"WebVTTSubtitleOverrides": [{"RefActivityName": "x", "WebVTTSubtitleURL": "u"}]},
             "InvalidParameter",
             "/WebVTTSubtitleOverrides/0/RefActivityName",
+        ),
+        (
+            {"sd": {"InputConfig": {}, "Other": 1}},
+            "InvalidParameter.JsonObjectFormatInvalid",
+            "/sd",
         ),
         ({"sd": {"Other": 1}}, "InvalidParameter.JsonObjectFormatInvalid", "/sd"),
         ([], "InvalidParameter.JsonObjectFormatInvalid", ""),

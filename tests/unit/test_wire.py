@@ -32,6 +32,9 @@ class Model(WireModel):
     when: ClockTime | None = None
 
 
+INVALID = "InvalidParameter"
+
+
 def problem(**values: object) -> tuple[str, str]:
     with pytest.raises(ValidationError) as caught:
         Model.model_validate({"Name": "n", **values})
@@ -80,6 +83,7 @@ def test_objects_come_encoded_at_any_depth():
         ({"Flag": "yes"}, ("InvalidParameter.Format", "/P/Flag")),
         ({"Name": "äääää"}, ("InvalidParameter.OutOfRange", "/P/Name")),
         ({"Name": ""}, ("InvalidParameter.EmptyValue", "/P/Name")),
+        ({"Inner": '{"Codec": "\\ud800"}'}, (INVALID + ".JsonObjectFormatInvalid", "/P/Inner")),
         ({"When": "1:2:3:4"}, ("InvalidParameter.Format", "/P/When")),
         ({"When": "24:00:00"}, ("InvalidParameter.OutOfRange", "/P/When")),
     ],
@@ -114,4 +118,4 @@ def test_unknown_keys_are_kept_and_reported_with_a_suggestion():
     assert found["/P/Inner/Rat"].remedy == 'Did you mean "Rate"?'
     assert found["/P/WaterMarks"].severity == "error"
     assert found["/P/WaterMarks"].code == "InvalidParameter.NotSupported"
-    assert model.inner and model.inner.unknown == {"Rat": 5}
+    assert model.inner and model.inner.model_extra == {"Rat": 5}

@@ -4,6 +4,7 @@ Commands import the engine when they run, so that `--help` and the light command
 `common.py` holds what all of them share: settings, error output, JSON output.
 """
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Annotated
 import typer
 
 from workflow_engine.cli import doctor, execution, prefect, run, topology
-from workflow_engine.cli.common import EXIT_BROKEN, fail, options
-from workflow_engine.errors import MediaflowError
+from workflow_engine.cli.common import fail, options
+from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 
 app = typer.Typer(
     name="mediaflow",
@@ -61,18 +62,59 @@ def _global(
 
 def main() -> None:
     """Run the command line; every error becomes one sentence and an exit code."""
+    _open_streams()
+    _configure_logging()
     try:
+        _check_arguments()
         app()
     except MediaflowError as error:
-        if os.environ.get("MEDIAFLOW_DEBUG"):
+        if _debugging():
             raise
         sys.exit(fail(error))
     except Exception as error:
-        if os.environ.get("MEDIAFLOW_DEBUG"):
+        if _debugging():
             raise
-        typer.echo(
-            f"error: InternalError: The operation has failed unexpectedly: {error!r}. "
-            "Set MEDIAFLOW_DEBUG=1 to see where.",
-            err=True,
-        )
-        sys.exit(EXIT_BROKEN)
+        message = f"The operation has failed unexpectedly: {error!r}."
+        remedy = "Set MEDIAFLOW_DEBUG=1 to see where."
+        sys.exit(fail(MediaflowError(Code.INTERNAL, message, remedy=remedy)))
+
+
+def _debugging() -> bool:
+    return bool(os.environ.get("MEDIAFLOW_DEBUG"))
+
+
+def _open_streams() -> None:
+    """Stand in for streams that the caller closed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+
+
+def _configure_logging() -> None:
+    """Print warnings as one line each; where they come from only when debugging."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    if not _debugging():
+        handler.addFilter(_without_traceback)
+    for name in ("workflow_engine", "activities", "triggers"):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG if _debugging() else logging.WARNING)
+        logger.propagate = False
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
+
+
+def _check_arguments() -> None:
+    """Refuse arguments that are no text: they could neither be stored nor printed."""
+    for argument in sys.argv[1:]:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            shown = argument.encode("utf-8", "backslashreplace").decode()
+            raise InvalidInputError(
+                Code.FORMAT,
+                f'The argument "{shown}" is not UTF-8.',
+                remedy="Give the file a name in UTF-8.",
+            )

@@ -1,7 +1,9 @@
 """What the commands share: the global options, settings, and how errors and JSON are printed."""
 
 import json
+import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,15 +38,24 @@ def settings() -> "Settings":
     return load_settings(options.config)
 
 
+def emit(text: str) -> None:
+    """Print to stdout; a reader that has gone away changes nothing about the exit code."""
+    try:
+        typer.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_json(value: Json) -> None:
     """Print one JSON document to stdout."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    emit(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_problems(problems: tuple[Problem, ...] | list[Problem], *, err: bool = True) -> None:
-    """Print problems, one line each."""
+def print_problems(problems: Iterable[Problem]) -> None:
+    """Print problems to stdout, one line each."""
     for problem in problems:
-        typer.echo(_printable(str(problem)), err=err)
+        emit(printable(str(problem)))
 
 
 def fail(error: MediaflowError) -> int:
@@ -52,11 +63,10 @@ def fail(error: MediaflowError) -> int:
     problems = error.problems if isinstance(error, TopologyError) else (error.problem(),)
     for problem in problems:
         prefix = "" if problem.file or problem.severity is Severity.WARNING else "error: "
-        typer.echo(_printable(prefix + str(problem)), err=True)
+        typer.echo(printable(prefix + str(problem)), err=True)
     if "--json" in sys.argv[1:]:
-        print_json(
-            {"Error": problem_json(error.problem()), "Problems": list(map(problem_json, problems))}
-        )
+        listed = [problem_json(problem) for problem in problems]
+        print_json({"Error": problem_json(error.problem()), "Problems": listed})
     return error.exit_code
 
 
@@ -74,7 +84,7 @@ def problem_json(problem: Problem) -> dict[str, Json]:
     }
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Show control characters and what the terminal cannot take as escapes."""
     kept = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     encoding = sys.stderr.encoding or "utf-8"

@@ -2,7 +2,7 @@
 
 import typer
 
-from workflow_engine.cli.common import EXIT_BROKEN, print_json, settings
+from workflow_engine.cli.common import EXIT_BROKEN, emit, print_json, settings
 
 
 def doctor(
@@ -25,8 +25,8 @@ def doctor(
         width = max(len(finding.name) for finding in findings)
         for finding in findings:
             mark = "ok  " if finding.works else "FAIL"
-            typer.echo(f"{mark} {finding.name:<{width}}  {finding.detail}")
+            emit(f"{mark} {finding.name:<{width}}  {finding.detail}")
             if finding.remedy:
-                typer.echo(f"     {'':<{width}}  {finding.remedy}")
+                emit(f"     {'':<{width}}  {finding.remedy}")
     if not all(finding.works for finding in findings):
         raise typer.Exit(EXIT_BROKEN)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from workflow_engine.cli.common import print_json, settings
+from workflow_engine.cli.common import emit, print_json, settings
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import wire_time
@@ -16,7 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 @app.command("list")
 def list_executions(
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List executions, newest first."""
@@ -29,9 +29,9 @@ def list_executions(
         print_json([record.to_wire() for record in records])
         return
     if not records:
-        typer.echo("no executions yet")
+        emit("no executions yet")
     for record in records:
-        typer.echo(
+        emit(
             f"{record.run_id}  {wire_time(record.created)}  {record.state:<9}  "
             f"{record.workflow}  {record.input.bucket}/{record.input.object}"
         )
@@ -57,4 +57,4 @@ def show(
     if as_json:
         print_json(record.to_wire())
     else:
-        typer.echo("\n".join(execution_lines(record)))
+        emit("\n".join(execution_lines(record)))

@@ -2,7 +2,7 @@
 
 import typer
 
-from workflow_engine.cli.common import settings
+from workflow_engine.cli.common import emit, settings
 
 app = typer.Typer(help="The local Prefect server.", no_args_is_help=True)
 
@@ -15,13 +15,13 @@ def status() -> None:
     chosen = settings()
     if api_url := prefect_server.configured_url(chosen.prefect.api_url):
         prefect_server.require_answer(api_url)
-        typer.echo(f"configured server, answers: {prefect_server.ui_url(api_url)}")
+        emit(f"configured server, answers: {prefect_server.ui_url(api_url)}")
         return
     server = prefect_server.running_server(chosen.data_dir)
     if server is None:
-        typer.echo("no local server; the next run starts one")
+        emit("no local server; the next run starts one")
     else:
-        typer.echo(f"local server, pid {server.pid}: {prefect_server.ui_url(server.api_url)}")
+        emit(f"local server, pid {server.pid}: {prefect_server.ui_url(server.api_url)}")
 
 
 @app.command()
@@ -30,4 +30,4 @@ def stop() -> None:
     from workflow_engine.executor import prefect_server
 
     server = prefect_server.stop_server(settings().data_dir)
-    typer.echo(f"stopped the server with pid {server.pid}" if server else "no local server runs")
+    emit(f"stopped the server with pid {server.pid}" if server else "no local server runs")

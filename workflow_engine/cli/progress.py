@@ -37,7 +37,7 @@ class LiveProgress:
 
     def say(self, text: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(escape(text), highlight=False)
+        self._bars.console.print(escape(text), highlight=False, soft_wrap=True)
 
     def activity_changed(self, record: ActivityRecord) -> None:
         """Start a bar, or give it its final state."""

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from workflow_engine.cli.common import EXIT_BROKEN, EXIT_INTERRUPTED, print_json, settings
+from workflow_engine.cli.common import (
+    EXIT_BROKEN,
+    EXIT_INTERRUPTED,
+    emit,
+    print_json,
+    printable,
+    settings,
+)
 from workflow_engine.cli.topology import TopologyFile
 
 if TYPE_CHECKING:
@@ -84,14 +91,13 @@ def run(
     from workflow_engine.engine import Engine
 
     _check_user_data(user_data)
-    engine = Engine(settings(), output_dir=output_dir.absolute())
+    engine = Engine(settings(), output_dir=_folder(output_dir))
     workflow = engine.load(topology, override)
     source = engine.open_input(workflow, given, key)
     with LiveProgress() as progress:
         chosen = _executor(executor, engine, progress)
-        if not as_json:
-            for warning in workflow.graph.warnings:
-                progress.say(str(warning))
+        for warning in workflow.graph.warnings:
+            progress.say(printable(str(warning)))
         with _interruptible() as on_start:
             record = engine.run(
                 workflow,
@@ -106,7 +112,7 @@ def run(
     if as_json:
         print_json(record.to_wire())
     else:
-        typer.echo("\n".join(execution_lines(record)))
+        emit("\n".join(execution_lines(record)))
     _leave(_exit_code(record), chosen)
 
 
@@ -117,6 +123,18 @@ def _leave(code: int, executor: "Executor") -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     raise typer.Exit(code)
+
+
+def _folder(path: Path) -> Path:
+    from workflow_engine.errors import Code, InvalidInputError
+
+    if path.exists() and not path.is_dir():
+        raise InvalidInputError(
+            Code.RESOURCE_NOT_SUPPORTED,
+            f'The output directory "{path}" is a file.',
+            remedy="Name a folder, or one that does not exist yet.",
+        )
+    return path.absolute()
 
 
 def _check_user_data(text: str) -> None:
@@ -200,7 +218,7 @@ def plan(
     from workflow_engine.cli.plan_view import plan_json, plan_lines
     from workflow_engine.engine import Engine
 
-    engine = Engine(settings(), output_dir=output_dir.absolute())
+    engine = Engine(settings(), output_dir=_folder(output_dir))
     workflow = engine.load(topology, override)
     source = engine.open_input(workflow, given, key)
     found = engine.plan(workflow, source, fresh=fresh)
@@ -208,4 +226,4 @@ def plan(
     if as_json:
         print_json(plan_json(workflow.name, source.ref, found))
     else:
-        typer.echo("\n".join(plan_lines(workflow.name, source.ref, found)))
+        emit("\n".join(plan_lines(workflow.name, source.ref, found)))

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.cli.common import EXIT_INVALID, print_json, print_problems
-from workflow_engine.errors import InvalidInputError, Problem, TopologyError
+from workflow_engine.cli.common import EXIT_INVALID, emit, print_json, print_problems
+from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
 
 if TYPE_CHECKING:
     from workflow_engine.activity import Registry
     from workflow_engine.graph import Graph
+
+#: levels; a long chain would otherwise print as a huge triangle
+_MAX_INDENT = 20
 
 TopologyFile = Annotated[
     Path, typer.Argument(help="MediaWorkflow topology, a JSON file.", metavar="TOPOLOGY")
@@ -40,13 +43,19 @@ def validate(
 
     registry = load_registry()
     files = [file for path in paths for file in _files(path)]
+    if not files:
+        raise InvalidInputError(
+            Code.RESOURCE_NOT_FOUND,
+            f"There is no *.json in {', '.join(map(str, paths))}.",
+            remedy="Name topology files, or a folder that holds some.",
+        )
     broken = 0
     for file in files:
         problems, found = _check(file, registry)
         broken += found is None
-        print_problems(problems, err=False)
+        print_problems(problems)
         if found is not None:
-            typer.echo(f"{file}: valid, {len(found.nodes)} activities")
+            emit(f"{file}: valid, {len(found.nodes)} activities")
     if broken:
         raise typer.Exit(EXIT_INVALID)
 
@@ -85,7 +94,7 @@ def graph(
         GraphFormat.MERMAID: _as_mermaid,
         GraphFormat.DOT: _as_dot,
     }
-    typer.echo("\n".join(drawing[form](found)))
+    emit("\n".join(drawing[form](found)))
 
 
 def _as_text(graph: "Graph") -> list[str]:
@@ -96,7 +105,8 @@ def _as_text(graph: "Graph") -> list[str]:
         depth[name] = max((depth[p] + 1 for p in graph.predecessors(name)), default=0)
         behind = ", ".join(graph.dag.successors(name))
         arrow = f" -> {behind}" if behind else ""
-        lines.append(f"{'  ' * depth[name]}{name} [{graph.nodes[name].type}]{arrow}")
+        indent = "  " * min(depth[name], _MAX_INDENT)
+        lines.append(f"{indent}{name} [{graph.nodes[name].type}]{arrow}")
     return lines
 
 

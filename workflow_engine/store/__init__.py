@@ -9,8 +9,9 @@ records into rows and back, `schema.py` holds the tables, `database.py` runs the
     store.save_activity(claim, running)
 """
 
+from workflow_engine.store.database import shown_url
 from workflow_engine.store.executions import Store
 from workflow_engine.store.rows import Intent, StepResult
 from workflow_engine.store.statements import Claim
 
-__all__ = ["Claim", "Intent", "StepResult", "Store"]
+__all__ = ["Claim", "Intent", "StepResult", "Store", "shown_url"]

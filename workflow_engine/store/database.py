@@ -38,7 +38,7 @@ class Database:
         is missing, InvalidInputError for a URL that is none.
         """
         self._engine = _engine(url)
-        self.shown_url = self._engine.url.render_as_string(hide_password=True)
+        self.shown_url = shown_url(url)
         try:
             self._prepare()
         except BaseException:
@@ -127,6 +127,20 @@ class Database:
             raise  # says something about the data, not about the database
         except (exc.DBAPIError, exc.TimeoutError) as error:
             raise _explained(self.shown_url, error) from error
+
+
+def database_exists(url: str) -> bool:
+    """Whether a SQLite file is there; other databases are taken to be. Creates nothing."""
+    try:
+        parsed = sa.make_url(url)
+    except exc.ArgumentError:
+        return False
+    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+
+
+def shown_url(url: str) -> str:
+    """Return a database URL without its password."""
+    return sa.make_url(url).render_as_string(hide_password=True)
 
 
 def _engine(url: str) -> sa.Engine:

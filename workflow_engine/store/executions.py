@@ -21,7 +21,7 @@ from workflow_engine.records import (
     Output,
 )
 from workflow_engine.store import rows, statements
-from workflow_engine.store.database import Database
+from workflow_engine.store.database import Database, database_exists
 from workflow_engine.store.rows import Intent, StepResult
 from workflow_engine.store.schema import activities, digests, executions, objects
 from workflow_engine.store.statements import Claim
@@ -41,6 +41,11 @@ class Store:
         InstallationError when its driver is missing, InvalidInputError for a URL that is none.
         """
         return cls(Database(url))
+
+    @staticmethod
+    def exists(url: str) -> bool:
+        """Whether there is a database at a URL, without creating one; true for servers."""
+        return database_exists(url)
 
     def close(self) -> None:
         """Close every connection."""

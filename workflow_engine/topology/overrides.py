@@ -48,7 +48,7 @@ def apply_overrides(topology: str, overrides: str, file: str = "") -> str:
     value["Activities"] = decode_json(value["Activities"])
     for name, parameters in changes.items():
         entry = value["Activities"][name] = decode_json(value["Activities"][name])
-        entry["Parameters"] = {**decode_json(entry.get("Parameters", {})), **parameters}
+        entry["Parameters"] = {**decode_json(entry.get("Parameters") or {}), **parameters}
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -69,17 +69,27 @@ def _entries(document: Document, problems: list[Problem]) -> Iterator[tuple[str,
     if not isinstance(whole, dict):
         return wrong("", '{"<activity>": {"InputConfig": {...}}}')
     for key, value in cast("dict[str, Json]", whole).items():
+        value = _decoded(value)
         if key == _SUBTITLES and isinstance(value, list):
             for index, item in enumerate(cast("list[Json]", value)):
                 pointer = pointer_to(key, index)
-                match item:
-                    case {"RefActivityName": str(name), "WebVTTSubtitleURL": str(url)}:
+                match _decoded(item):
+                    case {"RefActivityName": str(name), "WebVTTSubtitleURL": str(url), **rest} if (
+                        not rest
+                    ):
                         yield pointer + "/RefActivityName", name, "WebVTTSubtitleURL", url
                     case _:
                         wrong(pointer, '{"RefActivityName": "...", "WebVTTSubtitleURL": "..."}')
             continue
         match value:
-            case {"InputConfig": config}:
+            case {"InputConfig": config, **rest} if not rest:
                 yield pointer_to(key), key, "InputConfig", config
             case _:
-                wrong(pointer_to(key), '{"InputConfig": {...}}')
+                wrong(pointer_to(key), '{"InputConfig": {...}} and nothing else')
+
+
+def _decoded(value: Json) -> Json:
+    try:
+        return decode_json(value)
+    except (ValueError, RecursionError):
+        return value

@@ -350,11 +350,6 @@ class WireModel(BaseModel):
         required = _required_names(cls)
         return {k: v for k, v in values.items() if k in required or v not in (None, "")}
 
-    @property
-    def unknown(self) -> dict[str, Any]:
-        """The keys that no field takes, with their values."""
-        return dict(self.model_extra or {})
-
 
 @cache
 def _required_names(model: type[WireModel]) -> frozenset[str]:
