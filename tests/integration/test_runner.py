@@ -78,6 +78,13 @@ def test_outputs_appear_and_the_record_is_stored(bench: Bench):
     assert Path(record.report).read_text() == "start Success\na Success\nreport Running"
 
 
+def test_start_and_report_say_that_no_message_went_out(bench: Bench):
+    wire = bench.run({"a": {}}).to_wire()
+    results = {a["Name"]: a.get("MNSMessageResult", {}) for a in wire["ActivityList"]}
+    assert results["start"]["ErrorCode"] == results["report"]["ErrorCode"] == "MessageConfigEmpty"
+    assert results["a"] == {}
+
+
 def test_one_failure_does_not_stop_independent_branches(bench: Bench):
     record = bench.run({"a": {"Fail": "InvalidParameter.NoAudioStream"}, "b": {}})
     assert states(record) == {

@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -220,6 +220,15 @@ def _create_flow_run(flow: "Flow[Any, Any]", runner: Runner) -> "FlowRun":
         return FlowRun.model_validate(response.json())
 
 
+def _constant(name: str) -> Callable[[], str]:
+    """Return a function for a run name: as a string it would be a format."""
+
+    def run_name() -> str:
+        return name
+
+    return run_name
+
+
 def _make_flow(runner: Runner, gate: _Gate) -> "Flow[Any, Any]":
     """Build the flow: one task per activity, edges as in the topology."""
     from prefect import allow_failure, flow, task
@@ -254,8 +263,7 @@ def _make_flow(runner: Runner, gate: _Gate) -> "Flow[Any, Any]":
         futures: dict[str, Any] = {}
         for name in runner.graph.order:
             before: Any = [allow_failure(futures[p]) for p in runner.graph.predecessors(name)]
-            # a run name is a format string, unless it comes from a function
-            named: Any = base.with_options(name=name, task_run_name=partial(str, name))
+            named: Any = base.with_options(name=name, task_run_name=_constant(name))
             futures[name] = named.submit(name, wait_for=before)
         for future in futures.values():
             future.wait()
