@@ -93,6 +93,44 @@ def audio_only(directory: Path, seconds: float = 4, container: str = "m4a") -> P
     )
 
 
+def uneven(
+    directory: Path,
+    video: float,
+    audio: float,
+    container: str = "mp4",
+    video_from: float = 0,
+    extra: Sequence[str] = (),
+) -> Path:
+    """A small clip whose picture and sound differ in length, and maybe in their beginning."""
+    return make(
+        directory / f"uneven-{video:g}-{audio:g}-{video_from:g}.{container}",
+        *("-f", "lavfi", "-i", f"sine=frequency=440:duration={audio:g}"),
+        *("-itsoffset", f"{video_from:g}", "-f", "lavfi"),
+        *("-i", f"testsrc2=size=160x90:rate=25:duration={video:g}"),
+        *("-map", "1", "-map", "0", *_x264(), "-pix_fmt", "yuv420p", "-c:a", "aac", *extra),
+    )
+
+
+def growing(directory: Path, container: str = "mp3") -> Path:
+    """Sound of 30 s whose first second takes most of its bytes, and no count of its frames.
+
+    Who guesses the duration from the first frames is wrong by far.
+    """
+    path = directory / f"growing.{container}"
+    plain = ("-write_xing", "0", "-id3v2_version", "0") if container == "mp3" else ()
+    loud, quiet = (
+        make(
+            directory / f"growing-{rate}.{container}",
+            *("-f", "lavfi", "-i", f"{sound}=duration={seconds}", "-ar", "44100", "-ac", "1"),
+            *("-b:a", rate, *plain),
+        )
+        for sound, seconds, rate in (("anoisesrc", 1, "256k"), ("sine", 29, "32k"))
+    )
+    if not path.exists():
+        path.write_bytes(loud.read_bytes() + quiet.read_bytes())
+    return path
+
+
 def numbered(
     directory: Path,
     seconds: float = 2,
@@ -109,6 +147,18 @@ def numbered(
         *("-f", "lavfi", "-i", f"color=size={size}:rate={fps}:duration={seconds:g}"),
         *("-vf", grey, *_x264(), "-crf", "4", "-g", str(gop), "-sc_threshold", "0"),
         *("-pix_fmt", "yuv420p", *extra),
+    )
+
+
+def with_sound(
+    video: Path, container: str, *, late: float = 0.0, sound: float = 4, extra: Sequence[str] = ()
+) -> Path:
+    """The same video in a container, begun `late` seconds after a tone of `sound` seconds."""
+    return make(
+        video.with_name(f"{video.stem}-late-{late:g}-{sound:g}s.{container}"),
+        *("-f", "lavfi", "-i", f"sine=frequency=440:duration={sound:g}"),
+        *("-itsoffset", f"{late:g}", "-i", str(video), "-map", "1:v", "-map", "0:a"),
+        *("-c:v", "copy", "-c:a", "aac", *extra),
     )
 
 

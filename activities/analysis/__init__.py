@@ -46,6 +46,7 @@ class Analysis(Activity[AnalysisParameters]):
     """Measures how much detail the source holds and offers the presets that it is worth."""
 
     type_name = "Analysis"
+    version = 2
     parameters = AnalysisParameters
 
     def tools(self) -> Mapping[str, str]:

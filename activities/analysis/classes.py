@@ -5,6 +5,7 @@ Pure: rates come in as numbers, measured or assumed. Specification: analysis, 4 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from activities.probe import VideoStream
 from workflow_engine.records import Json
@@ -19,8 +20,8 @@ RATE_QUALITY = 25
 CRF = RATE_QUALITY + 1
 PRESET = "medium"
 
-#: pixels; templates cannot name less (specification, transcode, 4)
-_MIN_SIDE = 128
+#: pixels; templates cannot name less or more (specification, transcode, 4)
+_MIN_SIDE, _MAX_SIDE = 128, 4096
 #: container and the first digit of the preset's serial
 _CONTAINERS = (("flv", "0"), ("m3u8", "1"), ("mp4", "2"))
 
@@ -42,11 +43,11 @@ class Definition:
         return min(size) >= self.min_edge
 
     def output_size(self, size: Size) -> Size:
-        """Return the size of an output: short edge capped, ratio kept, even, never enlarged."""
-        short = min(size)
-        if short <= self.max_edge:
+        """Return the size of an output: edges capped, ratio kept, even, never enlarged."""
+        share = min(Fraction(self.max_edge, min(size)), Fraction(_MAX_SIDE, max(size)))
+        if share >= 1:
             return _even(size[0]), _even(size[1])
-        return _scaled(size[0], self.max_edge, short), _scaled(size[1], self.max_edge, short)
+        return _scaled(size[0], share), _scaled(size[1], share)
 
 
 #: the highest first
@@ -169,8 +170,10 @@ def _template(verdict: Verdict, container: str, digit: str, video: VideoStream) 
         "BitrateBnd": {"Max": str(definition.max_kbps), "Min": str(max(definition.min_kbps, 10))},
         "PixFmt": "yuv420p",
     }
-    if min(width, height) >= _MIN_SIDE:
-        picture |= {"Width": str(width), "Height": str(height)}
+    if width >= _MIN_SIDE:
+        picture["Width"] = str(width)
+    if height >= _MIN_SIDE:  # else it follows from the width, or is the source's
+        picture["Height"] = str(height)
     if video.interlaced:
         picture["ScanMode"] = "progressive"
     template: dict[str, Json] = {
@@ -192,8 +195,8 @@ def _template(verdict: Verdict, container: str, digit: str, video: VideoStream) 
     return template
 
 
-def _scaled(side: int, target: int, short: int) -> int:
-    return max(2, 2 * round(side * target / short / 2))
+def _scaled(side: int, share: Fraction) -> int:
+    return max(2, 2 * round(side * share / 2))
 
 
 def _even(side: int) -> int:

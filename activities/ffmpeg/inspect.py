@@ -88,7 +88,7 @@ def ask(
         *(str(ffprobe_path()), "-v", "error", *probe_options(playlists=playlists)),
         *(*arguments, "-i", f"file:{path.absolute()}"),
     )
-    tail, watch, size = Tail(hide=path.absolute().parent), Stopwatch(), 0
+    tail, watch, size = Tail(path.absolute().parent), Stopwatch(), 0
 
     def take(line: str) -> None:
         nonlocal size

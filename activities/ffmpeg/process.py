@@ -52,12 +52,13 @@ _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 class Tail:
     """The last lines of a stream, in bounded memory; `see` gets every line, kept or not.
 
-    `hide` is a directory whose path must not be shown.
+    `hide` are directories whose paths must not be shown.
     """
 
-    def __init__(self, hide: Path, see: Callable[[str], None] | None = None) -> None:
+    def __init__(self, *hide: Path, see: Callable[[str], None] | None = None) -> None:
         """Start empty."""
-        self._hidden = sorted({f"{hide}{os.sep}", f"{hide.resolve()}{os.sep}"}, key=len)[::-1]
+        forms = {f"{path}{os.sep}" for each in hide for path in (each, each.resolve())}
+        self._hidden = sorted(forms, key=len, reverse=True)
         self._see = see
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
 
@@ -97,16 +98,10 @@ def supervise(
     finish lies in a private directory that is thrown away, and SIGTERM would make ffmpeg
     rewrite a whole faststart file first.
 
-    Raises InterruptedRunError when `cancel` is set, and the error of `check`.
+    Raises InterruptedRunError when `cancel` is set, the error of `check`, and ActivityError
+    (`InternalError`) when the process cannot be started.
     """
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", _LIFELINE, "mediaflow", *command],
-        cwd=cwd,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    process = _started(command, cwd)
     readers = [_reader(process.stdout, on_line), _reader(process.stderr, stderr.add)]
     try:
         while process.poll() is None:
@@ -119,6 +114,22 @@ def supervise(
     finally:
         _finish(process, readers)
     return process.returncode
+
+
+def _started(command: Sequence[str], cwd: Path) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _LIFELINE, "mediaflow", *command],
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ActivityError(
+            Code.INTERNAL, f"{Path(command[0]).name} cannot be started: {error.strerror}."
+        ) from error
 
 
 def _finish(process: subprocess.Popen[bytes], readers: Sequence[threading.Thread]) -> None:

@@ -2,18 +2,19 @@
 
 Damage in a source (spec: ffmpeg facts, "Hostile input"): a few frames that the decoder
 concealed are counted, for the caller to warn of; above `flags.MAX_ERROR_RATE`, or when the file
-stops before its end, the run fails with `InvalidParameter.ResourceContentBad`.
+stops before its end, the run fails with `InvalidParameter.ResourceContentBad`. `diagnosis.py`
+tells which it was.
 """
 
 import contextlib
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from activities.ffmpeg.diagnosis import Diagnosis
 from activities.ffmpeg.process import Stopwatch, Tail, supervise
 from workflow_engine.activity import ActivityContext
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError
@@ -53,18 +54,21 @@ def run(
     duration: float | None,
     on_progress: Callable[[float], None] | None = None,
     limits: Limits | None = None,
+    others: Sequence[Path] = (),
 ) -> ProcessReport:
     """Run an ffmpeg command (see `flags.argv`) in `context.work` and wait for its end.
 
     `duration` is the output's length in seconds, None when unknown; progress runs from 0 to 1
     and goes to `on_progress`, by default `context.progress`, on the calling thread. The process
-    holds `context.slot`. Raises InterruptedRunError on `context.cancel`, ActivityError otherwise:
-    `Timeout`, `NoSpace`, `InvalidParameter.ResourceContentBad` or `InternalError`, with the last
-    lines of stderr as `detail`.
+    holds `context.slot`. `others` are further directories that it writes to. Raises
+    InterruptedRunError on `context.cancel`, ActivityError otherwise: `Timeout`, `NoSpace`,
+    `InvalidParameter.ResourceContentBad` or `InternalError`, with the last lines of stderr as
+    `detail`.
     """
     limits = limits or Limits()
-    diagnosis, progress = _Diagnosis(), _Progress(duration)
-    tail = Tail(hide=context.work, see=diagnosis.see)
+    diagnosis, progress = Diagnosis(), _Progress(duration)
+    works = (context.work, *others)
+    tail = Tail(*works, see=diagnosis.see)
     tell = on_progress or context.progress
     with context.slot():
         if context.cancel.is_set():
@@ -74,7 +78,7 @@ def run(
 
         def check() -> ActivityError | None:
             tell(progress.fraction)
-            return _over_limit(watch, progress, limits, context.work, tail)
+            return _over_limit(watch, progress, limits, works, tail)
 
         status = supervise(
             command,
@@ -97,11 +101,11 @@ def run(
 
 
 def _over_limit(
-    watch: Stopwatch, progress: "_Progress", limits: Limits, work: Path, tail: Tail
+    watch: Stopwatch, progress: "_Progress", limits: Limits, works: Sequence[Path], tail: Tail
 ) -> ActivityError | None:
     stalled = watch.idle(progress.signature) > limits.stall
     # moving the index of a large mp4 to its front reports nothing, but writes the file all along
-    if stalled and time.time() - _last_write(work) > limits.stall:
+    if stalled and time.time() - max(map(_last_write, works)) > limits.stall:
         what = f"made no progress for {limits.stall:g} seconds"
     elif watch.elapsed > limits.wall:
         what = f"did not end within {limits.wall:g} seconds"
@@ -151,60 +155,3 @@ class _Progress:
     @property
     def fraction(self) -> float:
         return min(1.0, self.out_time / self._duration) if self._duration else 0.0
-
-
-class _Diagnosis:
-    """Reads stderr as it comes, since only its end is kept."""
-
-    _DAMAGE = re.compile(
-        r"error while decoding|decoding error|error submitting packet|invalid nal|corrupt|"
-        r"concealing|error splitting|missing picture|packet mismatch|invalid data found",
-        re.IGNORECASE,
-    )
-    _CUT = re.compile(r"partial file|file ended prematurely|moov atom not found", re.IGNORECASE)
-    _TOO_BAD = re.compile(
-        r"error rate [\d.]+ exceeds|invalid data found|not on whitelist", re.IGNORECASE
-    )
-    _FULL = re.compile(r"no space left|disk quota exceeded|file too large", re.IGNORECASE)
-    _NOISE = re.compile(
-        r"terminating thread|task finished with error|conversion failed|error opening (in|out)put "
-        r"files|nothing was written into output|error (number|code) ",
-        re.IGNORECASE,
-    )
-
-    def __init__(self) -> None:
-        self.decode_errors = 0
-        self._cut = self._too_bad = self._full = False
-        self._first = ""
-
-    def see(self, line: str) -> None:
-        self.decode_errors += bool(self._DAMAGE.search(line))
-        self._cut = self._cut or bool(self._CUT.search(line))
-        self._too_bad = self._too_bad or bool(self._TOO_BAD.search(line))
-        self._full = self._full or bool(self._FULL.search(line))
-        if not self._NOISE.search(line):
-            self._first = line[:200]
-
-    def error(self, status: int, tool: str, lines: Sequence[str]) -> ActivityError | None:
-        detail = "\n".join(lines)
-        if self._full and status:
-            return ActivityError(
-                Code.NO_SPACE,
-                "The disk is full: an output could not be written.",
-                remedy="Free space where the work directory lies, then resume the execution.",
-                detail=detail,
-            )
-        if self._cut or (status and self._too_bad):
-            reason = "the file is cut off" if self._cut else "too much of it cannot be decoded"
-            return ActivityError(
-                Code.RESOURCE_CONTENT_BAD,
-                f'The resource operated "InputFile" is bad: {reason}.',
-                remedy="Upload the file again.",
-                detail=detail,
-            )
-        if status:
-            said = f": {self._first.rstrip('.')}" if self._first else ""
-            return ActivityError(
-                Code.INTERNAL, f"{tool} ended with status {status}{said}.", detail=detail
-            )
-        return None

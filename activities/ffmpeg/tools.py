@@ -52,23 +52,13 @@ class Capabilities:
     """What an ffmpeg binary was built with, by the names that its command line uses."""
 
     encoders: frozenset[str]
-    decoders: frozenset[str]
-    filters: frozenset[str]
-    muxers: frozenset[str]
 
     def require_encoder(self, name: str) -> None:
         """Raise InstallationError unless the encoder is there."""
-        self._require("encoder", name, self.encoders)
-
-    def require_filter(self, name: str) -> None:
-        """Raise InstallationError unless the filter is there."""
-        self._require("filter", name, self.filters)
-
-    def _require(self, kind: str, name: str, there: frozenset[str]) -> None:
-        if name not in there:
+        if name not in self.encoders:
             raise InstallationError(
                 Code.INSTALLATION,
-                f'The {kind} "{name}" is missing in {ffmpeg_path()}.',
+                f'The encoder "{name}" is missing in {ffmpeg_path()}.',
                 remedy=f"Install the wheel imageio-ffmpeg, or set MEDIAFLOW_FFMPEG to an ffmpeg "
                 f"that has {name}; `mediaflow doctor` lists what is there.",
             )
@@ -153,15 +143,9 @@ def _version(tool: Path) -> str:
 
 @cache
 def _capabilities(tool: Path) -> Capabilities:
-    return Capabilities(
-        encoders=_names(_describe(tool, "-encoders")),
-        decoders=_names(_describe(tool, "-decoders")),
-        filters=_names(_describe(tool, "-filters")),
-        muxers=_names(_describe(tool, "-muxers")),
-    )
+    return Capabilities(encoders=_names(_describe(tool, "-encoders")))
 
 
 def _names(listing: str) -> frozenset[str]:
-    """Take the names of a listing: ` V....D libx264   description`, several with commas."""
-    rows = re.findall(r"^ [ A-Zd.|]{2,6}\s+([\w,]+)\s", listing, re.MULTILINE)
-    return frozenset(name for row in rows for name in row.split(","))
+    """Take the names of a listing: ` V....D libx264   description`."""
+    return frozenset(re.findall(r"^ [A-Z.]{6}\s+(\w+)\s", listing, re.MULTILINE))

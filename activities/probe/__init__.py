@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from activities import ffmpeg
-from activities.probe.completeness import missing_bytes
+from activities.probe.completeness import counts_its_frames, missing_bytes
 from activities.probe.properties import properties
 from activities.probe.streams import (
     AudioStream,
@@ -36,6 +36,14 @@ _MAX_STREAMS = 64
 #: characters of one tag: a file may carry a book
 _MAX_TAG = 256
 
+#: demuxers that guess the duration from the bit rate, or have none
+_GUESSED_DURATION = frozenset(
+    {"aac", "ac3", "amr", "eac3", "h264", "hevc", "m4v", "mjpeg", "mp3", "mpegvideo"}
+)
+
+#: containers of one duration, which ffprobe then gives to every stream
+_ONE_DURATION = frozenset({"asf", "rm"})
+
 _FORMAT_KEYS = (
     *("nb_streams", "nb_programs", "format_name", "format_long_name", "start_time"),
     *("duration", "size", "bit_rate"),
@@ -48,7 +56,7 @@ _STREAM_KEYS = (
     *("avg_frame_rate", "time_base", "start_time", "duration", "bit_rate", "nb_frames"),
     *("sample_fmt", "sample_rate", "channels", "channel_layout"),
 )
-_TAGS = ("language", "rotate", "BPS", "BPS-eng")
+_TAGS = ("language", "rotate", "BPS", "BPS-eng", "DURATION")
 _DISPOSITIONS = ("default", "attached_pic", "timed_thumbnails")
 
 
@@ -56,12 +64,14 @@ _DISPOSITIONS = ("default", "attached_pic", "timed_thumbnails")
 class MediaInfo:
     """A probed media file. `duration` is in seconds, `size` in bytes; None means unknown.
 
+    `guessed` means that the duration comes from the bit rate of the first frames.
     `probe` is the part of ffprobe's JSON that everything else is read from.
     """
 
     probe: Mapping[str, Json] = field(repr=False)
     format_name: str
     duration: float | None
+    guessed: bool
     start_time: float
     size: int
     bitrate_kbps: float | None
@@ -84,7 +94,10 @@ class MediaInfo:
         and no video, or of no length (specification, mediainfo, 3).
         """
         answer = ffmpeg.probe_json(path, playlists=playlists, timeout=timeout, cancel=cancel)
-        media = cls.parse(_trimmed(answer))
+        probe = _trimmed(answer)
+        if counts_its_frames(path):
+            probe["counted"] = True
+        media = cls.parse(probe)
         if not media.videos and not media.audios:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
         if media.duration == 0:
@@ -96,6 +109,8 @@ class MediaInfo:
         """Read ffprobe's JSON."""
         container = section(probe.get("format"))
         streams = sections(probe.get("streams"))
+        if container.get("format_name") in _ONE_DURATION:
+            streams = [{**stream, "duration": None} for stream in streams]
         audio = [s for s in streams if s.get("codec_type") == "audio"]
         video = [s for s in streams if s.get("codec_type") == "video"]
         subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
@@ -104,6 +119,7 @@ class MediaInfo:
             probe=probe,
             format_name=str(container.get("format_name", "")),
             duration=duration(container.get("duration")),
+            guessed=container.get("format_name") in _GUESSED_DURATION and not probe.get("counted"),
             start_time=number(container.get("start_time")) or 0.0,
             size=whole(container.get("size")),
             bitrate_kbps=kilobits(container),

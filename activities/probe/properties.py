@@ -10,6 +10,7 @@ from activities.probe.streams import (
     is_picture,
     kilobits,
     number,
+    own_duration,
     ratio,
     rotation,
     section,
@@ -89,7 +90,7 @@ def _common(stream: Mapping[str, Json], container: Mapping[str, Json]) -> Values
         "CodecTag": stream.get("codec_tag"),
         "Timebase": stream.get("time_base"),
         "StartTime": _seconds(stream.get("start_time")),
-        "Duration": _seconds(stream.get("duration")) or _seconds(container.get("duration")),
+        "Duration": _seconds(own_duration(stream)) or _seconds(container.get("duration")),
         "Lang": section(stream.get("tags")).get("language") or "und",
     }
 
@@ -105,7 +106,7 @@ def _video(stream: Mapping[str, Json], container: Mapping[str, Json]) -> Values:
         "Sar": stream.get("sample_aspect_ratio"),
         "Dar": stream.get("display_aspect_ratio"),
         "PixFmt": stream.get("pix_fmt"),
-        "Level": stream.get("level"),
+        "Level": _level(stream.get("level")),
         "Fps": _rate(stream.get("r_frame_rate")),
         "AvgFPS": _rate(stream.get("avg_frame_rate")),
         "Bitrate": _rate_of(kilobits(stream)),
@@ -143,6 +144,12 @@ def _codec_time_base(stream: Mapping[str, Json]) -> str | None:
 def _seconds(value: Json) -> str | None:
     found = number(value)
     return None if found is None else f"{found:.6f}"
+
+
+def _level(value: Json) -> str | None:
+    """Return a codec's level; ffprobe writes -99 and the like where there is none."""
+    found = number(value)
+    return None if found is None or found < 0 else str(value)
 
 
 def _rate_of(kbps: float | None) -> str | None:

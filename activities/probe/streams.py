@@ -15,8 +15,10 @@ from workflow_engine.records import Json
 
 #: seconds, about 11 days; a header that claims more is taken for a lie
 MAX_DURATION = 1_000_000.0
-#: frames per second; a time base that looks like a rate (90000) is above it
-MAX_FPS = 300
+#: frames per second, exclusive: time bases that look like rates (1000, 90000) begin here
+MAX_FPS = 1000
+#: seconds; a stream that begins later has its end in an mkv's tag, or its length: who knows
+_LATE = 0.5
 
 
 def section(value: Json) -> Mapping[str, Json]:
@@ -58,6 +60,22 @@ def duration(value: Json) -> float | None:
     return found if found is not None and 0 <= found <= MAX_DURATION else None
 
 
+def own_duration(stream: Mapping[str, Json]) -> float | None:
+    """Return the seconds of one stream: its own, else those of the tag that mkv and webm carry.
+
+    ffmpeg writes the stream's end into the tag, other tools its length, so that the tag of a
+    stream that begins late tells nothing.
+    """
+    found = duration(stream.get("duration"))
+    if found or (number(stream.get("start_time")) or 0.0) > _LATE:
+        return found
+    tagged = section(stream.get("tags")).get("DURATION")
+    parts = re.fullmatch(r"(\d{1,5}):(\d{2}):(\d{2}(?:\.\d{1,9})?)", str(tagged))
+    if parts is None:
+        return found
+    return duration(int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3]))
+
+
 def kilobits(stream: Mapping[str, Json]) -> float | None:
     """Return a stream's own bit rate in kbit/s (1000), from the stream or its BPS tag."""
     tags = section(stream.get("tags"))
@@ -87,12 +105,12 @@ class VideoStream:
     `index` counts all streams of the file, `position` the video streams (`0:v:position`).
     `bitrate_kbps` is the best that is known: the stream's own, else the container's without its
     audio, else file size by duration. `duration` is in seconds, None when unknown.
+    `has_b_frames` is how many frames the decoder holds back to put them in order.
     """
 
     index: int
     position: int
     codec: str
-    profile: str
     width: int
     height: int
     sar: Fraction
@@ -103,9 +121,7 @@ class VideoStream:
     pix_fmt: str
     field_order: str
     color_range: str
-    color_space: str
-    color_primaries: str
-    color_transfer: str
+    has_b_frames: int
 
     @property
     def interlaced(self) -> bool:
@@ -133,10 +149,8 @@ class AudioStream:
     index: int
     position: int
     codec: str
-    profile: str
     sample_rate: int
     channels: int
-    channel_layout: str
     bitrate_kbps: float | None
     duration: float | None
     default: bool
@@ -166,8 +180,12 @@ def _language(stream: Mapping[str, Json]) -> str:
 def _fps(stream: Mapping[str, Json]) -> Fraction:
     for key in ("avg_frame_rate", "r_frame_rate"):
         found = ratio(stream.get(key))
-        if found is not None and Fraction(1, 1000) <= found <= MAX_FPS:
+        if found is not None and Fraction(1, 1000) <= found < MAX_FPS:
             return found
+    frames, seconds = whole(stream.get("nb_frames")), duration(stream.get("duration"))
+    # real cameras are faster than MAX_FPS too, and these numbers are no time bases
+    if seconds and seconds <= frames <= 100 * MAX_FPS * seconds:
+        return Fraction(frames / seconds).limit_denominator(1001)
     return Fraction(25)
 
 
@@ -185,20 +203,17 @@ def video_stream(
         index=whole(stream.get("index")),
         position=position,
         codec=_text(stream, "codec_name"),
-        profile=_text(stream, "profile"),
         width=whole(stream.get("width")),
         height=whole(stream.get("height")),
         sar=ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
         rotation=rotation(stream),
         fps=_fps(stream),
         bitrate_kbps=kilobits(stream) or bitrate_kbps,
-        duration=duration(stream.get("duration")),
+        duration=own_duration(stream),
         pix_fmt=_text(stream, "pix_fmt"),
         field_order=_text(stream, "field_order"),
         color_range=_text(stream, "color_range"),
-        color_space=_text(stream, "color_space"),
-        color_primaries=_text(stream, "color_primaries"),
-        color_transfer=_text(stream, "color_transfer"),
+        has_b_frames=whole(stream.get("has_b_frames")),
     )
 
 
@@ -208,12 +223,10 @@ def audio_stream(stream: Mapping[str, Json], position: int) -> AudioStream:
         index=whole(stream.get("index")),
         position=position,
         codec=_text(stream, "codec_name"),
-        profile=_text(stream, "profile"),
         sample_rate=whole(stream.get("sample_rate")),
         channels=whole(stream.get("channels")),
-        channel_layout=_text(stream, "channel_layout"),
         bitrate_kbps=kilobits(stream),
-        duration=duration(stream.get("duration")),
+        duration=own_duration(stream),
         default=bool(section(stream.get("disposition")).get("default")),
         language=_language(stream),
     )

@@ -41,6 +41,7 @@ class Snapshot(Activity[SnapshotParameters]):
     """Takes pictures of the source. `MediaCover` is for whoever publishes the media."""
 
     type_name = "Snapshot"
+    version = 2
     aliases = ("Screenshot",)
     parameters = SnapshotParameters
 
@@ -96,11 +97,13 @@ class Snapshot(Activity[SnapshotParameters]):
             size=picture_size(media.video.display_size, config),
         )
         job.named(1, config.time)  # refuses a bad key now
-        times = None if job.duration is None else job.times(job.duration)
-        source = context.names.source_name
+        end, source = job.declared_end, context.names.source_name
+        times = None if end is None else job.times(end)
+        moments = times or [config.time]
+        keys = moments if config.frame_type == "intra" else None
         return Step(
             outputs=(_planned(job, times),),
-            commands=tuple(job.commands(source, times or [config.time], job.duration)),
+            commands=tuple(job.commands(source, moments, keys, end)),
             identity={
                 "Time": config.time,
                 "Interval": config.seconds_apart if config.sequence else None,
@@ -117,15 +120,15 @@ class Snapshot(Activity[SnapshotParameters]):
         return [job.named(number, time) for number, time in enumerate(finished.data["Times"], 1)]
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
-        """Take the pictures and check each. Those that the video ends before are dropped.
+        """Take the pictures and check each. Those from the video's real end on are dropped.
 
         Raises ActivityError, as `ffmpeg.run` and `plan` do.
         """
         job = _job(step)
-        duration = job.measured_duration(context)
-        times = job.times(duration)
-        frames = job.frames(times, context)
-        commands = job.commands(context.source.name, frames, duration)
+        end = job.measured_end(context)
+        times = job.times(end)
+        keys = job.keys(times, context)
+        commands = job.commands(context.source.name, times, keys, end)
         damage = 0
         for done, command in enumerate(commands):
 
@@ -135,12 +138,12 @@ class Snapshot(Activity[SnapshotParameters]):
             seconds = (times[-1] - times[0]) / 1000 if len(commands) == 1 else None
             report = ffmpeg.run(command, context=context, duration=seconds, on_progress=tell)
             damage += report.decode_errors
-        pictures = job.taken(context.work, times, frames)
+        pictures = job.taken(context.work, times, keys)
         return ActivityResult(
             data={"Count": len(pictures), "Times": times[: len(pictures)]},
             outputs=tuple(pictures),
             commands=tuple(commands),
-            warnings=tuple(_warnings(damage, len(times) - len(pictures))),
+            warnings=tuple(_warnings(job, end, len(times), len(pictures), damage)),
         )
 
 
@@ -161,8 +164,15 @@ def _planned(job: Job, times: Sequence[int] | None) -> PlannedOutput:
     return PlannedOutput(ref=job.ref, summary=f"{len(times)} x {picture}", size_estimate=size)
 
 
-def _warnings(damage: int, dropped: int) -> Iterable[str]:
+def _warnings(job: Job, video_end: float, times: int, taken: int, damage: int) -> Iterable[str]:
     if damage:
         yield f"{Code.SOURCE_DAMAGED}: damage in the source was concealed."
-    if dropped:
-        yield f"The video ends early: the last {dropped} pictures do not exist."
+    declared = job.declared_end
+    planned = times if declared is None else len(job.times(declared))
+    if times < planned:
+        yield (
+            f"The video ends early, at {video_end * 1000:.0f} ms: {planned - times} of "
+            f"{planned} pictures do not exist."
+        )
+    if taken < times:
+        yield f"The last {times - taken} of {times} pictures cannot be read."

@@ -44,13 +44,16 @@ class Shot:
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """What all pictures of one activity share. `position` is that of `0:v:position`."""
+    """What all pictures of one activity share. `position` is that of `0:v:position`.
+
+    `start_time` (seconds) is where the container's clock begins, which moments count from.
+    """
 
     source: str
     format_name: str
+    start_time: float
     position: int
     size: Size
-    keys_only: bool
 
     @property
     def early(self) -> float:
@@ -62,13 +65,18 @@ class Camera:
         """Whether pictures `step` seconds apart are better taken by one scan."""
         return step <= DENSE + self.early
 
-    def seek(self, shots: Sequence[Shot]) -> tuple[str, ...]:
-        """Return the command that takes a few pictures, each by its own seek."""
+    def seek(self, shots: Sequence[Shot], *, keys_only: bool) -> tuple[str, ...]:
+        """Return the command that takes a few pictures, each by its own seek.
+
+        `keys_only` decodes nothing but key frames.
+        """
         starts = [self._start(shot.moment) for shot in shots]
-        clocks = {start: self._opened(start, uses) for start, uses in Counter(starts).items()}
+        clocks = {
+            start: self._opened(start, uses, keys_only) for start, uses in Counter(starts).items()
+        }
         outputs: list[Any] = []
         for shot, start in zip(shots, starts, strict=True):
-            picture = self._pictures(clocks[start].pop(), shot.moment - start, "1")
+            picture = self._pictures(clocks[start].pop(), shot.moment, "1")
             single = {"update": 1, "frames:v": 1, **_JPEG}
             outputs.append(graph.output(picture, f"file:{shot.file}", **single))
         return ffmpeg.argv(graph.merge_outputs(*outputs))
@@ -78,25 +86,29 @@ class Camera:
 
         `pattern` is a file name with a `%05d` that counts from 1.
         """
-        rate, start = 1000 / step, self._start(first)
-        (clock,) = self._opened(start, 1)
-        pictures = self._pictures(clock, first - start, f"{rate.numerator}/{rate.denominator}")
+        rate = 1000 / step
+        (clock,) = self._opened(self._start(first), 1, keys_only=False)
+        pictures = self._pictures(clock, first, f"{rate.numerator}/{rate.denominator}")
         sequence = {"start_number": 1, "frames:v": count, **_JPEG}
         return ffmpeg.argv(graph.output(pictures, f"file:{pattern}", **sequence))
 
     def _start(self, moment: float) -> float:
         return max(0.0, moment - 1000 * self.early)
 
-    def _opened(self, start: float, uses: int) -> list[Any]:
+    def _opened(self, start: float, uses: int, keys_only: bool) -> list[Any]:
         """The source from the key frame before `start` (milliseconds), for so many uses."""
         options: dict[str, Any] = {**ffmpeg.input_options()}
         if start:  # a seek to 0 would skip a key frame that is decoded before 0
             options["ss"] = f"{start / 1000:.6f}"
-        if self.keys_only:
+        if keys_only:
             options["skip_frame"] = "nokey"
         # an accurate seek would drop the frame shown at the moment unless it begins right then;
-        # without it frames come from the key frame before, with times below 0
-        opened = graph.input(f"file:{self.source}", noaccurate_seek=None, **options)
+        # without it frames come from the key frame before
+        options["noaccurate_seek"] = None
+        # keep the container's clock: in a transport stream ffmpeg would count from the start of
+        # the video alone, which is not where sound that comes first begins
+        options["copyts"] = None
+        opened = graph.input(f"file:{self.source}", **options)
         # count in microseconds: the source's own unit may be as long as a frame
         clock = opened[f"v:{self.position}"].filter("settb", "AVTB")
         if uses == 1:
@@ -104,11 +116,13 @@ class Camera:
         branches = clock.split()
         return [branches[n] for n in range(uses)]
 
-    def _pictures(self, clock: Any, shift: float, rate: str) -> Any:
-        """The frame shown at `shift` milliseconds and, at `rate`, those after it, as pictures."""
+    def _pictures(self, clock: Any, moment: float, rate: str) -> Any:
+        """The frame shown at `moment` and, at `rate`, those after it, as pictures."""
+        shift = round(self.start_time * 1_000_000 + moment * 1000)
         return (
-            clock.filter("setpts", f"PTS-{round(shift * 1000)}")
-            # of all frames up to each tick the last one, which is the frame shown at that time
+            clock.filter("setpts", f"PTS-({shift})")
+            # of all frames up to each tick the last one, which is the frame shown at that time;
+            # before the first frame that one
             .filter("fps", fps=rate, start_time=0, round="up")
             # JPEG is BT.601 in full range; ffmpeg has turned the picture upright by itself
             .filter("scale", *self.size, out_range="full", out_color_matrix="bt601")

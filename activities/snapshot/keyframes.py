@@ -1,18 +1,23 @@
-"""Find the key frames next to given moments, without decoding and without reading all of a file.
+"""Find key frames and the last frame of a video, without decoding and mostly without reading all.
 
-ffprobe lists the packets of short windows; the key frame before a moment comes with the seek to
-it, the one after it is looked for as far as it could still be nearer.
+ffprobe lists the packets of short windows: the key frame before a moment comes with the seek to
+it, the one after it is looked for as far as it could still be nearer, and the last frame is
+looked for from the declared end backwards. Times are seconds on the clock of snapshots, which
+begins at the container's `start_time`.
 """
 
 import threading
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from activities import ffmpeg
 
 #: seconds after a moment that are looked at first; encoders rarely place key frames farther apart
 _WINDOW = 10.0
+#: seconds before the declared end from which the last frame is looked for, one after the other
+_LOOK_BACK = (2.0, 60.0)
 #: seconds that ffprobe gets; without an index it reads the whole file
 _TIMEOUT = 1800.0
 #: windows of one ffprobe, a matter of the command line's length
@@ -21,78 +26,97 @@ _BATCH = 500
 Window = tuple[float, float]
 
 
-def nearest_keys(
-    path: Path,
-    position: int,
-    moments: Sequence[int],
-    *,
-    early: float,
-    start_time: float,
-    cancel: threading.Event,
-) -> list[float]:
-    """Return for each moment the nearest key frame, both in milliseconds from the source's start.
+@dataclass(frozen=True, kw_only=True)
+class Reel:
+    """A video stream to look into. `position` is that of `v:position`.
 
-    `position` is that of `v:position`; `early` and `start_time` (seconds) are how far a seek must
-    reach back and where the container's clock begins. A moment near which no key frame is known
-    stands for itself. Raises as `ffmpeg.ask` does.
+    In seconds: `start_time`, where the container's clock begins, and `frame`, how long a frame
+    is shown whose packet does not say so.
     """
-    seconds = [moment / 1000 for moment in moments]
-    keys = _keys(path, position, [(s, _WINDOW) for s in seconds], early, start_time, cancel)
-    far = [(s, s - before) for s in seconds if (before := _before(keys, s)) < s - _WINDOW]
-    if far:
-        keys = sorted({*keys, *_keys(path, position, far, early, start_time, cancel)})
-    return [1000 * min(keys, key=lambda k: abs(k - s), default=s) for s in seconds]
 
+    path: Path
+    position: int
+    start_time: float
+    frame: float
+    cancel: threading.Event
 
-def last_frame(path: Path, position: int, *, start_time: float, cancel: threading.Event) -> float:
-    """Return when the last frame of a video stream begins, in seconds, by reading the whole file.
+    def nearest_keys(self, moments: Sequence[int], *, early: float) -> list[float] | None:
+        """Return for each moment the nearest key frame, both in milliseconds.
 
-    Raises as `ffmpeg.ask` does, and ActivityError when there is no frame.
-    """
-    latest = -1.0
+        `early` is how far a seek must reach back, in seconds. None when there is no key frame:
+        a cut without encoding may leave none. Raises as `ffmpeg.ask` does.
+        """
+        seconds = [moment / 1000 for moment in moments]
+        keys = self._keys([(s, _WINDOW) for s in seconds], early)
+        far = [(s, s - before) for s in seconds if (before := _before(keys, s)) < s - _WINDOW]
+        if far:
+            keys = sorted({*keys, *self._keys(far, early)})
+        return [1000 * min(keys, key=lambda k: abs(k - s)) for s in seconds] if keys else None
 
-    def take(line: str) -> None:
-        nonlocal latest
-        time, _ = _packet(line)
-        latest = max(latest, -1.0 if time is None else time - start_time)
+    def end(self, declared: float | None) -> float | None:
+        """Return when the last frame ends, None when frames have no times.
 
-    ffmpeg.ask(path, _listing(position), take, timeout=_TIMEOUT, cancel=cancel)
-    if latest < 0:
-        raise ffmpeg.content_bad("its video has no frames")
-    return latest
+        `declared` is where the file says that it is. Raises as `ffmpeg.ask` does.
+        """
+        starts = [] if declared is None else [declared - back for back in _LOOK_BACK]
+        for start in [*(start for start in starts if start > 0), 0.0]:
+            end = self._end_from(start)
+            if end is not None:
+                return end
+        return None
+
+    def _end_from(self, start: float) -> float | None:
+        """Return when the last frame ends by what stands from `start` on in the file.
+
+        None when that may not be all: a seek without an index may land behind a frame that is
+        stored before others but shown after them. By an index it lands on a key frame.
+        """
+        found: list[tuple[float, bool]] = []
+        # without a start there is no seek: the whole file
+        window = ("-read_intervals", f"{self._absolute(start)}%") if start else ()
+        self._list(lambda begin, length, key: found.append((begin + length, key)), *window)
+        end = max((end for end, _ in found), default=0.0)
+        # as exact as ffprobe's own figures
+        return round(end, 6) if end > start or (found and found[0][1]) else None
+
+    def _keys(self, windows: Sequence[Window], early: float) -> list[float]:
+        """Return the key frames in windows given as moment and length after it, in order."""
+        found: set[float] = set()
+
+        def take(begin: float, length: float, key: bool) -> None:
+            if key:
+                found.add(begin)
+
+        merged = _merged([(max(0.0, s - early), s + length) for s, length in windows])
+        for batch in range(0, len(merged), _BATCH):
+            intervals = ",".join(
+                # without a start there is no seek, which could miss the first key frame
+                f"{self._absolute(start) if start else ''}%{self._absolute(end)}"
+                for start, end in merged[batch : batch + _BATCH]
+            )
+            self._list(take, "-read_intervals", intervals)
+        return sorted(found)
+
+    def _absolute(self, second: float) -> str:
+        return f"{second + self.start_time:.6f}"
+
+    def _list(self, take: Callable[[float, float, bool], None], *options: str) -> None:
+        """Give `take` begin and length of each frame listed, and whether it is key."""
+
+        def read(line: str) -> None:
+            if packet := _packet(line):
+                begin, length, key = packet
+                take(begin - self.start_time, self.frame if length is None else length, key)
+
+        stream = ("-select_streams", f"v:{self.position}")
+        entries = ("-show_entries", "packet=pts_time,dts_time,duration_time,flags")
+        arguments = (*stream, *entries, "-of", "csv=p=0", *options)
+        ffmpeg.ask(self.path, arguments, read, timeout=_TIMEOUT, cancel=self.cancel)
 
 
 def _before(keys: Sequence[float], second: float) -> float:
     at = bisect_left(keys, second)
     return keys[at - 1] if at else second
-
-
-def _keys(
-    path: Path,
-    position: int,
-    windows: Sequence[Window],
-    early: float,
-    start_time: float,
-    cancel: threading.Event,
-) -> list[float]:
-    """Return the key frames in windows given as moment and length after it, in order."""
-    found: set[float] = set()
-
-    def take(line: str) -> None:
-        time, key = _packet(line)
-        if key and time is not None:
-            found.add(time - start_time)
-
-    merged = _merged([(max(0.0, s - early), s + length) for s, length in windows])
-    for batch in range(0, len(merged), _BATCH):
-        intervals = ",".join(
-            # without a start there is no seek, which could miss the first key frame
-            f"{f'{start + start_time:.6f}' if start else ''}%{end + start_time:.6f}"
-            for start, end in merged[batch : batch + _BATCH]
-        )
-        arguments = (*_listing(position), "-read_intervals", intervals)
-        ffmpeg.ask(path, arguments, take, timeout=_TIMEOUT, cancel=cancel)
-    return sorted(found)
 
 
 def _merged(windows: Sequence[Window]) -> list[Window]:
@@ -105,21 +129,20 @@ def _merged(windows: Sequence[Window]) -> list[Window]:
     return merged
 
 
-def _listing(position: int) -> tuple[str, ...]:
-    stream = ("-select_streams", f"v:{position}")
-    return (*stream, "-show_entries", "packet=pts_time,dts_time,flags", "-of", "csv=p=0")
+def _packet(line: str) -> tuple[float, float | None, bool] | None:
+    """Read `12.480000,12.400000,0.040000,K__`: begin, length if known, and whether it is key.
 
-
-def _packet(line: str) -> tuple[float | None, bool]:
-    """Read `12.480000,12.400000,K__`: when a frame is shown, else decoded, and whether it is key.
-
-    A packet that is to be discarded (`D`) is no picture.
+    A frame begins when it is shown, where that is unknown when it is decoded. A packet without
+    either, or that is to be discarded (`D`), is None: no picture.
     """
-    fields = [*line.strip().split(","), "", ""]
-    flags = fields[2]
-    for value in fields[:2]:
-        try:
-            return None if "D" in flags else float(value), "K" in flags
-        except ValueError:  # N/A
-            continue
-    return None, False
+    fields = [*line.strip().split(","), "", "", "", ""]
+    shown, decoded, length = (_seconds(value) for value in fields[:3])
+    begin = decoded if shown is None else shown
+    return None if begin is None or "D" in fields[3] else (begin, length, "K" in fields[3])
+
+
+def _seconds(value: str) -> float | None:
+    try:
+        return float(value)
+    except ValueError:  # N/A
+        return None

@@ -1,6 +1,8 @@
 """When pictures are taken and how large they are: pure.
 
-Specification: snapshot, 2. Moments are whole milliseconds from the start of the source.
+Specification: snapshot, 2. Moments are whole milliseconds on the container's clock, from where
+the first of its streams begins. A video that begins later shows its first frame until then, and
+no picture exists from the end of its last frame on, even when sound goes on.
 """
 
 import math
@@ -17,13 +19,13 @@ MAX_PICTURES = 10_000
 _MAX_SIDE = 65_500
 
 
-def moments(config: SnapshotConfig, duration: float) -> list[int]:
+def moments(config: SnapshotConfig, video_end: float) -> list[int]:
     """Return the moments, in milliseconds; those at or beyond the end are dropped.
 
-    `duration` is in seconds. Raises ActivityError (`InvalidParameter.OutOfRange`) when none is
+    `video_end` is in seconds. Raises ActivityError (`InvalidParameter.OutOfRange`) when none is
     left, or more than MAX_PICTURES.
     """
-    end = duration * 1000
+    end = video_end * 1000
     if config.time >= end:
         raise ActivityError(
             Code.OUT_OF_RANGE,
@@ -32,7 +34,7 @@ def moments(config: SnapshotConfig, duration: float) -> list[int]:
         )
     if not config.sequence:
         return [config.time]
-    step = step_of(config, duration)
+    step = step_of(config, video_end)
     fitting = math.ceil((end - config.time) / step) if step > 0 else math.inf
     count = min(config.num or math.inf, fitting)
     if count > MAX_PICTURES:
@@ -45,11 +47,11 @@ def moments(config: SnapshotConfig, duration: float) -> list[int]:
     return [moment for moment in found if moment < end]
 
 
-def step_of(config: SnapshotConfig, duration: float) -> float:
+def step_of(config: SnapshotConfig, video_end: float) -> float:
     """Return the milliseconds between two pictures of a sequence."""
     if config.seconds_apart > 0:
         return config.seconds_apart * 1000
-    return (duration * 1000 - config.time) / (config.num or 1)
+    return (video_end * 1000 - config.time) / (config.num or 1)
 
 
 def picture_size(shown: Size, config: SnapshotConfig) -> Size:

@@ -14,8 +14,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from pydantic import ValidationError
+
 from activities.templates.sections import Audio, Container, MuxConfig, TransConfig, Video
-from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.errors import ActivityError, Code, InvalidInputError
+from workflow_engine.topology.wire import WireModel
 
 
 class Kind(StrEnum):
@@ -73,18 +76,41 @@ def find(template_id: str) -> Template:
 def from_analysis(entry: Mapping[str, Any]) -> Template:
     """Return the template that one item of an Analysis TemplateList describes.
 
-    Specification: analysis, 4. Raises pydantic's ValidationError for an item of another form.
+    Specification: analysis, 4. Fields that only answers have (`Video.later`) are passed over.
+    Raises ActivityError for an item that is no template, such as one of a size out of range.
     """
-    video, audio = entry.get("Video"), entry.get("Audio")
-    return Template(
-        id=entry["Id"],
-        name=entry.get("Name", ""),
-        kind=Kind.INTELLIGENT,
-        container=Container.model_validate(entry["Container"]),
-        video=Video.model_validate(video) if video else None,
-        audio=Audio.model_validate(audio) if audio else None,
-        trans_config=TransConfig.model_validate(entry.get("TransConfig") or {}),
-        mux_config=MuxConfig.model_validate(entry.get("MuxConfig") or {}),
+    video, audio = _section(entry, "Video"), _section(entry, "Audio")
+    try:
+        return Template(
+            id=entry["Id"],
+            name=entry.get("Name", ""),
+            kind=Kind.INTELLIGENT,
+            container=Container.model_validate(_section(entry, "Container")),
+            video=Video.model_validate(_without(video, Video)) if video else None,
+            audio=Audio.model_validate(_without(audio, Audio)) if audio else None,
+            trans_config=TransConfig.model_validate(_section(entry, "TransConfig")),
+            mux_config=MuxConfig.model_validate(_section(entry, "MuxConfig")),
+        )
+    except ValidationError as error:
+        raise _unusable(entry, error) from error
+
+
+def _section(entry: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return entry.get(name) or {}
+
+
+def _without(section: Mapping[str, Any], model: type[WireModel]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if key not in model.later}
+
+
+def _unusable(entry: Mapping[str, Any], error: ValidationError) -> ActivityError:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in (error.title, *first["loc"]))
+    code = first["type"] if first["type"].startswith(Code.INVALID) else Code.INVALID
+    return ActivityError(
+        code,
+        f'The template "{entry["Id"]}" of the Analysis cannot be used: {place}: {first["msg"]}',
+        remedy="Use a static template (S00000001-...) with the fields that you need.",
     )
 
 

@@ -111,6 +111,11 @@ class Container(WireModel):
 class Video(WireModel):
     """The picture (specification, transcode, 4): kbit/s, kbit, pixels, frames per second."""
 
+    # the specification has them in answers only, and gives some of them two meanings
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"BitrateBnd", "Degrain", "MaxFps", "Qscale", "ResoPriority"}
+    )
+
     codec: Annotated[str, Choice(("H.264", "H.265"), any_case=True, later=("GIF", "WEBP"))] = (
         "H.264"
     )
@@ -153,7 +158,7 @@ class Video(WireModel):
 class Audio(WireModel):
     """The sound (specification, transcode, 5): kbit/s, Hz."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"Volume"})
+    later: ClassVar[frozenset[str]] = frozenset({"Qscale", "Volume"})
 
     codec: Annotated[str, Choice(("AAC", "MP3"), any_case=True, later=("VORBIS", "FLAC"))] = "AAC"
     # the encoder that every ffmpeg has makes the low-complexity profile only

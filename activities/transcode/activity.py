@@ -38,6 +38,7 @@ class Transcode(Activity[TranscodeParameters]):
 
     type_name = "Transcode"
     parameters = TranscodeParameters
+    version = 2
 
     def check(self, parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
         """Yield what `check.problems` finds."""
@@ -102,6 +103,7 @@ def _run(members: Sequence[Member]) -> list[ActivityResult]:
             context=first,
             duration=longest,
             on_progress=_progress(members, done, len(argvs)),
+            others=[context.work for _, context in members[1:]],
         )
         for done, argv in enumerate(argvs)
     ]

@@ -5,32 +5,33 @@ models; here templates, combinations and neighbours in the graph. Specification:
 and 9; transcode.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from activities.objects import name_faults
 from activities.templates import Kind, find
-from activities.transcode.naming import ALLOWED
+from activities.transcode.naming import ALLOWED, clashes, unfilled_key
 from activities.transcode.parameters import Output, TranscodeParameters
 from activities.transcode.rules import faults
 from activities.transcode.settings import settings_of
 from workflow_engine.activity import Neighbourhood
-from workflow_engine.errors import Code, InvalidInputError, Problem, pointer_to
-from workflow_engine.placeholders import decode_object
+from workflow_engine.errors import Code, InvalidInputError, Problem, Severity, pointer_to
 
 
 def problems(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
     """Yield every problem of an activity's parameters."""
     yield from _missing(parameters, around)
-    seen: dict[tuple[str, str], int] = {}
+    sound: dict[int, str] = {}
     for index, output in enumerate(parameters.outputs):
         found = [
             *name_faults(output.output_object, ALLOWED, "/OutputObject"),
             *_output_faults(output, around),
         ]
-        if not found:
-            found += _repeated(output, index, seen)
         yield from (at_output(problem, index) for problem in found)
+        if all(problem.severity is Severity.WARNING for problem in found):
+            container = settings_of(output, find(output.template_id)).container
+            sound[index] = unfilled_key(output, container)
+    yield from _clashes(sound)
 
 
 def at_output(problem: Problem, index: int) -> Problem:
@@ -73,14 +74,12 @@ def _output_faults(output: Output, around: Neighbourhood) -> Iterator[Problem]:
     yield from faults(settings_of(output, template))
 
 
-def _repeated(output: Output, index: int, seen: dict[tuple[str, str], int]) -> Iterator[Problem]:
-    container = settings_of(output, find(output.template_id)).container
-    first = seen.setdefault((decode_object(output.output_object), container), index)
-    if first != index:
+def _clashes(keys: Mapping[int, str]) -> Iterator[Problem]:
+    places = list(keys)
+    for first, second, key in clashes(list(keys.values())):
         yield Problem(
             code=Code.INVALID,
-            message=f'The outputs {first} and {index} both write "{output.output_object}" '
-            f"as {container}.",
-            pointer="/OutputObject",
+            message=f'The outputs {places[first]} and {places[second]} both write "{key}".',
+            pointer=pointer_to("Outputs", places[second], "OutputObject"),
             remedy="Give each output a name of its own.",
         )

@@ -81,9 +81,11 @@ def _output(origin: Node, branch: Node, target: Target, extra: Options | None = 
         encoding = rendition.sound.encoding
         options |= audio_options(encoding) if encoding else {"c:a": "copy"}
     options |= muxer_options(rendition, target.stem) | limit_options(rendition)
-    if rendition.picture and rendition.picture.encoding:
-        # a phone writes where and with what it filmed; renditions are published
+    if not rendition.copy:
+        # a phone writes where and with what it recorded; renditions are published
         options["map_metadata"] = "-1"
+        # their titles are metadata too, and mp4 keeps them in a stream of text
+        options["map_chapters"] = "-1"
         if rendition.sound:
             # dropped with the rest, and needed by players
             options["metadata:s:a:0"] = f"language={rendition.sound.language}"

@@ -4,6 +4,8 @@ Plain dictionaries of option and value; `command.py` puts them into a graph. Spe
 transcode, 3 to 7; ffmpeg facts.
 """
 
+from collections.abc import Sequence
+
 from activities.transcode.rendition import AudioEncoding, Rendition, VideoEncoding
 
 Options = dict[str, str]
@@ -14,8 +16,6 @@ MUXERS = {"mp4": "mp4", "flv": "flv", "ts": "mpegts", "mp3": "mp3", "m4a": "ipod
 
 #: bytes that any output may have beyond what its bit rate lets expect
 SPARE_BYTES = 256 << 20
-#: frames that an encoder may hold back, and a muxer then count as length
-REORDERED_FRAMES = 8
 
 
 def video_options(encoding: VideoEncoding, mode: str, container: str) -> Options:
@@ -51,11 +51,16 @@ def video_options(encoding: VideoEncoding, mode: str, container: str) -> Options
 def _key_frames(encoding: VideoEncoding) -> Options:
     """Key frames by the clock, so that all renditions of a source have them at equal times."""
     if encoding.key_times:
-        return {"force_key_frames": ",".join(f"{time:.3f}" for time in encoding.key_times)}
+        return {"force_key_frames": _times(encoding.key_times)}
     if encoding.key_every:
         every = encoding.key_every
         return {"force_key_frames": f"expr:gte(t,n_forced*{every.numerator}/{every.denominator})"}
     return {}
+
+
+def _times(cuts: Sequence[float]) -> str:
+    # short, because there may be thousands, and one argument holds 128 KiB
+    return ",".join(f"{time:.3f}".rstrip("0").rstrip(".") for time in cuts)
 
 
 def _rates(encoding: VideoEncoding, mode: str) -> Options:
@@ -66,9 +71,11 @@ def _rates(encoding: VideoEncoding, mode: str) -> Options:
     maxrate = encoding.maxrate
     if mode == "CBR":
         maxrate = encoding.bitrate
-        options["minrate"] = f"{encoding.bitrate:g}k"
+        options["minrate"] = f"{maxrate:g}k"
     if maxrate is not None:
-        options |= {"maxrate": f"{maxrate:g}k", "bufsize": f"{encoding.bufsize:g}k"}
+        options["maxrate"] = f"{maxrate:g}k"
+    if encoding.bufsize is not None:
+        options["bufsize"] = f"{encoding.bufsize:g}k"
     return options
 
 
@@ -118,7 +125,7 @@ def _hls(rendition: Rendition, stem: str) -> Options:
         # the hls muxer cuts by length only, this one at given times
         return {
             "f": "segment",
-            "segment_times": ",".join(f"{time:.3f}" for time in rendition.cuts),
+            "segment_times": _times(rendition.cuts),
             "segment_format": "mpegts",
             "segment_list": f"{stem}.m3u8",
             "segment_list_type": "m3u8",
@@ -145,27 +152,21 @@ def segment_pattern(stem: str) -> str:
 def limit_options(rendition: Rendition) -> Options:
     """Return the limits of a file: a lying header must not make it endless.
 
-    An output that reaches its limit is found too long by `verify.py`.
+    An output that reaches one of them is refused by `verify.py`.
     """
-    if rendition.duration is None:
-        return {}
-    limit = longest(rendition, rendition.duration)
-    return {"t": f"{limit:.3f}", "fs": str(_most_bytes(rendition, limit))}
+    return {"t": f"{rendition.limit:.3f}", "fs": str(most_bytes(rendition))}
 
 
-def longest(rendition: Rendition, duration: float) -> float:
-    """Return the seconds at which an output of this expected duration is cut."""
-    encoding = rendition.picture.encoding if rendition.picture else None
-    # at one frame in some seconds, the frames that B-frames delay are long
-    delay = REORDERED_FRAMES / float(encoding.rate) if encoding else 0.0
-    return duration * 1.1 + 10 + delay
-
-
-def _most_bytes(rendition: Rendition, seconds: float) -> int:
-    picture, expected = rendition.picture, rendition.bytes or 0
-    if picture and picture.encoding and picture.encoding.crf is not None:
-        # Crf promises no rate; a raw picture has 1.5 bytes per pixel
+def most_bytes(rendition: Rendition) -> int:
+    """Return the bytes at which a file is cut."""
+    if rendition.copy:
+        return 8 * (rendition.bytes or 0) + SPARE_BYTES
+    picture, sound = rendition.picture, rendition.sound
+    rate = sound.encoding.bitrate * 1000 / 8 if sound and sound.encoding else 0.0
+    if picture and picture.encoding:
         width, height = picture.size
-        frames = float(picture.encoding.rate) * seconds
-        expected = round(width * height * 1.5 * frames)
-    return 8 * expected + SPARE_BYTES
+        # Crf promises no rate; a raw picture has 1.5 bytes per pixel
+        raw = width * height * 1.5 * float(picture.encoding.rate)
+        bitrate = picture.encoding.bitrate
+        rate += raw if bitrate is None else bitrate * 1000 / 8
+    return round(8 * rate * rendition.limit) + SPARE_BYTES

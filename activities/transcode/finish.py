@@ -11,7 +11,13 @@ from typing import cast
 
 from activities.ffmpeg import ProcessReport
 from activities.probe import MediaInfo
-from activities.transcode.naming import finish_key, is_uri, named_playlist, segment_key
+from activities.transcode.naming import (
+    finish_key,
+    is_uri,
+    named_playlist,
+    require_distinct,
+    segment_key,
+)
 from activities.transcode.rendition import Job
 from activities.transcode.verify import verify
 from workflow_engine.activity import ActivityResult, Produced, Result
@@ -53,6 +59,8 @@ def finish(
     """Verify the files of an activity and return its result. Raises ActivityError."""
     made = [_files(job, stem_of(work, index)) for index, job in enumerate(jobs)]
     keys = [_key(job, files) for job, files in zip(jobs, made, strict=True)]
+    # bit rates and digests in names can make equal ones
+    require_distinct(keys)
     content = [
         produced
         for job, files, key in zip(jobs, made, keys, strict=True)
@@ -67,7 +75,7 @@ def finish(
         data={"Outputs": [_told(job, files) for job, files in zip(jobs, made, strict=True)]},
         outputs=(*content, *playlists),
         commands=tuple(commands),
-        warnings=_warnings(reports),
+        warnings=(*_damage(reports), *_missing_cuts(jobs, made)),
     )
 
 
@@ -80,6 +88,7 @@ def renamed(jobs: Sequence[Job], finished: Result) -> list[ObjectRef]:
     waiting = list(finished.outputs)
     content: list[ObjectRef] = []
     playlists: list[ObjectRef] = []
+    keys: list[str] = []
     for job, facts in zip(jobs, told, strict=True):
         count = int(facts["Segments"]) or 1
         files, waiting = waiting[:count], waiting[count:]
@@ -88,11 +97,13 @@ def renamed(jobs: Sequence[Job], finished: Result) -> list[ObjectRef]:
             md5s=[output.digests.md5 for output in files],
             bitrate_kbps=float(facts["Bitrate"]),
         )
+        keys.append(key)
         if facts["Segments"]:
             content += (_ref(job, segment_key(key, n)) for n in range(1, count + 1))
             playlists.append(_ref(job, key))
         else:
             content.append(_ref(job, key))
+    require_distinct(keys)
     return content + playlists
 
 
@@ -142,11 +153,21 @@ def _ref(job: Job, key: str) -> ObjectRef:
     return ObjectRef(bucket=job.ref.bucket, object=key, location=job.ref.location)
 
 
-def _warnings(reports: Sequence[ProcessReport]) -> tuple[str, ...]:
+def _damage(reports: Sequence[ProcessReport]) -> Iterator[str]:
     errors = max((report.decode_errors for report in reports), default=0)
-    if not errors:
-        return ()
-    return (
-        f"{Code.SOURCE_DAMAGED}: {errors} places of the source could not be decoded and were "
-        "concealed.",
-    )
+    if errors:
+        yield (
+            f"{Code.SOURCE_DAMAGED}: {errors} places of the source could not be decoded and were "
+            "concealed."
+        )
+
+
+def _missing_cuts(jobs: Sequence[Job], made: Sequence[_Files]) -> Iterator[str]:
+    for job, files in zip(jobs, made, strict=True):
+        wanted, found = len(job.rendition.cuts) + 1, len(files.content)
+        if job.rendition.cuts and found < wanted:
+            # a copy has key frames only where its source has them
+            yield (
+                f"{Code.OUT_OF_RANGE}: ForceSegTime asks for {wanted} segments, and {found} came "
+                "out: the others would begin behind the end or at no key frame."
+            )

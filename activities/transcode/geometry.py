@@ -60,13 +60,15 @@ class Source:
         return Fraction(self.width, self.height) * self.sar
 
     @property
-    def shown(self) -> Size:
-        """Even size in square pixels: the number of lines stays, their length follows."""
+    def exactly(self) -> tuple[Fraction, Fraction]:
+        """Size in square pixels: the number of lines stays, their length follows."""
         width, height = Fraction(self.width), Fraction(self.height)
-        if self.lying:
-            height /= self.sar
-        else:
-            width *= self.sar
+        return (width, height / self.sar) if self.lying else (width * self.sar, height)
+
+    @property
+    def shown(self) -> Size:
+        """The even size in square pixels."""
+        width, height = self.exactly
         return _below(width, 2), _below(height, 2)
 
 
@@ -84,6 +86,11 @@ class Wish:
     crop: Box | None = None
     pad: Box | None = None
     lines: int = 2
+
+    def sides(self, source: Source) -> tuple[int | None, int | None]:
+        """Return the width and the height that are given, for a source of this shape."""
+        turned = self.by_edges and source.aspect < 1
+        return (self.height, self.width) if turned else (self.width, self.height)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,9 +131,7 @@ def wanted_size(source: Source, wish: Wish) -> Size:
 
     Raises ActivityError (`InvalidParameter.OutOfRange`) for a computed side beyond `MAX_SIDE`.
     """
-    width, height = wish.width, wish.height
-    if wish.by_edges and source.aspect < 1:
-        width, height = height, width
+    width, height = wish.sides(source)
     if width is not None and height is not None:
         size = _even(Fraction(width)), _near(Fraction(height), wish.lines)
     elif width is not None:

@@ -5,21 +5,22 @@ of this module exist only as object keys and inside playlists.
 """
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from activities.transcode.parameters import Output
-from workflow_engine.errors import ActivityError, InvalidInputError
-from workflow_engine.placeholders import (
-    AFTER_ENCODING,
-    Names,
-    check_key,
-)
+from workflow_engine.errors import ActivityError, Code, InvalidInputError
+from workflow_engine.placeholders import AFTER_ENCODING, Names, check_key, decode_object
 
 #: what an OutputObject may hold
 ALLOWED = frozenset({"ObjectPrefix", "FileName", "ExtName", "RunId", "MediaId"}) | AFTER_ENCODING
 
 _PLAYLIST = ".m3u8"
+#: as `segment_key` makes them: counted from 1, filled with zeros to five digits
+_SEGMENT = re.compile(r"(.*)-(?!00000)(?:\d{5}|[1-9]\d{5,})\.ts", re.DOTALL)
+_SEQUENCE = "#EXT-X-MEDIA-SEQUENCE:"
+_SLASHES = re.compile("/+")
 
 
 def object_key(output: Output, container: str, names: Names) -> str:
@@ -27,14 +28,50 @@ def object_key(output: Output, container: str, names: Names) -> str:
 
     Raises ActivityError (`InvalidParameter.ObjectKeyInvalid`) for a key that cannot be stored.
     """
-    key = names.fill(output.output_object)
-    if not (container == "m3u8" and key.endswith(_PLAYLIST)):
-        key = f"{key}.{container}"
+    key = _with_extension(names.fill(output.output_object), container)
     try:
         check_key(key)
     except InvalidInputError as error:
         raise ActivityError(error.code, error.message, remedy=error.remedy) from None
     return key
+
+
+def unfilled_key(output: Output, container: str) -> str:
+    """Return the key of an output with its extension, every placeholder as it stands."""
+    key = _SLASHES.sub("/", decode_object(output.output_object)).removeprefix("/")
+    return _with_extension(key, container)
+
+
+def _with_extension(key: str, container: str) -> str:
+    named = container == "m3u8" and key.endswith(_PLAYLIST)
+    return key if named else f"{key}.{container}"
+
+
+def clashes(keys: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield each two outputs that write one object, by their places in `keys`, and its key.
+
+    The segments of a playlist count too, however many there will be.
+    """
+    seen: dict[str, int] = {}
+    for index, key in enumerate(keys):
+        first = seen.setdefault(key, index)
+        if first != index:
+            yield first, index, key
+    for index, key in enumerate(keys):
+        segment = _SEGMENT.fullmatch(key)
+        owner = seen.get(segment[1] + _PLAYLIST) if segment else None
+        if owner is not None:
+            yield min(owner, index), max(owner, index), key
+
+
+def require_distinct(keys: Sequence[str]) -> None:
+    """Raise ActivityError when two outputs would write one object."""
+    for _, _, key in clashes(keys):
+        raise ActivityError(
+            Code.INVALID,
+            f'Two outputs of the activity write "{key}".',
+            remedy="Give each output a name of its own.",
+        )
 
 
 def finish_key(key: str, *, md5s: Sequence[str], bitrate_kbps: float) -> str:
@@ -71,6 +108,9 @@ def named_playlist(text: str, playlist_key: str) -> str:
     number, lines = 0, list[str]()
     # a tag of old that ffmpeg's segment muxer writes; its hls muxer writes this one
     for line in text.replace("#EXT-X-ALLOW-CACHE:YES", "#EXT-X-PLAYLIST-TYPE:VOD").splitlines():
+        if line.startswith(_SEQUENCE):
+            # the hls muxer counts as the names do, the segment muxer from 0
+            line = f"{_SEQUENCE}1"
         if is_uri(line):
             number += 1
             line = _uri(segment_key(name, number))

@@ -65,6 +65,8 @@ def resolve_picture(
         # segments begin with key frames: Gop then only says how far apart they may be
         key_every = Fraction(segment)
     bitrate, crf = _rate_control(settings, stream)
+    constant = settings.trans.trans_mode == "CBR"
+    maxrate = None if constant else video.maxrate
     limited = video.pix_fmt not in PROFILE_PIXEL_FORMATS
     default_profile = None if limited else "high"
     h264 = video.codec == "H.264"
@@ -74,8 +76,8 @@ def resolve_picture(
         rate=rate,
         bitrate=bitrate,
         crf=crf,
-        maxrate=video.maxrate,
-        bufsize=video.bufsize,
+        maxrate=maxrate,
+        bufsize=video.bufsize if constant or maxrate is not None else None,
         profile=(video.profile or default_profile) if h264 else None,
         preset=(video.preset or "medium") if h264 else None,
         gop=gop,
@@ -115,7 +117,7 @@ def _placement(settings: Settings, stream: VideoStream, warnings: list[Problem])
     )
     part = cropped(source, wish.crop)
     size, limit = wanted_size(part, wish), part.shown
-    if not _larger(size, limit):
+    if not _larger(part, wish, size):
         return place(source, wish)
     field = "width" if video.width is not None else "height"
     told = (
@@ -144,9 +146,13 @@ def _placement(settings: Settings, stream: VideoStream, warnings: list[Problem])
     return place(source, wish)
 
 
-def _larger(size: Size, limit: Size) -> bool:
-    # 2: what rounding to even sides can add
-    return size[0] > limit[0] + 2 or size[1] > limit[1] + 2
+def _larger(part: Source, wish: Wish, size: Size) -> bool:
+    """Whether a side is above the source's: as it was given, or as it was computed."""
+    for given, computed, whole in zip(wish.sides(part), size, part.exactly, strict=True):
+        # 3: what rounding to even sides can add, here and in the source
+        if given > math.ceil(whole) if given is not None else computed > whole + 3:
+            return True
+    return False
 
 
 def _filters(

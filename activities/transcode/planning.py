@@ -11,7 +11,7 @@ from activities.probe import MediaInfo
 from activities.templates import Kind, Template, find, from_analysis
 from activities.transcode.check import at_output
 from activities.transcode.command import Target, commands
-from activities.transcode.naming import object_key, playlist_stem
+from activities.transcode.naming import object_key, playlist_stem, require_distinct
 from activities.transcode.parameters import Output, TranscodeParameters
 from activities.transcode.rendition import Job
 from activities.transcode.resolve import resolve
@@ -57,6 +57,7 @@ def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
         warnings += (at_output(problem, index) for problem in found)
     if not jobs:
         return Skip(reason=left_out[0])
+    require_distinct([job.ref.object for job in jobs])
     return _step(jobs, warnings, context, intelligent=intelligent)
 
 

@@ -20,8 +20,9 @@ PROBE_NAMES = {"H.264": "h264", "H.265": "hevc", "AAC": "aac", "MP3": "mp3"}
 class VideoEncoding:
     """How the picture is encoded; bit rates in kbit/s, buffer in kbit.
 
-    `rate` is the frame rate of the output. Key frames come at least every `gop` frames, at every
-    multiple of `key_every` seconds and at each of `key_times`. `fields` means interlaced.
+    `rate` is the frame rate of the output; `bufsize` is None where nothing limits the rate. Key
+    frames come at least every `gop` frames, at every multiple of `key_every` seconds and at each
+    of `key_times`. `fields` means interlaced.
     """
 
     codec: str
@@ -30,7 +31,7 @@ class VideoEncoding:
     bitrate: float | None
     crf: float | None
     maxrate: float | None
-    bufsize: float
+    bufsize: float | None
     profile: str | None
     preset: str | None
     gop: int
@@ -75,7 +76,8 @@ class Rendition:
     """One output. `segment` (seconds) and `cuts` (seconds) belong to m3u8.
 
     `duration` is what the source promises, in seconds, None when it promises nothing; `exact`
-    is false where the source's container can only guess. `bytes` is an estimate.
+    is false where that may be more than these streams have. At `limit`, in seconds, the output
+    is cut: the source ran on beyond all that it can hold. `bytes` is an estimate.
     """
 
     container: str
@@ -86,6 +88,7 @@ class Rendition:
     cuts: tuple[float, ...]
     duration: float | None
     exact: bool
+    limit: float
     bytes: int | None
 
     @property
@@ -115,7 +118,7 @@ class Rendition:
 
     def identity(self) -> Mapping[str, Json]:
         """Return what shapes the bytes of the output, as JSON values."""
-        shaping = asdict(replace(self, duration=None, exact=True, bytes=None))
+        shaping = asdict(replace(self, duration=None, exact=True, limit=0.0, bytes=None))
         return json.loads(json.dumps(shaping, default=str))  # str: Fractions
 
 

@@ -8,6 +8,7 @@ import math
 
 from activities.probe import AudioStream, MediaInfo, VideoStream
 from activities.templates.sections import Audio, cuts_of
+from activities.transcode.audio_rules import mp3_bitrates
 from activities.transcode.picture import DEFAULT_CRF, bitrate_error, resolve_picture
 from activities.transcode.rendition import (
     PROBE_NAMES,
@@ -24,10 +25,16 @@ SEGMENT_SECONDS = 10
 #: bits per pixel at the default Crf, for estimates of size
 CRF_BITS_PER_PIXEL = 0.08
 
-#: demuxers that guess the duration from the bit rate, or have none
-GUESSED_DURATION = frozenset(
-    {"aac", "ac3", "amr", "eac3", "h264", "hevc", "m4v", "mjpeg", "mp3", "mpegvideo"}
-)
+#: bytes per second of the slowest stream; bounds a source that does not tell its duration
+SLOWEST_BYTES = 125
+#: seconds that such a source may have beyond that
+SPARE_SECONDS = 3600
+#: frames that an encoder may hold back, and a muxer then count as length
+REORDERED_FRAMES = 8
+#: seconds; behind a later cut there might be no frame
+SHORTEST_SEGMENT = 0.1
+#: most cuts of one playlist: ffmpeg has them in one argument, which the system limits
+MAX_CUTS = 10_000
 
 #: what each container takes without encoding, as ffprobe names codecs
 COPY_VIDEO = {
@@ -50,21 +57,28 @@ COPY_AUDIO = {
 FLV_MP3_RATES = (11025, 22050, 44100)
 
 
+#: demuxers that know no presentation times, only the order of decoding
+WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
+#: containers that cannot say that a picture is to be shown turned
+WITHOUT_ROTATION = frozenset({"flv", "m3u8", "ts"})
+
+
 def resolve(settings: Settings, media: MediaInfo) -> tuple[Rendition, list[Problem]]:
     """Return what an output will be for this source, and warnings relative to the output.
 
-    Raises ActivityError: no such stream (`.ResourceNotSupported`, `.NoAudioStream`), a codec
-    that the container does not take, an IsCheck...Fail rule or a size out of range.
+    Raises ActivityError: no such stream (`.ResourceNotSupported`, `.NoAudioStream`), a stream
+    that the container does not take, an IsCheck...Fail rule, a size or a cut out of range.
     """
     video, audio = _video_stream(settings, media), _audio_stream(settings, media)
     warnings: list[Problem] = []
     picture = sound = None
-    segment, cuts = _segments(settings, _duration(media, video, audio))
+    duration, exact = _duration(media, video, audio)
+    # cuts are made in the picture, where there is one
+    segment, cuts = _segments(settings, (video and video.duration) or duration)
     if video:
         picture = resolve_picture(settings, video, segment, cuts, warnings)
     if audio:
         sound = _sound(settings, audio)
-    duration = _duration(media, video, audio)
     rendition = Rendition(
         container=settings.container,
         picture=picture,
@@ -73,7 +87,8 @@ def resolve(settings: Settings, media: MediaInfo) -> tuple[Rendition, list[Probl
         segment=segment,
         cuts=cuts,
         duration=duration,
-        exact=media.format_name not in GUESSED_DURATION,
+        exact=exact,
+        limit=_limit(media, duration, picture),
         bytes=media.size if settings.copy else _bytes(picture, sound, duration),
     )
     return rendition, warnings
@@ -89,9 +104,21 @@ def _video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
             f'template "{settings.template.id}" makes video.',
             remedy="Use an audio template, or remove the video from the output.",
         )
-    if settings.copy and media.video.codec not in COPY_VIDEO[settings.container]:
-        raise _cannot_copy(settings, f"{media.video.codec} video")
+    if settings.copy:
+        _require_copyable(settings, media, media.video)
     return media.video
+
+
+def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream) -> None:
+    if stream.codec not in COPY_VIDEO[settings.container]:
+        raise _cannot_copy(settings, f"{stream.codec} video")
+    if media.format_name in WITHOUT_TIMES and stream.has_b_frames:
+        raise _cannot_copy(
+            settings,
+            f"{stream.codec} video with B-frames, of which {media.format_name} has no times,",
+        )
+    if stream.rotation and settings.container in WITHOUT_ROTATION:
+        raise _cannot_copy(settings, f"video turned by {stream.rotation} degrees")
 
 
 def _audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
@@ -131,9 +158,27 @@ def _cannot_copy(settings: Settings, what: str) -> ActivityError:
 
 def _duration(
     media: MediaInfo, video: VideoStream | None, audio: AudioStream | None
-) -> float | None:
-    found = [stream.duration or media.duration for stream in (video, audio) if stream]
-    return max((value for value in found if value), default=None)
+) -> tuple[float | None, bool]:
+    """Return the seconds of the chosen streams, and whether they have no less than that."""
+    chosen = [stream.duration for stream in (video, audio) if stream]
+    own = [duration for duration in chosen if duration]
+    if media.guessed:
+        return max(own, default=media.duration), False
+    if len(own) == len(chosen):
+        return max(own), True
+    # the container's duration may be that of a stream which is left out
+    whole = len(chosen) == len(media.videos) + len(media.audios) + len(media.subtitles)
+    return media.duration, whole and media.duration is not None
+
+
+def _limit(media: MediaInfo, duration: float | None, picture: Picture | None) -> float:
+    """Return the seconds at which an output is cut: more than its source can hold."""
+    if media.guessed or duration is None:
+        return SPARE_SECONDS + media.size / SLOWEST_BYTES
+    encoding = picture.encoding if picture else None
+    # at one frame in some seconds, the frames that B-frames delay are long
+    delay = REORDERED_FRAMES / float(encoding.rate) if encoding else 0.0
+    return max(duration, media.duration or 0.0) * 1.1 + 10 + delay
 
 
 def _segments(settings: Settings, duration: float | None) -> tuple[float | None, tuple[float, ...]]:
@@ -145,7 +190,16 @@ def _segments(settings: Settings, duration: float | None) -> tuple[float | None,
         return float(length or SEGMENT_SECONDS), ()
     cuts = set(cuts_of(forced))
     if length and duration:
-        cuts |= {float(time) for time in range(length, math.ceil(duration), length)}
+        count = math.ceil((duration - SHORTEST_SEGMENT) / length)
+        if count > MAX_CUTS:
+            raise ActivityError(
+                Code.OUT_OF_RANGE,
+                f"The Segment.Duration {length} is out of range: beside ForceSegTime, it would cut "
+                f'the {duration:.0f} seconds of "InputFile" into {count} segments.',
+                pointer=settings.pointer("mux_config", "segment"),
+                remedy=f"Use at least {math.ceil(duration / MAX_CUTS)}, or take ForceSegTime out.",
+            )
+        cuts |= {float(n * length) for n in range(1, count)}
     return None, tuple(sorted(cuts))
 
 
@@ -169,14 +223,17 @@ def _sound(settings: Settings, stream: AudioStream) -> Sound:
 
 
 def _audio_rate(settings: Settings, audio: Audio, stream: AudioStream) -> float:
-    source = stream.bitrate_kbps
-    if not source or audio.bitrate <= source:
-        return audio.bitrate
+    source, wanted = stream.bitrate_kbps, audio.bitrate
+    if audio.codec == "MP3":
+        # a template's rate, that is; the encoder would take the nearest without a word
+        wanted = min(wanted, mp3_bitrates(audio.samplerate)[1])
+    if not source or wanted <= source:
+        return wanted
     if settings.trans.is_check_audio_bitrate_fail:
-        raise bitrate_error(settings, "Audio", audio.bitrate, source)
+        raise bitrate_error(settings, "Audio", wanted, source)
     # only between equal codecs do equal bit rates mean equal quality (specification, 7)
     same = stream.codec == PROBE_NAMES[audio.codec]
-    return source if settings.trans.is_check_audio_bitrate and same else audio.bitrate
+    return source if settings.trans.is_check_audio_bitrate and same else wanted
 
 
 def _bytes(picture: Picture | None, sound: Sound | None, duration: float | None) -> int | None:

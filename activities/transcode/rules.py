@@ -1,14 +1,16 @@
 """What may not stand together in one output: checked before anything runs.
 
 `faults` takes merged settings, so a template's field and an output's are judged alike; pointers
-are relative to the output. Specification: transcode, 3 to 7; `container_codecs.json`.
+are relative to the output; those of the sound are in `audio_rules.py`. Specification: transcode,
+3 to 7; `container_codecs.json`.
 """
 
 from collections.abc import Iterator
 
 from activities.templates import Kind
-from activities.templates.sections import Audio, Video, box_of
-from activities.transcode.settings import AUDIO_CONTAINERS, Settings
+from activities.templates.sections import Video, box_of
+from activities.transcode.audio_rules import audio_faults
+from activities.transcode.settings import AUDIO_CONTAINERS, Settings, problem
 from workflow_engine.errors import Code, Problem, Severity
 from workflow_engine.topology.wire import WireModel
 
@@ -28,10 +30,6 @@ AUDIO_CODECS = {
     "mp3": ("MP3",),
     "m4a": ("AAC",),
 }
-#: channel counts by codec (specification, transcode, 5 and C-6)
-CHANNELS = {"AAC": (1, 2, 4, 5, 6, 8), "MP3": (1, 2)}
-#: the highest bit rate that MPEG-1 layer III has, kbit/s
-MP3_MAX_BITRATE = 320
 #: chroma formats of the profiles baseline, main and high
 PROFILE_PIXEL_FORMATS = ("yuv420p", "yuvj420p")
 
@@ -40,7 +38,7 @@ def faults(settings: Settings) -> Iterator[Problem]:
     """Yield every problem of one output, pointers relative to it."""
     kind = settings.template.kind
     if kind in (Kind.DOUBLING, Kind.NARROWBAND):
-        yield _problem(
+        yield problem(
             Code.TEMPLATE_NOT_SUPPORTED,
             "/TemplateId",
             f'The template "{settings.template.id}" ({settings.template.name}) is of the kind '
@@ -49,7 +47,7 @@ def faults(settings: Settings) -> Iterator[Problem]:
         )
         return
     if settings.video is None and settings.audio is None:
-        yield _problem(
+        yield problem(
             Code.INVALID,
             "",
             "The output has neither video nor audio.",
@@ -61,7 +59,8 @@ def faults(settings: Settings) -> Iterator[Problem]:
         yield from _codec_faults(settings)
         yield from _video_faults(settings)
         yield from _rate_faults(settings)
-        yield from _audio_faults(settings)
+        yield from _maxrate_faults(settings)
+        yield from audio_faults(settings)
     yield from _segment_faults(settings)
 
 
@@ -75,7 +74,7 @@ def _copy_faults(settings: Settings) -> Iterator[Problem]:
             continue
         for name in sorted(given.model_fields_set & set(type(given).model_fields) - {"remove"}):
             alias = type(given).model_fields[name].alias
-            yield _problem(
+            yield problem(
                 Code.NOT_SUPPORTED,
                 f"/{section}/{alias}",
                 f'The template "{settings.template.id}" copies the streams, so {section}.{alias} '
@@ -85,7 +84,7 @@ def _copy_faults(settings: Settings) -> Iterator[Problem]:
     for name, harmless in (("trans_mode", "onepass"), ("adj_dar_method", "none")):
         value = getattr(settings.trans, name)
         if value != harmless:
-            yield _problem(
+            yield problem(
                 Code.NOT_SUPPORTED,
                 settings.pointer("trans_config", name),
                 f'The template "{settings.template.id}" copies the streams, so "{value}" has no '
@@ -97,14 +96,14 @@ def _copy_faults(settings: Settings) -> Iterator[Problem]:
 def _codec_faults(settings: Settings) -> Iterator[Problem]:
     container, video, audio = settings.container, settings.video, settings.audio
     if video and container in AUDIO_CONTAINERS:
-        yield _problem(
+        yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("container", "format"),
             f'The container "{container}" holds no video.',
             'Set Video to {"Remove": "true"}, or use the container mp4.',
         )
     elif video and video.codec not in VIDEO_CODECS[container]:
-        yield _problem(
+        yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("video", "codec"),
             f'The container "{container}" does not hold {video.codec} video.',
@@ -116,7 +115,7 @@ def _codec_faults(settings: Settings) -> Iterator[Problem]:
     alone = container == "mp4" and video is None
     codecs = ("AAC",) if alone else AUDIO_CODECS[container]
     if audio.codec not in codecs:
-        yield _problem(
+        yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("audio", "codec"),
             f'The container "{container}" does not hold {audio.codec} audio'
@@ -124,7 +123,7 @@ def _codec_faults(settings: Settings) -> Iterator[Problem]:
             f"Use {' or '.join(codecs)}.",
         )
     elif container == "m3u8" and video and (video.codec, audio.codec) == ("H.264", "MP3"):
-        yield _problem(
+        yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("audio", "codec"),
             "HLS with H.264 video and MP3 audio does not play everywhere.",
@@ -140,14 +139,14 @@ def _video_faults(settings: Settings) -> Iterator[Problem]:
     if video.codec == "H.265":
         yield from _h265_faults(settings, video)
     if video.profile and video.pix_fmt not in PROFILE_PIXEL_FORMATS:
-        yield _problem(
+        yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("video", "profile"),
             f'The profile "{video.profile}" does not allow the pixel format "{video.pix_fmt}".',
             "Take Profile out, or use yuv420p.",
         )
     if video.profile == "baseline" and video.scan_mode == "interlaced":
-        yield _problem(
+        yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("video", "scan_mode"),
             'The profile "baseline" has no interlaced pictures.',
@@ -156,7 +155,7 @@ def _video_faults(settings: Settings) -> Iterator[Problem]:
     if video.pad:
         width, height, left, top = box_of(video.pad)
         if left >= width or top >= height:
-            yield _problem(
+            yield problem(
                 Code.OUT_OF_RANGE,
                 settings.pointer("video", "pad"),
                 f'The Pad "{video.pad}" puts the picture outside the canvas.',
@@ -168,14 +167,14 @@ def _h265_faults(settings: Settings, video: Video) -> Iterator[Problem]:
     for name in ("profile", "preset"):
         value = getattr(video, name)
         if value:
-            yield _problem(
+            yield problem(
                 Code.NOT_SUPPORTED,
                 settings.pointer("video", name),
                 f'{name.capitalize()} "{value}" is for H.264 only, and the codec is H.265.',
                 "Take the field out, or use H.264.",
             )
     if video.scan_mode == "interlaced":
-        yield _problem(
+        yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("video", "scan_mode"),
             "Interlaced H.265 is not supported by this version.",
@@ -191,7 +190,7 @@ def _rate_faults(settings: Settings) -> Iterator[Problem]:
     missing = video.bitrate is None and settings.template.kind is not Kind.INTELLIGENT
     if missing or video.crf is not None:
         told = f"Crf {video.crf:g} is set" if video.crf is not None else "there is none"
-        yield _problem(
+        yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("trans_config", "trans_mode"),
             f'TransMode "{mode}" needs Video.Bitrate without Crf, and {told}.',
@@ -199,58 +198,34 @@ def _rate_faults(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _audio_faults(settings: Settings) -> Iterator[Problem]:
-    audio, container = settings.audio, settings.container
-    if audio is None:
+def _maxrate_faults(settings: Settings) -> Iterator[Problem]:
+    video = settings.video
+    if video is None or video.maxrate is None:
         return
-    if audio.channels not in CHANNELS[audio.codec]:
-        yield _problem(
-            Code.OUT_OF_RANGE,
-            settings.pointer("audio", "channels"),
-            f"{audio.codec} with {audio.channels} channels is not allowed.",
-            f"Use one of {', '.join(str(n) for n in CHANNELS[audio.codec])}.",
-        )
-    if audio.codec == "MP3":
-        yield from _mp3_faults(settings, audio, container)
-
-
-def _mp3_faults(settings: Settings, audio: Audio, container: str) -> Iterator[Problem]:
-    if audio.profile:
-        yield _problem(
+    pointer = settings.pointer("video", "maxrate")
+    # what a template brings has no effect then, and is nobody's wish
+    if settings.trans.trans_mode == "CBR" and pointer != "/TemplateId":
+        yield problem(
             Code.NOT_SUPPORTED,
-            settings.pointer("audio", "profile"),
-            f'Profile "{audio.profile}" is for AAC only, and the codec is MP3.',
-            "Take the field out, or use AAC.",
+            pointer,
+            f'Maxrate {video.maxrate:g} has no meaning with TransMode "CBR".',
+            "Take the field out: the bit rate is constant.",
         )
-    flv = container == "flv"
-    if audio.samplerate == 96000 or (flv and audio.samplerate not in (22050, 44100)):
-        yield _problem(
-            Code.NOT_SUPPORTED,
-            settings.pointer("audio", "samplerate"),
-            f"MP3 {'in flv ' if flv else ''}has no sample rate of {audio.samplerate} Hz.",
-            f"Use {'22050 or 44100' if flv else '22050, 32000, 44100 or 48000'}.",
-        )
-    if audio.bitrate > MP3_MAX_BITRATE:
-        yield _problem(
+    elif video.crf is None and video.bitrate is not None and video.maxrate < video.bitrate:
+        yield problem(
             Code.OUT_OF_RANGE,
-            settings.pointer("audio", "bitrate"),
-            f"MP3 has no bit rate of {audio.bitrate:g} kbit/s.",
-            f"Use at most {MP3_MAX_BITRATE}.",
+            settings.pointer("video", "bitrate") if pointer == "/TemplateId" else pointer,
+            f"The Bitrate {video.bitrate:g} is above the Maxrate {video.maxrate:g}.",
+            "Raise Maxrate, or lower Bitrate to it.",
         )
 
 
 def _segment_faults(settings: Settings) -> Iterator[Problem]:
     mux = settings.output.mux_config
     if mux and mux.segment.model_fields_set and settings.container != "m3u8":
-        yield _problem(
+        yield problem(
             Code.NOT_SUPPORTED,
             "/MuxConfig/Segment",
             f'The container "{settings.container}" has no segments.',
             "Take Segment out, or use the container m3u8.",
         )
-
-
-def _problem(
-    code: Code, pointer: str, message: str, remedy: str, severity: Severity = Severity.ERROR
-) -> Problem:
-    return Problem(code=code, message=message, pointer=pointer, remedy=remedy, severity=severity)

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_pascal
 from activities.templates import Kind, Template
 from activities.templates.sections import Audio, Segment, TransConfig, Video, merge
 from activities.transcode.parameters import Output
+from workflow_engine.errors import Code, Problem, Severity
 from workflow_engine.topology.wire import WireModel
 
 #: containers that hold sound only
@@ -44,6 +45,13 @@ class Settings:
         if given is None or name not in given.model_fields_set:
             return "/TemplateId"
         return f"/{to_pascal(section)}/{to_pascal(name)}"
+
+
+def problem(
+    code: Code, pointer: str, message: str, remedy: str, severity: Severity = Severity.ERROR
+) -> Problem:
+    """Return a problem of an output, its pointer relative to it."""
+    return Problem(code=code, message=message, pointer=pointer, remedy=remedy, severity=severity)
 
 
 def settings_of(output: Output, template: Template) -> Settings:

@@ -6,14 +6,18 @@ limit stops it (ffmpeg facts, "Hostile input").
 
 from pathlib import Path
 
-from activities.probe import MediaInfo
-from activities.transcode.encoder import longest
+from activities.ffmpeg import probe_json
+from activities.probe import MediaInfo, VideoStream
+from activities.transcode.encoder import most_bytes
+from activities.transcode.naming import is_uri
 from activities.transcode.rendition import Picture, Rendition, Sound
 from workflow_engine.errors import ActivityError, Code
 
 #: seconds, and share of the whole, that an output may be shorter than its source promised
 SHORT_SECONDS = 0.5
 SHORT_SHARE = 0.01
+#: seconds of sound that a packet of a transport stream may hold behind its one time stamp
+PACKED_SECONDS = 0.4
 
 
 def verify(path: Path, rendition: Rendition) -> MediaInfo:
@@ -30,8 +34,7 @@ def verify(path: Path, rendition: Rendition) -> MediaInfo:
         _check_picture(rendition, rendition.picture, media)
     if rendition.sound:
         _check_sound(rendition, rendition.sound, media)
-    if rendition.duration is not None:
-        _check_duration(rendition, rendition.duration, media)
+    _check_limits(path, rendition, media)
     return media
 
 
@@ -43,6 +46,15 @@ def _check_picture(rendition: Rendition, picture: Picture, media: MediaInfo) -> 
         raise _wrong(rendition, f"its video is {video.codec}")
     if (video.width, video.height) != picture.size:
         raise _wrong(rendition, f"its picture has {video.width}x{video.height} pixels")
+    if picture.encoding and not _is_format(video, picture.encoding.pix_fmt):
+        raise _wrong(rendition, f"its pixel format is {video.pix_fmt}")
+
+
+def _is_format(video: VideoStream, wanted: str) -> bool:
+    """Whether a stream has a pixel format; `yuvj` is `yuv` of full range under an older name."""
+    full = "yuvj" in video.pix_fmt or video.color_range == "pc"
+    same = video.pix_fmt.replace("yuvj", "yuv") == wanted.replace("yuvj", "yuv")
+    return same and (full or "yuvj" not in wanted)
 
 
 def _check_sound(rendition: Rendition, sound: Sound, media: MediaInfo) -> None:
@@ -61,18 +73,38 @@ def _check_sound(rendition: Rendition, sound: Sound, media: MediaInfo) -> None:
         )
 
 
-def _check_duration(rendition: Rendition, expected: float, media: MediaInfo) -> None:
-    found = media.duration
+def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
+    found, expected = _length(path, rendition, media), rendition.duration
     if found is None:
+        if expected is None:
+            return
         raise _wrong(rendition, "it has no duration")
-    if found >= longest(rendition, expected) - 1:
-        raise _broken_off(f"it runs on beyond the {expected:.3f} seconds of its header")
-    frame = 0.0
+    large = rendition.container != "m3u8" and path.stat().st_size >= most_bytes(rendition)
+    if large or found >= rendition.limit - 1:
+        told = f" the {expected:.3f} seconds of its header" if expected else " all that it can hold"
+        raise _broken_off(f"it runs on beyond{told}")
+    if expected is None or not rendition.exact:
+        return
+    unseen = PACKED_SECONDS if rendition.container in ("ts", "m3u8") else 0.0
     if rendition.picture and rendition.picture.encoding:
-        frame = float(1 / rendition.picture.encoding.rate)
-    missing = expected - found
-    if rendition.exact and missing > max(SHORT_SECONDS, SHORT_SHARE * expected) + frame:
+        unseen = max(unseen, float(1 / rendition.picture.encoding.rate))
+    if expected - found > max(SHORT_SECONDS, SHORT_SHARE * expected) + unseen:
         raise _broken_off(f"it ends after {found:.3f} of {expected:.3f} seconds")
+
+
+def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
+    """Return the seconds from the first to the last moment of any stream.
+
+    A playlist counts the picture only, so sound that begins before it or outlasts it is
+    measured in the first and the last segment.
+    """
+    if rendition.container != "m3u8" or not (rendition.picture and rendition.sound):
+        return media.duration
+    lines = path.read_text(encoding="utf-8").splitlines()
+    segments = [path.with_name(line) for line in lines if is_uri(line)]
+    first, last = (MediaInfo.parse(probe_json(segments[n])) for n in (0, -1))
+    end = last.start_time + (last.duration or 0.0)
+    return max(media.duration or 0.0, end - first.start_time)
 
 
 def _broken_off(reason: str) -> ActivityError:

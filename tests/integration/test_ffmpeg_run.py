@@ -122,6 +122,27 @@ def test_writing_without_reports_is_not_a_stall(tmp_path: Path, clip: Path) -> N
     assert (context.work / "out").read_text().endswith("8\n")
 
 
+def test_writing_elsewhere_is_not_a_stall_either(tmp_path: Path, clip: Path) -> None:
+    context, other = make_context(tmp_path, clip), tmp_path / "other"
+    other.mkdir()
+    script = f"for n in 1 2 3 4 5 6 7 8; do echo $n > {other}/file; sleep 0.2; done"
+    command = ("/bin/sh", "-c", script)
+    limits = ffmpeg.Limits(stall=0.6)
+    ffmpeg.run(command, context=context, duration=1, limits=limits, others=[other])
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(command, context=context, duration=1, limits=limits)
+    assert caught.value.code == Code.TIMEOUT
+
+
+def test_what_a_muxer_refuses_is_not_the_upload(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, clip)
+    source = graph.input(f"file:{context.source.name}", **ffmpeg.input_options())
+    command = ffmpeg.argv(graph.output(source.audio, "file:out.ts", acodec="aac", ac=8))
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(command, context=context, duration=4)
+    assert caught.value.code == Code.INTERNAL and "channelConfiguration" in caught.value.message
+
+
 def test_wall_limit_ends_a_process_that_goes_on(tmp_path: Path, clip: Path) -> None:
     context = make_context(tmp_path, clip)
     with pytest.raises(ActivityError) as caught:

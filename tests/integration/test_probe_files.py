@@ -133,6 +133,23 @@ def test_a_cut_that_the_index_hides(media_dir: Path, container: str) -> None:
     assert missing_bytes(whole) == 0
 
 
+@pytest.mark.parametrize("container", ["avi", "flv", "wav", "mp3"])
+def test_a_cut_that_no_index_tells(media_dir: Path, container: str) -> None:
+    make = media.audio_only if container in ("wav", "mp3") else media.clip
+    whole = make(media_dir, 2, container=container)
+    cut = media.truncated(whole, 0.6)
+    assert missing_bytes(whole) == 0
+    # an avi has its index behind the frames
+    assert missing_bytes(cut) == pytest.approx(whole.stat().st_size * 0.4, rel=0.1)
+    assert not MediaInfo.of(whole).guessed
+
+
+def test_matroska_tells_the_length_of_each_stream(media_dir: Path) -> None:
+    info = MediaInfo.of(media.uneven(media_dir, 3, 5, "mkv"))
+    assert info.video and info.video.duration == pytest.approx(3, abs=0.05)
+    assert info.audios[0].duration == pytest.approx(5, abs=0.05)
+
+
 def test_only_subtitles(tmp_path: Path) -> None:
     file = tmp_path / "words.srt"
     file.write_text("1\n00:00:00,000 --> 00:00:01,000\nhello\n")

@@ -150,7 +150,7 @@ def test_a_video_shorter_than_it_says_gives_what_there_is(tmp_path: Path, media_
     step = Snapshot().plan(parameters, make_plan_context(source, media=start))
     result = Snapshot().run(step, make_context(tmp_path, source))
     assert result.data == {"Count": 2, "Times": [0, 1000]}
-    assert "last 7 pictures" in result.warnings[0]
+    assert result.warnings == ("The video ends early, at 2000 ms: 7 of 9 pictures do not exist.",)
 
 
 def test_a_time_beyond_the_end_fails(tmp_path: Path, media_dir: Path) -> None:
@@ -167,3 +167,135 @@ def test_a_video_that_hides_its_length_is_measured(tmp_path: Path, media_dir: Pa
     assert MediaInfo.of(live).duration is None
     result = take(tmp_path, live, Time=0, Interval=0.5, FrameType="normal")
     assert shown(result) == [0, 12, 25, 37]
+
+
+@pytest.mark.parametrize("late", [0.02, 0.1, 0.5, 2])
+@pytest.mark.parametrize("container", ["ts", "mkv", "mp4", "flv"])
+def test_times_count_from_where_the_first_stream_begins(
+    tmp_path: Path, media_dir: Path, container: str, late: float
+) -> None:
+    # the first frame also stands for the time before it; times are far from any frame's edge
+    video = media.numbered(media_dir, fps=50, size="64x36")
+    source = media.with_sound(video, container, late=late, sound=3)
+    streams = {s["codec_type"]: s for s in MediaInfo.of(source).probe["streams"]}
+    # sound begins a little before its samples in some containers
+    begin = float(streams["video"]["start_time"]) - MediaInfo.of(source).start_time
+    assert begin == pytest.approx(late, abs=0.03)
+
+    first = take(tmp_path / "first", source, Time=0)
+    assert shown(first) == [0]
+    each = take(tmp_path / "each", source, Interval="0.695", Time=0, Num=3, FrameType="normal")
+    keys = take(tmp_path / "keys", source, Interval="0.695", Time=0, Num=3)
+    times = each.data["Times"]
+    frames = [max(0, int((time / 1000 - begin) * 50)) for time in times]
+    assert shown(each) == [frame % media.PERIOD for frame in frames]
+    nearest = [max(0, round((time / 1000 - begin) * 50 / 12) * 12) for time in times]
+    assert shown(keys) == [frame % media.PERIOD for frame in nearest]
+
+
+@pytest.mark.parametrize("frame_type", ["normal", "intra"])
+def test_a_late_video_is_the_same_in_every_container(
+    tmp_path: Path, media_dir: Path, frame_type: str
+) -> None:
+    # sound from 0 to 5 s, video from 2 to 4 s
+    video = media.numbered(media_dir, gop=25, size="64x36")
+    for container in ("ts", "mkv", "mp4"):
+        source = media.with_sound(video, container, late=2, sound=5)
+        folder = tmp_path / container
+        result = take(folder, source, Time=10, Interval=0.9, FrameType=frame_type)
+        expected = [0, 0, 0, 17, 40] if frame_type == "normal" else [0, 0, 0, 25, 25]
+        assert result.data["Times"] == [10, 910, 1810, 2710, 3610], container
+        assert [abs(a - b) <= 1 for a, b in zip(shown(result), expected, strict=True)] == [True] * 5
+
+
+def test_a_transport_stream_that_begins_at_0(tmp_path: Path, media_dir: Path) -> None:
+    video = media.numbered(media_dir, gop=25, size="64x36")
+    extra = ("-muxdelay", "0", "-muxpreload", "0")
+    source = media.with_sound(video, "ts", late=1, sound=3.5, extra=extra)
+    assert MediaInfo.of(source).start_time == 0
+    result = take(tmp_path, source, Time=10, Interval=0.7, FrameType="normal")
+    assert [frame // 2 for frame in shown(result)] == [0, 0, 4, 13, 22]
+
+
+@pytest.mark.parametrize("container", ["mkv", "ts", "flv", "mp4"])
+def test_where_only_sound_is_left_there_is_no_picture(
+    tmp_path: Path, media_dir: Path, container: str
+) -> None:
+    source = media.with_sound(media.numbered(media_dir, size="64x36"), container, sound=6)
+    ends: set[str] = set()
+    for number, frame_type in enumerate(("normal", "intra")):
+        with pytest.raises(ActivityError) as caught:
+            take(tmp_path / f"{number}", source, Time=4000, FrameType=frame_type)
+        assert caught.value.code == Code.OUT_OF_RANGE
+        ends.add(caught.value.message)
+        result = take(
+            tmp_path / f"all-{number}", source, Interval="0.9", FrameType=frame_type, Time=0
+        )
+        assert result.data == {"Count": 3, "Times": [0, 900, 1800]}
+    (message,) = ends
+    end = int(message.removesuffix(" ms.").rpartition(" ")[2])
+    assert "4000 ms is not before the end of the video" in message and 2000 <= end < 2080
+
+
+def test_evenly_spread_pictures_end_with_the_video(tmp_path: Path, media_dir: Path) -> None:
+    source = media.with_sound(media.numbered(media_dir, size="64x36"), "mp4", sound=6)
+    result = take(tmp_path, source, Time=0, Interval=0, Num=4, FrameType="normal")
+    assert result.data["Times"] == [0, 500, 1000, 1500]
+    assert shown(result) == [0, 12, 25, 37]
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+def test_a_video_alone_that_begins_late_counts_from_its_first_frame(
+    tmp_path: Path, media_dir: Path, container: str
+) -> None:
+    source = media.make(
+        media_dir / f"begins-late.{container}",
+        *("-itsoffset", "0.5", "-i", str(media.numbered(media_dir)), "-c", "copy"),
+    )
+    assert MediaInfo.of(source).start_time == 0.5
+    for number, (frame_type, frames) in enumerate(
+        [("normal", [0, 12, 25, 37]), ("intra", [0, 12, 24, 36])]
+    ):
+        result = take(tmp_path / f"{number}", source, Time=0, Interval=0.5, FrameType=frame_type)
+        assert shown(result) == frames
+    with pytest.raises(ActivityError) as caught:
+        take(tmp_path / "end", source, Time=2000)
+    assert caught.value.code == Code.OUT_OF_RANGE
+
+
+def test_a_cut_that_hides_the_only_key_frame(tmp_path: Path, media_dir: Path) -> None:
+    # an edit list begins at frame 33; the key frame before it is decoded, but not shown
+    source = media.make(
+        media_dir / "edited.mp4",
+        *("-ss", "1.3", "-i", str(media.numbered(media_dir, gop=250)), "-c", "copy"),
+    )
+    for number, frame_type in enumerate(("normal", "intra")):
+        single = take(tmp_path / f"{number}", source, Time=0, FrameType=frame_type)
+        assert shown(single) == [33]
+        result = take(tmp_path / f"s{number}", source, Time=0, Interval=0.3, FrameType=frame_type)
+        assert shown(result) == [33, 40, 48]
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts", "gif"])
+def test_a_video_of_one_frame(tmp_path: Path, media_dir: Path, container: str) -> None:
+    source = media.make(
+        media_dir / f"one-frame.{container}",
+        *("-i", str(media.numbered(media_dir)), "-frames:v", "1"),
+    )
+    for number, frame_type in enumerate(("normal", "intra")):
+        spread = {"Time": 0, "Interval": 0, "Num": 2, "FrameType": frame_type}
+        assert shown(take(tmp_path / f"{number}", source, **spread)) == [0, 0]
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
+def test_a_last_frame_that_is_shown_late(tmp_path: Path, media_dir: Path, container: str) -> None:
+    # frames 0..9 from 0 s, 40..48 from 1.6 s, 49 at 4.96 s, stored before frames shown earlier
+    source = media.make(
+        media_dir / f"late-frame.{container}",
+        *("-i", str(media.numbered(media_dir)), "-fps_mode", "vfr", "-c:v", "libx264"),
+        *("-vf", "select='lt(n,10)+gte(n,40)',setpts='PTS+if(gte(N,19),3/TB,0)'"),
+        *("-crf", "4", "-g", "5"),
+    )
+    result = take(tmp_path, source, Time=500, Num=5, Interval=1, FrameType="normal")
+    assert shown(result) == [9, 9, 48, 48, 48]
+    assert result.data["Times"] == [500, 1500, 2500, 3500, 4500]

@@ -66,6 +66,10 @@ def test_the_rate_is_asked_from_the_top_and_no_further_than_needed() -> None:
         ((3840, 1608), [(2580, 1080), (1720, 720), (1376, 576), (860, 360)]),
         ((1281, 721), [(1280, 720), (1280, 720), (1024, 576), (640, 360)]),
         ((161, 91), [(160, 90), (160, 90), (160, 90), (160, 90)]),
+        # templates name no side above 4096
+        ((4400, 300), [(4096, 280)] * 4),
+        ((300, 4400), [(280, 4096)] * 4),
+        ((8000, 1600), [(4096, 820), (3600, 720), (2880, 576), (1800, 360)]),
     ],
 )
 def test_output_sizes_keep_the_ratio_even_and_never_enlarge(
@@ -108,8 +112,17 @@ def test_entries_hold_strings_that_a_transcode_can_take() -> None:
     assert (highest.video.width, highest.video.height) == (1920, 1080)
 
 
+@pytest.mark.parametrize("size", [(4400, 300), (300, 4400), (8192, 128), (64, 9000)])
+def test_entries_of_long_strips_have_sizes_that_a_transcode_can_take(size: tuple[int, int]) -> None:
+    for entry in entries(width=size[0], height=size[1]):
+        video = from_analysis(entry).video
+        assert video and 4096 in (video.width, video.height)
+
+
 def test_entries_of_special_sources() -> None:
     assert "Width" not in entries(width=100, height=80)[0]["Video"], "below what templates allow"
+    strip = entries(width=20000, height=200)[0]["Video"]
+    assert (strip["Width"], strip.get("Height")) == ("4096", None), "the height follows"
     assert entries(field_order="tt")[0]["Video"]["ScanMode"] == "progressive"
     assert "MuxConfig" in entries()[1] and "MuxConfig" not in entries()[0]
 

@@ -13,10 +13,10 @@ from activities.ffmpeg import (
     ffprobe_path,
     input_options,
 )
-from activities.ffmpeg.process import TAIL_BYTES, TAIL_LINES, Tail
-from activities.ffmpeg.run import _Diagnosis, _Progress
+from activities.ffmpeg.process import TAIL_BYTES, TAIL_LINES, Tail, supervise
+from activities.ffmpeg.run import _Progress
 from activities.ffmpeg.tools import _names
-from workflow_engine.errors import Code, InstallationError
+from workflow_engine.errors import ActivityError, Code, InstallationError
 
 
 def test_a_command_carries_every_guard() -> None:
@@ -66,8 +66,7 @@ def test_path_is_used_where_no_wheel_has_a_binary(
 
 
 def test_a_missing_encoder_names_the_remedy() -> None:
-    none = frozenset[str]()
-    can = Capabilities(encoders=frozenset({"aac"}), decoders=none, filters=none, muxers=none)
+    can = Capabilities(encoders=frozenset({"aac"}))
     can.require_encoder("aac")
     with pytest.raises(InstallationError, match='encoder "libx264" is missing') as caught:
         can.require_encoder("libx264")
@@ -76,19 +75,17 @@ def test_a_missing_encoder_names_the_remedy() -> None:
 
 def test_listings_are_read() -> None:
     encoders = " V..... = Video\n ------\n V....D libx264   H.264 (codec h264)\n A....D aac  AAC\n"
-    filters = " TS scale   V->V   Scale\n .. fps   V->V   Force\n"
-    muxers = "  E  mp4    MP4\n DE  matroska,webm   Matroska\n"
     assert _names(encoders) == {"libx264", "aac"}
-    assert _names(filters) == {"scale", "fps"}
-    assert _names(muxers) == {"mp4", "matroska", "webm"}
 
 
 def test_the_tail_is_bounded_and_clean() -> None:
-    tail = Tail(hide=Path("/private/work"))
+    tail = Tail(Path("/private/work"), Path("/private/other"))
     for n in range(1000):
         tail.add(f"[h264 @ 0x55aa{n:04x}] line {n} of file:/private/work/source.mp4\n")
     assert len(tail.lines) == TAIL_LINES
     assert tail.lines[-1] == "[h264] line 999 of file:source.mp4"
+    tail.add("[out#1/mp4] cannot open /private/other/1.mp4")
+    assert tail.lines[-1] == "[out#1/mp4] cannot open 1.mp4"
     tail.add("x" * 100_000)
     assert sum(map(len, tail.lines)) <= TAIL_BYTES
 
@@ -105,26 +102,6 @@ def test_progress_reads_what_ffmpeg_prints() -> None:
     assert _Progress(None).fraction == 0.0
 
 
-@pytest.mark.parametrize(
-    ("status", "line", "code"),
-    [
-        (228, "[out#0/mp4] Error writing trailer: No space left on device", Code.NO_SPACE),
-        (69, "Decode error rate 0.2 exceeds maximum 0.01", Code.RESOURCE_CONTENT_BAD),
-        (183, "Error opening input: Invalid data found", Code.RESOURCE_CONTENT_BAD),
-        (0, "stream 1, offset 0x5a6d0: partial file", Code.RESOURCE_CONTENT_BAD),
-        (1, "Unknown encoder 'libnope'", Code.INTERNAL),
-        (139, "", Code.INTERNAL),
-    ],
-)
-def test_the_end_of_a_process_is_told_by_its_words(status: int, line: str, code: str) -> None:
-    diagnosis = _Diagnosis()
-    diagnosis.see(line)
-    error = diagnosis.error(status, "ffmpeg", [line])
-    assert error is not None and error.code == code and error.detail == line
-
-
-def test_concealed_damage_alone_is_no_error() -> None:
-    diagnosis = _Diagnosis()
-    diagnosis.see("[h264] error while decoding MB 8 19, bytestream 881")
-    assert diagnosis.error(0, "ffmpeg", []) is None
-    assert diagnosis.decode_errors == 1
+def test_a_command_that_the_system_refuses_is_an_error_of_the_activity(tmp_path: Path) -> None:
+    with pytest.raises(ActivityError, match="ffmpeg cannot be started: Argument list too long"):
+        supervise(["ffmpeg", "x" * (1 << 18)], cwd=tmp_path, on_line=print, stderr=Tail(tmp_path))

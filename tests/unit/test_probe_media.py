@@ -2,12 +2,11 @@
 
 import json
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from activities.probe import MediaInfo, missing_bytes
+from activities.probe import MediaInfo
 
 VIDEO: dict[str, Any] = {
     "index": 0,
@@ -94,10 +93,25 @@ def test_ntsc_rates_stay_exact() -> None:
 
 @pytest.mark.parametrize(
     ("average", "real", "fps"),
-    [("0/0", "30/1", 30), ("90000/1", "25/1", 25), ("0/0", "90000/1", 25), ("x", None, 25)],
+    [
+        ("0/0", "30/1", 30),
+        ("90000/1", "25/1", 25),
+        ("0/0", "90000/1", 25),
+        ("x", None, 25),
+        ("480/1", "480/1", 480),
+        # the time base of mkv and flv
+        ("0/0", "1000/1", 25),
+    ],
 )
 def test_senseless_rates_are_passed_over(average: Any, real: Any, fps: int) -> None:
     assert video(avg_frame_rate=average, r_frame_rate=real).fps == fps
+
+
+def test_a_rate_beyond_all_is_counted() -> None:
+    assert video(avg_frame_rate="1000/1", r_frame_rate="1000/1", nb_frames="5280").fps == 1000
+    nothing: dict[str, Any] = {"avg_frame_rate": "0/0", "r_frame_rate": "0/0"}
+    assert video(**nothing, nb_frames=None).fps == 25
+    assert video(**nothing, nb_frames="1e308", duration="1e-320").fps == 25
 
 
 def test_sizes_after_rotation_and_aspect() -> None:
@@ -118,6 +132,36 @@ def test_lying_durations_are_unknown(lie: Any) -> None:
     media = parse({**VIDEO, "duration": lie}, duration=lie)
     assert media.duration is None and media.videos[0].duration is None
     media.properties()
+
+
+def test_the_tag_of_matroska_is_a_stream_s_duration() -> None:
+    tags = {"DURATION": "01:00:06.040000000"}
+    own = video(duration=None, tags=tags)
+    assert own.duration == pytest.approx(3606.04)
+    assert video(duration="5.0", tags=tags).duration == 5
+    assert video(duration=None, tags=tags, start_time="2.0").duration is None
+    assert video(duration=None, tags={"DURATION": "soon"}).duration is None
+    listed = parse({**VIDEO, "duration": None, "tags": tags}).properties()["Streams"]
+    assert listed["VideoStreamList"][0]["Duration"] == "3606.040000"
+
+
+def test_one_duration_for_all_is_nobody_s_own() -> None:
+    media = parse(VIDEO, {**AUDIO, "duration": "5.28"}, format_name="asf")
+    assert media.duration == 5.312 and not media.guessed
+    assert media.videos[0].duration is None and media.audios[0].duration is None
+
+
+def test_a_guess_is_told() -> None:
+    assert parse(AUDIO, format_name="mp3").guessed
+    counted = {"format": {"format_name": "mp3"}, "streams": [AUDIO], "counted": True}
+    assert not MediaInfo.parse(counted).guessed
+    assert not MediaInfo.from_json(MediaInfo.parse(counted).to_json()).guessed
+
+
+@pytest.mark.parametrize(("level", "told"), [(-99, None), ("-1", None), (31, "31"), (None, None)])
+def test_an_unknown_level_is_left_out(level: Any, told: str | None) -> None:
+    listed = parse({**VIDEO, "level": level}).properties()["Streams"]
+    assert listed["VideoStreamList"][0].get("Level") == told
 
 
 def test_bit_rate_of_a_stream_that_has_none() -> None:
@@ -160,37 +204,3 @@ def test_junk_does_not_crash(junk: Any) -> None:
     media = MediaInfo.parse(junk)
     assert media.videos == () and media.size == 0
     media.properties()
-
-
-def box(kind: bytes, content: bytes = b"", length: int | None = None) -> bytes:
-    size = 8 + len(content) if length is None else length
-    return size.to_bytes(4, "big") + kind + content
-
-
-@pytest.mark.parametrize(
-    ("content", "missing"),
-    [
-        (box(b"ftyp", b"isom") + box(b"mdat", b"x" * 50) + box(b"moov", b"y"), 0),
-        (box(b"ftyp", b"isom") + box(b"mdat", b"x" * 50, length=100), 42),
-        (box(b"ftyp", b"isom") + b"\0\0\0\1mdat" + (80).to_bytes(8, "big") + b"x" * 4, 60),
-        (box(b"ftyp", b"isom") + box(b"mdat", b"x" * 50, length=0), 0),
-        (box(b"ftyp", b"isom") + box(b"moov", b"y") + box(b"free", b"", length=999), 0),
-        (box(b"ftyp", b"isom") + box(b"mdat") + b"\0\0", 0),
-        (b"RIFF\xff\xff\0\0AVI ", 0),
-        (b"", 0),
-    ],
-)
-def test_boxes_tell_how_much_is_missing(tmp_path: Path, content: bytes, missing: int) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(content)
-    assert missing_bytes(file) == missing
-
-
-@pytest.mark.parametrize(
-    ("size", "missing"), [(b"\x84", 0), (b"\x8a", 6), (b"\x40\x14", 16), (b"\xff", 0), (b"", 0)]
-)
-def test_matroska_segments_tell_it_too(tmp_path: Path, size: bytes, missing: int) -> None:
-    file = tmp_path / "file"
-    head = b"\x1a\x45\xdf\xa3\x83abc" + b"\x18\x53\x80\x67" + size
-    file.write_bytes(head + (b"data" if size else b""))
-    assert missing_bytes(file) == missing

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from activities.templates import Kind, find, from_analysis, presets
 from activities.templates.sections import Audio, Container, MuxConfig, Video, merge
-from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.errors import ActivityError, Code, InvalidInputError
 
 
 def test_all_presets_are_known_by_kind():
@@ -130,6 +130,23 @@ def test_an_analysis_entry_of_strings_becomes_a_template():
     assert template.video and template.audio
     assert (template.video.crf, template.video.maxrate, template.video.width) == (26, 1000, 854)
     assert template.audio.bitrate == 64
+    assert "Degrain" not in (template.video.model_extra or {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "told"),
+    [
+        ({"Video": {"Width": "4400"}}, Code.OUT_OF_RANGE, 'Video.Width: The value "4400"'),
+        ({"Container": {"Format": "gif"}}, Code.NOT_SUPPORTED, "Container.Format"),
+        ({"Audio": {"Bitrate": "loud"}}, Code.NUMBER_FORMAT, "Audio.Bitrate"),
+    ],
+)
+def test_an_analysis_entry_that_is_no_template_is_one_sentence(changes, code, told):
+    with pytest.raises(ActivityError) as caught:
+        from_analysis({"Id": "S00000000-200030", "Container": {"Format": "mp4"}} | changes)
+    error = caught.value
+    assert error.code == code and told in error.message and "\n" not in error.message
+    assert '"S00000000-200030"' in error.message and error.remedy
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""Outputs are held against what their own streams promise, not against the longest of the file."""
+
+from dataclasses import replace
+
+import pytest
+
+from activities.probe import MediaInfo
+from activities.transcode.verify import verify
+from tests import media
+from tests.transcodes import FLV, HLS, HLS_COPY, MP3, MP4, output, packets, run
+from workflow_engine.errors import ActivityError, Code
+
+TINY = {"Width": "128"}
+FORCED = {"Segment": {"ForceSegTime": "1,2"}}
+
+
+@pytest.mark.parametrize(
+    ("video", "audio", "late", "container"),
+    [
+        (3, 5, 0, "mp4"),  # the sound outlasts the picture
+        (3, 5, 0, "mkv"),
+        (3, 5, 0, "flv"),
+        (2, 4, 2, "mkv"),  # the picture comes late
+        (2, 4, 1, "ts"),
+        (5, 3, 0, "mp4"),
+    ],
+)
+def test_streams_of_different_length(tmp_path, media_dir, video, audio, late, container):
+    source = media.uneven(media_dir, video, audio, container, late)
+    made = run(
+        tmp_path,
+        source,
+        output(HLS, Video=TINY),
+        output(HLS_COPY),
+        output(HLS, Video=TINY, MuxConfig=FORCED),
+        output(MP4, Video=TINY),
+        output(MP4, Video=TINY, Container={"Format": "ts"}),
+        output(FLV, Video=TINY),
+        output(MP3),
+        output(MP4, Video=TINY, Audio={"Remove": "true"}),
+    )
+    for n in (0, 1, 2):
+        content = [segment.path for segment in made.segments(n)]
+        assert sum(len(packets(path)) for path in content) == video * 25
+        sound = sum(len(packets(path, "a")) for path in content)
+        assert sound * 1024 / 44100 == pytest.approx(audio, abs=0.2)
+    assert MediaInfo.of(made[6]).duration == pytest.approx(audio, abs=0.2)
+    assert len(packets(made[7])) == video * 25
+
+
+def test_an_hls_output_that_breaks_off_is_found_in_its_sound(tmp_path, media_dir):
+    made = run(tmp_path, media.uneven(media_dir, 3, 5), output(HLS, Video=TINY))
+    planned = made.step.resolved[0].rendition
+    playlist = made[0]
+    # neutral names, as they were when it was verified
+    playlist.write_text(playlist.read_text().replace("0-uneven-3-5-0-", "0-"))
+    assert verify(playlist, planned).duration == pytest.approx(3, abs=0.1)
+    with pytest.raises(ActivityError, match=r"ends after 4\.\d+ of 7\.000 seconds"):
+        verify(playlist, replace(planned, duration=7.0))
+    with pytest.raises(ActivityError, match="runs on"):
+        verify(playlist, replace(planned, limit=5.7))
+
+
+@pytest.mark.parametrize("container", ["mp3", "aac"])
+def test_a_guessed_duration_cuts_nothing(tmp_path, media_dir, container):
+    source = media.growing(media_dir, container)
+    guess = MediaInfo.of(source)
+    assert guess.guessed and guess.duration and guess.duration < 15
+    made = run(tmp_path, source, output(MP3))
+    assert MediaInfo.of(made[0]).duration == pytest.approx(30, abs=0.3)
+
+
+def test_a_source_without_any_duration(tmp_path, media_dir):
+    piped = media.make(
+        media_dir / "piped.mkv",
+        *("-i", str(media.uneven(media_dir, 3, 5)), "-c", "copy"),
+        *("-f", "matroska", "-live", "1"),
+    )
+    assert MediaInfo.of(piped).duration is None
+    made = run(tmp_path, piped, output(HLS, Video=TINY), output(MP3))
+    assert MediaInfo.of(made[1]).duration == pytest.approx(5, abs=0.2)
+
+
+def test_an_output_at_its_byte_limit_is_refused(tmp_path, media_dir, monkeypatch):
+    made = run(tmp_path, media.growing(media_dir), output(MP3))
+    planned = made.step.resolved[0].rendition
+    monkeypatch.setattr("activities.transcode.verify.most_bytes", lambda rendition: 1000)
+    with pytest.raises(ActivityError) as caught:
+        verify(made[0], planned)
+    assert caught.value.code == Code.RESOURCE_CONTENT_BAD
+
+
+def test_forced_cuts_that_do_not_come_out_are_told(tmp_path, media_dir):
+    source = media.uneven(media_dir, 5, 3)
+    late = {"Segment": {"ForceSegTime": "2,60"}}
+    made = run(
+        tmp_path,
+        source,
+        output(HLS, Video=TINY, MuxConfig=FORCED),
+        output(HLS, Video=TINY, MuxConfig=late),
+    )
+    (warning,) = made.result.warnings
+    assert "asks for 3 segments, and 2 came out" in warning
+    for n in (0, 1):
+        assert "#EXT-X-MEDIA-SEQUENCE:1\n" in made[n].read_text()
+    both = {"Segment": {"ForceSegTime": "1.5", "Duration": "2"}}
+    assert not run(tmp_path / "b", source, output(HLS, Video=TINY, MuxConfig=both)).result.warnings
