@@ -30,6 +30,7 @@ from workflow_engine.errors import (
     MediaflowError,
 )
 from workflow_engine.graph import Graph
+from workflow_engine.messages import message_result
 from workflow_engine.plan import (
     Input,
     Planned,
@@ -54,11 +55,6 @@ from workflow_engine.store import Claim, Store
 from workflow_engine.structure import REPORT, START
 
 log = logging.getLogger(__name__)
-
-_NO_MESSAGE = {
-    "ErrorCode": str(Code.MESSAGE_CONFIG_EMPTY),
-    "ErrorMessage": "The Topic/Queue config is empty, not send message",
-}
 
 
 class Observer(Protocol):
@@ -358,8 +354,8 @@ class Runner:
             data=finished.data,
             commands=finished.commands,
             warnings=finished.warnings,
+            message_result=message_result(self.graph, record),
         )
-        done = self._with_message(done)
         key = planned.key if planned.node.activity.reusable else None
         self._around.store.finish_activity(self._claim, done, step_key=key)
         with self._lock:
@@ -368,16 +364,9 @@ class Runner:
         shown = tuple(planned.node.activity.artifacts(finished))
         return Outcome(record=self._show(done), artifacts=shown)
 
-    def _with_message(self, record: ActivityRecord) -> ActivityRecord:
-        """Note for Start and Report that no message goes out (specification, topology, 4.1)."""
-        start = self.graph.start.parameters.model_dump(by_alias=True)
-        silent = not start.get("QueueName") and not start.get("TopicName")
-        if record.state.ended and record.type in (START, REPORT) and silent:
-            return replace(record, message_result=_NO_MESSAGE)
-        return record
-
     def _save(self, record: ActivityRecord) -> ActivityRecord:
-        record = self._with_message(record)
+        if record.state.ended:
+            record = replace(record, message_result=message_result(self.graph, record))
         self._around.store.save_activity(self._claim, record)
         return self._show(record)
 
