@@ -150,8 +150,8 @@ def test_a_second_run_reuses_every_step_but_report(bench: Bench):
 
 
 def test_only_the_changed_step_runs_again(bench: Bench):
-    bench.run({"a": {}, "b": {}})
-    bench.run({"a": {}, "b": {"Text": "changed"}})
+    bench.run({"a": {"Text": "A"}, "b": {}})
+    bench.run({"a": {"Text": "A"}, "b": {"Text": "changed"}})
     assert bench.ran == [("b",)]
     assert (bench.out / "b").read_text() == "content changed"
 
