@@ -8,6 +8,8 @@ It brings settings, buckets, store, graph and executor together; it holds no rul
 """
 
 import logging
+import os
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -40,6 +42,7 @@ from workflow_engine.plan import Input, Plan, Planned, plan_activity, plan_all
 from workflow_engine.publishing import find_finished
 from workflow_engine.records import (
     ActivityRecord,
+    ActivityState,
     Digests,
     ExecutionRecord,
     ExecutionState,
@@ -57,8 +60,8 @@ from workflow_engine.topology.overrides import apply_overrides
 log = logging.getLogger(__name__)
 
 #: seconds that a claim on an execution lasts without renewal, and between renewals
-LEASE = 60.0
-RENEWAL = 15.0
+LEASE = 20.0
+RENEWAL = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +94,7 @@ class Engine:
         self.settings = settings
         self.registry = registry if registry is not None else load_registry()
         self.buckets = Buckets(settings.buckets, fallback_root=output_dir)
+        self._output_dir = output_dir
         self._slots = threading.BoundedSemaphore(settings.runner.processes)
 
     @cached_property
@@ -252,20 +256,90 @@ class Engine:
         raise. Raises LeaseLostError when another process took the execution over.
         """
         record = self._new_execution(workflow, source, user_data)
-        store = self.store
-        store.cache_digests(
-            source.bucket.place(source.ref.object), source.info.version, source.digests
+        self.store.cache_digests(record.origin, source.info.version, source.digests)
+        claim = self.store.add_execution(record, owner=_owner(), lease_seconds=LEASE)
+        return self._execute(
+            workflow.graph, record, source, claim, executor, observers, on_start, fresh=fresh
         )
-        claim = store.add_execution(record, owner=new_id(), lease_seconds=LEASE)
+
+    def resume(
+        self,
+        run_id: str,
+        *,
+        executor: Executor,
+        observers: Sequence[Observer] = (),
+        on_start: Callable[[Runner], None] = lambda runner: None,
+    ) -> ExecutionRecord:
+        """Go on with an execution that was killed, interrupted or had failures, under its RunId.
+
+        What succeeded is kept; everything else, and Report, runs again. Raises InvalidInputError
+        when there is no such execution, nothing is left to do or the input is not what it was,
+        and LeaseLostError while a living process runs it.
+        """
+        record = self._resumable(run_id)
+        graph = graphs.load(record.topology, self.registry)
+        source = self._reopened(record)
+        claim = self.store.claim(run_id, owner=_owner(), lease_seconds=LEASE)
+        record = replace(record, state=ExecutionState.RUNNING, code="", message="", ended=None)
+        self.store.save_execution(claim, state=record.state, code="", message="")
+        if record.output_root:
+            root = Path(record.output_root)
+            self.buckets = Buckets(self.settings.buckets, fallback_root=root)
+        return self._execute(graph, record, source, claim, executor, observers, on_start)
+
+    def _resumable(self, run_id: str) -> ExecutionRecord:
+        record = self.store.execution(run_id)
+        if record is None:
+            raise InvalidInputError(
+                Code.RESOURCE_NOT_FOUND,
+                f'There is no execution with the RunId "{run_id}".',
+                remedy="See mediaflow execution list.",
+            )
+        failed = any(one.state is ActivityState.FAIL for one in record.activities)
+        if record.state is ExecutionState.COMPLETED and not failed:
+            raise InvalidInputError(
+                Code.INVALID_STATE,
+                f'The execution "{run_id}" has ended well.',
+                remedy="Run the topology again for another execution.",
+            )
+        return record
+
+    def _reopened(self, record: ExecutionRecord) -> Source:
+        """Return the input of an execution, in the version that it began with."""
+        ref = record.input
+        bucket = SingleFileBucket(ref.bucket, ref.object, readable_file(record.origin))
+        info = bucket.head(ref.object)
+        if info is None or info.version != record.version:
+            raise InvalidInputError(
+                Code.RESOURCE_CONTENT_BAD,
+                f'The input "{record.origin}" is not what it was when the execution began.',
+                remedy="Run the topology on it anew.",
+            )
+        digests = self._digests(record.origin, info.version)
+        return Source(ref=ref, bucket=bucket, info=info, digests=digests)
+
+    def _execute(
+        self,
+        graph: Graph,
+        record: ExecutionRecord,
+        source: Source,
+        claim: Claim,
+        executor: Executor,
+        observers: Sequence[Observer],
+        on_start: Callable[[Runner], None],
+        *,
+        fresh: bool = False,
+    ) -> ExecutionRecord:
+        """Run what is left of a claimed execution, renew the claim meanwhile, release it."""
         names = Names.of(source.ref.object, run_id=record.run_id, media_id=record.media_id)
         runner = Runner(
-            graph=workflow.graph,
+            graph=graph,
             record=record,
             claim=claim,
             source=source,
             given=Input(ref=source.ref, digests=source.digests, names=names),
             around=Surroundings(
-                store=store,
+                store=self.store,
                 destination=self.buckets.get,
                 work_root=self.settings.data_dir / "work",
                 slot=self._slot,
@@ -275,19 +349,18 @@ class Engine:
             observers=observers,
         )
         on_start(runner)
-        with _Renewal(store, claim):
+        with _Renewal(self.store, claim):
             try:
                 executor.execute(runner)
             except InterruptedRunError as error:
-                done = runner.finish(error)
+                return runner.finish(error)
             except Exception as error:
                 runner.finish(_as_engine_error(error))
                 raise
             else:
-                done = runner.finish()
+                return runner.finish()
             finally:
-                store.release(claim)
-        return done
+                self.store.release(claim)
 
     def _slot(self) -> AbstractContextManager[object]:
         return self._slots
@@ -301,6 +374,9 @@ class Engine:
             topology=workflow.graph.topology.text,
             input=source.ref,
             media_id=_media_id(source.ref),
+            origin=source.bucket.place(source.ref.object),
+            version=source.info.version,
+            output_root=str(self._output_dir or ""),
             user_data=user_data,
             state=ExecutionState.RUNNING,
             created=utc_now(),
@@ -332,6 +408,11 @@ class _Renewal:
                 self._store.renew(self._claim, LEASE)
             except MediaflowError as error:
                 log.warning("the claim on run %s was not renewed: %s", self._claim.run_id, error)
+
+
+def _owner() -> str:
+    """Return a name for this process and moment, readable for whoever meets its claim."""
+    return f"{socket.gethostname()}:{os.getpid()}:{new_id()[:8]}"
 
 
 def _media_id(ref: ObjectRef) -> str:

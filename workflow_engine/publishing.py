@@ -150,6 +150,14 @@ def find_finished(store: Store, planned: Planned) -> Result | None:
     )
 
 
+def intact(output: Output) -> bool:
+    """Whether an output still holds what was recorded of it; reads it whole."""
+    try:
+        return Digests.of(read_place(output.place)) == output.digests
+    except OSError:
+        return False
+
+
 def _there(output: Output) -> bool:
     try:
         return read_place(output.place).stat().st_size == output.digests.size

@@ -187,7 +187,11 @@ class ActivityRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExecutionRecord:
-    """One run of a workflow on one input. `topology` is the JSON text that it started with."""
+    """One run of a workflow on one input. `topology` is the JSON text that it started with.
+
+    `origin` is where the input was read and `version` which version of it; `output_root` is the
+    folder for buckets without configuration, empty when there was none.
+    """
 
     run_id: str
     workflow_id: str
@@ -195,6 +199,9 @@ class ExecutionRecord:
     topology: str
     input: ObjectRef
     media_id: str
+    origin: str = ""
+    version: str = ""
+    output_root: str = ""
     user_data: str = ""
     state: ExecutionState = ExecutionState.QUEUED
     code: str = ""

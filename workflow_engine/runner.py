@@ -39,7 +39,7 @@ from workflow_engine.plan import (
     shared_groups,
     siblings_of,
 )
-from workflow_engine.publishing import Publisher, find_finished
+from workflow_engine.publishing import Publisher, find_finished, intact
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -119,6 +119,28 @@ class Runner:
         self._shared: dict[str, SharedRun | None] = {}
         self._publisher = Publisher(around.store, claim, source, around.destination)
         self._work = around.work_root / record.run_id
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Keep what succeeded in an earlier attempt at this execution; the rest starts anew."""
+        for name in self.graph.order:
+            record = self._activities[name]
+            if record.state is ActivityState.WAITING:
+                continue
+            done = record.state is ActivityState.SUCCESS and record.type != REPORT
+            if not done or not all(map(intact, record.outputs)):
+                self._save(ActivityRecord(name=name, type=record.type))
+                continue
+            planned = plan_activity(self.graph, name, self._given, self._results, self._keys)
+            self._planned[name] = claim_outputs(planned, self._writers)
+            self._keys[name] = planned.key
+            self._results[name] = Result(
+                type=record.type,
+                data=record.data,
+                outputs=record.outputs,
+                commands=record.commands,
+                warnings=record.warnings,
+            )
 
     @property
     def record(self) -> ExecutionRecord:
@@ -252,6 +274,8 @@ class Runner:
         with self._lock:
             if name not in self._planned:
                 for sibling in self._siblings[name]:
+                    if sibling in self._planned:
+                        continue
                     planned = plan_activity(
                         self.graph, sibling, self._given, self._results, self._keys
                     )
@@ -276,7 +300,11 @@ class Runner:
             return None
         with self._lock:
             if name not in self._shared:
-                siblings = [self._planned[sibling] for sibling in self._siblings[name]]
+                siblings = [
+                    self._planned[sibling]
+                    for sibling in self._siblings[name]
+                    if not self._activities[sibling].state.ended
+                ]
                 served = [p.node.name for p in siblings if self._find_finished(p)]
                 self._shared.update((sibling.node.name, None) for sibling in siblings)
                 for group in shared_groups(self.graph, siblings, served):

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,28 @@ def test_kill_9_loses_nothing_and_the_next_run_goes_on(alone: CommandLine, bunny
     reused = {a["Name"]: a["Reused"] for a in ended.json["ActivityList"]}
     assert reused["start"] and reused["analysis"] and reused["cover"]
     assert not reused["hd"]
+
+
+def test_kill_9_and_resume_under_the_same_run_id(alone: CommandLine, bunny: Path):
+    process = alone.start("run", EXAMPLES / "ladder.json", bunny, "--json")
+    wait_for(lambda: list(alone.data.rglob("attempt-*/[!s]*.mp4")), seconds=120)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    (killed,) = alone("execution", "list", "--json").json
+    run_id = killed["RunId"]
+    before = {a["Name"]: a for a in killed["ActivityList"] if a["State"] == "Success"}
+    assert {"start", "analysis"} <= before.keys()
+    wait_for(lambda: "No process runs it" in alone("execution", "show", run_id).out)
+    ended = alone("execution", "resume", run_id, "--json")
+    assert ended.code == 0, ended.err
+    record = ended.json
+    assert (record["RunId"], record["State"]) == (run_id, "Completed")
+    after = {a["Name"]: a for a in record["ActivityList"]}
+    assert all(after[name] == activity for name, activity in before.items())
+    api, _, flow_run = record["PrefectUrl"].partition("/runs/flow-run/")
+    assert record["PrefectUrl"] == killed["PrefectUrl"]
+    with urllib.request.urlopen(f"{api}/api/flow_runs/{flow_run}", timeout=20) as answer:
+        assert json.load(answer)["state"]["type"] == "COMPLETED"
 
 
 def test_a_run_outlives_its_prefect_server(alone: CommandLine, bunny: Path):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from workflow_engine.engine import Engine
-from workflow_engine.errors import InvalidInputError
+from workflow_engine.errors import InvalidInputError, LeaseLostError
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ExecutionRecord, ExecutionState
 from workflow_engine.runner import Runner
@@ -310,6 +310,57 @@ def test_an_input_that_changes_under_the_run_publishes_nothing(bench: Bench):
     assert record.activity("a").code == "InvalidParameter.ResourceContentBad"
     assert "changed during the run" in record.activity("a").message
     assert not (bench.out / "a").exists()
+
+
+def test_a_resumed_execution_keeps_what_succeeded(bench: Bench):
+    blocked = bench.out / "b"
+    blocked.mkdir(parents=True)
+    first = bench.run({"a": {"Text": "A"}, "b": {"Text": "B"}})
+    assert states(first)["b"] == "Fail"
+    blocked.rmdir()
+    bench.fakes.ran.calls.clear()
+    again = bench.engine.resume(first.run_id, executor=InlineExecutor())
+    assert again.run_id == first.run_id and again.state is ExecutionState.COMPLETED
+    assert set(states(again).values()) == {"Success"}
+    assert bench.ran == [("b",)] and blocked.read_text() == "content B"
+    assert again.activity("a").job_id == first.activity("a").job_id
+    assert "b Success" in Path(again.report).read_text()
+    assert bench.engine.store.execution(first.run_id) == again
+    with pytest.raises(InvalidInputError, match="ended well"):
+        bench.engine.resume(first.run_id, executor=InlineExecutor())
+
+
+def test_a_resumed_execution_makes_damaged_outputs_again(bench: Bench):
+    first = bench.run({"a": {"Text": "A"}, "b": {"Fail": "X"}})
+    (bench.out / "a").write_text("damaged")
+    bench.fakes.ran.calls.clear()
+    bench.engine.resume(first.run_id, executor=InlineExecutor())
+    assert ("a",) in bench.ran and (bench.out / "a").read_text() == "content A"
+
+
+def test_an_execution_is_not_resumed_on_another_input(bench: Bench):
+    first = bench.run({"a": {"Fail": "X"}})
+    bench.input.write_text("other content")
+    with pytest.raises(InvalidInputError, match="not what it was"):
+        bench.engine.resume(first.run_id, executor=InlineExecutor())
+
+
+def test_a_running_execution_is_not_resumed(bench: Bench):
+    seen: list[str] = []
+
+    class Try:
+        def activity_changed(self, record: Any) -> None:
+            if record.name == "a" and not seen:
+                (running,) = bench.engine.store.executions()
+                with pytest.raises(LeaseLostError) as caught:
+                    bench.engine.resume(running.run_id, executor=InlineExecutor())
+                seen.append(caught.value.message)
+
+        def progressed(self, name: str, fraction: float) -> None:
+            pass
+
+    record = bench.run({"a": {}}, observers=[Try()])
+    assert len(seen) == 1 and set(states(record).values()) == {"Success"}
 
 
 def test_no_work_directory_is_left(bench: Bench):

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from workflow_engine.cli.common import emit, print_json, settings
+from workflow_engine.cli.run import ExecutorChoice, ExecutorOption, watch
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import wire_time
 
-app = typer.Typer(help="Executions, by RunId.", no_args_is_help=True)
+app = typer.Typer(help="Executions: list, show, resume.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
@@ -38,6 +39,29 @@ def list_executions(
 
 
 @app.command()
+def resume(
+    run_id: Annotated[str, typer.Argument(help="RunId of the execution.", metavar="RUNID")],
+    executor: ExecutorOption = ExecutorChoice.PREFECT,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with an execution that was killed, interrupted or had failures.
+
+    What succeeded is kept, everything else runs again, under the same RunId.
+    """
+    from workflow_engine.engine import Engine
+
+    engine = Engine(settings())
+    watch(
+        engine,
+        executor,
+        lambda chosen, observer, on_start: engine.resume(
+            run_id, executor=chosen, observers=[observer], on_start=on_start
+        ),
+        as_json=as_json,
+    )
+
+
+@app.command()
 def show(
     run_id: Annotated[str, typer.Argument(help="RunId of the execution.", metavar="RUNID")],
     as_json: AsJson = False,
@@ -47,6 +71,7 @@ def show(
 
     store = Store.open(settings().store.url)
     record = store.execution(run_id)
+    alone = record is not None and not record.state.ended and not store.is_running(run_id)
     store.close()
     if record is None:
         raise InvalidInputError(
@@ -58,3 +83,5 @@ def show(
         print_json(record.to_wire())
     else:
         emit("\n".join(execution_lines(record)))
+        if alone:
+            emit(f"No process runs it any more: mediaflow execution resume {run_id} goes on.")

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from workflow_engine.engine import Engine
     from workflow_engine.executor import Executor
     from workflow_engine.records import ExecutionRecord
-    from workflow_engine.runner import Runner
+    from workflow_engine.runner import Observer, Runner
+
+    OnStart = Callable[[Runner], None]
 
 #: UTF-8 bytes (specification, topology, 12)
 MAX_USER_DATA = 1024
@@ -56,7 +58,6 @@ OverrideOption = Annotated[
 FreshOption = Annotated[
     bool, typer.Option("--fresh", help="Do everything anew; reuse no finished outputs.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 
 
 class ExecutorChoice(StrEnum):
@@ -64,6 +65,12 @@ class ExecutorChoice(StrEnum):
 
     PREFECT = "prefect"
     INLINE = "inline"
+
+
+ExecutorOption = Annotated[
+    ExecutorChoice, typer.Option(help="prefect shows the run in the Prefect UI.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 
 
 def run(
@@ -76,9 +83,7 @@ def run(
     ] = "",
     override: OverrideOption = None,
     fresh: FreshOption = False,
-    executor: Annotated[
-        ExecutorChoice, typer.Option(help="prefect shows the run in the Prefect UI.")
-    ] = ExecutorChoice.PREFECT,
+    executor: ExecutorOption = ExecutorChoice.PREFECT,
     as_json: JsonOption = False,
 ) -> None:
     """Run a topology on a file, in the foreground, with live progress.
@@ -86,34 +91,54 @@ def run(
     Outputs lie under DIR/<bucket>/<object>. Finished steps of earlier runs are reused when
     nothing that shapes them changed. Ctrl-C stops the run cleanly.
     """
-    from workflow_engine.cli.progress import LiveProgress
-    from workflow_engine.cli.summary import execution_lines
     from workflow_engine.engine import Engine
 
     _check_user_data(user_data)
     engine = Engine(settings(), output_dir=_folder(output_dir))
     workflow = engine.load(topology, override)
     source = engine.open_input(workflow, given, key)
+    for warning in workflow.graph.warnings:
+        typer.echo(printable(str(warning)), err=True)
+    watch(
+        engine,
+        executor,
+        lambda chosen, observer, on_start: engine.run(
+            workflow,
+            source,
+            executor=chosen,
+            user_data=user_data,
+            fresh=fresh,
+            observers=[observer],
+            on_start=on_start,
+        ),
+        as_json=as_json,
+    )
+
+
+def watch(
+    engine: "Engine",
+    choice: ExecutorChoice,
+    execute: "Callable[[Executor, Observer, OnStart], ExecutionRecord]",
+    *,
+    as_json: bool,
+) -> NoReturn:
+    """Show an execution live, print how it ended and exit accordingly.
+
+    `execute` returns the execution at its end; the function that it gets takes the runner.
+    """
+    from workflow_engine.cli.progress import LiveProgress
+    from workflow_engine.cli.summary import execution_lines
+
     with LiveProgress() as progress:
-        chosen = _executor(executor, engine, progress)
-        for warning in workflow.graph.warnings:
-            progress.say(printable(str(warning)))
+        executor = _executor(choice, engine, progress)
         with _interruptible() as on_start:
-            record = engine.run(
-                workflow,
-                source,
-                executor=chosen,
-                user_data=user_data,
-                fresh=fresh,
-                observers=[progress],
-                on_start=on_start,
-            )
+            record = execute(executor, progress, on_start)
     engine.close()
     if as_json:
         print_json(record.to_wire())
     else:
         emit("\n".join(execution_lines(record)))
-    _leave(_exit_code(record), chosen)
+    _leave(_exit_code(record), executor)
 
 
 def _leave(code: int, executor: "Executor") -> NoReturn:

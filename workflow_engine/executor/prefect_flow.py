@@ -22,6 +22,7 @@ from workflow_engine.records import ActivityState, ExecutionState
 from workflow_engine.runner import Runner
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, State
     from prefect.flows import Flow
 
@@ -203,7 +204,7 @@ def _create_flow_run(flow: "Flow[Any, Any]", runner: Runner) -> "FlowRun":
     """Create the flow run under the RunId as idempotency key, which the client does not offer."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import FlowRunCreate
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import FlowRun, StateType
     from prefect.states import Pending, to_state_create
 
     record = runner.record
@@ -217,7 +218,30 @@ def _create_flow_run(flow: "Flow[Any, Any]", runner: Runner) -> "FlowRun":
             state=to_state_create(Pending()),
         )
         response = client.request("POST", "/flow_runs/", json=wanted.model_dump(mode="json"))
-        return FlowRun.model_validate(response.json())
+        flow_run = FlowRun.model_validate(response.json())
+        if flow_run.state_type is not StateType.PENDING:
+            _reopen(client, flow_run)
+        return flow_run
+
+
+def _reopen(client: "SyncPrefectClient", flow_run: "FlowRun") -> None:
+    """Make the flow run of an earlier attempt ready for another: its key gives the same run."""
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Crashed, Pending
+
+    client.set_flow_run_state(flow_run.id, Crashed(message="Taken up again."), force=True)
+    unfinished = {"type": {"any_": [StateType.RUNNING.value, StateType.PENDING.value]}}
+    wanted = {
+        "flow_runs": {"id": {"any_": [str(flow_run.id)]}},
+        "task_runs": {"state": unfinished},
+    }
+    # a killed process could not end its task runs
+    crashed = {"type": "CRASHED", "name": "Crashed", "message": "Its process was gone."}
+    post = cast("Any", client).request
+    for task_run in post("POST", "/task_runs/filter", json=wanted).json():
+        body = {"state": crashed, "force": True}
+        post("POST", f"/task_runs/{task_run['id']}/set_state", json=body)
+    client.set_flow_run_state(flow_run.id, Pending(), force=True)
 
 
 def _constant(name: str) -> Callable[[], str]:

@@ -112,6 +112,13 @@ class Store:
             )
         return Claim(run_id=run_id, owner=owner, fence=fence)
 
+    def is_running(self, run_id: str) -> bool:
+        """Whether a living process holds a claim on an execution."""
+        query = sa.select(executions.c.lease_until).where(executions.c.run_id == run_id)
+        with self._database.read() as connection:
+            until = connection.execute(query).scalar_one_or_none()
+            return until is not None and until > self._database.now(connection)
+
     def renew(self, claim: Claim, lease_seconds: float) -> None:
         """Let the claim hold for `lease_seconds` from now on. Raises LeaseLostError."""
         with self._database.write() as connection:

@@ -44,8 +44,8 @@ def lease_lost(run_id: str, owner: str | None) -> LeaseLostError:
     return LeaseLostError(
         Code.INVALID_STATE,
         f'The execution "{run_id}" {holder}.',
-        remedy="Wait until it ends there, or stop that process and use "
-        "`mediaflow execution resume`.",
+        remedy="Wait until it ends there; the claim of a process that was killed lapses by "
+        "itself within a minute.",
     )
 
 
