@@ -25,7 +25,7 @@ GOOD = {
 def test_parameters_are_understood_and_the_activity_says_that_it_cannot_run(kind, tmp_path):
     activity = kind()
     parameters = activity.parameters.model_validate(GOOD[kind])
-    assert not parameters.unknown
+    assert not parameters.model_extra
     with pytest.raises(ActivityError) as caught:
         activity.plan(parameters, make_plan_context(tmp_path / "x.mp4"))
     assert caught.value.code == Code.NOT_SUPPORTED
@@ -88,6 +88,6 @@ def test_the_samples_of_the_specification_are_read():
             "WebVTTSubtitleURL": "http://a/b.vtt",
         }
     )
-    assert not read.unknown
+    assert not read.model_extra
     assert read.packaged and read.extracts_subtitles
     assert read.ext_x_media and read.ext_x_media.language == "en-US"

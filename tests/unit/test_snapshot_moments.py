@@ -133,8 +133,8 @@ def test_a_cover_is_one_picture() -> None:
 )
 def test_what_comes_later_is_named_and_empty_values_are_fine(name: str) -> None:
     assert name in SnapshotConfig.later
-    assert name in config(**{name: "32"}).unknown
-    assert name not in config(**{name: ""}).unknown
+    assert name in config(**{name: "32"}).model_extra
+    assert name not in config(**{name: ""}).model_extra
 
 
 def test_pictures_are_told_from_other_files(tmp_path: Path) -> None:
