@@ -207,7 +207,7 @@ class Engine:
         try:
             for output in planned.step.outputs if planned.step else ():
                 place = self.buckets.get(output.ref.bucket).place(output.ref.object)
-                source.require_other_place(place)
+                source.require_other_place(output.ref, place)
         except (ActivityError, InvalidInputError) as error:
             return Planned(node=planned.node, error=error)
         return planned

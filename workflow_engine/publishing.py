@@ -121,7 +121,7 @@ class Publisher:
     def require_other_places(self, refs: Sequence[ObjectRef]) -> None:
         """Refuse to write where the input lies. Raises ActivityError."""
         for ref in refs:
-            self._source.require_other_place(self._place(ref))
+            self._source.require_other_place(ref, self._place(ref))
 
     def _place(self, ref: ObjectRef) -> str:
         return self._destination(ref.bucket).place(ref.object)

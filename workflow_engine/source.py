@@ -29,13 +29,18 @@ class Source:
                 remedy="Run the workflow again on the new version.",
             )
 
-    def require_other_place(self, place: str) -> None:
-        """Refuse to write where the input itself lies. Raises ActivityError."""
-        mine = os.path.realpath(self.bucket.place(self.ref.object))
-        if os.path.realpath(place) == mine:
+    def require_other_place(self, ref: ObjectRef, place: str) -> None:
+        """Refuse to write what is the input, by its name or by its place. Raises ActivityError.
+
+        A file that `run` was given is the object of its bucket in name only; where the topology
+        runs on real buckets the name alone would be enough.
+        """
+        mine = self.bucket.place(self.ref.object)
+        same_name = (ref.bucket, ref.object) == (self.ref.bucket, self.ref.object)
+        if same_name or os.path.realpath(place) == os.path.realpath(mine):
             raise ActivityError(
                 Code.OBJECT_KEY,
-                f'The output would overwrite the input "{mine}".',
+                f'The output "{ref.object}" would overwrite the input "{mine}".',
                 remedy="Give the output another name or bucket.",
             )
 

@@ -114,13 +114,16 @@ def test_a_slow_server_gets_no_second_beside_it(alone: CommandLine, clip: Path):
     assert server_pid(alone.data) == pid
 
 
-def test_an_interrupt_while_the_server_starts_leaves_none(alone: CommandLine, clip: Path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_server_starts_leaves_none(
+    alone: CommandLine, clip: Path, number: signal.Signals
+):
     process = alone.start("run", EXAMPLES / "remux-hls.json", clip)
     wait_for((alone.data / "prefect" / "server.json").exists)
     pid = server_pid(alone.data)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
-    assert process.returncode == 130
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Interrupted" in err
     wait_for(lambda: not Path(f"/proc/{pid}/cmdline").exists(), seconds=5)
     assert not (alone.data / "prefect" / "server.json").exists()
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -129,10 +128,9 @@ def watch(
     from workflow_engine.cli.progress import LiveProgress
     from workflow_engine.cli.summary import execution_lines
 
-    with LiveProgress() as progress:
+    with LiveProgress() as progress, _interruptible() as on_start:
         executor = _executor(choice, engine, progress)
-        with _interruptible() as on_start:
-            record = execute(executor, progress, on_start)
+        record = execute(executor, progress, on_start)
     engine.close()
     if as_json:
         print_json(record.to_wire())
@@ -194,24 +192,24 @@ def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress"
 
 @contextmanager
 def _interruptible() -> "Generator[Callable[[Runner], None]]":
-    """Turn SIGINT and SIGTERM into a clean stop of the run; a second one kills as usual."""
-    stop = threading.Event()
-    running: list[Runner] = []
+    """Turn SIGINT and SIGTERM into a clean stop of the run; a second one kills as usual.
 
-    def begin(runner: "Runner") -> None:
-        running.append(runner)
-        if stop.is_set():
-            runner.cancel.set()
+    Before a runner was given to the function that this yields, they raise InterruptedRunError.
+    """
+    from workflow_engine.errors import Code, InterruptedRunError
+
+    running: list[Runner] = []
 
     def interrupt(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
-        stop.set()
         for runner in running:
             runner.cancel.set()
+        if not running:
+            raise InterruptedRunError(Code.INTERRUPTED, "The run was interrupted.")
 
     kept = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield begin
+        yield running.append
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
