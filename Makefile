@@ -57,7 +57,7 @@ bench: $(VENV)/installed-dev
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet pyproject.toml --extra build -o requirements.lock
-	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet pyproject.toml --extra build --extra dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet pyproject.toml --extra build --extra postgres --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean:
 	rm -rf $(DEMO) mediaflow-out build *.egg-info
