@@ -19,20 +19,21 @@ from workflow_engine.activity import (
     ActivityResult,
     Artifact,
     Finding,
+    Neighbourhood,
     PlanContext,
     Result,
     Step,
 )
-from workflow_engine.errors import Code
+from workflow_engine.errors import Code, Problem, Severity
 from workflow_engine.topology.wire import Choice, JsonObject, Text, WireModel, shown, wire_error
 
 
 def _pipeline_id(value: str) -> str:
-    if not re.fullmatch(r"[0-9a-fA-F]{32}", value):
+    if not re.fullmatch(r"[0-9a-f]{32}", value):
         raise wire_error(
             Code.UUID_FORMAT,
             f"The PipelineId {shown(value)} is not an identifier.",
-            "Use 32 hexadecimal characters.",
+            "Use 32 characters out of 0-9 and a-f.",
         )
     return value
 
@@ -65,6 +66,17 @@ class Start(Activity[StartParameters]):
     def tools(self) -> Mapping[str, str]:
         """The prober."""
         return {"ffprobe": ffmpeg.versions()["ffprobe"]}
+
+    def check(self, parameters: StartParameters, around: Neighbourhood) -> Iterable[Problem]:
+        """Warn that messages are not sent yet."""
+        for name in ("QueueName", "TopicName"):
+            if parameters.model_dump(by_alias=True)[name]:
+                yield Problem(
+                    code=Code.NOT_SUPPORTED,
+                    message="This version sends no messages.",
+                    pointer=f"/{name}",
+                    severity=Severity.WARNING,
+                )
 
     def examine(self) -> Iterable[Finding]:
         """Look for the prober."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workflow_engine.activity import Activity, ActivityContext, ActivityResult, Step
-    from workflow_engine.engine import Engine, Workflow
+    from workflow_engine.engine import Engine
     from workflow_engine.errors import (
         ActivityError,
         Code,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         TopologyError,
     )
     from workflow_engine.executor.inline import InlineExecutor
+    from workflow_engine.graph import Workflow
     from workflow_engine.records import (
         ActivityRecord,
         ActivityState,
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     # running workflows
-    "engine": ("Engine", "Workflow"),
+    "engine": ("Engine",),
+    "graph": ("Workflow",),
     "executor.inline": ("InlineExecutor",),
     "settings": ("Settings", "load_settings"),
     # what comes back

@@ -8,38 +8,38 @@ It brings settings, buckets, store, graph and executor together; it holds no rul
 """
 
 import logging
-import os
-import socket
-import tempfile
+import shutil
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from workflow_engine import graph as graphs
 from workflow_engine.activity import (
-    ActivityContext,
     Registry,
-    Result,
     load_registry,
 )
 from workflow_engine.buckets import Buckets, SingleFileBucket, parse
 from workflow_engine.errors import (
-    ActivityError,
     Code,
     InterruptedRunError,
     InvalidInputError,
+    LeaseLostError,
     MediaflowError,
+    Problem,
+    SettingsError,
     TopologyError,
+    pointer_to,
 )
 from workflow_engine.executor import Executor
 from workflow_engine.files import load_graph, read_text, readable_file
-from workflow_engine.graph import Graph
+from workflow_engine.graph import Graph, Workflow
+from workflow_engine.lease import LEASE, Lease, owner_name
 from workflow_engine.placeholders import Names, check_key, decode_object
-from workflow_engine.plan import Input, Plan, Planned, plan_activity, plan_all
-from workflow_engine.publishing import find_finished
+from workflow_engine.plan import Input, Plan
+from workflow_engine.preview import preview
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -59,23 +59,6 @@ from workflow_engine.topology.overrides import apply_overrides
 
 log = logging.getLogger(__name__)
 
-#: seconds that a claim on an execution lasts without renewal, and between renewals
-LEASE = 20.0
-RENEWAL = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workflow:
-    """A topology under a name; runs keep both."""
-
-    name: str
-    graph: Graph
-
-    @property
-    def id(self) -> str:
-        """The MediaWorkflowId, the same for every run of this name."""
-        return stable_id("workflow", self.name)
-
 
 class Engine:
     """Runs workflows on this machine."""
@@ -91,6 +74,13 @@ class Engine:
 
         `registry` replaces the installed activity types.
         """
+        if settings.runner.mode != "local":
+            raise SettingsError(
+                Code.NOT_SUPPORTED,
+                f'The runner mode "{settings.runner.mode}" is not supported by this version.',
+                pointer="/runner/mode",
+                remedy='Use "local".',
+            )
         self.settings = settings
         self.registry = registry if registry is not None else load_registry()
         self.buckets = Buckets(settings.buckets, fallback_root=output_dir)
@@ -118,7 +108,21 @@ class Engine:
         if overrides is not None:
             text = apply_overrides(graph.topology.text, read_text(overrides), str(overrides))
             graph = self._overridden(text, str(overrides))
+        self._check_pipeline(graph, path)
         return Workflow(name=path.stem, graph=graph)
+
+    def _check_pipeline(self, graph: Graph, path: Path) -> None:
+        """Refuse a pipeline that is not known where the settings ask for it (design, 3)."""
+        wanted = graph.start.parameters.model_dump(by_alias=True).get("PipelineId")
+        if self.settings.pipelines.strict and wanted:
+            pointer = pointer_to("Activities", graph.start.name, "Parameters", "PipelineId")
+            problem = Problem(
+                code=Code.RESOURCE_NOT_FOUND,
+                message=f'The pipeline "{wanted}" is not known.',
+                pointer=pointer,
+                remedy="Set [pipelines] strict = false to use the default pipeline.",
+            )
+            raise TopologyError([graph.topology.document.place(problem)])
 
     def _overridden(self, text: str, overrides: str) -> Graph:
         """Load a topology that was valid before the overrides: its problems are theirs."""
@@ -144,7 +148,7 @@ class Engine:
                     f'The object URL "{given}" has a key already.',
                     remedy="Use --object only with files.",
                 )
-            bucket = self.buckets.get(found.bucket)
+            bucket = Buckets(self.settings.buckets, fallback_root=None).get(found.bucket)
             ref = ObjectRef(
                 bucket=found.bucket, object=found.object, location=bound["Location"] or ""
             )
@@ -191,50 +195,15 @@ class Engine:
 
         Raises ActivityError when Start itself would fail.
         """
-        names = Names.of(source.ref.object, media_id=_media_id(source.ref))
-        given = Input(ref=source.ref, digests=source.digests, names=names)
-        start = self._probe(workflow.graph, given, source)
         known = self._store_exists() and not fresh
-
-        def finished(planned: Planned) -> Result | None:
-            return find_finished(self.store, planned) if known else None
-
-        plan = plan_all(workflow.graph, given, start, finished, fuse=self.settings.runner.fuse)
-        return replace(plan, activities=tuple(self._placed(one, source) for one in plan.activities))
-
-    def _placed(self, planned: Planned, source: Source) -> Planned:
-        """Return the plan of an activity, an error if an output has no place to go."""
-        try:
-            for output in planned.step.outputs if planned.step else ():
-                place = self.buckets.get(output.ref.bucket).place(output.ref.object)
-                source.require_other_place(output.ref, place)
-        except (ActivityError, InvalidInputError) as error:
-            return Planned(node=planned.node, error=error)
-        return planned
-
-    def _probe(self, graph: Graph, given: Input, source: Source) -> Result:
-        """Run Start in a temporary directory: it only reads."""
-        planned = plan_activity(graph, graph.start.name, given, {}, {})
-        if planned.step is None:
-            raise planned.error or ActivityError(Code.INTERNAL, "Start cannot be planned.")
-        with tempfile.TemporaryDirectory(prefix="mediaflow-plan-") as directory:
-            work = Path(directory)
-            link = work / given.names.source_name
-            source.fetch(link)
-            context = ActivityContext(
-                activity=graph.start.name,
-                run_id="",
-                work=work,
-                source=link,
-                names=given.names,
-                progress=lambda fraction: None,
-                cancel=threading.Event(),
-                slot=nullcontext,
-                execution=_no_execution,
-                log=logging.LoggerAdapter(log, {}),
-            )
-            result = graph.start.activity.run(planned.step, context)
-        return Result(type=graph.start.type, data=result.data)
+        return preview(
+            workflow.graph,
+            source,
+            Names.of(source.ref.object, media_id=_media_id(source.ref)),
+            destination=self.buckets.get,
+            store=self.store if known else None,
+            fuse=self.settings.runner.fuse,
+        )
 
     # --- run -----------------------------------------------------------------------------
 
@@ -255,11 +224,11 @@ class Engine:
         run: the record then ends as Fail with the code Interrupted. Activities that fail do not
         raise. Raises LeaseLostError when another process took the execution over.
         """
-        record = self._new_execution(workflow, source, user_data)
+        record = self._new_execution(workflow, source, user_data, fresh=fresh)
         self.store.cache_digests(record.origin, source.info.version, source.digests)
-        claim = self.store.add_execution(record, owner=_owner(), lease_seconds=LEASE)
+        claim = self.store.add_execution(record, owner=owner_name(), lease_seconds=LEASE)
         return self._execute(
-            workflow.graph, record, source, claim, executor, observers, on_start, fresh=fresh
+            claim, lambda: (workflow.graph, record, source), executor, observers, on_start
         )
 
     def resume(
@@ -273,19 +242,27 @@ class Engine:
         """Go on with an execution that was killed, interrupted or had failures, under its RunId.
 
         What succeeded is kept; everything else, and Report, runs again. Raises InvalidInputError
-        when there is no such execution, nothing is left to do or the input is not what it was,
-        and LeaseLostError while a living process runs it.
+        when there is no such execution, nothing is left to do, the input is not what it was, or
+        while a living process runs it.
         """
-        record = self._resumable(run_id)
-        graph = graphs.load(record.topology, self.registry)
-        source = self._reopened(record)
-        claim = self.store.claim(run_id, owner=_owner(), lease_seconds=LEASE)
-        record = replace(record, state=ExecutionState.RUNNING, code="", message="", ended=None)
-        self.store.save_execution(claim, state=record.state, code="", message="")
-        if record.output_root:
-            root = Path(record.output_root)
-            self.buckets = Buckets(self.settings.buckets, fallback_root=root)
-        return self._execute(graph, record, source, claim, executor, observers, on_start)
+        self._resumable(run_id)
+        try:
+            claim = self.store.claim(run_id, owner=owner_name(), lease_seconds=LEASE)
+        except LeaseLostError as error:
+            raise InvalidInputError(error.code, error.message, remedy=error.remedy) from None
+
+        def prepare() -> tuple[Graph, ExecutionRecord, Source]:
+            # read again under the claim: another process may have ended it meanwhile
+            record = self._resumable(run_id)
+            source = self._reopened(record)
+            if record.output_root:
+                root = Path(record.output_root)
+                self.buckets = Buckets(self.settings.buckets, fallback_root=root)
+            self.store.save_execution(claim, state=ExecutionState.RUNNING, code="", message="")
+            record = replace(record, state=ExecutionState.RUNNING, code="", message="", ended=None)
+            return graphs.load(record.topology, self.registry), record, source
+
+        return self._execute(claim, prepare, executor, observers, on_start)
 
     def _resumable(self, run_id: str) -> ExecutionRecord:
         record = self.store.execution(run_id)
@@ -320,19 +297,41 @@ class Engine:
 
     def _execute(
         self,
-        graph: Graph,
-        record: ExecutionRecord,
-        source: Source,
         claim: Claim,
+        prepare: Callable[[], tuple[Graph, ExecutionRecord, Source]],
         executor: Executor,
         observers: Sequence[Observer],
         on_start: Callable[[Runner], None],
-        *,
-        fresh: bool = False,
     ) -> ExecutionRecord:
-        """Run what is left of a claimed execution, renew the claim meanwhile, release it."""
+        """Run what is left of a claimed execution; the claim is kept and given back at the end."""
+        runner: Runner | None = None
+        with Lease(self.store, claim) as lease:
+            try:
+                runner = self._runner(claim, *prepare(), observers)
+                lease.on_loss(runner.cancel)
+                on_start(runner)
+                runner.take_up()
+                executor.execute(runner)
+            except InterruptedRunError as error:
+                if runner is None:
+                    raise
+                return runner.finish(error)
+            except BaseException as error:
+                if runner is not None:
+                    runner.finish(_as_engine_error(error))
+                raise
+            return runner.finish()
+
+    def _runner(
+        self,
+        claim: Claim,
+        graph: Graph,
+        record: ExecutionRecord,
+        source: Source,
+        observers: Sequence[Observer],
+    ) -> Runner:
         names = Names.of(source.ref.object, run_id=record.run_id, media_id=record.media_id)
-        runner = Runner(
+        return Runner(
             graph=graph,
             record=record,
             claim=claim,
@@ -341,31 +340,27 @@ class Engine:
             around=Surroundings(
                 store=self.store,
                 destination=self.buckets.get,
-                work_root=self.settings.data_dir / "work",
+                work_root=self._swept_work(),
                 slot=self._slot,
                 fuse=self.settings.runner.fuse,
-                fresh=fresh,
             ),
             observers=observers,
         )
-        on_start(runner)
-        with _Renewal(self.store, claim):
-            try:
-                executor.execute(runner)
-            except InterruptedRunError as error:
-                return runner.finish(error)
-            except Exception as error:
-                runner.finish(_as_engine_error(error))
-                raise
-            else:
-                return runner.finish()
-            finally:
-                self.store.release(claim)
+
+    def _swept_work(self) -> Path:
+        """Return the folder of the work directories, without those that killed runs left."""
+        root = self.settings.data_dir / "work"
+        for directory in root.iterdir() if root.is_dir() else ():
+            if not self.store.is_running(directory.name):
+                shutil.rmtree(directory, ignore_errors=True)
+        return root
 
     def _slot(self) -> AbstractContextManager[object]:
         return self._slots
 
-    def _new_execution(self, workflow: Workflow, source: Source, user_data: str) -> ExecutionRecord:
+    def _new_execution(
+        self, workflow: Workflow, source: Source, user_data: str, *, fresh: bool
+    ) -> ExecutionRecord:
         nodes = workflow.graph.nodes
         return ExecutionRecord(
             run_id=new_id(),
@@ -378,6 +373,7 @@ class Engine:
             version=source.info.version,
             output_root=str(self._output_dir or ""),
             user_data=user_data,
+            fresh=fresh,
             state=ExecutionState.RUNNING,
             created=utc_now(),
             activities=tuple(
@@ -386,44 +382,13 @@ class Engine:
         )
 
 
-class _Renewal:
-    """Renews a claim from a thread until the run has ended."""
-
-    def __init__(self, store: Store, claim: Claim) -> None:
-        self._store = store
-        self._claim = claim
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _renew(self) -> None:
-        while not self._done.wait(RENEWAL):
-            try:
-                self._store.renew(self._claim, LEASE)
-            except MediaflowError as error:
-                log.warning("the claim on run %s was not renewed: %s", self._claim.run_id, error)
-
-
-def _owner() -> str:
-    """Return a name for this process and moment, readable for whoever meets its claim."""
-    return f"{socket.gethostname()}:{os.getpid()}:{new_id()[:8]}"
-
-
 def _media_id(ref: ObjectRef) -> str:
     return stable_id("media", ref.bucket, ref.object)
 
 
-def _as_engine_error(error: Exception) -> MediaflowError:
+def _as_engine_error(error: BaseException) -> MediaflowError:
     if isinstance(error, MediaflowError):
         return error
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return InterruptedRunError(Code.INTERRUPTED, "The run was interrupted.")
     return MediaflowError(Code.INTERNAL, f"The operation has failed: {error!r}.")
-
-
-def _no_execution() -> ExecutionRecord:
-    raise ActivityError(Code.INTERNAL, "A plan has no execution.")

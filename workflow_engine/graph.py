@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from workflow_engine.activity import Activity, Neighbourhood, Registry
 from workflow_engine.errors import Code, Problem, Severity, TopologyError, pointer_to
-from workflow_engine.records import Json
+from workflow_engine.records import Json, stable_id
 from workflow_engine.structure import (
     REPORT,
     START,
@@ -92,6 +92,19 @@ class Graph:
             name: {kind: ancestor for kind, (_, ancestor) in types.items()}
             for name, types in found.items()
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workflow:
+    """A topology under a name; runs keep both."""
+
+    name: str
+    graph: Graph
+
+    @property
+    def id(self) -> str:
+        """The MediaWorkflowId, the same for every run of this name."""
+        return stable_id("workflow", self.name)
 
 
 def load(text: str, registry: Registry, file: str = "") -> Graph:

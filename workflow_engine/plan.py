@@ -8,6 +8,7 @@ decisions 5 (content keys) and 7 (shared decode).
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -173,6 +174,44 @@ def claim_outputs(planned: Planned, writers: dict[ObjectRef, str]) -> Planned:
             )
             return Planned(node=planned.node, error=error)
     return planned
+
+
+class Planner:
+    """Plans the activities of one execution as they become ready, each once; thread-safe."""
+
+    def __init__(self, graph: Graph, given: Input) -> None:
+        self.siblings = siblings_of(graph)
+        self._graph = graph
+        self._given = given
+        self._planned: dict[str, Planned] = {}
+        self._results: dict[str, Result] = {}
+        self._keys: dict[str, str] = {}
+        self._writers: dict[ObjectRef, str] = {}
+        self._lock = threading.Lock()
+
+    def plan(self, name: str) -> Planned:
+        """Plan an activity whose predecessors have ended.
+
+        Its siblings behind the same predecessors are ready too and are planned with it, in the
+        order of the graph, so that which of two writers of one object fails is no matter of
+        chance.
+        """
+        with self._lock:
+            for sibling in self.siblings[name] if name not in self._planned else ():
+                self._plan(sibling)
+            return self._planned[name]
+
+    def keep(self, name: str, result: Result) -> None:
+        """Take the result of an activity that succeeded, for those behind it."""
+        with self._lock:
+            self._keys[name] = self._plan(name).key
+            self._results[name] = result
+
+    def _plan(self, name: str) -> Planned:
+        if name not in self._planned:
+            planned = plan_activity(self._graph, name, self._given, self._results, self._keys)
+            self._planned[name] = claim_outputs(planned, self._writers)
+        return self._planned[name]
 
 
 def plan_all(

@@ -74,7 +74,7 @@ class Publisher:
         try:
             moved = [o for o, new in zip(finished, outputs, strict=True) if o.place != new.place]
             kept = [o for o, new in zip(finished, outputs, strict=True) if o.place == new.place]
-            if any(Digests.of(read_place(output.place)) != output.digests for output in kept):
+            if not all(map(intact, kept)):
                 return None
             targets = tuple(
                 new for old, new in zip(finished, outputs, strict=True) if old.place != new.place
@@ -113,10 +113,17 @@ class Publisher:
                     if one.digests() != output.digests:
                         raise _OtherContentError
                 staged.append(one)
+            # another process may have taken the execution over while the files were staged
+            self._store.check(self._claim)
             undo.pop_all()
         # from here on only names are given: nothing is taken back, each object is whole
-        for one in staged:
-            one.publish()
+        for index, one in enumerate(staged):
+            try:
+                one.publish()
+            except BaseException:
+                for left in staged[index:]:
+                    left.discard()
+                raise
 
     def require_other_places(self, refs: Sequence[ObjectRef]) -> None:
         """Refuse to write where the input lies. Raises ActivityError."""

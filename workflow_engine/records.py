@@ -190,7 +190,8 @@ class ExecutionRecord:
     """One run of a workflow on one input. `topology` is the JSON text that it started with.
 
     `origin` is where the input was read and `version` which version of it; `output_root` is the
-    folder for buckets without configuration, empty when there was none.
+    folder for buckets without configuration, empty when there was none. A `fresh` execution uses
+    no finished steps of others.
     """
 
     run_id: str
@@ -202,6 +203,7 @@ class ExecutionRecord:
     origin: str = ""
     version: str = ""
     output_root: str = ""
+    fresh: bool = False
     user_data: str = ""
     state: ExecutionState = ExecutionState.QUEUED
     code: str = ""

@@ -31,21 +31,13 @@ from workflow_engine.errors import (
 )
 from workflow_engine.graph import Graph
 from workflow_engine.messages import message_result
-from workflow_engine.plan import (
-    Input,
-    Planned,
-    claim_outputs,
-    plan_activity,
-    shared_groups,
-    siblings_of,
-)
+from workflow_engine.plan import Input, Planned, Planner, shared_groups
 from workflow_engine.publishing import Publisher, find_finished, intact
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
     ExecutionRecord,
     ExecutionState,
-    ObjectRef,
     new_id,
     utc_now,
 )
@@ -84,7 +76,6 @@ class Surroundings:
     work_root: Path
     slot: Callable[[], AbstractContextManager[object]]  # held while a media process runs
     fuse: bool = True
-    fresh: bool = False  # ignore finished steps of other runs
 
 
 class Runner:
@@ -111,36 +102,35 @@ class Runner:
         self._around = around
         self._observers = list(observers)
         self._lock = threading.RLock()
-        self._planned: dict[str, Planned] = {}
-        self._siblings = siblings_of(graph)
-        self._writers: dict[ObjectRef, str] = {}
-        self._results: dict[str, Result] = {}
-        self._keys: dict[str, str] = {}
+        self._planner = Planner(graph, given)
         self._shared: dict[str, SharedRun | None] = {}
         self._publisher = Publisher(around.store, claim, source, around.destination)
         self._work = around.work_root / record.run_id
-        self._take_up()
 
-    def _take_up(self) -> None:
-        """Keep what succeeded in an earlier attempt at this execution; the rest starts anew."""
+    def take_up(self) -> None:
+        """Keep what succeeded in an earlier attempt at this execution; the rest starts anew.
+
+        Call it before anything else; it reads the outputs that were made. Raises
+        InterruptedRunError and LeaseLostError.
+        """
         for name in self.graph.order:
             record = self._activities[name]
             if record.state is ActivityState.WAITING:
                 continue
+            self._require_no_interrupt()
             done = record.state is ActivityState.SUCCESS and record.type != REPORT
             if not done or not all(map(intact, record.outputs)):
-                self._save(ActivityRecord(name=name, type=record.type))
+                self._around.store.reset_activity(self._claim, name)
+                self._show(ActivityRecord(name=name, type=record.type))
                 continue
-            planned = plan_activity(self.graph, name, self._given, self._results, self._keys)
-            self._planned[name] = claim_outputs(planned, self._writers)
-            self._keys[name] = planned.key
-            self._results[name] = Result(
+            kept = Result(
                 type=record.type,
                 data=record.data,
                 outputs=record.outputs,
                 commands=record.commands,
                 warnings=record.warnings,
             )
+            self._planner.keep(name, kept)
 
     @property
     def record(self) -> ExecutionRecord:
@@ -172,8 +162,7 @@ class Runner:
         record = self._activities[name]
         if record.state.ended:
             return Outcome(record=record)
-        if self.cancel.is_set():
-            raise InterruptedRunError(Code.INTERRUPTED, "The run was interrupted.")
+        self._require_no_interrupt()
         if reason := self._blocked(name):
             return Outcome(record=self._save(_skipped(record, reason)))
         record = self._save(
@@ -232,6 +221,10 @@ class Runner:
         shutil.rmtree(self._work, ignore_errors=True)
         return record
 
+    def _require_no_interrupt(self) -> None:
+        if self.cancel.is_set():
+            raise InterruptedRunError(Code.INTERRUPTED, "The run was interrupted.")
+
     def _blocked(self, name: str) -> str:
         """Why the activity must be skipped: Start failed (specification, topology, 9)."""
         node = self.graph.nodes[name]
@@ -243,7 +236,7 @@ class Runner:
         return f"Skipped because Start failed: {start.code}."
 
     def _attempt(self, record: ActivityRecord) -> Outcome:
-        planned = self._plan(record.name)
+        planned = self._planner.plan(record.name)
         if planned.error is not None:
             raise planned.error
         if planned.step is None:
@@ -264,26 +257,8 @@ class Runner:
             self._source.require_unchanged()
         return self._publish(record, planned, result)
 
-    def _plan(self, name: str) -> Planned:
-        """Plan an activity once its predecessors have ended; the plan is made only once.
-
-        Its siblings behind the same predecessors are ready too and are planned with it, in the
-        order of the graph, so that which of two writers of one object fails is no matter of
-        chance.
-        """
-        with self._lock:
-            if name not in self._planned:
-                for sibling in self._siblings[name]:
-                    if sibling in self._planned:
-                        continue
-                    planned = plan_activity(
-                        self.graph, sibling, self._given, self._results, self._keys
-                    )
-                    self._planned[sibling] = claim_outputs(planned, self._writers)
-            return self._planned[name]
-
     def _find_finished(self, planned: Planned) -> Result | None:
-        return None if self._around.fresh else find_finished(self._around.store, planned)
+        return None if self._record.fresh else find_finished(self._around.store, planned)
 
     def _perform(self, planned: Planned) -> ActivityResult:
         shared = self._shared_run(planned)
@@ -301,14 +276,14 @@ class Runner:
         with self._lock:
             if name not in self._shared:
                 siblings = [
-                    self._planned[sibling]
-                    for sibling in self._siblings[name]
+                    self._planner.plan(sibling)
+                    for sibling in self._planner.siblings[name]
                     if not self._activities[sibling].state.ended
                 ]
                 served = [p.node.name for p in siblings if self._find_finished(p)]
                 self._shared.update((sibling.node.name, None) for sibling in siblings)
                 for group in shared_groups(self.graph, siblings, served):
-                    members = [self._planned[member] for member in group]
+                    members = [self._planner.plan(member) for member in group]
                     self._shared.update(dict.fromkeys(group, SharedRun(members, self._context)))
             return self._shared[name]
 
@@ -386,9 +361,7 @@ class Runner:
         )
         key = planned.key if planned.node.activity.reusable else None
         self._around.store.finish_activity(self._claim, done, step_key=key)
-        with self._lock:
-            self._results[record.name] = finished
-            self._keys[record.name] = planned.key
+        self._planner.keep(record.name, finished)
         shown = tuple(planned.node.activity.artifacts(finished))
         return Outcome(record=self._show(done), artifacts=shown)
 

@@ -184,6 +184,39 @@ def test_a_reader_that_goes_away_changes_no_exit_code(mediaflow: CommandLine, cl
     process.stderr.close()
 
 
+def test_debugging_changes_no_exit_code(mediaflow: CommandLine):
+    with mediaflow.start("execution", "show", "nope", env={"MEDIAFLOW_DEBUG": "1"}) as process:
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 2 and "Traceback" in err
+
+
+def test_an_object_of_a_configured_bucket(mediaflow: CommandLine, clip: Path, tmp_path: Path):
+    folder = tmp_path / "vod" / "incoming"
+    folder.mkdir(parents=True)
+    (folder / "my clip.mp4").write_bytes(clip.read_bytes())
+    config = tmp_path / "m.toml"
+    config.write_text('[buckets.vod]\npath = "vod"\n')
+    for url in (
+        "oss://vod/incoming/my clip.mp4",
+        "http://vod.oss-cn-x.aliyuncs.com/incoming/my%20clip.mp4",
+    ):
+        ended = mediaflow(
+            *("--config", config, "run", EXAMPLES / "remux-hls.json", url),
+            *("--executor", "inline", "--json"),
+        )
+        assert ended.code == 0, ended.err
+        wanted = {"Bucket": "vod", "Location": "local", "Object": "incoming/my clip.mp4"}
+        assert ended.json["Input"]["InputFile"] == wanted
+    ended = mediaflow("--config", config, "plan", EXAMPLES / "minimal.json", "oss://vodd/x.mp4")
+    assert ended.code == 2 and 'Did you mean "vod"?' in ended.err
+
+
+def test_strict_pipelines(mediaflow: CommandLine, clip: Path):
+    strict = {"MEDIAFLOW_PIPELINES__STRICT": "true"}
+    ended = mediaflow.run("minimal", clip, "--executor", "inline", env=strict)
+    assert ended.code == 2 and "/Activities/start/Parameters/PipelineId" in ended.err
+
+
 def test_an_argument_that_is_no_text(mediaflow: CommandLine):
     ended = mediaflow("execution", "show", b"\xff".decode(errors="surrogateescape"), "--json")
     assert ended.code == 2 and ended.json["Error"]["Code"] == "InvalidParameter.Format"

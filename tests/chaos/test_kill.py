@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
@@ -148,6 +149,16 @@ def test_a_strangers_server_on_the_port_is_not_adopted(alone: CommandLine, clip:
         server.shutdown()
     assert ended.code == 0, ended.err
     assert f":{port}/" not in ended.json["PrefectUrl"]
+
+
+def test_another_process_under_the_recorded_number_is_left_alone(alone: CommandLine):
+    record = alone.data / "prefect" / "server.json"
+    record.parent.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
+        record.write_text(json.dumps({"pid": stranger.pid, "port": 4200, "started": "1"}))
+        assert "no local server" in alone("prefect", "stop").out
+        assert stranger.poll() is None
+        stranger.kill()
 
 
 def test_a_configured_server_that_does_not_answer_is_named(alone: CommandLine, clip: Path):

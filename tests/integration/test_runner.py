@@ -352,7 +352,7 @@ def test_a_running_execution_is_not_resumed(bench: Bench):
         def activity_changed(self, record: Any) -> None:
             if record.name == "a" and not seen:
                 (running,) = bench.engine.store.executions()
-                with pytest.raises(LeaseLostError) as caught:
+                with pytest.raises(InvalidInputError) as caught:
                     bench.engine.resume(running.run_id, executor=InlineExecutor())
                 seen.append(caught.value.message)
 
@@ -361,6 +361,77 @@ def test_a_running_execution_is_not_resumed(bench: Bench):
 
     record = bench.run({"a": {}}, observers=[Try()])
     assert len(seen) == 1 and set(states(record).values()) == {"Success"}
+
+
+def test_a_resumed_execution_stays_fresh(bench: Bench):
+    bench.run({"a": {"Text": "A"}, "b": {}})
+    blocked = bench.out / "b"
+    blocked.unlink()
+    blocked.mkdir()
+    first = bench.run({"a": {"Text": "A"}, "b": {}}, fresh=True)
+    assert states(first)["b"] == "Fail"
+    blocked.rmdir()
+    bench.fakes.ran.calls.clear()
+    bench.engine.resume(first.run_id, executor=InlineExecutor())
+    assert bench.ran == [("b",)]
+
+
+def test_an_execution_that_ended_between_is_not_run_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    blocked = bench.out / "a"
+    blocked.mkdir(parents=True)
+    first = bench.run({"a": {}})
+    blocked.rmdir()
+    real_claim = bench.engine.store.claim
+
+    def claim_after_another(run_id: str, **how: Any) -> Any:
+        monkeypatch.setattr(bench.engine.store, "claim", real_claim)
+        bench.engine.resume(run_id, executor=InlineExecutor())
+        return real_claim(run_id, **how)
+
+    monkeypatch.setattr(bench.engine.store, "claim", claim_after_another)
+    bench.fakes.ran.calls.clear()
+    with pytest.raises(InvalidInputError, match="ended well"):
+        bench.engine.resume(first.run_id, executor=InlineExecutor())
+    assert bench.ran == [("a",)]
+    stored = bench.engine.store.execution(first.run_id)
+    assert stored is not None and str(stored.state) == "Completed"
+    assert not bench.engine.store.is_running(first.run_id)
+
+
+def test_a_process_that_lost_its_claim_publishes_nothing(bench: Bench):
+    class Takeover:
+        def activity_changed(self, record: Any) -> None:
+            pass
+
+        def progressed(self, name: str, fraction: float) -> None:
+            store = bench.engine.store
+            (running,) = store.executions()
+            with store._database.write() as connection:  # a lease that lapsed
+                connection.exec_driver_sql("UPDATE executions SET lease_until = NULL, owner = NULL")
+            store.claim(running.run_id, owner="another", lease_seconds=60)
+
+    with pytest.raises(LeaseLostError):
+        bench.run({"a": {"Seconds": "0.01"}}, observers=[Takeover()])
+    assert not bench.out.exists() or list(bench.out.iterdir()) == []
+
+
+def test_a_failure_after_a_success_shows_no_outputs(bench: Bench):
+    first = bench.run({"a": {"Text": "A"}, "b": {"Fail": "X"}})
+    (bench.out / "a").unlink()
+    (bench.out / "a").mkdir()
+    again = bench.engine.resume(first.run_id, executor=InlineExecutor())
+    assert states(again)["a"] == "Fail" and again.activity("a").outputs == ()
+    stored = bench.engine.store.execution(first.run_id)
+    assert stored is not None and stored.to_wire() == again.to_wire()
+
+
+def test_what_killed_runs_left_in_the_work_directory_goes(bench: Bench):
+    left = bench.path / "data" / "work" / ("0" * 32)
+    left.mkdir(parents=True)
+    bench.run({"a": {}})
+    assert not left.exists()
 
 
 def test_no_work_directory_is_left(bench: Bench):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from activities.start import StartParameters
 from workflow_engine.errors import Code
 
-PIPELINE = "0123456789abcdef0123456789ABCDEF"
+PIPELINE = "0123456789abcdef0123456789abcdef"
 
 
 def start(**changes: Any) -> StartParameters:

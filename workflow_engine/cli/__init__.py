@@ -7,6 +7,7 @@ Commands import the engine when they run, so that `--help` and the light command
 import logging
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -69,11 +70,11 @@ def main() -> None:
         app()
     except MediaflowError as error:
         if _debugging():
-            raise
+            traceback.print_exc()
         sys.exit(fail(error))
     except Exception as error:
         if _debugging():
-            raise
+            traceback.print_exc()
         message = f"The operation has failed unexpectedly: {error!r}."
         remedy = "Set MEDIAFLOW_DEBUG=1 to see where."
         sys.exit(fail(MediaflowError(Code.INTERNAL, message, remedy=remedy)))

@@ -1,11 +1,11 @@
-"""`execution list|show`: what ran and how it ended, by RunId."""
+"""`execution list|show|resume`: what ran and how it ended, by RunId."""
 
 from typing import Annotated
 
 import typer
 
 from workflow_engine.cli.common import emit, print_json, settings
-from workflow_engine.cli.run import ExecutorChoice, ExecutorOption, watch
+from workflow_engine.cli.run import ExecutorChoice, ExecutorOption, interruptible, watch
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import wire_time
@@ -51,14 +51,16 @@ def resume(
     from workflow_engine.engine import Engine
 
     engine = Engine(settings())
-    watch(
-        engine,
-        executor,
-        lambda chosen, observer, on_start: engine.resume(
-            run_id, executor=chosen, observers=[observer], on_start=on_start
-        ),
-        as_json=as_json,
-    )
+    with interruptible() as on_start:
+        watch(
+            engine,
+            executor,
+            lambda chosen, observer, on_start: engine.resume(
+                run_id, executor=chosen, observers=[observer], on_start=on_start
+            ),
+            on_start,
+            as_json=as_json,
+        )
 
 
 @app.command()

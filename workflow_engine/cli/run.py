@@ -94,14 +94,9 @@ def run(
 
     _check_user_data(user_data)
     engine = Engine(settings(), output_dir=_folder(output_dir))
-    workflow = engine.load(topology, override)
-    source = engine.open_input(workflow, given, key)
-    for warning in workflow.graph.warnings:
-        typer.echo(printable(str(warning)), err=True)
-    watch(
-        engine,
-        executor,
-        lambda chosen, observer, on_start: engine.run(
+
+    def execute(chosen: "Executor", observer: "Observer", on_start: "OnStart") -> "ExecutionRecord":
+        return engine.run(
             workflow,
             source,
             executor=chosen,
@@ -109,26 +104,32 @@ def run(
             fresh=fresh,
             observers=[observer],
             on_start=on_start,
-        ),
-        as_json=as_json,
-    )
+        )
+
+    with interruptible() as on_start:
+        workflow = engine.load(topology, override)
+        source = engine.open_input(workflow, given, key)
+        for warning in workflow.graph.warnings:
+            typer.echo(printable(str(warning)), err=True)
+        watch(engine, executor, execute, on_start, as_json=as_json)
 
 
 def watch(
     engine: "Engine",
     choice: ExecutorChoice,
     execute: "Callable[[Executor, Observer, OnStart], ExecutionRecord]",
+    on_start: "OnStart",
     *,
     as_json: bool,
 ) -> NoReturn:
     """Show an execution live, print how it ended and exit accordingly.
 
-    `execute` returns the execution at its end; the function that it gets takes the runner.
+    `execute` returns the execution at its end; `on_start` is that of `interruptible`.
     """
     from workflow_engine.cli.progress import LiveProgress
     from workflow_engine.cli.summary import execution_lines
 
-    with LiveProgress() as progress, _interruptible() as on_start:
+    with LiveProgress() as progress:
         executor = _executor(choice, engine, progress)
         record = execute(executor, progress, on_start)
     engine.close()
@@ -191,7 +192,7 @@ def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress"
 
 
 @contextmanager
-def _interruptible() -> "Generator[Callable[[Runner], None]]":
+def interruptible() -> "Generator[Callable[[Runner], None]]":
     """Turn SIGINT and SIGTERM into a clean stop of the run; a second one kills as usual.
 
     Before a runner was given to the function that this yields, they raise InterruptedRunError.

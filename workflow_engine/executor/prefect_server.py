@@ -42,10 +42,14 @@ _SERVER_ENVIRONMENT = {
 
 @dataclass(frozen=True, kw_only=True)
 class LocalServer:
-    """A running server of this data directory."""
+    """A running server of this data directory.
+
+    `started` tells its process from a later one with the same number; empty where unknown.
+    """
 
     pid: int
     port: int
+    started: str = ""
 
     @property
     def api_url(self) -> str:
@@ -173,7 +177,7 @@ def _start(home: Path, port: int) -> LocalServer:
             cwd=home,
             env=_server_environment(home, port),
         )
-    server = LocalServer(pid=process.pid, port=port)
+    server = LocalServer(pid=process.pid, port=port, started=_start_time(process.pid))
     try:
         (home / "server.json").write_text(json.dumps(asdict(server)))
         deadline = time.monotonic() + START_TIMEOUT
@@ -238,12 +242,19 @@ def _alive(server: LocalServer) -> bool:
         os.waitpid(server.pid, os.WNOHANG)
     try:
         os.kill(server.pid, 0)
-        command = Path(f"/proc/{server.pid}/cmdline").read_bytes()
     except (ProcessLookupError, PermissionError):
         return False
-    except OSError:  # no /proc here
-        return True
-    return b"prefect" in command
+    return _start_time(server.pid) == server.started
+
+
+def _start_time(pid: int) -> str:
+    """Return when a process started, in ticks since boot; empty where there is no /proc."""
+    try:
+        # behind the name in parentheses, which may hold anything, stand fields 3 and up
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return fields[19]
 
 
 @contextlib.contextmanager

@@ -119,6 +119,11 @@ class Store:
             until = connection.execute(query).scalar_one_or_none()
             return until is not None and until > self._database.now(connection)
 
+    def check(self, claim: Claim) -> None:
+        """Refuse a claim that does not hold any more. Raises LeaseLostError."""
+        with self._database.write() as connection:
+            statements.check(connection, claim)
+
     def renew(self, claim: Claim, lease_seconds: float) -> None:
         """Let the claim hold for `lease_seconds` from now on. Raises LeaseLostError."""
         with self._database.write() as connection:
@@ -161,6 +166,15 @@ class Store:
         with self._database.write() as connection:
             statements.check(connection, claim)
             statements.update_activity(connection, claim, record.name, rows.activity_row(record))
+
+    def reset_activity(self, claim: Claim, name: str) -> None:
+        """Make an activity wait again, without outputs, intents and content key.
+
+        Raises LeaseLostError, KeyError.
+        """
+        with self._database.write() as connection:
+            statements.check(connection, claim)
+            statements.reset_activity(connection, claim, name)
 
     def save_progress(self, claim: Claim, name: str, fraction: float) -> None:
         """Save how far a running activity is, 0 to 1; late news of an ended one are dropped.

@@ -76,6 +76,7 @@ executions = sa.Table(
     sa.Column("origin", FreeText, nullable=False),
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("output_root", FreeText, nullable=False),
+    sa.Column("fresh", sa.Boolean, nullable=False),
     sa.Column("user_data", FreeText, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("code", FreeText, nullable=False),

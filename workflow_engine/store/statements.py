@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from workflow_engine.errors import Code, LeaseLostError
-from workflow_engine.records import ExecutionRecord, Output
+from workflow_engine.records import ActivityRecord, ExecutionRecord, Output
 from workflow_engine.store import rows
 from workflow_engine.store.schema import activities, executions, objects
 
@@ -74,6 +74,18 @@ def update_activity(
     )
     if connection.execute(update.values(changes)).rowcount == 0:
         raise KeyError(name)
+
+
+def reset_activity(connection: sa.Connection, claim: Claim, name: str) -> None:
+    """Bring an activity back to what it was when the execution was added. Raises KeyError."""
+    kind = sa.select(activities.c.type).where(
+        activities.c.run_id == claim.run_id, activities.c.name == name
+    )
+    waiting = ActivityRecord(name=name, type=connection.scalar(kind) or "")
+    changes = rows.activity_row(waiting) | {"step_key": None}
+    update_activity(connection, claim, name, changes)
+    for published in (True, False):
+        replace_objects(connection, claim.run_id, name, (), published=published)
 
 
 def replace_objects(
