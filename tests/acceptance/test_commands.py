@@ -62,6 +62,9 @@ def test_usage_errors_exit_with_2(mediaflow: CommandLine):
     assert mediaflow("run").code == 2
     assert mediaflow("nonsense").code == 2
     assert mediaflow("graph", EXAMPLES / "minimal.json", "--format", "svg").code == 2
+    ended = mediaflow("run", EXAMPLES / "minimal.json", "clip.mp4", "--executor", "x", "--json")
+    assert ended.code == 2 and ended.json["Error"]["Code"] == "InvalidParameter"
+    assert "--executor" in ended.err
 
 
 def test_validate_a_folder(mediaflow: CommandLine):

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from workflow_engine.cli import doctor, execution, prefect, run, topology
-from workflow_engine.cli.common import fail, options
+from workflow_engine.cli.common import EXIT_INVALID, fail, options, print_json, problem_json
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 
 app = typer.Typer(
@@ -68,6 +68,14 @@ def main() -> None:
     try:
         _check_arguments()
         app()
+    except SystemExit as ended:
+        # the option parser has told stderr what is wrong; commands that print JSON end otherwise
+        if ended.code == EXIT_INVALID and "--json" in sys.argv[1:]:
+            usage = InvalidInputError(
+                Code.INVALID, "The command line cannot be understood.", remedy="See --help."
+            )
+            print_json({"Error": problem_json(usage.problem())})
+        raise
     except MediaflowError as error:
         if _debugging():
             traceback.print_exc()
