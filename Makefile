@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
 
-.PHONY: help setup demo test test-long lint bench lock clean
+.PHONY: help setup demo test test-long lint conformance bench lock clean
 
 help:
 	@echo "make setup      install into $(VENV) from the lock file"
@@ -14,6 +14,7 @@ help:
 	@echo "make test       all tests that take minutes"
 	@echo "make test-long  the tests that take longer, too"
 	@echo "make lint       ruff and pyright"
+	@echo "make conformance  the table of docs/conformance.md, out of the tests"
 	@echo "make bench      timings, side by side"
 	@echo "make lock       resolve the locked versions anew (needs uv)"
 
@@ -52,8 +53,14 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+conformance: $(VENV)/installed-dev
+	$(BIN)/python -m tests.conformance.table
+
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.service
+	$(BIN)/python -m benchmarks.landing
+	$(BIN)/python -m benchmarks.buckets
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet pyproject.toml --extra build -o requirements.lock

@@ -8,11 +8,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from workflow_engine.buckets import parse
 from workflow_engine.buckets.urls import check_bucket_name
 from workflow_engine.errors import Code, InvalidInputError, Problem
 from workflow_engine.placeholders import Names, check_key, decode_object, unknown_placeholders
 from workflow_engine.records import ObjectRef
-from workflow_engine.topology.wire import Text, WireModel, wire_error
+from workflow_engine.topology.wire import Text, WireModel, shown, wire_error
+
+#: placeholders of objects that belong to the input
+SOURCE_NAMES = frozenset({"ObjectPrefix", "FileName", "ExtName"})
 
 
 def _bucket(name: str) -> str:
@@ -27,8 +31,34 @@ def _bucket(name: str) -> str:
 BucketName = Annotated[str, Text(), AfterValidator(_bucket)]
 
 
+def check_object_url(url: str) -> str:
+    """Refuse what is not the URL of an object of a bucket; for validation."""
+    try:
+        named = parse(url) is not None
+    except InvalidInputError as error:
+        raise wire_error(error.code, error.message, error.remedy) from None
+    if not named:
+        raise wire_error(
+            Code.RESOURCE_NOT_SUPPORTED,
+            f"The value {shown(url)} is no object URL.",
+            "Use oss://BUCKET/KEY, s3://BUCKET/KEY or https://BUCKET.REGION.aliyuncs.com/KEY.",
+        )
+    return url
+
+
+#: the URL of an object of a bucket; other addresses are refused, nothing is downloaded from them
+ObjectUrl = Annotated[str, Text(max_bytes=3200), AfterValidator(check_object_url)]
+
+
+def object_of(url: str) -> ObjectRef:
+    """Return the object that an `ObjectUrl` names."""
+    ref = parse(url)
+    assert ref is not None
+    return ref
+
+
 class ObjectTarget(WireModel):
-    """`{Bucket, Location, Object}`: where something is written. `object` is URL-encoded."""
+    """`{Bucket, Location, Object}`: what is written, or read. `object` is URL-encoded."""
 
     bucket: BucketName
     location: Annotated[str, Text()] = ""

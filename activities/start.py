@@ -5,7 +5,7 @@ topology, 4.1 and 9; mediainfo, 2 and 3.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -19,12 +19,11 @@ from workflow_engine.activity import (
     ActivityResult,
     Artifact,
     Finding,
-    Neighbourhood,
     PlanContext,
     Result,
     Step,
 )
-from workflow_engine.errors import Code, Problem, Severity
+from workflow_engine.errors import Code
 from workflow_engine.topology.wire import Choice, JsonObject, Text, WireModel, shown, wire_error
 
 
@@ -36,6 +35,25 @@ def _pipeline_id(value: str) -> str:
             "Use 32 characters out of 0-9 and a-f.",
         )
     return value
+
+
+def _named(word: str, code: Code, first: str, begin: str) -> Callable[[str], str]:
+    """Return a validator of the names of queues or topics (specification, api, 14)."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(f"[{first}][A-Za-z0-9-]*", value):
+            raise wire_error(
+                code,
+                f"The {word} name {shown(value)} does not have the right form.",
+                f"Begin it with {begin}; behind that, use letters, digits and -.",
+            )
+        return value
+
+    return check
+
+
+_queue_name = _named("queue", Code.QUEUE_NAME, "A-Za-z", "a letter")
+_topic_name = _named("topic", Code.TOPIC_NAME, "A-Za-z0-9", "a letter or a digit")
 
 
 class InputFile(WireModel):
@@ -52,8 +70,8 @@ class StartParameters(WireModel):
     input_file: Annotated[InputFile, JsonObject]
     pipeline_id: Annotated[str, Text(), AfterValidator(_pipeline_id)]
     message_type: Annotated[str, Choice(("Queue", "Topic"))] = "Queue"
-    queue_name: Annotated[str, Text(max_bytes=256)] | None = None
-    topic_name: Annotated[str, Text(max_bytes=256)] | None = None
+    queue_name: Annotated[str, Text(max_bytes=256), AfterValidator(_queue_name)] | None = None
+    topic_name: Annotated[str, Text(max_bytes=256), AfterValidator(_topic_name)] | None = None
     role_name: Annotated[str, Text(max_bytes=256)] = "AliyunMTSDefaultRole"
 
 
@@ -66,17 +84,6 @@ class Start(Activity[StartParameters]):
     def tools(self) -> Mapping[str, str]:
         """The prober."""
         return {"ffprobe": ffmpeg.versions()["ffprobe"]}
-
-    def check(self, parameters: StartParameters, around: Neighbourhood) -> Iterable[Problem]:
-        """Warn that messages are not sent yet."""
-        for name in ("QueueName", "TopicName"):
-            if parameters.model_dump(by_alias=True)[name]:
-                yield Problem(
-                    code=Code.NOT_SUPPORTED,
-                    message="This version sends no messages.",
-                    pointer=f"/{name}",
-                    severity=Severity.WARNING,
-                )
 
     def examine(self) -> Iterable[Finding]:
         """Look for the prober."""

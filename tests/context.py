@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from workflow_engine.activity import ActivityContext, PlanContext, Result
+from workflow_engine.activity import (
+    ActivityContext,
+    PlanContext,
+    Result,
+    TemplateLookup,
+    no_templates,
+)
 from workflow_engine.placeholders import Names
 from workflow_engine.records import Digests, ExecutionRecord, ObjectRef
 
@@ -42,7 +48,12 @@ def make_context(
 
 
 def make_plan_context(
-    source: Path, *, key: str = "", media: Mapping[str, Any] | None = None, **upstream: Result
+    source: Path,
+    *,
+    key: str = "",
+    media: Mapping[str, Any] | None = None,
+    templates: TemplateLookup = no_templates,
+    **upstream: Result,
 ) -> PlanContext:
     """Return the planning context of `source`; `media` is Start's data."""
     key = key or f"vod/{source.name}"
@@ -53,6 +64,7 @@ def make_plan_context(
         digests=Digests(size=0, sha256="0" * 64, md5="0" * 32),
         names=Names.of(key, run_id=RUN_ID),
         upstream=results,
+        templates=templates,
     )
 
 

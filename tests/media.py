@@ -64,6 +64,28 @@ def clip(
     )
 
 
+def coloured(
+    directory: Path,
+    colour: str,
+    frequency: int,
+    seconds: float = 1,
+    size: str = "160x90",
+    fps: str | int = 25,
+    rate: int = 44100,
+    container: str = "mp4",
+    extra: Sequence[str] = (),
+) -> Path:
+    """A clip of one colour with a tone; without sound where `frequency` is 0."""
+    stem = f"{colour}-{frequency}-{seconds:g}s-{size}-{str(fps).replace('/', '_')}-{rate}"
+    tone = f"sine=frequency={frequency}:sample_rate={rate}:duration={seconds:g}"
+    return make(
+        directory / f"{stem}.{container}",
+        *("-f", "lavfi", "-i", f"color=c={colour}:size={size}:rate={fps}:duration={seconds:g}"),
+        *(("-f", "lavfi", "-i", tone, "-c:a", "aac") if frequency else ()),
+        *(*_x264(), "-pix_fmt", "yuv420p", *extra),
+    )
+
+
 def noisy(
     directory: Path, seconds: float = 4, size: str = "1280x720", strength: int = 40, fps: int = 25
 ) -> Path:

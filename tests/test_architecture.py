@@ -66,6 +66,11 @@ def test_only_the_executor_imports_prefect_and_never_when_it_is_imported():
         assert "prefect" not in set(map(top, imports(path, at_import=True))), path
 
 
+def test_boto3_is_never_imported_at_the_start():
+    for path in sources("workflow_engine"):
+        assert not {"boto3", "botocore"} & set(map(top, imports(path, at_import=True))), path
+
+
 def test_only_the_store_imports_sqlalchemy():
     for path in sources("workflow_engine"):
         if "sqlalchemy" in set(map(top, imports(path))):

@@ -7,7 +7,7 @@ import pytest
 from activities.transcode import Transcode
 from activities.transcode.rendition import Job
 from tests.context import make_plan_context
-from workflow_engine.activity import Step
+from workflow_engine.activity import Step, no_templates
 from workflow_engine.errors import ActivityError
 
 MP4, FLV, HLS = "S00000001-200030", "S00000001-000030", "S00000001-100030"
@@ -50,12 +50,22 @@ def media(*, video=True, audio=1, container="mov,mp4,m4a,3gp,3g2,mj2", **fields)
     return {"Probe": {"format": form, "streams": streams}}
 
 
-def plan(*outputs, source=None, upstream=None, key="vod/in.mov"):
-    parameters = Transcode.parameters.model_validate(
-        {"OutputBucket": "out-bucket", "OutputLocation": "local", "Outputs": list(outputs)}
-    )
+def plan(
+    *outputs,
+    source=None,
+    upstream=None,
+    key="vod/in.mov",
+    templates=no_templates,
+    **parameters,
+):
+    wire = {"OutputBucket": "out-bucket", "OutputLocation": "local", "Outputs": list(outputs)}
+    parameters = Transcode.parameters.model_validate(wire | parameters)
     context = make_plan_context(
-        Path("in.mov"), key=key, media=source or media(), **(upstream or {})
+        Path("in.mov"),
+        key=key,
+        media=source or media(),
+        templates=templates,
+        **(upstream or {}),
     )
     return Transcode().plan(parameters, context)
 

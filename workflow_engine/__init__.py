@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workflow_engine.activity import Activity, ActivityContext, ActivityResult, Step
+    from workflow_engine.api.access import check_local
+    from workflow_engine.catalog.landing import ListenerRecord, Notice
     from workflow_engine.engine import Engine
     from workflow_engine.errors import (
         ActivityError,
@@ -23,10 +25,14 @@ if TYPE_CHECKING:
         InvalidInputError,
         MediaflowError,
         Problem,
+        SettingsError,
+        StoreError,
         TopologyError,
     )
     from workflow_engine.executor.inline import InlineExecutor
     from workflow_engine.graph import Workflow
+    from workflow_engine.landing import Landing
+    from workflow_engine.messages.sqs import sqs_client
     from workflow_engine.records import (
         ActivityRecord,
         ActivityState,
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
         Output,
     )
     from workflow_engine.settings import Settings, load_settings
+    from workflow_engine.settings.models import BucketSettings, SqsEvents
 
 _HOMES = {
     # running workflows
@@ -59,8 +66,16 @@ _HOMES = {
         "InvalidInputError",
         "MediaflowError",
         "Problem",
+        "SettingsError",
+        "StoreError",
         "TopologyError",
     ),
+    # what lands in buckets, for listeners
+    "landing": ("Landing",),
+    "catalog.landing": ("ListenerRecord", "Notice"),
+    "settings.models": ("BucketSettings", "SqsEvents"),
+    "messages.sqs": ("sqs_client",),
+    "api.access": ("check_local",),
     # activity types of your own
     "activity": ("Activity", "ActivityContext", "ActivityResult", "Step"),
 }
@@ -73,21 +88,30 @@ __all__ = [
     "ActivityRecord",
     "ActivityResult",
     "ActivityState",
+    "BucketSettings",
     "Code",
     "Engine",
     "ExecutionRecord",
     "ExecutionState",
     "InlineExecutor",
     "InvalidInputError",
+    "Landing",
+    "ListenerRecord",
     "MediaflowError",
+    "Notice",
     "ObjectRef",
     "Output",
     "Problem",
     "Settings",
+    "SettingsError",
+    "SqsEvents",
     "Step",
+    "StoreError",
     "TopologyError",
     "Workflow",
+    "check_local",
     "load_settings",
+    "sqs_client",
 ]
 
 

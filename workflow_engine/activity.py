@@ -27,6 +27,15 @@ P = TypeVar("P", bound=WireModel)
 
 ENTRY_POINT_GROUP = "mediaflow.activities"
 
+#: from an id to a custom template as it was added, None when there is none: Name and sections, or
+#: Name and Config of a watermark
+TemplateLookup = Callable[[str], Mapping[str, Json] | None]
+
+
+def no_templates(template_id: str) -> Mapping[str, Json] | None:
+    """Return None: the lookup of a place without custom templates."""
+    return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
@@ -46,6 +55,30 @@ class Neighbourhood:
     name: str
     ancestor_types: Collection[str]
     predecessor_types: Collection[str]
+    templates: TemplateLookup = no_templates
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideInput:
+    """An object that an activity reads beside its input, or its input looked at more closely.
+
+    `kind` is the activity's own word for what it wants to know: `Activity.describe` gets it.
+    """
+
+    ref: ObjectRef
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """A side input as it was found: its content, and what `Activity.describe` says of it.
+
+    `name` is its file in the work directory, made of its content: equal files have one name.
+    """
+
+    name: str
+    digests: Digests
+    facts: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +86,8 @@ class PlanContext:
     """The input of one run, as far as planning needs it.
 
     `upstream` maps a type to the result of the nearest ancestor of that type, for those that
-    have one. `digests` is None only while nothing could be read.
+    have one. `side` holds what `Activity.reads` asked for. `digests` is None only while nothing
+    could be read.
     """
 
     activity: str
@@ -61,6 +95,8 @@ class PlanContext:
     digests: Digests
     names: Names
     upstream: Mapping[str, Result]
+    templates: TemplateLookup = no_templates
+    side: Mapping[SideInput, Side] = field(default_factory=dict[SideInput, Side])
 
     def media(self) -> Mapping[str, Json]:
         """Return the media info that Start found: its result's `data`."""
@@ -155,7 +191,8 @@ class ActivityContext:
     """What a running activity may use.
 
     `work` is an empty private directory for this attempt. `source` is a path inside it that
-    reads the input object (a link named `source` plus the extension). `progress` takes 0 to 1
+    reads the input object (a link named `source` plus the extension); side inputs lie beside it
+    under their `Side.name`. `progress` takes 0 to 1
     and may be called often. Set `cancel` means: stop, kill what you started, raise
     InterruptedRunError. `slot` is held while a media process runs. `execution` returns the
     execution as it stands, for Report.
@@ -182,10 +219,16 @@ class Activity(ABC, Generic[P]):
     aliases: ClassVar[tuple[str, ...]] = ()
     #: the model of `Parameters`
     parameters: type[P]
+    #: models of the documents that the type owns beside its parameters, by name
+    documents: ClassVar[Mapping[str, type[WireModel]]] = {}
     #: part of the content key: raise it when the same parameters give other bytes
     version: ClassVar[int] = 1
     #: whether a finished step may stand in for a later one with the same content key
     reusable: ClassVar[bool] = True
+
+    def presets(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return the built-in templates by id: their sections, in wire form, and their Name."""
+        return {}
 
     def check(self, parameters: P, around: Neighbourhood) -> Iterable[Problem]:
         """Yield problems that need the graph; pointers are relative to `Parameters`."""
@@ -202,6 +245,21 @@ class Activity(ABC, Generic[P]):
     def examine(self) -> Iterable[Finding]:
         """Check what the activity needs of the machine."""
         return ()
+
+    def reads(self, parameters: P, context: PlanContext) -> Iterable[SideInput]:
+        """Yield what else the activity reads for this input. Pure.
+
+        It is asked again with the answers in `context.side`, until it names nothing new: so a
+        list that is read may name further objects. Raises as `plan` does.
+        """
+        return ()
+
+    def describe(self, kind: str, context: ActivityContext) -> Mapping[str, Json]:
+        """Return what planning must know of a side input, which is `context.source`.
+
+        Raises ActivityError when it is not what it should be.
+        """
+        return {}
 
     @abstractmethod
     def plan(self, parameters: P, context: PlanContext) -> Step | Skip:

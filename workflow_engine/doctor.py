@@ -3,10 +3,11 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from workflow_engine.activity import Finding, load_registry
-from workflow_engine.buckets import Buckets
+from workflow_engine.buckets import Buckets, S3Bucket
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.executor import prefect_server
 from workflow_engine.settings import Settings
@@ -63,9 +64,13 @@ def _buckets(settings: Settings) -> Iterator[Finding]:
 
 
 def _bucket(settings: Settings, name: str) -> str:
-    """Return the folder of a bucket that can be read and written."""
+    """Return where a bucket lies that can be read, a folder also written."""
     one = {name: settings.buckets[name]}
-    folder = Path(Buckets(one, fallback_root=None).get(name).place("x")).parent
+    with closing(Buckets(one, fallback_root=None)) as buckets:
+        bucket = buckets.get(name)
+        if isinstance(bucket, S3Bucket):
+            return bucket.check()
+    folder = Path(bucket.place("x")).parent
     if not folder.is_dir():
         raise InvalidInputError(
             Code.RESOURCE_NOT_FOUND,

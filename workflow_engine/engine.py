@@ -1,67 +1,84 @@
-"""The facade that the command line, and later the API and the triggers, call.
+"""The facade that the command line, the API and the triggers call.
 
-It brings settings, buckets, store, graph and executor together; it holds no rules of its own.
+It brings settings, buckets, store, catalog, graph and executor together; it holds no rules of
+its own. `submission.py` makes executions, `inputs.py` opens what they read, `catalog/` holds
+what is registered, `runner.py` runs one execution.
 
     engine = Engine(load_settings())
-    graph = engine.load(Path("ladder.json"))
-    record = engine.run(graph, engine.open_input(graph, "clip.mp4"), executor=InlineExecutor())
+    workflow = engine.load(Path("ladder.json"))
+    source = engine.open_input(workflow, "clip.mp4")
+    record = engine.run(workflow, source, executor=InlineExecutor())
 """
 
-import logging
-import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
 from workflow_engine import graph as graphs
-from workflow_engine.activity import (
-    Registry,
-    load_registry,
-)
-from workflow_engine.buckets import Buckets, SingleFileBucket, parse
+from workflow_engine import publication
+from workflow_engine.activity import Registry, load_registry
+from workflow_engine.buckets import Buckets
+from workflow_engine.catalog.media import MediaLibrary, media_id
+from workflow_engine.catalog.media_buckets import MediaBuckets
+from workflow_engine.catalog.pipelines import Pipelines
+from workflow_engine.catalog.records import TemplateKind, TemplateState, WorkflowRecord
+from workflow_engine.catalog.templates import Templates
+from workflow_engine.catalog.workflows import Workflows
+from workflow_engine.effects import Effects
 from workflow_engine.errors import (
     Code,
     InterruptedRunError,
+    Interruption,
     InvalidInputError,
     LeaseLostError,
     MediaflowError,
-    Problem,
     SettingsError,
+    StoreError,
     TopologyError,
-    pointer_to,
 )
 from workflow_engine.executor import Executor
-from workflow_engine.files import load_graph, read_text, readable_file
+from workflow_engine.files import read_text
 from workflow_engine.graph import Graph, Workflow
+from workflow_engine.inputs import Inputs
+from workflow_engine.jobs import Jobs
+from workflow_engine.landing import Landing
 from workflow_engine.lease import LEASE, Lease, owner_name
-from workflow_engine.placeholders import Names, check_key, decode_object
-from workflow_engine.plan import Input, Plan
+from workflow_engine.messages import Outbox, Sender
+from workflow_engine.placeholders import Names
+from workflow_engine.plan import Plan
 from workflow_engine.preview import preview
+from workflow_engine.publishing import sweep as sweep_staged
 from workflow_engine.records import (
-    ActivityRecord,
+    DEFAULT_PRIORITY,
     ActivityState,
-    Digests,
+    ExecutionKind,
     ExecutionRecord,
     ExecutionState,
+    Json,
     ObjectRef,
-    new_id,
-    stable_id,
     utc_now,
 )
 from workflow_engine.runner import Observer, Runner, Surroundings
 from workflow_engine.settings import Settings
 from workflow_engine.source import Source
-from workflow_engine.store import Claim, Store
+from workflow_engine.store import Claim, ExecutionFilter, ExecutionSummary, Page, Store
+from workflow_engine.submission import new_execution, pipeline_of
 from workflow_engine.topology.overrides import apply_overrides
+from workflow_engine.workdir import sweep
 
-log = logging.getLogger(__name__)
+#: seconds that the end of a foreground run waits for its messages; `serve` sends what is left
+MESSAGE_PATIENCE = 5.0
 
 
 class Engine:
-    """Runs workflows on this machine."""
+    """Runs workflows on this machine.
+
+    `queued` is set whenever this process has put an execution into the queue.
+    """
 
     def __init__(
         self,
@@ -84,6 +101,11 @@ class Engine:
         self.settings = settings
         self.registry = registry if registry is not None else load_registry()
         self.buckets = Buckets(settings.buckets, fallback_root=output_dir)
+        self.queued = threading.Event()
+        self._inputs = Inputs(
+            self.buckets.below(None),
+            lambda: self.store if self._store_exists() else None,
+        )
         self._output_dir = output_dir
         self._slots = threading.BoundedSemaphore(settings.runner.processes)
 
@@ -92,46 +114,113 @@ class Engine:
         """The store of the settings, opened at the first use."""
         return Store.open(self.settings.store.url)
 
+    @property
+    def work_root(self) -> Path:
+        """Where executions work (`workdir.py`)."""
+        return self.settings.data_dir / "work"
+
     def close(self) -> None:
-        """Close the store if it was opened."""
+        """Close the store and the connections of the buckets, where they were opened."""
+        self.buckets.close()
         if "store" in self.__dict__:
             self.store.close()
 
+    def _store_exists(self) -> bool:
+        """Whether there is a store to ask; planning must not create one."""
+        return "store" in self.__dict__ or Store.exists(self.settings.store.url)
+
+    # --- what is registered --------------------------------------------------------------
+
+    @cached_property
+    def workflows(self) -> Workflows:
+        """The registered workflows."""
+        return Workflows(self.store, self._accepted)
+
+    @cached_property
+    def media(self) -> MediaLibrary:
+        """The media library."""
+        return MediaLibrary(self.store, self.buckets)
+
+    @cached_property
+    def media_buckets(self) -> MediaBuckets:
+        """The buckets that are bound to the media library."""
+        return MediaBuckets(self.store)
+
+    @cached_property
+    def pipelines(self) -> Pipelines:
+        """The queues of executions."""
+        return Pipelines(self.store, self.settings.queues, self.settings.topics)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """Templates of transcode outputs."""
+        return Templates(self.store, TemplateKind.TRANSCODE, self.registry)
+
+    @cached_property
+    def watermark_templates(self) -> Templates:
+        """Templates of watermarks."""
+        return Templates(self.store, TemplateKind.WATERMARK, self.registry)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Jobs outside of workflows."""
+        return Jobs(self)
+
+    @cached_property
+    def landing(self) -> Landing:
+        """The intake of objects that land in buckets."""
+        return Landing(self)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """Writes the messages of executions."""
+        return Outbox(self.settings)
+
+    def _template(self, template_id: str) -> Mapping[str, Json] | None:
+        """Return a custom template; the lookup of topologies and plans."""
+        record = self.store.templates.get(template_id) if self._store_exists() else None
+        if record is None or record.state is not TemplateState.NORMAL:
+            return None
+        if record.kind is TemplateKind.WATERMARK:
+            return {"Name": record.name, "Config": record.content}
+        return {"Name": record.name, **record.content}
+
     # --- what to run ---------------------------------------------------------------------
+
+    def parse(self, text: str, file: str = "") -> Graph:
+        """Return the graph of a topology's text. Raises TopologyError with every problem in it."""
+        return graphs.load(text, self.registry, file, templates=self._template)
+
+    def _accepted(self, text: str, file: str = "") -> Graph:
+        """Return the graph of a topology that may be registered; see `load` for the pipeline."""
+        graph = self.parse(text, file)
+        self._pipeline_of(graph)
+        return graph
 
     def load(self, path: Path, overrides: Path | None = None) -> Workflow:
         """Read a topology file, and a file of OverrideParams that changes it for this run.
 
-        Raises TopologyError with every problem in it.
+        Raises TopologyError with every problem in it, InvalidInputError for a file that cannot
+        be read and for a PipelineId that the settings do not let pass.
         """
-        graph = load_graph(path, self.registry)
+        graph = self._accepted(read_text(path), str(path))
         if overrides is not None:
-            text = apply_overrides(graph.topology.text, read_text(overrides), str(overrides))
-            graph = self._overridden(text, str(overrides))
-        self._check_pipeline(graph, path)
+            graph = self._overridden(graph, read_text(overrides), str(overrides))
         return Workflow(name=path.stem, graph=graph)
 
-    def _check_pipeline(self, graph: Graph, path: Path) -> None:
-        """Refuse a pipeline that is not known where the settings ask for it (design, 3)."""
-        wanted = graph.start.parameters.model_dump(by_alias=True).get("PipelineId")
-        if self.settings.pipelines.strict and wanted:
-            pointer = pointer_to("Activities", graph.start.name, "Parameters", "PipelineId")
-            problem = Problem(
-                code=Code.RESOURCE_NOT_FOUND,
-                message=f'The pipeline "{wanted}" is not known.',
-                pointer=pointer,
-                remedy="Set [pipelines] strict = false to use the default pipeline.",
-            )
-            raise TopologyError([graph.topology.document.place(problem)])
-
-    def _overridden(self, text: str, overrides: str) -> Graph:
+    def _overridden(self, graph: Graph, overrides: str, file: str = "OverrideParams") -> Graph:
         """Load a topology that was valid before the overrides: its problems are theirs."""
+        text = apply_overrides(graph.topology.text, overrides, file)
         try:
-            return graphs.load(text, self.registry)
+            return self.parse(text)
         except TopologyError as error:
             raise TopologyError(
-                replace(problem, file=overrides, line=0, column=0) for problem in error.problems
+                replace(problem, file=file, line=0, column=0) for problem in error.problems
             ) from None
+
+    def _pipeline_of(self, graph: Graph) -> str:
+        store = self.store if self._store_exists() else None
+        return pipeline_of(graph, store, strict=self.settings.pipelines.strict)
 
     def open_input(self, workflow: Workflow, given: str, key: str | None = None) -> Source:
         """Find and pin the input: an object URL of a configured bucket, or a file.
@@ -140,55 +229,7 @@ class Engine:
         Raises InvalidInputError when there is no such input or it cannot be read.
         """
         bound = workflow.graph.start.parameters.model_dump(by_alias=True)["InputFile"]
-        found = parse(given)
-        if found is not None:
-            if key is not None:
-                raise InvalidInputError(
-                    Code.INVALID,
-                    f'The object URL "{given}" has a key already.',
-                    remedy="Use --object only with files.",
-                )
-            bucket = Buckets(self.settings.buckets, fallback_root=None).get(found.bucket)
-            ref = ObjectRef(
-                bucket=found.bucket, object=found.object, location=bound["Location"] or ""
-            )
-        else:
-            path = readable_file(given)
-            name = (
-                key if key is not None else decode_object(bound["ObjectPrefix"] or "") + path.name
-            )
-            check_key(name)
-            ref = ObjectRef(bucket=bound["Bucket"], object=name, location=bound["Location"] or "")
-            bucket = SingleFileBucket(ref.bucket, name, path)
-        info = bucket.head(ref.object)
-        if info is None:
-            raise InvalidInputError(
-                Code.RESOURCE_NOT_FOUND,
-                f'The object "{ref.object}" does not exist in the bucket "{ref.bucket}".',
-                remedy="Check the key; it is compared exactly.",
-            )
-        digests = self._digests(bucket.place(ref.object), info.version)
-        return Source(ref=ref, bucket=bucket, info=info, digests=digests)
-
-    def _digests(self, place: str, version: str) -> Digests:
-        """Return the digests of an object version, computed once per version."""
-        known = self.store.cached_digests(place, version) if self._store_exists() else None
-        if known is not None:
-            return known
-        try:
-            return Digests.of(Path(place))
-        except OSError as error:
-            raise InvalidInputError(
-                Code.RESOURCE_ACCESS,
-                f'The input "{place}" cannot be read: {error.strerror}.',
-                remedy="Check its permissions.",
-            ) from None
-
-    def _store_exists(self) -> bool:
-        """Whether there is a store to ask; planning must not create one."""
-        return Store.exists(self.settings.store.url)
-
-    # --- plan ----------------------------------------------------------------------------
+        return self._inputs.open(bound, given, key)
 
     def plan(self, workflow: Workflow, source: Source, *, fresh: bool = False) -> Plan:
         """Plan a run without running anything but the probe of the input.
@@ -199,11 +240,120 @@ class Engine:
         return preview(
             workflow.graph,
             source,
-            Names.of(source.ref.object, media_id=_media_id(source.ref)),
-            destination=self.buckets.get,
+            Names.of(source.ref.object, media_id=media_id(source.ref)),
+            buckets=self.buckets,
+            opener=self._open_side,
             store=self.store if known else None,
             fuse=self.settings.runner.fuse,
+            templates=self._template,
         )
+
+    def _open_side(self, ref: ObjectRef) -> Source:
+        return self._inputs.side(ref, self.buckets.get)
+
+    # --- the queue -----------------------------------------------------------------------
+
+    def submit(
+        self,
+        workflow: WorkflowRecord,
+        ref: ObjectRef,
+        *,
+        user_data: str = "",
+        overrides: str = "",
+        dedupe_key: str | None = None,
+    ) -> ExecutionRecord:
+        """Queue a run of a registered workflow on an object of a configured bucket.
+
+        `overrides` is the JSON text of OverrideParams. Raises InvalidInputError when there is no
+        such object, TopologyError for overrides that do not fit, DuplicateExecutionError when
+        the dedupe key was used before.
+        """
+        graph = self.parse(workflow.topology)
+        if overrides:
+            graph = self._overridden(graph, overrides)
+        bucket = self.buckets.get(ref.bucket)
+        info = bucket.head(ref.object)
+        if info is None:
+            raise InvalidInputError(
+                Code.RESOURCE_NOT_FOUND,
+                f'The object "{ref.object}" does not exist in the bucket "{ref.bucket}".',
+                remedy="Check the key; it is compared exactly.",
+            )
+        record = new_execution(
+            graph,
+            ref,
+            name=workflow.name,
+            workflow_id=workflow.id,
+            pipeline_id=self._pipeline_of(graph),
+            origin=bucket.place(ref.object),
+            version=info.version,
+            user_data=user_data,
+        )
+        return self._queue(record, dedupe_key)
+
+    def enqueue(
+        self,
+        graph: Graph,
+        ref: ObjectRef,
+        *,
+        kind: ExecutionKind,
+        name: str,
+        pipeline_id: str,
+        request: Mapping[str, Json],
+        priority: int = DEFAULT_PRIORITY,
+        user_data: str = "",
+    ) -> ExecutionRecord:
+        """Queue a job outside of workflows; when its input cannot be read, its Start will fail."""
+        record = new_execution(
+            graph,
+            ref,
+            kind=kind,
+            name=name,
+            pipeline_id=pipeline_id,
+            request=request,
+            priority=priority,
+            user_data=user_data,
+        )
+        return self._queue(record)
+
+    def _queue(self, record: ExecutionRecord, dedupe_key: str | None = None) -> ExecutionRecord:
+        self.store.queue_execution(record, dedupe_key=dedupe_key)
+        self.queued.set()
+        return record
+
+    def cancel(self, run_id: str) -> ExecutionRecord:
+        """Cancel an execution: at once while it waits, else within seconds.
+
+        Raises InvalidInputError when there is none or it has ended.
+        """
+        before = self._required(run_id)
+        self.store.request_cancel(run_id)
+        record = self._required(run_id)
+        # one that has just ended of itself was not cancelled either
+        if before.state.ended or (record.state.ended and record.code != Code.CANCELLED):
+            raise InvalidInputError(
+                Code.INVALID_STATE,
+                f'The execution "{run_id}" has ended as {record.state}.',
+                remedy="Only executions that have not ended can be cancelled.",
+            )
+        return record
+
+    def execution_page(
+        self, chosen: ExecutionFilter, *, limit: int, after: str = ""
+    ) -> Page[ExecutionRecord]:
+        """Return a page of brief executions, newest first, within `[service] history_days`."""
+        return self.store.execution_page(self._recent(chosen), limit=limit, after=after)
+
+    def summary_page(
+        self, chosen: ExecutionFilter, *, limit: int, after: str = ""
+    ) -> Page[ExecutionSummary]:
+        """Return a page of summaries, as `execution_page` does of brief executions."""
+        return self.store.summary_page(self._recent(chosen), limit=limit, after=after)
+
+    def _recent(self, chosen: ExecutionFilter) -> ExecutionFilter:
+        oldest = utc_now() - timedelta(days=self.settings.service.history_days)
+        since = max(chosen.since, oldest) if chosen.since else oldest
+        return replace(chosen, since=since)
 
     # --- run -----------------------------------------------------------------------------
 
@@ -220,15 +370,30 @@ class Engine:
     ) -> ExecutionRecord:
         """Run a workflow on an input to its end and return the execution.
 
-        `on_start` gets the runner before anything runs; setting its `cancel` interrupts the
-        run: the record then ends as Fail with the code Interrupted. Activities that fail do not
-        raise. Raises LeaseLostError when another process took the execution over.
+        `on_start` gets the runner before anything runs; its `stop` interrupts the run: the
+        record then ends as Fail with the code Interrupted. Activities that fail do not raise.
+        Raises LeaseLostError when another process took the execution over.
         """
-        record = self._new_execution(workflow, source, user_data, fresh=fresh)
-        self.store.cache_digests(record.origin, source.info.version, source.digests)
+        record = new_execution(
+            workflow.graph,
+            source.ref,
+            name=workflow.name,
+            workflow_id=workflow.id,
+            pipeline_id=self._pipeline_of(workflow.graph),
+            origin=source.place,
+            version=source.info.version,
+            output_root=str(self._output_dir or ""),
+            user_data=user_data,
+            fresh=fresh,
+            state=ExecutionState.RUNNING,
+        )
         claim = self.store.add_execution(record, owner=owner_name(), lease_seconds=LEASE)
-        return self._execute(
-            claim, lambda: (workflow.graph, record, source), executor, observers, on_start
+
+        def prepare() -> Runner:
+            return self._runner(claim, workflow.graph, record, source, observers)
+
+        return self._with_messages(
+            record.run_id, lambda: self._execute(claim, prepare, executor, on_start)
         )
 
     def resume(
@@ -251,20 +416,60 @@ class Engine:
         except LeaseLostError as error:
             raise InvalidInputError(error.code, error.message, remedy=error.remedy) from None
 
-        def prepare() -> tuple[Graph, ExecutionRecord, Source]:
+        def prepare() -> Runner:
             # read again under the claim: another process may have ended it meanwhile
             record = self._resumable(run_id)
-            source = self._reopened(record)
+            source = self._inputs.again(record)
             if record.output_root:
-                root = Path(record.output_root)
-                self.buckets = Buckets(self.settings.buckets, fallback_root=root)
-            self.store.save_execution(claim, state=ExecutionState.RUNNING, code="", message="")
-            record = replace(record, state=ExecutionState.RUNNING, code="", message="", ended=None)
-            return graphs.load(record.topology, self.registry), record, source
+                self.buckets = self.buckets.below(Path(record.output_root))
+            return self._runner(claim, self.parse(record.topology), record, source, observers)
 
-        return self._execute(claim, prepare, executor, observers, on_start)
+        return self._with_messages(
+            run_id, lambda: self._execute(claim, prepare, executor, on_start)
+        )
 
-    def _resumable(self, run_id: str) -> ExecutionRecord:
+    def run_claimed(
+        self, claim: Claim, *, executor: Executor, on_start: Callable[[Runner], None]
+    ) -> ExecutionRecord:
+        """Run what is left of an execution out of the queue and return it.
+
+        An input that cannot be read any more, or is another version now, fails its Start. An
+        execution that cannot be run at all, because its topology does not load any more, ends as
+        Fail; that raises. Whatever else raises leaves it for the next claim.
+        """
+
+        def prepare() -> Runner:
+            try:
+                record = self._required(claim.run_id)
+                graph, source = self.parse(record.topology), self._source_of(record)
+                return self._runner(claim, graph, record, source)
+            except (StoreError, LeaseLostError):
+                raise
+            except Exception as error:
+                self._refuse(claim, _as_engine_error(error))
+                raise
+
+        return self._execute(claim, prepare, executor, on_start)
+
+    def _refuse(self, claim: Claim, error: MediaflowError) -> None:
+        """End an execution that cannot be run."""
+        record = replace(
+            self._required(claim.run_id),
+            state=ExecutionState.FAIL,
+            code=error.code,
+            message=error.message,
+            ended=utc_now(),
+        )
+        Effects(self.store, self.outbox, None).end(claim, record)
+
+    def _source_of(self, record: ExecutionRecord) -> Source:
+        """Return the input of a queued execution, also when it cannot be read."""
+        try:
+            return self._inputs.again(record)
+        except MediaflowError as error:
+            return Source.missing(record.input, error)
+
+    def _required(self, run_id: str) -> ExecutionRecord:
         record = self.store.execution(run_id)
         if record is None:
             raise InvalidInputError(
@@ -272,6 +477,10 @@ class Engine:
                 f'There is no execution with the RunId "{run_id}".',
                 remedy="See mediaflow execution list.",
             )
+        return record
+
+    def _resumable(self, run_id: str) -> ExecutionRecord:
+        record = self._required(run_id)
         failed = any(one.state is ActivityState.FAIL for one in record.activities)
         if record.state is ExecutionState.COMPLETED and not failed:
             raise InvalidInputError(
@@ -281,46 +490,38 @@ class Engine:
             )
         return record
 
-    def _reopened(self, record: ExecutionRecord) -> Source:
-        """Return the input of an execution, in the version that it began with."""
-        ref = record.input
-        bucket = SingleFileBucket(ref.bucket, ref.object, readable_file(record.origin))
-        info = bucket.head(ref.object)
-        if info is None or info.version != record.version:
-            raise InvalidInputError(
-                Code.RESOURCE_CONTENT_BAD,
-                f'The input "{record.origin}" is not what it was when the execution began.',
-                remedy="Run the topology on it anew.",
-            )
-        digests = self._digests(record.origin, info.version)
-        return Source(ref=ref, bucket=bucket, info=info, digests=digests)
-
     def _execute(
         self,
         claim: Claim,
-        prepare: Callable[[], tuple[Graph, ExecutionRecord, Source]],
+        prepare: Callable[[], Runner],
         executor: Executor,
-        observers: Sequence[Observer],
         on_start: Callable[[Runner], None],
     ) -> ExecutionRecord:
         """Run what is left of a claimed execution; the claim is kept and given back at the end."""
-        runner: Runner | None = None
         with Lease(self.store, claim) as lease:
+            runner = prepare()
             try:
-                runner = self._runner(claim, *prepare(), observers)
-                lease.on_loss(runner.cancel)
+                lease.on_stop(runner.stop)
                 on_start(runner)
                 runner.take_up()
                 executor.execute(runner)
-            except InterruptedRunError as error:
-                if runner is None:
-                    raise
-                return runner.finish(error)
+            except InterruptedRunError:
+                return self._stopped(runner, claim)
+            except (StoreError, LeaseLostError):
+                runner.clean()
+                raise
             except BaseException as error:
-                if runner is not None:
-                    runner.finish(_as_engine_error(error))
+                runner.finish(_as_engine_error(error))
                 raise
             return runner.finish()
+
+    def _stopped(self, runner: Runner, claim: Claim) -> ExecutionRecord:
+        """End an interrupted execution, unless another process goes on with it."""
+        if runner.interruption is not Interruption.LEFT:
+            return runner.finish(InterruptedRunError(runner.interruption))
+        runner.clean()
+        self.store.renew(claim, LEASE)  # tells who lost the claim, and whether the store works
+        return runner.record
 
     def _runner(
         self,
@@ -328,67 +529,69 @@ class Engine:
         graph: Graph,
         record: ExecutionRecord,
         source: Source,
-        observers: Sequence[Observer],
+        observers: Sequence[Observer] = (),
     ) -> Runner:
+        self.sweep()
         names = Names.of(source.ref.object, run_id=record.run_id, media_id=record.media_id)
         return Runner(
             graph=graph,
             record=record,
             claim=claim,
             source=source,
-            given=Input(ref=source.ref, digests=source.digests, names=names),
+            names=names,
             around=Surroundings(
                 store=self.store,
-                destination=self.buckets.get,
-                work_root=self._swept_work(),
+                buckets=self.buckets,
+                opener=self._open_side,
+                work_root=self.work_root,
                 slot=self._slot,
+                effects=Effects(self.store, self.outbox, graph, self._access()),
                 fuse=self.settings.runner.fuse,
             ),
+            templates=self._template,
             observers=observers,
         )
 
-    def _swept_work(self) -> Path:
-        """Return the folder of the work directories, without those that killed runs left."""
-        root = self.settings.data_dir / "work"
-        for directory in root.iterdir() if root.is_dir() else ():
-            if not self.store.is_running(directory.name):
-                shutil.rmtree(directory, ignore_errors=True)
-        return root
+    def sweep(self) -> None:
+        """Take away what killed processes of this machine left in folders and buckets."""
+        sweep(self.work_root, self._sweep_staged)
+
+    def _sweep_staged(self, run_id: str) -> None:
+        """Take away what a killed process had staged, unless another one goes on with it."""
+        intents = self.store.intents(run_id)  # before another process claims it
+        if not self.store.is_running(run_id):
+            sweep_staged(self.buckets, intents)
+
+    def _access(self) -> publication.Access | None:
+        buckets = self.buckets
+        return publication.access_in(buckets) if buckets.have_access_rules else None
 
     def _slot(self) -> AbstractContextManager[object]:
         return self._slots
 
-    def _new_execution(
-        self, workflow: Workflow, source: Source, user_data: str, *, fresh: bool
+    def _with_messages(
+        self, run_id: str, execute: Callable[[], ExecutionRecord]
     ) -> ExecutionRecord:
-        nodes = workflow.graph.nodes
-        return ExecutionRecord(
-            run_id=new_id(),
-            workflow_id=workflow.id,
-            workflow=workflow.name,
-            topology=workflow.graph.topology.text,
-            input=source.ref,
-            media_id=_media_id(source.ref),
-            origin=source.bucket.place(source.ref.object),
-            version=source.info.version,
-            output_root=str(self._output_dir or ""),
-            user_data=user_data,
-            fresh=fresh,
-            state=ExecutionState.RUNNING,
-            created=utc_now(),
-            activities=tuple(
-                ActivityRecord(name=name, type=nodes[name].type) for name in workflow.graph.order
-            ),
-        )
+        """Send the messages of a foreground run; the record tells what is known of them then.
 
-
-def _media_id(ref: ObjectRef) -> str:
-    return stable_id("media", ref.bucket, ref.object)
+        `serve` sends what cannot be sent in time.
+        """
+        if not (self.settings.queues or self.settings.topics):
+            return execute()
+        sender = Sender(self.store, self.settings)
+        self.outbox.wake = sender.wake
+        sender.start()
+        try:
+            execute()
+            sender.wait(run_id, MESSAGE_PATIENCE)
+        finally:
+            sender.stop(0)
+        return self._required(run_id)
 
 
 def _as_engine_error(error: BaseException) -> MediaflowError:
     if isinstance(error, MediaflowError):
         return error
     if isinstance(error, KeyboardInterrupt | SystemExit):
-        return InterruptedRunError(Code.INTERRUPTED, "The run was interrupted.")
+        return InterruptedRunError()
     return MediaflowError(Code.INTERNAL, f"The operation has failed: {error!r}.")

@@ -7,7 +7,7 @@ parts. Nothing in here does I/O; `topology.py` fills in lines and columns, `cli/
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 
 class Code(StrEnum):
@@ -22,6 +22,7 @@ class Code(StrEnum):
     RESOURCE_NOT_FOUND = "InvalidParameter.ResourceNotFound"
     RESOURCE_CONTENT_BAD = "InvalidParameter.ResourceContentBad"
     RESOURCE_NOT_SUPPORTED = "InvalidParameter.ResourceNotSupported"
+    MERGE_FILE = "InvalidParameter.MergeFileNoVideoOrAudio"
     NO_AUDIO_STREAM = "InvalidParameter.NoAudioStream"
     JSON_FORMAT = "InvalidParameter.JsonFormatInvalid"
     JSON_OBJECT_FORMAT = "InvalidParameter.JsonObjectFormatInvalid"
@@ -34,7 +35,28 @@ class Code(StrEnum):
     RESOURCE_ACCESS = "PermissionDenied.ResourceAccess"
     TEMPLATE_NOT_SUPPORTED = "InvalidParameter.TemplateNotSupported"
     TEMPLATE_NOT_FOUND = "InvalidParameter.TemplateNotFound"
+    RESOURCE_DELETED = "InvalidParameter.ResourceDeleted"
+    QUOTA_EXCEEDED = "PermissionDenied.ResourceQuotaExceed"
+    JOB_IN_RUNNING = "PermissionDenied.JobInRunning"
+    JOB_IN_FAILURE = "PermissionDenied.JobInFailure"
+    JOB_IN_COMPLETE = "PermissionDenied.JobInComplete"
+    BOOST_SYSTEM_TEMPLATE = "NotSupportedJob.SystemTemplateJobNotSupported"
+    BOOST_ANALYSIS = "NotSupportedJob.AnalysisJobNotSupported"
+    BOOST_CONTAINER = "NotSupportedJob.ContainerFormatNotSupported"
+    BOOST_DURATION = "NotSupportedJob.DurationIsLessThanHalfAnHour"
+    ANALYSIS_NOT_FOUND = "AnalysisResultNotFound"
+    THROTTLING = "Throttling"
+    UNSUPPORTED_OPERATION = "UnsupportedOperation"
+    IDENTITY_DISABLED = "InvalidIdentity.ServiceDisabled"
+    ACCESS_KEY_NOT_FOUND = "InvalidAccessKeyId.NotFound"
+    SIGNATURE = "SignatureDoesNotMatch"
+    NONCE_USED = "SignatureNonceUsed"
+    TIME_STAMP = "InvalidTimeStamp.Expired"
     INTERNAL = "InternalError"
+    QUEUE_NAME = "InvalidQueueName"
+    TOPIC_NAME = "TopicNameInvalid"
+    QUEUE_NOT_EXIST = "QueueNotExist"
+    TOPIC_NOT_EXIST = "TopicNotExist"
     MESSAGE_CONFIG_EMPTY = "MessageConfigEmpty"
     #: a key that no model knows; a warning, the key is kept
     UNKNOWN_KEY = "UnknownKey"
@@ -44,6 +66,10 @@ class Code(StrEnum):
     SOURCE_DAMAGED = "SourceDamaged"
     #: the run was stopped by its user
     INTERRUPTED = "Interrupted"
+    #: the execution or job was cancelled
+    CANCELLED = "Cancelled"
+    #: a message could not be delivered within its time
+    NOT_DELIVERED = "MessageNotDelivered"
     #: a process made no progress or outlived its limit
     TIMEOUT = "Timeout"
     #: the disk or a quota is full
@@ -161,6 +187,10 @@ class InstallationError(MediaflowError):
     """A tool, encoder or server that mediaflow needs does not work on this machine."""
 
 
+class StoreError(MediaflowError):
+    """The store cannot be used now: it is locked, full or gone. Later it may answer again."""
+
+
 class DuplicateExecutionError(MediaflowError):
     """This version of the object has its execution already; `run_id` is that one's."""
 
@@ -178,10 +208,27 @@ class LeaseLostError(MediaflowError):
     """Another process owns the execution now; this one must not write any more."""
 
 
+class Interruption(Enum):
+    """Why a run stops before its end."""
+
+    #: by the user in front of it
+    USER = (Code.INTERRUPTED, "The run was interrupted.")
+    #: by whoever cancelled the execution
+    CANCELLED = (Code.CANCELLED, "The execution was cancelled.")
+    #: it is left as it is: this process ends, or another one has taken it over
+    LEFT = (Code.INTERRUPTED, "The run goes on in another process.")
+
+
 class InterruptedRunError(MediaflowError):
-    """The run was stopped by its user."""
+    """The run was stopped before its end."""
 
     exit_code = 130
+
+    def __init__(self, reason: Interruption = Interruption.USER) -> None:
+        """Keep why."""
+        code, message = reason.value
+        super().__init__(code, message)
+        self.reason = reason
 
 
 def pointer_to(*parts: str | int) -> str:

@@ -12,7 +12,13 @@ from functools import cached_property
 import networkx as nx
 from pydantic import ValidationError
 
-from workflow_engine.activity import Activity, Neighbourhood, Registry
+from workflow_engine.activity import (
+    Activity,
+    Neighbourhood,
+    Registry,
+    TemplateLookup,
+    no_templates,
+)
 from workflow_engine.errors import Code, Problem, Severity, TopologyError, pointer_to
 from workflow_engine.records import Json, stable_id
 from workflow_engine.structure import (
@@ -107,17 +113,24 @@ class Workflow:
         return stable_id("workflow", self.name)
 
 
-def load(text: str, registry: Registry, file: str = "") -> Graph:
-    """Parse and check a topology. Raises TopologyError with every problem, warnings included."""
+def load(
+    text: str, registry: Registry, file: str = "", *, templates: TemplateLookup = no_templates
+) -> Graph:
+    """Parse and check a topology; `templates` finds the custom ones that it names.
+
+    Raises TopologyError with every problem, warnings included.
+    """
     topology, problems = parse_topology(text, file)
-    graph, more = build(topology, registry)
+    graph, more = build(topology, registry, templates=templates)
     placed = tuple(map(topology.document.place, [*problems, *more]))
     if any(problem.severity is Severity.ERROR for problem in placed):
         raise TopologyError(sorted(placed, key=lambda p: (p.line, p.column)))
     return Graph(topology=topology, nodes=graph.nodes, dag=graph.dag, warnings=placed)
 
 
-def build(topology: Topology, registry: Registry) -> tuple[Graph, list[Problem]]:
+def build(
+    topology: Topology, registry: Registry, *, templates: TemplateLookup = no_templates
+) -> tuple[Graph, list[Problem]]:
     """Build the graph and check it; problems come without positions.
 
     The graph of a topology with errors is incomplete and only good for showing.
@@ -131,7 +144,7 @@ def build(topology: Topology, registry: Registry) -> tuple[Graph, list[Problem]]
     if topology.dependencies is not None:
         problems += unreachable(dag, types)
         problems += neighbours(edges, types, dag)
-    nodes = _nodes(topology, registry, types, dag, problems)
+    nodes = _nodes(topology, registry, types, dag, templates, problems)
     return Graph(topology=topology, nodes=nodes, dag=dag), problems
 
 
@@ -206,6 +219,7 @@ def _nodes(
     registry: Registry,
     types: Mapping[str, str],
     dag: "nx.DiGraph[str]",
+    templates: TemplateLookup,
     problems: list[Problem],
 ) -> dict[str, Node]:
     """Check the parameters of every activity with the model of its type."""
@@ -224,6 +238,7 @@ def _nodes(
             name=name,
             ancestor_types=ancestors[name],
             predecessor_types={types[p] for p in dag.predecessors(name) if p in types},
+            templates=templates,
         )
         problems += _based(activity.check(parameters, around), base)
         nodes[name] = Node(name=name, activity=activity, parameters=parameters)

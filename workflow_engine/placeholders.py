@@ -120,6 +120,11 @@ def check_key(key: str) -> None:
         )
 
 
+def is_key(key: str) -> bool:
+    """Tell whether `check_key` takes a key."""
+    return not _key_fault(key)
+
+
 def _key_fault(key: str) -> str:
     if not key:
         return "is empty"

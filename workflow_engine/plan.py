@@ -1,32 +1,56 @@
 """From a graph and one input to what will be done: steps, content keys, shared decodes.
 
-Pure: everything read from outside (digests of the input, results of finished activities,
-versions of tools) comes in as arguments. The runner plans each activity when it becomes ready,
-with real results; `plan_all` goes through the whole graph with forecasts instead. Design,
-decisions 5 (content keys) and 7 (shared decode).
+Pure: everything read from outside (digests of the input, results of finished activities, custom
+templates, versions of tools) comes in as arguments. The runner plans each activity when it
+becomes ready, with real results; `plan_all` goes through the whole graph with forecasts instead.
+Design, decisions 5 (content keys) and 7 (shared decode).
 """
 
 import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from workflow_engine.activity import PlanContext, Result, Skip, Step
+from workflow_engine.activity import (
+    Activity,
+    PlanContext,
+    Result,
+    Side,
+    SideInput,
+    Skip,
+    Step,
+    TemplateLookup,
+    no_templates,
+)
 from workflow_engine.errors import ActivityError, Code, InvalidInputError, Problem
 from workflow_engine.graph import Graph, Node
 from workflow_engine.placeholders import Names
 from workflow_engine.records import Digests, Json, ObjectRef
+from workflow_engine.topology.wire import WireModel
 
 #: more outputs than this in one process cost more memory than a second decode is worth
 MAX_SHARED = 6
+
+
+#: opens, pins and describes a side input of an activity
+SideReader = Callable[[Activity[WireModel], SideInput], Side]
+
+
+def no_sides(activity: Activity[WireModel], wanted: SideInput) -> Side:
+    """Refuse: the reader of a place where only the input can be read. Raises ActivityError."""
+    raise ActivityError(
+        Code.RESOURCE_NOT_FOUND,
+        f'The object "{wanted.ref.object}" of the bucket "{wanted.ref.bucket}" is out of reach.',
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
     """One activity for one input: exactly one of step, skip and error is set.
 
-    `key` is the content key of the step: equal keys mean equivalent outputs.
+    `key` is the content key of the step: equal keys mean equivalent outputs. `side` is what else
+    it reads.
     """
 
     node: Node
@@ -34,6 +58,7 @@ class Planned:
     skip: Skip | None = None
     error: ActivityError | InvalidInputError | None = None
     key: str = ""
+    side: Mapping[SideInput, Side] = field(default_factory=dict[SideInput, Side])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,21 +94,43 @@ def plan_activity(
     given: Input,
     results: Mapping[str, Result],
     keys: Mapping[str, str],
+    *,
+    templates: TemplateLookup = no_templates,
+    sides: SideReader = no_sides,
 ) -> Planned:
     """Plan one activity. `results` and `keys` hold those of the activities that succeeded."""
     node = graph.nodes[name]
     try:
-        step = node.activity.plan(node.parameters, _context(graph, name, given, results))
+        context = _context(graph, name, given, results, templates)
+        context = _with_sides(node, context, sides)
+        step = node.activity.plan(node.parameters, context)
     except (ActivityError, InvalidInputError) as error:
         return Planned(node=node, error=error)
     if isinstance(step, Skip):
         return Planned(node=node, skip=step)
     nearest = graph.nearest[name]
     consumed = {kind: keys.get(nearest.get(kind, ""), "") for kind in step.consumes}
-    return Planned(node=node, step=step, key=content_key(node, step, given.digests, consumed))
+    key = content_key(node, step, given.digests, consumed, context.side)
+    return Planned(node=node, step=step, key=key, side=context.side)
 
 
-def _context(graph: Graph, name: str, given: Input, results: Mapping[str, Result]) -> PlanContext:
+def _with_sides(node: Node, context: PlanContext, sides: SideReader) -> PlanContext:
+    while True:
+        asked = node.activity.reads(node.parameters, context)
+        wanted = [one for one in dict.fromkeys(asked) if one not in context.side]
+        if not wanted:
+            return context
+        found = {one: sides(node.activity, one) for one in wanted}
+        context = replace(context, side={**context.side, **found})
+
+
+def _context(
+    graph: Graph,
+    name: str,
+    given: Input,
+    results: Mapping[str, Result],
+    templates: TemplateLookup,
+) -> PlanContext:
     nearest = graph.nearest[name].items()
     return PlanContext(
         activity=name,
@@ -91,14 +138,21 @@ def _context(graph: Graph, name: str, given: Input, results: Mapping[str, Result
         digests=given.digests,
         names=given.names,
         upstream={kind: results[ancestor] for kind, ancestor in nearest if ancestor in results},
+        templates=templates,
     )
 
 
-def content_key(node: Node, step: Step, source: Digests, consumed: Mapping[str, str]) -> str:
+def content_key(
+    node: Node,
+    step: Step,
+    source: Digests,
+    consumed: Mapping[str, str],
+    side: Mapping[SideInput, Side],
+) -> str:
     """Return the hash of everything that shapes the bytes of a step's outputs.
 
     That is the type and its version, the tools, the resolved parameters, the content of the
-    input, and the keys of the predecessors that it consumes.
+    input and of the side inputs, and the keys of the predecessors that it consumes.
     """
     identity: Json = {
         "type": node.type,
@@ -107,6 +161,7 @@ def content_key(node: Node, step: Step, source: Digests, consumed: Mapping[str, 
         "parameters": dict(step.identity),
         "source": source.sha256,
         "consumed": dict(consumed),
+        "side": [[wanted.kind, found.digests.sha256] for wanted, found in side.items()],
     }
     text = json.dumps(identity, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -179,10 +234,18 @@ def claim_outputs(planned: Planned, writers: dict[ObjectRef, str]) -> Planned:
 class Planner:
     """Plans the activities of one execution as they become ready, each once; thread-safe."""
 
-    def __init__(self, graph: Graph, given: Input) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        given: Input,
+        templates: TemplateLookup = no_templates,
+        sides: SideReader = no_sides,
+    ) -> None:
         self.siblings = siblings_of(graph)
         self._graph = graph
         self._given = given
+        self._templates = templates
+        self._sides = sides
         self._planned: dict[str, Planned] = {}
         self._results: dict[str, Result] = {}
         self._keys: dict[str, str] = {}
@@ -209,7 +272,15 @@ class Planner:
 
     def _plan(self, name: str) -> Planned:
         if name not in self._planned:
-            planned = plan_activity(self._graph, name, self._given, self._results, self._keys)
+            planned = plan_activity(
+                self._graph,
+                name,
+                self._given,
+                self._results,
+                self._keys,
+                templates=self._templates,
+                sides=self._sides,
+            )
             self._planned[name] = claim_outputs(planned, self._writers)
         return self._planned[name]
 
@@ -221,6 +292,8 @@ def plan_all(
     finished: Callable[[Planned], Result | None],
     *,
     fuse: bool = True,
+    templates: TemplateLookup = no_templates,
+    sides: SideReader = no_sides,
 ) -> Plan:
     """Plan every activity without running any.
 
@@ -233,7 +306,10 @@ def plan_all(
     planned: list[Planned] = []
     writers: dict[ObjectRef, str] = {}
     for name in graph.order:
-        one = claim_outputs(plan_activity(graph, name, given, results, keys), writers)
+        planned_alone = plan_activity(
+            graph, name, given, results, keys, templates=templates, sides=sides
+        )
+        one = claim_outputs(planned_alone, writers)
         planned.append(one)
         if one.step is None:
             continue
@@ -243,7 +319,7 @@ def plan_all(
             reused.add(name)
             results[name] = found
         elif name not in results:
-            context = _context(graph, name, given, results)
+            context = _context(graph, name, given, results, templates)
             if forecast := one.node.activity.forecast(one.step, context):
                 results[name] = Result(type=one.node.type, data=forecast.data)
     return Plan(

@@ -8,6 +8,7 @@ the API print them.
 import hashlib
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,6 +17,12 @@ from typing import Any
 
 #: a JSON value
 Json = Any
+
+#: bytes from which on a second thread makes digests faster
+_WORTH_A_THREAD = 1 << 18
+
+#: a piece of a file
+Block = bytes | bytearray | memoryview
 
 
 def new_id() -> str:
@@ -35,7 +42,7 @@ def utc_now() -> datetime:
 
 def wire_time(moment: datetime) -> str:
     """Format a moment as the API writes it: `YYYY-MM-DDThh:mm:ssZ`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class ActivityState(StrEnum):
@@ -76,6 +83,25 @@ class ExecutionState(StrEnum):
         return self in (ExecutionState.COMPLETED, ExecutionState.FAIL)
 
 
+class ExecutionKind(StrEnum):
+    """What an execution was asked for: a workflow, or one job outside of workflows."""
+
+    #: a workflow on an input
+    WORKFLOW = "workflow"
+    #: SubmitJobs (specification, api, 5)
+    TRANSCODE = "transcode"
+    #: SubmitSnapshotJob (specification, api, 9)
+    SNAPSHOT = "snapshot"
+    #: SubmitAnalysisJob (specification, analysis, 2)
+    ANALYSIS = "analysis"
+    #: SubmitMediaInfoJob (specification, mediainfo, 1)
+    MEDIA_INFO = "media-info"
+
+
+#: 1 to 10, 10 is taken first (specification, transcode, 2)
+DEFAULT_PRIORITY = 6
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectRef:
     """An object in a bucket. `object` is the key as it is, not URL-encoded."""
@@ -100,14 +126,37 @@ class Digests:
     @classmethod
     def of(cls, path: Path) -> "Digests":
         """Read a file once, in blocks of 1 MiB, and return its digests. Raises OSError."""
-        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-        size = 0
+        total = DigestSum()
         with path.open("rb") as file:
             while block := file.read(1 << 20):
-                size += len(block)
-                sha256.update(block)
-                md5.update(block)
-        return cls(size=size, sha256=sha256.hexdigest(), md5=md5.hexdigest())
+                total.update(block)
+        return total.result()
+
+
+class DigestSum:
+    """Computes the digests of content that comes in blocks, both at the same time."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._thread: ThreadPoolExecutor | None = None  # ends with this object
+
+    def update(self, block: Block) -> None:
+        """Take the next block."""
+        self._size += len(block)
+        if len(block) < _WORTH_A_THREAD:
+            self._md5.update(block)
+            self._sha256.update(block)
+            return
+        self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="md5")
+        other = self._thread.submit(self._md5.update, block)
+        self._sha256.update(block)
+        other.result()
+
+    def result(self) -> Digests:
+        """Return the digests of all blocks so far."""
+        return Digests(size=self._size, sha256=self._sha256.hexdigest(), md5=self._md5.hexdigest())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +174,7 @@ class Output:
 
     def to_wire(self) -> dict[str, Json]:
         """The extension object of `run --json`: Bucket, Object, Path or URL, Size, ETag."""
-        kind = "URL" if "://" in self.place else "Path"
+        kind = "Path" if self.place.startswith("/") else "URL"
         return {
             "Bucket": self.ref.bucket,
             "Object": self.ref.object,
@@ -191,7 +240,9 @@ class ExecutionRecord:
 
     `origin` is where the input was read and `version` which version of it; `output_root` is the
     folder for buckets without configuration, empty when there was none. A `fresh` execution uses
-    no finished steps of others.
+    no finished steps of others. A job outside of workflows is an execution too: `kind` says which
+    and `request` keeps what was asked, for its answers; its RunId is the JobId. `pipeline_id` and
+    `priority` say when it may start. `message_result` tells what became of a job's last message.
     """
 
     run_id: str
@@ -200,6 +251,10 @@ class ExecutionRecord:
     topology: str
     input: ObjectRef
     media_id: str
+    kind: ExecutionKind = ExecutionKind.WORKFLOW
+    pipeline_id: str = ""
+    priority: int = DEFAULT_PRIORITY
+    request: Mapping[str, Json] = field(default_factory=dict[str, Json])
     origin: str = ""
     version: str = ""
     output_root: str = ""
@@ -212,6 +267,7 @@ class ExecutionRecord:
     ended: datetime | None = None
     report: str = ""
     prefect_url: str = ""
+    message_result: Mapping[str, str] = field(default_factory=dict[str, str])
     activities: tuple[ActivityRecord, ...] = ()
 
     def activity(self, name: str) -> ActivityRecord:

@@ -6,8 +6,6 @@ finished ones, `sharing.py` runs siblings in one process. Specification: topolog
 """
 
 import logging
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -20,31 +18,42 @@ from workflow_engine.activity import (
     ActivityResult,
     Artifact,
     Result,
+    TemplateLookup,
+    no_templates,
 )
-from workflow_engine.buckets import Bucket
+from workflow_engine.buckets import Buckets
+from workflow_engine.effects import Effects
 from workflow_engine.errors import (
     ActivityError,
     Code,
     InterruptedRunError,
+    Interruption,
     LeaseLostError,
     MediaflowError,
+    StoreError,
 )
 from workflow_engine.graph import Graph
-from workflow_engine.messages import message_result
+from workflow_engine.messages import Outgoing
+from workflow_engine.placeholders import Names
 from workflow_engine.plan import Input, Planned, Planner, shared_groups
-from workflow_engine.publishing import Publisher, find_finished, intact
+from workflow_engine.publishing import Publisher, sweep
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
+    Digests,
+    ExecutionKind,
     ExecutionRecord,
     ExecutionState,
+    ObjectRef,
     new_id,
     utc_now,
 )
 from workflow_engine.sharing import SharedRun
-from workflow_engine.source import Source
+from workflow_engine.sides import Sides
+from workflow_engine.source import NO_DIGESTS, Source, SourceFile
 from workflow_engine.store import Claim, Store
 from workflow_engine.structure import REPORT, START
+from workflow_engine.workdir import WorkDirectory
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +81,11 @@ class Surroundings:
     """What a runner needs of the process that it lives in."""
 
     store: Store
-    destination: Callable[[str], Bucket]  # output bucket by name
+    buckets: Buckets
+    opener: Callable[[ObjectRef], Source]  # pins what is read beside the input
     work_root: Path
     slot: Callable[[], AbstractContextManager[object]]  # held while a media process runs
+    effects: Effects
     fuse: bool = True
 
 
@@ -88,38 +99,57 @@ class Runner:
         record: ExecutionRecord,
         claim: Claim,
         source: Source,
-        given: Input,
+        names: Names,
         around: Surroundings,
+        templates: TemplateLookup = no_templates,
         observers: Sequence[Observer] = (),
     ) -> None:
         self.graph = graph
         self.cancel = threading.Event()
+        self.interruption = Interruption.USER
         self._record = record
         self._activities = {activity.name: activity for activity in record.activities}
         self._claim = claim
         self._source = source
-        self._given = given
+        self._names = names
+        self._templates = templates
         self._around = around
         self._observers = list(observers)
+        self._planner: Planner  # once `take_up` knows the content of the input
         self._lock = threading.RLock()
-        self._planner = Planner(graph, given)
         self._shared: dict[str, SharedRun | None] = {}
-        self._publisher = Publisher(around.store, claim, source, around.destination)
-        self._work = around.work_root / record.run_id
+        self._publisher = Publisher(around.store, claim, source, around.buckets)
+        self._work = WorkDirectory(around.work_root, record.run_id)
+        self._file = SourceFile(source, self._work.attempt, self.cancel)
+        self._sides = Sides(
+            source=source,
+            file=self._file,
+            names=names,
+            opener=around.opener,
+            make_folder=self._work.attempt,
+            context=lambda work, file: self._looking(record.run_id, work, file),
+        )
 
     def take_up(self) -> None:
-        """Keep what succeeded in an earlier attempt at this execution; the rest starts anew.
+        """Save that the execution runs; keep what succeeded in an earlier attempt at it.
 
-        Call it before anything else; it reads the outputs that were made. Raises
-        InterruptedRunError and LeaseLostError.
+        Call it before anything else; it reads the input, if that was not done before, and the
+        outputs that were made. Raises InterruptedRunError, LeaseLostError and StoreError.
         """
+        if self._record.state is not ExecutionState.RUNNING:
+            state = ExecutionState.RUNNING
+            self._around.store.save_execution(self._claim, state=state, code="", message="")
+            self._record = replace(self._record, state=state, code="", message="", ended=None)
+        given = Input(ref=self._source.ref, digests=self._read_input(), names=self._names)
+        self._planner = Planner(self.graph, given, self._templates, self._sides.read)
+        sweep(self._around.buckets, self._around.store.intents(self._record.run_id))
         for name in self.graph.order:
             record = self._activities[name]
             if record.state is ActivityState.WAITING:
                 continue
             self._require_no_interrupt()
             done = record.state is ActivityState.SUCCESS and record.type != REPORT
-            if not done or not all(map(intact, record.outputs)):
+            if not done or not self._publisher.finished.intact(record.outputs, self.cancel):
                 self._around.store.reset_activity(self._claim, name)
                 self._show(ActivityRecord(name=name, type=record.type))
                 continue
@@ -131,6 +161,27 @@ class Runner:
                 warnings=record.warnings,
             )
             self._planner.keep(name, kept)
+
+    def _read_input(self) -> Digests:
+        """Return the digests of the input; one that cannot be read will fail Start."""
+        source = self._source
+        try:
+            digests = self._file.digests()
+        except InterruptedRunError:
+            raise
+        except MediaflowError as error:
+            self._source = Source.missing(source.ref, error)
+            return NO_DIGESTS
+        if source.problem is None:
+            self._around.store.cache_digests(source.place, source.info.version, digests)
+        return digests
+
+    def stop(self, reason: Interruption) -> None:
+        """Interrupt the run; the first reason counts."""
+        with self._lock:
+            if not self.cancel.is_set():
+                self.interruption = reason
+                self.cancel.set()
 
     @property
     def record(self) -> ExecutionRecord:
@@ -157,8 +208,22 @@ class Runner:
         """Run one activity whose predecessors have ended, and return how it ended.
 
         An activity that has ended already is left alone. Raises InterruptedRunError after
-        `cancel` was set and LeaseLostError when another process took the execution over.
+        `cancel` was set, LeaseLostError when another process took the execution over, and
+        StoreError; both stop the run, for whoever claims it next to go on.
         """
+        try:
+            return self._run_activity(name)
+        except (LeaseLostError, StoreError):
+            self.stop(Interruption.LEFT)
+            raise
+
+    def may_run(self, name: str) -> bool:
+        """Whether all predecessors of an activity have ended."""
+        with self._lock:
+            before = self.graph.predecessors(name)
+            return all(self._activities[one].state.ended for one in before)
+
+    def _run_activity(self, name: str) -> Outcome:
         record = self._activities[name]
         if record.state.ended:
             return Outcome(record=record)
@@ -170,17 +235,20 @@ class Runner:
         )
         try:
             return self._attempt(record)
-        except InterruptedRunError as error:
-            self._save(_failed(record, Code.INTERRUPTED, error.message))
+        except InterruptedRunError:
+            if self.interruption is not Interruption.LEFT:
+                code, message = self.interruption.value
+                self._save(_failed(record, code, message))
             raise
-        except LeaseLostError:
+        except (LeaseLostError, StoreError):
             raise
         except MediaflowError as error:
             detail = error.detail if isinstance(error, ActivityError) else ""
             text = f"{error.message} {error.remedy}".strip()
             return Outcome(record=self._save(_failed(record, error.code, text, detail)))
         except Exception as error:
-            log.exception("run %s, activity %s: unexpected error", record.name, name)
+            run_id = self._record.run_id
+            log.exception("run %s, activity %s: unexpected error: %r", run_id, name, error)
             text = f"The operation has failed due to an unexpected error: {error!r}."
             return Outcome(record=self._save(_failed(record, Code.INTERNAL, text)))
 
@@ -189,15 +257,12 @@ class Runner:
 
         `error` is what ended the run early: an interruption, or the engine itself.
         """
-        start = self._activities[self.graph.start.name]
-        state, code, message = ExecutionState.COMPLETED, "", ""
+        state, code, message = self._verdict()
         if error is not None:
             state, code, message = ExecutionState.FAIL, error.code, error.message
             for record in self.record.activities:
                 if record.state is ActivityState.RUNNING:
                     self._save(_failed(record, error.code, error.message))
-        elif start.state is not ActivityState.SUCCESS:
-            state, code, message = ExecutionState.FAIL, start.code, start.message
         report = self.graph.report
         outputs = self._activities[report.name].outputs if report else ()
         with self._lock:
@@ -210,20 +275,33 @@ class Runner:
                 report=outputs[0].place if outputs else "",
             )
         record = self.record
-        self._around.store.save_execution(
-            self._claim,
-            state=record.state,
-            code=record.code,
-            message=record.message,
-            ended=record.ended,
-            report=record.report,
-        )
-        shutil.rmtree(self._work, ignore_errors=True)
+        self._around.effects.end(self._claim, record)
+        self.clean()
         return record
+
+    def clean(self) -> None:
+        """Remove what lies in the work directory."""
+        self._work.remove()
+
+    def _verdict(self) -> tuple[ExecutionState, str, str]:
+        """Return state, code and message of an execution that came to its end.
+
+        A workflow fails with Start only (specification, topology, 8); a job with any activity.
+        """
+        start = self._activities[self.graph.start.name]
+        if start.state is not ActivityState.SUCCESS:
+            return ExecutionState.FAIL, start.code, start.message
+        if self._record.kind is not ExecutionKind.WORKFLOW:
+            for record in self._activities.values():
+                if record.state is ActivityState.FAIL:
+                    return ExecutionState.FAIL, record.code, record.message
+                if record.state is ActivityState.SKIPPED:
+                    return ExecutionState.FAIL, Code.TEMPLATE_NOT_SUPPORTED, record.message
+        return ExecutionState.COMPLETED, "", ""
 
     def _require_no_interrupt(self) -> None:
         if self.cancel.is_set():
-            raise InterruptedRunError(Code.INTERRUPTED, "The run was interrupted.")
+            raise InterruptedRunError(self.interruption)
 
     def _blocked(self, name: str) -> str:
         """Why the activity must be skipped: Start failed (specification, topology, 9)."""
@@ -245,6 +323,7 @@ class Runner:
         source_read = planned.node.type != REPORT
         if source_read:
             self._source.require_unchanged()
+            self._sides.require_unchanged(planned.side)
         self._publisher.require_other_places([output.ref for output in planned.step.outputs])
         if finished := self._find_finished(planned):
             refs = planned.node.activity.renamed(planned.step, finished)
@@ -255,10 +334,11 @@ class Runner:
         result = self._perform(planned)
         if source_read:
             self._source.require_unchanged()
+            self._sides.require_unchanged(planned.side)
         return self._publish(record, planned, result)
 
     def _find_finished(self, planned: Planned) -> Result | None:
-        return None if self._record.fresh else find_finished(self._around.store, planned)
+        return None if self._record.fresh else self._publisher.finished.find(planned)
 
     def _perform(self, planned: Planned) -> ActivityResult:
         shared = self._shared_run(planned)
@@ -288,18 +368,26 @@ class Runner:
             return self._shared[name]
 
     def _context(self, name: str) -> ActivityContext:
-        self._work.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=self._work, prefix="attempt-"))
-        source = work / self._given.names.source_name
+        work = self._work.attempt()
+        source = work / self._names.source_name
         if self.graph.nodes[name].type != REPORT:
-            self._source.fetch(source)
+            self._file.link(source)
+            self._sides.link(self._planner.plan(name).side, work)
+
+        def progress(fraction: float) -> None:
+            self._progress(name, fraction)
+
+        return replace(self._looking(name, work, source), progress=progress)
+
+    def _looking(self, name: str, work: Path, source: Path) -> ActivityContext:
+        """Return the context of an activity that shows no progress."""
         return ActivityContext(
             activity=name,
             run_id=self._record.run_id,
             work=work,
             source=source,
-            names=self._given.names,
-            progress=lambda fraction: self._progress(name, fraction),
+            names=self._names,
+            progress=lambda fraction: None,
             cancel=self.cancel,
             slot=self._around.slot,
             execution=lambda: self.record,
@@ -316,9 +404,13 @@ class Runner:
             worth_saving = int(fraction * 100) > int(record.progress * 100)
             self._activities[name] = replace(record, progress=fraction)
         if worth_saving:
-            self._around.store.save_progress(self._claim, name, fraction)
-        for observer in self._observers:
-            observer.progressed(name, fraction)
+            try:
+                self._around.store.save_progress(self._claim, name, fraction)
+            except LeaseLostError:
+                self.stop(Interruption.LEFT)
+            except StoreError as error:  # no reason to stop: the next one may get through
+                log.debug("the progress of %s was not saved: %s", name, error)
+        self._tell(lambda observer: observer.progressed(name, fraction))
 
     def _report_bucket(self) -> str:
         """Where the report of a run without any output goes: beside the outputs it would have."""
@@ -357,26 +449,46 @@ class Runner:
             data=finished.data,
             commands=finished.commands,
             warnings=finished.warnings,
-            message_result=message_result(self.graph, record),
         )
         key = planned.key if planned.node.activity.reusable else None
-        self._around.store.finish_activity(self._claim, done, step_key=key)
+        done, outgoing = self._ending(done)
+        self._around.store.finish_activity(
+            self._claim, done, step_key=key, announce=outgoing.message
+        )
+        self._around.effects.committed(outgoing)
         self._planner.keep(record.name, finished)
         shown = tuple(planned.node.activity.artifacts(finished))
         return Outcome(record=self._show(done), artifacts=shown)
 
     def _save(self, record: ActivityRecord) -> ActivityRecord:
+        outgoing = Outgoing()
         if record.state.ended:
-            record = replace(record, message_result=message_result(self.graph, record))
-        self._around.store.save_activity(self._claim, record)
+            record, outgoing = self._ending(record)
+        self._around.store.save_activity(self._claim, record, announce=outgoing.message)
+        self._around.effects.committed(outgoing)
         return self._show(record)
+
+    def _ending(self, record: ActivityRecord) -> tuple[ActivityRecord, Outgoing]:
+        """Return an activity that ends, with what became of its message, and the message."""
+        with self._lock:
+            activities = (*{**self._activities, record.name: record}.values(),)
+            execution = replace(self._record, activities=activities)
+        outgoing = self._around.effects.activity_ends(execution, record)
+        return replace(record, message_result=outgoing.result), outgoing
 
     def _show(self, record: ActivityRecord) -> ActivityRecord:
         with self._lock:
             self._activities[record.name] = record
-        for observer in self._observers:
-            observer.activity_changed(record)
+        self._tell(lambda observer: observer.activity_changed(record))
         return record
+
+    def _tell(self, news: Callable[[Observer], None]) -> None:
+        """Tell the observers; those that fail change nothing about the run."""
+        for observer in list(self._observers):
+            try:
+                news(observer)
+            except Exception as error:
+                log.debug("an observer failed: %r", error, exc_info=True)
 
 
 def _skipped(record: ActivityRecord, reason: str) -> ActivityRecord:

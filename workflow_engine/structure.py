@@ -14,6 +14,7 @@ from workflow_engine.errors import Code, Problem, pointer_to
 
 START = "Start"
 REPORT = "Report"
+TRANSCODE = "Transcode"
 PACKAGE = "PackageConfig"
 MASTER = "GenerateMasterPlayList"
 _GROUPS = ("SubtitleGroup", "AudioGroup", "VideoGroup")
@@ -24,13 +25,13 @@ _ALLOWED_BEFORE = {
     "SubtitleGroup": (PACKAGE,),
     "AudioGroup": (PACKAGE,),
     "VideoGroup": (PACKAGE,),
-    MASTER: ("Transcode",),
+    MASTER: (TRANSCODE,),
 }
 _ALLOWED_BEHIND = {
-    PACKAGE: (*_GROUPS, "Transcode"),
-    "SubtitleGroup": ("Transcode",),
-    "AudioGroup": ("Transcode",),
-    "VideoGroup": ("Transcode",),
+    PACKAGE: (*_GROUPS, TRANSCODE),
+    "SubtitleGroup": (TRANSCODE,),
+    "AudioGroup": (TRANSCODE,),
+    "VideoGroup": (TRANSCODE,),
     MASTER: (REPORT,),
 }
 

@@ -9,7 +9,7 @@ do is written in the topology's own parameters, and each remembers what it ran.
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -21,11 +21,12 @@ from workflow_engine.activity import (
     PlannedOutput,
     Produced,
     Registry,
+    SideInput,
     Skip,
     Step,
 )
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError
-from workflow_engine.records import ObjectRef
+from workflow_engine.records import Json, ObjectRef
 from workflow_engine.topology.wire import Boolean, JsonObject, Number, Text, WireModel
 
 
@@ -44,7 +45,11 @@ class FakeStartParameters(WireModel):
 
 
 class FakeWorkParameters(WireModel):
-    """What a FakeWork does: fail, skip, wait, or write `Text` behind the input's bytes."""
+    """What a FakeWork does: fail, skip, wait, or write `Text` behind the input's bytes.
+
+    `reads` is a key of the bucket `side`: an object whose bytes come between them. When it
+    begins with `see KEY`, that object is read too.
+    """
 
     output: Annotated[str, Text()] | None = None
     text: Annotated[str, Text()] = "done"
@@ -54,6 +59,7 @@ class FakeWorkParameters(WireModel):
     share: Annotated[str, Text()] | None = None
     fail_shared: Annotated[bool, Boolean()] = False
     seconds: Annotated[float, Number(0)] = 0.0
+    reads: Annotated[str, Text()] | None = None
 
 
 @dataclass
@@ -97,6 +103,19 @@ class FakeWork(Activity[FakeWorkParameters]):
     def __init__(self, ran: Ran) -> None:
         self._ran = ran
 
+    def reads(self, parameters: FakeWorkParameters, context: PlanContext) -> Iterator[SideInput]:
+        """Name the object, and the one that it names."""
+        key: str | None = parameters.reads
+        while key:
+            wanted = SideInput(ref=ObjectRef(bucket="side", object=key), kind="text")
+            yield wanted
+            key = context.side[wanted].facts["See"] if wanted in context.side else None
+
+    def describe(self, kind: str, context: ActivityContext) -> Mapping[str, Json]:
+        """Tell which object it names."""
+        text = context.source.read_text()
+        return {"See": text.removeprefix("see ") if text.startswith("see ") else None}
+
     def plan(self, parameters: FakeWorkParameters, context: PlanContext) -> Step | Skip:
         """Plan one output called `Output`, default the activity's name."""
         if parameters.skip:
@@ -107,7 +126,7 @@ class FakeWork(Activity[FakeWorkParameters]):
             outputs=(output,),
             identity={"Text": parameters.text},
             share=parameters.share or "",
-            resolved=(parameters, output.ref),
+            resolved=(parameters, tuple(side.name for side in context.side.values())),
         )
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
@@ -128,19 +147,25 @@ class FakeWork(Activity[FakeWorkParameters]):
         while (left := deadline - time.monotonic()) > 0:
             context.progress(1 - left / told.seconds)
             if context.cancel.wait(min(left, 0.02)):
-                raise InterruptedRunError(Code.INTERRUPTED, "The run was interrupted.")
+                raise InterruptedRunError()
         if told.crash:
             raise RuntimeError("a bug")
         if told.fail:
             raise ActivityError(told.fail, "Told to fail.", detail="last words")
         path = context.work / "output"
-        path.write_bytes(context.source.read_bytes() + told.text.encode())
+        sides = [(context.work / name).read_bytes() for name in _side_names(step)]
+        path.write_bytes(b"".join([context.source.read_bytes(), *sides, told.text.encode()]))
         return ActivityResult(outputs=(Produced(path=path, ref=step.outputs[0].ref),))
 
 
 def _told(step: Step) -> FakeWorkParameters:
     resolved: Any = step.resolved
     return resolved[0]
+
+
+def _side_names(step: Step) -> tuple[str, ...]:
+    resolved: Any = step.resolved
+    return resolved[1]
 
 
 class FakeReport(Activity[WireModel]):

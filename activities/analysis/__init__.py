@@ -1,18 +1,21 @@
 """Analysis: which of the intelligent presets (`S00000000-*`) suit the source.
 
-`classes` holds the four definitions and the rule, `measure` the sample encodes behind it. A
-Transcode behind this activity takes its sections from the item of the TemplateList that has its
-TemplateId, and is skipped when there is none. Black borders are not looked for. Specification:
-analysis.
+`classes` holds the four definitions and the rule, `measure` the sample encodes behind it,
+`config` what the user may say about them. A Transcode behind this activity takes its sections
+from the item of the TemplateList that has its TemplateId, and is skipped when there is none.
+Black borders are not looked for. Specification: analysis.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+from pydantic import Field
+
 from activities import ffmpeg
 from activities.analysis import classes, measure
 from activities.analysis.classes import Verdict
+from activities.analysis.config import AnalysisConfig
 from activities.probe import MediaInfo, VideoStream
 from workflow_engine.activity import (
     Activity,
@@ -26,19 +29,23 @@ from workflow_engine.activity import (
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.placeholders import Names
 from workflow_engine.records import Json
-from workflow_engine.topology.wire import Boolean, WireModel
+from workflow_engine.topology.wire import Boolean, JsonObject, WireModel
 
 
 class AnalysisParameters(WireModel):
-    """Parameters of Analysis (specification, topology, 4.4)."""
+    """Parameters of Analysis (specification, topology, 4.4). `analysis_config` is ours."""
 
     keep_only_highest_definition: Annotated[bool, Boolean()] = False
+    analysis_config: Annotated[AnalysisConfig, JsonObject] = Field(
+        default_factory=lambda: AnalysisConfig()
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Resolved:
     media: MediaInfo
     video: VideoStream
+    config: AnalysisConfig
     only_highest: bool
 
 
@@ -66,14 +73,22 @@ class Analysis(Activity[AnalysisParameters]):
                 "The input has no video stream, so there is nothing to analyse.",
                 remedy="Use static templates for audio files.",
             )
-        only_highest = parameters.keep_only_highest_definition
+        config = parameters.analysis_config
+        resolved = _Resolved(
+            media=media,
+            video=video,
+            config=config,
+            only_highest=parameters.keep_only_highest_definition,
+        )
         return Step(
-            commands=_first_commands(media, video, context.names),
+            commands=_first_commands(resolved, context.names),
             identity={
-                "KeepOnlyHighestDefinition": only_highest,
-                "RateQuality": classes.RATE_QUALITY,
+                "KeepOnlyHighestDefinition": resolved.only_highest,
+                "RateQuality": config.quality_control.rate_quality,
+                "MethodStreaming": config.quality_control.method_streaming,
+                "Deinterlace": config.properties_control.deinterlace,
             },
-            resolved=_Resolved(media=media, video=video, only_highest=only_highest),
+            resolved=resolved,
         )
 
     def forecast(self, step: Step, context: PlanContext) -> ActivityResult:
@@ -87,7 +102,7 @@ class Analysis(Activity[AnalysisParameters]):
         """Measure from the highest class downwards until one is usable."""
         resolved = _resolved(step)
         size = resolved.video.display_size
-        meter = measure.Meter(resolved.media, resolved.video, context)
+        meter = measure.Meter(resolved.media, resolved.video, resolved.config, context)
         steps = len(classes.candidates(size))
         done = 0
 
@@ -114,26 +129,26 @@ def _resolved(step: Step) -> _Resolved:
     return step.resolved
 
 
-def _first_commands(
-    media: MediaInfo, video: VideoStream, names: Names
-) -> tuple[tuple[str, ...], ...]:
-    first = classes.candidates(video.display_size)[:1]
+def _first_commands(resolved: _Resolved, names: Names) -> tuple[tuple[str, ...], ...]:
+    video, source_size = resolved.video, resolved.video.display_size
     return tuple(
         measure.command(
-            names.source_name, video, window, definition.output_size(video.display_size)
+            names.source_name, video, window, definition.output_size(source_size), resolved.config
         )
-        for definition in first
-        for window in measure.windows(media)
+        for definition in classes.candidates(source_size)[:1]
+        for window in measure.windows(resolved.media)
     )
 
 
 def _data(verdicts: list[Verdict], resolved: _Resolved) -> dict[str, Json]:
     return {
-        "TemplateList": classes.template_list(verdicts, resolved.video, resolved.only_highest),
+        "TemplateList": classes.template_list(
+            verdicts, resolved.video, resolved.config, resolved.only_highest
+        ),
         "PredictedBitrates": {
             v.definition.name: f"{v.kbps:.1f}" for v in verdicts if v.kbps is not None
         },
-        "RateQuality": str(classes.RATE_QUALITY),
+        "RateQuality": str(resolved.config.quality_control.rate_quality),
         "Definitions": _rows(verdicts),
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from activities.analysis.config import AnalysisConfig
 from activities.probe import VideoStream
 from workflow_engine.records import Json
 
@@ -14,10 +15,7 @@ Size = tuple[int, int]
 
 #: share of a class's lower bit rate that suffices
 SLACK = 0.9
-#: spec: (0, 51], the default of AnalysisConfig, which workflows cannot set
-RATE_QUALITY = 25
-#: x264 at this CRF and preset is what the result templates ask for, and what is measured
-CRF = RATE_QUALITY + 1
+#: what the result templates ask for, and what is measured
 PRESET = "medium"
 
 #: pixels; templates cannot name less or more (specification, transcode, 4)
@@ -148,34 +146,41 @@ def _judge(
     return Verdict(definition=definition, size=target, kbps=kbps, usable=usable, reason=reason)
 
 
-def template_list(verdicts: list[Verdict], video: VideoStream, only_highest: bool) -> list[Json]:
+def template_list(
+    verdicts: list[Verdict], video: VideoStream, config: AnalysisConfig, only_highest: bool
+) -> list[Json]:
     """Return the TemplateList (specification, analysis, 4): each usable class in each container."""
     usable = [verdict for verdict in verdicts if verdict.usable]
     return [
-        _template(verdict, container, digit, video)
+        _template(verdict, container, digit, video, config)
         for verdict in (usable[:1] if only_highest else usable)
         for container, digit in _CONTAINERS
     ]
 
 
-def _template(verdict: Verdict, container: str, digit: str, video: VideoStream) -> dict[str, Json]:
+def _template(
+    verdict: Verdict, container: str, digit: str, video: VideoStream, config: AnalysisConfig
+) -> dict[str, Json]:
     definition, (width, height) = verdict.definition, verdict.size
+    network = config.quality_control.method_streaming == "network"
     picture = {
         "Codec": "H.264",
         "Profile": "high",
-        "Crf": str(CRF),
+        "Crf": str(config.quality_control.crf),
         "Preset": PRESET,
         "Maxrate": str(definition.max_kbps),
-        "Bufsize": "6000",
         "BitrateBnd": {"Max": str(definition.max_kbps), "Min": str(max(definition.min_kbps, 10))},
         "PixFmt": "yuv420p",
     }
+    if network:
+        picture["Bufsize"] = "6000"
     if width >= _MIN_SIDE:
         picture["Width"] = str(width)
     if height >= _MIN_SIDE:  # else it follows from the width, or is the source's
         picture["Height"] = str(height)
     if video.interlaced:
-        picture["ScanMode"] = "progressive"
+        # "auto" would deinterlace a smaller picture
+        picture["ScanMode"] = "interlaced" if config.keeps_fields(video) else "progressive"
     template: dict[str, Json] = {
         "Id": f"S00000000-{digit}{definition.serial}",
         "Name": f"{container.upper()}-{definition.name}",
@@ -190,7 +195,7 @@ def _template(verdict: Verdict, container: str, digit: str, video: VideoStream) 
         },
         "TransConfig": {"TransMode": "onepass"},
     }
-    if container == "m3u8":
+    if container == "m3u8" and network:
         template["MuxConfig"] = {"Segment": {"Duration": "10"}}
     return template
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import ffmpeg as graph
 
 from activities import ffmpeg
-from activities.analysis.classes import CRF, PRESET, Size
+from activities.analysis.classes import PRESET, Size
+from activities.analysis.config import AnalysisConfig
 from activities.probe import MediaInfo, VideoStream
 from workflow_engine.activity import ActivityContext
 
@@ -53,25 +54,36 @@ def windows(media: MediaInfo) -> list[Window]:
     return [Window(start=(n + 0.5) * part - SAMPLE / 2, length=SAMPLE) for n in range(SAMPLES)]
 
 
-def command(source: str, video: VideoStream, window: Window, size: Size) -> tuple[str, ...]:
+def command(
+    source: str, video: VideoStream, window: Window, size: Size, config: AnalysisConfig
+) -> tuple[str, ...]:
     """Return the command of one sample encode; `source` is a file name in the work directory."""
     opened = graph.input(f"file:{source}", ss=f"{window.start:.3f}", **ffmpeg.input_options())
     picture = opened[f"v:{video.position}"]
-    if video.interlaced:
-        picture = picture.filter("bwdif", mode="send_frame")
+    width, height = size
+    interlaced: dict[str, str] = {}
+    if config.keeps_fields(video):
+        # each field has 4:2:0 chroma of its own
+        picture = picture.filter("scale", width, max(4, height - height % 4), interl=1)
+        interlaced = {"flags": "+ilme+ildct"}
+    else:
+        if video.interlaced:
+            picture = picture.filter("bwdif", mode="send_frame")
+        picture = picture.filter("scale", width, height)
     # square pixels; ffmpeg has turned the picture upright by itself
-    picture = picture.filter("scale", *size).filter("setsar", 1)
+    picture = picture.filter("setsar", 1)
     return ffmpeg.argv(
         graph.output(
             picture,
             f"file:{_SAMPLE_FILE}",
             t=f"{window.length:.3f}",
             vcodec="libx264",
-            crf=CRF,
+            crf=config.quality_control.crf,
             preset=PRESET,
             pix_fmt="yuv420p",
             g=math.ceil(_GOP * video.fps),
             f="h264",  # the bare stream: its size is the rate, without a container's share
+            **interlaced,
         )
     )
 
@@ -79,10 +91,16 @@ def command(source: str, video: VideoStream, window: Window, size: Size) -> tupl
 class Meter:
     """Measures rates for one run of the activity, each size once."""
 
-    def __init__(self, media: MediaInfo, video: VideoStream, context: ActivityContext) -> None:
+    def __init__(
+        self,
+        media: MediaInfo,
+        video: VideoStream,
+        config: AnalysisConfig,
+        context: ActivityContext,
+    ) -> None:
         """Measure nothing yet."""
         ffmpeg.capabilities().require_encoder("libx264")
-        self._media, self._video, self._context = media, video, context
+        self._media, self._video, self._config, self._context = media, video, config, context
         self._rates: dict[Size, float] = {}
         self.commands: list[tuple[str, ...]] = []
         self.decode_errors = 0
@@ -100,7 +118,8 @@ class Meter:
         samples = windows(self._media)
         bits, seconds = 0.0, 0.0
         for done, window in enumerate(samples):
-            line = command(self._context.source.name, self._video, window, size)
+            name = self._context.source.name
+            line = command(name, self._video, window, size, self._config)
             self.commands.append(line)
 
             def tell(share: float, done: int = done) -> None:

@@ -32,7 +32,9 @@ _FULL = re.compile(r"no space left|disk quota exceeded|file too large", re.IGNOR
 _NOISE = re.compile(
     r"terminating thread|task finished with error|conversion failed|error opening (in|out)put "
     r"files|nothing was written into output|error (number|code) |last message repeated|"
-    r"error sending frames to consumers|could not open encoder before eof",
+    r"error sending frames to consumers|could not open encoder before eof|"
+    # subtitles have their fonts from a folder
+    r"failed to load fontconfig fonts",
     re.IGNORECASE,
 )
 

@@ -12,17 +12,24 @@ def ffprobe_finding() -> Finding:
     return _checked("ffprobe", lambda: f"{versions()['ffprobe']}  {ffprobe_path()}")
 
 
-def ffmpeg_findings(encoders: Iterable[str]) -> Iterator[Finding]:
-    """Say whether ffmpeg works and has the encoders."""
+def ffmpeg_findings(encoders: Iterable[str], filters: Iterable[str] = ()) -> Iterator[Finding]:
+    """Say whether ffmpeg works and has the encoders and filters."""
     found = _checked("ffmpeg", lambda: f"{versions()['ffmpeg']}  {ffmpeg_path()}")
     yield found
     if found.works:
         for name in encoders:
             yield _checked(f"encoder {name}", lambda name=name: _encoder(name))
+        for name in filters:
+            yield _checked(f"filter {name}", lambda name=name: _filter(name))
 
 
 def _encoder(name: str) -> str:
     capabilities().require_encoder(name)
+    return "there"
+
+
+def _filter(name: str) -> str:
+    capabilities().require_filter(name)
     return "there"
 
 

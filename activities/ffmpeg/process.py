@@ -46,6 +46,9 @@ wait "$guard" 2>/dev/null
 exit "$status"
 """
 
+#: no fonts: libass would otherwise fall back on those of the machine, which shape the pictures
+_FONTS = Path(__file__).with_name("fonts.conf")
+
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 
 
@@ -106,7 +109,7 @@ def supervise(
     try:
         while process.poll() is None:
             if cancel is not None and cancel.is_set():
-                raise InterruptedRunError(Code.INTERRUPTED, "The run was stopped.")
+                raise InterruptedRunError()
             if error := check():
                 raise error
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -125,6 +128,8 @@ def _started(command: Sequence[str], cwd: Path) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            # libsvtav1 prints past ffmpeg's own level
+            env={**os.environ, "FONTCONFIG_FILE": str(_FONTS), "SVT_LOG": "1"},
         )
     except OSError as error:
         raise ActivityError(

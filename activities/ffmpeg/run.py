@@ -72,7 +72,7 @@ def run(
     tell = on_progress or context.progress
     with context.slot():
         if context.cancel.is_set():
-            raise InterruptedRunError(Code.INTERRUPTED, "The run was stopped.")
+            raise InterruptedRunError()
         context.log.debug("running %s", " ".join(command))
         watch = Stopwatch()
 

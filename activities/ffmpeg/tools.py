@@ -52,13 +52,21 @@ class Capabilities:
     """What an ffmpeg binary was built with, by the names that its command line uses."""
 
     encoders: frozenset[str]
+    filters: frozenset[str]
 
     def require_encoder(self, name: str) -> None:
         """Raise InstallationError unless the encoder is there."""
-        if name not in self.encoders:
+        self._require("encoder", name, self.encoders)
+
+    def require_filter(self, name: str) -> None:
+        """Raise InstallationError unless the filter is there."""
+        self._require("filter", name, self.filters)
+
+    def _require(self, what: str, name: str, there: frozenset[str]) -> None:
+        if name not in there:
             raise InstallationError(
                 Code.INSTALLATION,
-                f'The encoder "{name}" is missing in {ffmpeg_path()}.',
+                f'The {what} "{name}" is missing in {ffmpeg_path()}.',
                 remedy=f"Install the wheel imageio-ffmpeg, or set MEDIAFLOW_FFMPEG to an ffmpeg "
                 f"that has {name}; `mediaflow doctor` lists what is there.",
             )
@@ -143,9 +151,11 @@ def _version(tool: Path) -> str:
 
 @cache
 def _capabilities(tool: Path) -> Capabilities:
-    return Capabilities(encoders=_names(_describe(tool, "-encoders")))
+    return Capabilities(
+        encoders=_names(_describe(tool, "-encoders")), filters=_names(_describe(tool, "-filters"))
+    )
 
 
 def _names(listing: str) -> frozenset[str]:
-    """Take the names of a listing: ` V....D libx264   description`."""
-    return frozenset(re.findall(r"^ [A-Z.]{6}\s+(\w+)\s", listing, re.MULTILINE))
+    """Take the names of a listing: ` V....D libx264   description`, ` TS overlay  VV->V  ...`."""
+    return frozenset(re.findall(r"^ [A-Z.]{2,6}\s+(\w+)\s", listing, re.MULTILINE))

@@ -155,6 +155,7 @@ class AudioStream:
     duration: float | None
     default: bool
     language: str
+    sample_fmt: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +230,7 @@ def audio_stream(stream: Mapping[str, Json], position: int) -> AudioStream:
         duration=own_duration(stream),
         default=bool(section(stream.get("disposition")).get("default")),
         language=_language(stream),
+        sample_fmt=_text(stream, "sample_fmt"),
     )
 
 

@@ -38,7 +38,7 @@ _OBJECT = "/SnapshotConfig/OutputFile/Object"
 
 
 class Snapshot(Activity[SnapshotParameters]):
-    """Takes pictures of the source. `MediaCover` is for whoever publishes the media."""
+    """Takes pictures of the source; `MediaCover` in its data tells that the one is the cover."""
 
     type_name = "Snapshot"
     version = 2
@@ -87,6 +87,7 @@ class Snapshot(Activity[SnapshotParameters]):
         target = config.output_file
         job = Job(
             config=config,
+            cover=parameters.media_cover,
             ref=ObjectRef(
                 bucket=target.bucket,
                 object=context.names.fill(target.object),
@@ -110,6 +111,8 @@ class Snapshot(Activity[SnapshotParameters]):
                 "Num": config.num if config.sequence else 1,
                 "Size": list(job.size),
                 "FrameType": config.frame_type,
+                # the data of an equal step is taken over whole
+                "MediaCover": parameters.media_cover,
             },
             resolved=job,
         )
@@ -140,7 +143,11 @@ class Snapshot(Activity[SnapshotParameters]):
             damage += report.decode_errors
         pictures = job.taken(context.work, times, keys)
         return ActivityResult(
-            data={"Count": len(pictures), "Times": times[: len(pictures)]},
+            data={
+                "Count": len(pictures),
+                "Times": times[: len(pictures)],
+                "MediaCover": job.cover,
+            },
             outputs=tuple(pictures),
             commands=tuple(commands),
             warnings=tuple(_warnings(job, end, len(times), len(pictures), damage)),

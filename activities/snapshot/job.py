@@ -22,9 +22,13 @@ from workflow_engine.records import ObjectRef
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A Snapshot as planned for one source. `ref` keeps the placeholders of single pictures."""
+    """A Snapshot as planned for one source. `ref` keeps the placeholders of single pictures.
+
+    `cover` means that its one picture is to be the media's cover.
+    """
 
     config: SnapshotConfig
+    cover: bool
     ref: ObjectRef
     media: MediaInfo
     video: VideoStream

@@ -1,8 +1,8 @@
-"""Templates: the 65 presets of MPS, by id.
+"""Templates by id: the 65 presets of MPS and the custom ones that a lookup knows.
 
 `presets.json` holds the numbers (kbit/s, pixels); this module turns a row into the sections that
-a transcode starts from. Specification: transcode, 19. Where sections and overrides meet:
-`sections.merge`.
+a transcode starts from. `document.py` reads those of custom templates. Specification: transcode,
+19; api, 6. Where sections and overrides meet: `sections.merge`.
 """
 
 import difflib
@@ -16,8 +16,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from activities.templates.document import Sections
 from activities.templates.sections import Audio, Container, MuxConfig, TransConfig, Video
+from workflow_engine.activity import TemplateLookup, no_templates
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
+from workflow_engine.records import Json
 from workflow_engine.topology.wire import WireModel
 
 
@@ -30,12 +33,14 @@ class Kind(StrEnum):
     REMUX = "remux"
     #: sound only
     AUDIO = "audio"
-    #: twice the source's size
+    #: twice the source's size, up to a width
     DOUBLING = "doubling"
-    #: a capped bit rate at the quality of a higher one
+    #: constant quality under a maximum bit rate
     NARROWBAND = "narrowband"
     #: sections come from the Analysis of the source
     INTELLIGENT = "intelligent"
+    #: sections as a user gave them
+    CUSTOM = "custom"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,21 +61,47 @@ class Template:
     mux_config: MuxConfig = field(default_factory=lambda: MuxConfig())
 
 
-def find(template_id: str) -> Template:
-    """Return the template with this id.
+def find(template_id: str, custom: TemplateLookup = no_templates) -> Template:
+    """Return the template with this id, a preset or one that `custom` knows.
 
-    Raises InvalidInputError (`InvalidParameter.TemplateNotFound`) that names the nearest id.
+    Raises InvalidInputError, its pointer relative to an output: `InvalidParameter.TemplateNotFound`
+    that names the nearest preset, or what is wrong with the sections of a custom template.
     """
     templates = presets()
     if template_id in templates:
         return templates[template_id]
+    given = custom(template_id)
+    # a Config: that of a watermark
+    if given is not None and "Config" not in given:
+        return _custom(template_id, given)
     named = [t.id for t in templates.values() if t.name == template_id and t.kind is Kind.STATIC]
     near = named or difflib.get_close_matches(template_id, templates, n=1, cutoff=0.8)
     raise InvalidInputError(
         Code.TEMPLATE_NOT_FOUND,
         f'There is no template with the id "{template_id}".',
-        remedy=f'Did you mean "{near[0]}"?' if near else "Use the id of a preset template.",
+        pointer="/TemplateId",
+        remedy=f'Did you mean "{near[0]}"?'
+        if near
+        else "Use the id of a preset, or of a custom template that is not deleted.",
     )
+
+
+def custom_template(template_id: str, name: str, sections: Sections) -> Template:
+    """Return the template of a user's sections."""
+    return _of(template_id, name, Kind.CUSTOM, sections)
+
+
+def _custom(template_id: str, given: Mapping[str, Json]) -> Template:
+    named = f'The custom template "{template_id}" cannot be used'
+    try:
+        sections = Sections.model_validate({k: v for k, v in given.items() if k != "Name"})
+    except ValidationError as error:
+        code, told = _first_fault(error)
+        remedy = "Update the template, or use another one."
+        raise InvalidInputError(
+            code, f"{named}: {told}", pointer="/TemplateId", remedy=remedy
+        ) from error
+    return custom_template(template_id, given.get("Name", ""), sections)
 
 
 def from_analysis(entry: Mapping[str, Any]) -> Template:
@@ -79,39 +110,42 @@ def from_analysis(entry: Mapping[str, Any]) -> Template:
     Specification: analysis, 4. Fields that only answers have (`Video.later`) are passed over.
     Raises ActivityError for an item that is no template, such as one of a size out of range.
     """
-    video, audio = _section(entry, "Video"), _section(entry, "Audio")
+    answers = {"Video": Video.later, "Audio": Audio.later}
+    given = {
+        name: {k: v for k, v in entry[name].items() if k not in later}
+        for name, later in answers.items()
+        if entry.get(name)
+    }
     try:
-        return Template(
-            id=entry["Id"],
-            name=entry.get("Name", ""),
-            kind=Kind.INTELLIGENT,
-            container=Container.model_validate(_section(entry, "Container")),
-            video=Video.model_validate(_without(video, Video)) if video else None,
-            audio=Audio.model_validate(_without(audio, Audio)) if audio else None,
-            trans_config=TransConfig.model_validate(_section(entry, "TransConfig")),
-            mux_config=MuxConfig.model_validate(_section(entry, "MuxConfig")),
-        )
+        sections = Sections.model_validate({**entry, **given})
     except ValidationError as error:
-        raise _unusable(entry, error) from error
+        code, told = _first_fault(error)
+        raise ActivityError(
+            code,
+            f'The template "{entry["Id"]}" of the Analysis cannot be used: {told}',
+            remedy="Use a static template (S00000001-...) with the fields that you need.",
+        ) from error
+    return _of(entry["Id"], entry.get("Name", ""), Kind.INTELLIGENT, sections)
 
 
-def _section(entry: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    return entry.get(name) or {}
-
-
-def _without(section: Mapping[str, Any], model: type[WireModel]) -> dict[str, Any]:
-    return {key: value for key, value in section.items() if key not in model.later}
-
-
-def _unusable(entry: Mapping[str, Any], error: ValidationError) -> ActivityError:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in (error.title, *first["loc"]))
-    code = first["type"] if first["type"].startswith(Code.INVALID) else Code.INVALID
-    return ActivityError(
-        code,
-        f'The template "{entry["Id"]}" of the Analysis cannot be used: {place}: {first["msg"]}',
-        remedy="Use a static template (S00000001-...) with the fields that you need.",
+def _of(template_id: str, name: str, kind: Kind, sections: Sections) -> Template:
+    return Template(
+        id=template_id,
+        name=name,
+        kind=kind,
+        container=sections.container,
+        video=sections.video,
+        audio=sections.audio,
+        trans_config=sections.trans_config,
+        mux_config=sections.mux_config,
     )
+
+
+def _first_fault(error: ValidationError) -> tuple[str, str]:
+    """Return code and words of the first thing that is wrong with a template's sections."""
+    first = error.errors(include_url=False)[0]
+    code = first["type"] if first["type"].startswith(Code.INVALID) else Code.INVALID
+    return code, f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 @cache
@@ -139,6 +173,12 @@ def _video(kind: Kind, row: dict[str, Any]) -> Video | None:
         return None
     if kind in (Kind.REMUX, Kind.INTELLIGENT):
         return Video()
+    if kind in (Kind.DOUBLING, Kind.NARROWBAND):
+        # the documents give a maximum only: constant quality under it, over two seconds
+        rate = row["video_kbps"]
+        slow = {"Preset": "slow"} if kind is Kind.NARROWBAND else {}
+        capped = {"Maxrate": rate, "Bufsize": max(1000, 2 * rate)}
+        return Video.model_validate({"Width": row["width"], **capped, **slow})
     # Profile and Preset are left to the codec's defaults: an output may name another codec
     return Video.model_validate({"Width": row["width"], "Bitrate": row["video_kbps"]})
 
@@ -148,3 +188,26 @@ def _audio(kind: Kind, row: dict[str, Any]) -> Audio | None:
     if kind is Kind.AUDIO:
         section["Codec"] = "MP3"
     return Audio.model_validate(section)
+
+
+def wire_form(template: Template) -> dict[str, Json]:
+    """Return the Name and the sections of a preset as answers write them, all values strings.
+
+    Only what the preset fixes is in it; the sections of remux and intelligent ones are empty.
+    """
+    sections: dict[str, WireModel | None] = {
+        "Container": template.container,
+        "Video": template.video,
+        "Audio": template.audio,
+    }
+    encoded = template.kind not in (Kind.REMUX, Kind.INTELLIGENT)
+    return {"Name": template.name} | {
+        name: _strings(section, encoded) for name, section in sections.items() if section
+    }
+
+
+def _strings(section: WireModel, encoded: bool) -> dict[str, str]:
+    given = section.model_dump(by_alias=True, exclude_unset=True)
+    if encoded and isinstance(section, Video | Audio):
+        given = {"Codec": section.codec} | given
+    return {name: f"{v:g}" if isinstance(v, float) else str(v) for name, v in given.items()}

@@ -29,7 +29,7 @@ MAX_GOP_FRAMES = 100_000
 #: most cut times of one ForceSegTime list (specification, transcode, 6)
 MAX_FORCED_CUTS = 10
 
-#: pixel formats that both libx264 and libx265 encode
+#: pixel formats that both libx264 and libx265 encode, and the one of GIF
 PIXEL_FORMATS = (
     "yuv420p",
     "yuvj420p",
@@ -40,6 +40,7 @@ PIXEL_FORMATS = (
     "yuv420p10le",
     "yuv422p10le",
     "yuv444p10le",
+    "bgr8",
 )
 
 Bit = Annotated[bool, Boolean()]
@@ -63,13 +64,7 @@ def _gop(value: str) -> str:
 
 
 def _crop(value: str) -> str:
-    if value == "border":
-        raise wire_error(
-            Code.NOT_SUPPORTED,
-            'The value "border" is not supported by this version.',
-            "Give the picture's part as width:height:left:top.",
-        )
-    return _canvas(value)
+    return value if value == "border" else _canvas(value)
 
 
 def _canvas(value: str) -> str:
@@ -100,10 +95,9 @@ class Container(WireModel):
     format: Annotated[
         str,
         Choice(
-            ("mp4", "flv", "m3u8", "ts", "mp3", "m4a"),
+            ("mp4", "flv", "m3u8", "mpd", "ts", "mp3", "m4a", "ogg", "flac", "gif", "webp"),
             any_case=True,
-            aliases=(("hls", "m3u8"),),
-            later=("mpd", "dash", "ogg", "flac", "gif", "webp"),
+            aliases=(("hls", "m3u8"), ("dash", "mpd")),
         ),
     ] = "mp4"
 
@@ -116,9 +110,8 @@ class Video(WireModel):
         {"BitrateBnd", "Degrain", "MaxFps", "Qscale", "ResoPriority"}
     )
 
-    codec: Annotated[str, Choice(("H.264", "H.265"), any_case=True, later=("GIF", "WEBP"))] = (
-        "H.264"
-    )
+    # AV1 is an extension of ours
+    codec: Annotated[str, Choice(("H.264", "H.265", "GIF", "WEBP", "AV1"), any_case=True)] = "H.264"
     profile: Annotated[str, Choice(("baseline", "main", "high"))] | None = None
     bitrate: Annotated[float, Number(10, 50000, unit="kbit/s")] | None = None
     crf: Annotated[float, Number(0, 51)] | None = None
@@ -140,7 +133,7 @@ class Video(WireModel):
     crop: (
         Annotated[
             str,
-            Text(pattern=r"border|(\d{1,5}:){3}\d{1,5}", form="width:height:left:top"),
+            Text(pattern=r"border|(\d{1,5}:){3}\d{1,5}", form="border, or width:height:left:top"),
             AfterValidator(_crop),
         ]
         | None
@@ -155,12 +148,25 @@ class Video(WireModel):
     ) = None
 
 
+class Volume(WireModel):
+    """How loud the sound is (specification, transcode, 5): LUFS, dBTP, LU, dB.
+
+    The three targets belong to `dynamic`, `level` to the other methods.
+    """
+
+    method: Annotated[str, Choice(("auto", "dynamic", "linear"))] = "auto"
+    integrated_loudness_target: Annotated[float, Number(-70, -5, unit="LUFS")] = -6
+    true_peak: Annotated[float, Number(-9, 0, unit="dBTP")] = -1
+    loudness_range_target: Annotated[float, Number(1, 20, unit="LU")] = 8
+    level: Annotated[float, Number(-70, 0, unit="dB")] | None = None
+
+
 class Audio(WireModel):
     """The sound (specification, transcode, 5): kbit/s, Hz."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"Qscale", "Volume"})
+    later: ClassVar[frozenset[str]] = frozenset({"Qscale"})
 
-    codec: Annotated[str, Choice(("AAC", "MP3"), any_case=True, later=("VORBIS", "FLAC"))] = "AAC"
+    codec: Annotated[str, Choice(("AAC", "MP3", "VORBIS", "FLAC"), any_case=True)] = "AAC"
     # the encoder that every ffmpeg has makes the low-complexity profile only
     profile: (
         Annotated[str, Choice(("aac_low",), later=("aac_he", "aac_he_v2", "aac_ld", "aac_eld"))]
@@ -171,11 +177,12 @@ class Audio(WireModel):
     )
     bitrate: Annotated[float, Number(8, 1000, unit="kbit/s")] = 128
     channels: Annotated[int, Number(1, 8)] = 2
+    volume: Annotated[Volume, JsonObject] | None = None
     remove: Bit = False
 
 
 class Segment(WireModel):
-    """How an HLS output is cut (specification, transcode, 6)."""
+    """How an HLS or DASH output is cut (specification, transcode, 6)."""
 
     duration: Annotated[int, Number(1, 60, unit="seconds")] | None = None
     force_seg_time: (
@@ -191,12 +198,30 @@ class Segment(WireModel):
     ) = None
 
 
+class Gif(WireModel):
+    """How a GIF plays and how it gets its colours (specification, transcode, 6 and C-9).
+
+    `loop` 0 plays once; `final_delay` is in centiseconds.
+    """
+
+    loop: Annotated[int, Number(0, 65535)] = 0
+    final_delay: Annotated[int, Number(0, 65535, unit="centiseconds")] = 0
+    dither_mode: Annotated[str, Choice(("sierra", "bayer"))] | None = None
+    is_custom_palette: Bit = True
+
+
+class Webp(WireModel):
+    """How a WebP plays; `loop` 0 plays once (specification, transcode, 6 and C-9)."""
+
+    loop: Annotated[int, Number(0, 65535)] = 0
+
+
 class MuxConfig(WireModel):
     """Settings of the container (specification, transcode, 6)."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"Gif", "Webp"})
-
     segment: Annotated[Segment, JsonObject] = Field(default_factory=lambda: Segment())
+    gif: Annotated[Gif, JsonObject] = Field(default_factory=lambda: Gif())
+    webp: Annotated[Webp, JsonObject] = Field(default_factory=lambda: Webp())
 
 
 class TransConfig(WireModel):

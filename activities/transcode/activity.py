@@ -1,17 +1,24 @@
 """The Transcode activity: check, plan, run, verify.
 
-The way of an output: `parameters` (wire) and its template become `settings`, judged by `rules`;
-`resolve` makes numbers of them for one source, `command` an ffmpeg process; `verify` looks at
-the file, `naming` gives it its key. Specification: topology, 4.2; transcode.
+The way of an output: `parameters` (wire) and its template become `settings`, judged by `rules`
+and the tables of `containers`; `resolve` makes numbers of them for one source, `stages` the
+filters of each feature, `command` and `decode` an ffmpeg process; `verify` looks at the file,
+`naming` gives it its key. Specification: topology, 4.2; transcode.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import cast
+from pathlib import Path
+from typing import ClassVar, cast
 
-from activities import ffmpeg
-from activities.transcode import check, planning
+from activities import ffmpeg, fonts
+from activities.templates import presets, wire_form
+from activities.templates.watermark import WaterMarkConfig
+from activities.transcode import check, planning, stages
+from activities.transcode.chains import filter_names
 from activities.transcode.command import Target, commands
+from activities.transcode.documents import CustomTemplate
 from activities.transcode.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
+from activities.transcode.encryption import write_key
 from activities.transcode.finish import finish, renamed, stem_of
 from activities.transcode.parameters import TranscodeParameters
 from activities.transcode.rendition import Job
@@ -23,12 +30,14 @@ from workflow_engine.activity import (
     Neighbourhood,
     PlanContext,
     Result,
+    SideInput,
     Skip,
     Step,
 )
 from workflow_engine.errors import ActivityError, InstallationError, Problem
 from workflow_engine.placeholders import Names
-from workflow_engine.records import ObjectRef
+from workflow_engine.records import Json, ObjectRef
+from workflow_engine.topology.wire import WireModel
 
 Member = tuple[Sequence[Job], ActivityContext]
 
@@ -38,7 +47,15 @@ class Transcode(Activity[TranscodeParameters]):
 
     type_name = "Transcode"
     parameters = TranscodeParameters
-    version = 2
+    documents: ClassVar[Mapping[str, type[WireModel]]] = {
+        "Template": CustomTemplate,
+        "WaterMarkTemplate": WaterMarkConfig,
+    }
+    version = 3
+
+    def presets(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return the presets of MPS."""
+        return {template.id: wire_form(template) for template in presets().values()}
 
     def check(self, parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
         """Yield what `check.problems` finds."""
@@ -51,13 +68,22 @@ class Transcode(Activity[TranscodeParameters]):
                 yield ObjectRef(bucket=parameters.output_bucket, object=output.output_object)
 
     def examine(self) -> Iterator[Finding]:
-        """Look for the encoders."""
+        """Look for the encoders, the filters that not every ffmpeg has, and the fonts."""
         encoders = (VIDEO_ENCODERS | AUDIO_ENCODERS).values()
-        return ffmpeg.ffmpeg_findings(dict.fromkeys(encoders))
+        yield from ffmpeg.ffmpeg_findings(dict.fromkeys(encoders), ("ass", "drawtext"))
+        yield fonts.font_finding()
 
     def tools(self) -> Mapping[str, str]:
         """Return the version of ffmpeg, whose encoders shape every output."""
         return {"ffmpeg": ffmpeg.versions()["ffmpeg"]}
+
+    def reads(self, parameters: TranscodeParameters, context: PlanContext) -> Iterator[SideInput]:
+        """Yield what the outputs read beside the input; see `stages.READERS`."""
+        return planning.reads(parameters, context)
+
+    def describe(self, kind: str, context: ActivityContext) -> Mapping[str, Json]:
+        """Look at a side input; see `stages.HANDLERS`."""
+        return stages.describe(kind, context)
 
     def plan(self, parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
         """Resolve every output; see `planning.plan`."""
@@ -92,7 +118,11 @@ def _run(members: Sequence[Member]) -> list[ActivityResult]:
         for jobs, context in members
         for index, job in enumerate(jobs)
     ]
-    _require_encoders(members)
+    _require_tools(members)
+    for target in targets:
+        _write_files(target)
+        if target.rendition.key:
+            write_key(Path(target.stem), target.rendition.key)
     first = members[0][1]
     argvs = commands(str(first.source), targets)
     durations = [target.rendition.duration for target in targets]
@@ -120,7 +150,17 @@ def _progress(members: Sequence[Member], done: int, count: int) -> Callable[[flo
     return tell
 
 
-def _require_encoders(members: Sequence[Member]) -> None:
+def _write_files(target: Target) -> None:
+    for file in target.rendition.written_files:
+        path = Path(target.beside(file.name))
+        path.parent.mkdir(exist_ok=True)
+        if file.face and not path.exists():
+            fonts.write_face(file.face, path)
+        elif file.text is not None:
+            path.write_text(file.text, encoding="utf-8")
+
+
+def _require_tools(members: Sequence[Member]) -> None:
     there = ffmpeg.capabilities()
     try:
         for jobs, _ in members:
@@ -130,5 +170,7 @@ def _require_encoders(members: Sequence[Member]) -> None:
                     there.require_encoder(VIDEO_ENCODERS[picture.encoding.codec])
                 if sound and sound.encoding:
                     there.require_encoder(AUDIO_ENCODERS[sound.encoding.codec])
+                for name in filter_names(job.rendition.filters):
+                    there.require_filter(name)
     except InstallationError as error:
         raise ActivityError(error.code, error.message, remedy=error.remedy) from error

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from activities.objects import name_faults
-from activities.templates import Kind, find
+from activities.templates import Kind, Template, find
 from activities.transcode.naming import ALLOWED, clashes, unfilled_key
 from activities.transcode.parameters import Output, TranscodeParameters
 from activities.transcode.rules import faults
 from activities.transcode.settings import settings_of
+from activities.transcode.stages import stage_faults
 from workflow_engine.activity import Neighbourhood
 from workflow_engine.errors import Code, InvalidInputError, Problem, Severity, pointer_to
 
@@ -23,14 +24,14 @@ def problems(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator
     yield from _missing(parameters, around)
     sound: dict[int, str] = {}
     for index, output in enumerate(parameters.outputs):
-        found = [
-            *name_faults(output.output_object, ALLOWED, "/OutputObject"),
-            *_output_faults(output, around),
-        ]
+        found = list(name_faults(output.output_object, ALLOWED, "/OutputObject"))
+        template = _template(output, around, found)
+        if template:
+            found += _output_faults(output, template, around)
         yield from (at_output(problem, index) for problem in found)
-        if all(problem.severity is Severity.WARNING for problem in found):
-            container = settings_of(output, find(output.template_id)).container
-            sound[index] = unfilled_key(output, container)
+        if template and all(problem.severity is Severity.WARNING for problem in found):
+            container = settings_of(output, template).container
+            sound[index] = unfilled_key(output, container, append=parameters.append_extension)
     yield from _clashes(sound)
 
 
@@ -56,12 +57,16 @@ def _missing(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator
         )
 
 
-def _output_faults(output: Output, around: Neighbourhood) -> Iterator[Problem]:
+def _template(output: Output, around: Neighbourhood, problems: list[Problem]) -> Template | None:
+    """Return the template of an output; what is wrong with it goes to `problems`."""
     try:
-        template = find(output.template_id)
+        return find(output.template_id, around.templates)
     except InvalidInputError as error:
-        yield replace(error.problem(), pointer="/TemplateId")
-        return
+        problems.append(error.problem())
+        return None
+
+
+def _output_faults(output: Output, template: Template, around: Neighbourhood) -> Iterator[Problem]:
     if template.kind is Kind.INTELLIGENT and "Analysis" not in around.ancestor_types:
         yield Problem(
             code=Code.TEMPLATE_NOT_SUPPORTED,
@@ -71,7 +76,9 @@ def _output_faults(output: Output, around: Neighbourhood) -> Iterator[Problem]:
             remedy="Put an Analysis before the activity, or use a static template "
             f'("{template.id.replace("S00000000", "S00000001")}").',
         )
-    yield from faults(settings_of(output, template))
+    settings = settings_of(output, template)
+    yield from faults(settings)
+    yield from stage_faults(settings, around.templates)
 
 
 def _clashes(keys: Mapping[int, str]) -> Iterator[Problem]:

@@ -1,19 +1,20 @@
 """From renditions to ffmpeg commands, as graphs of ffmpeg-python: pure, nothing runs.
 
-One process reads the source once and feeds every output (`split`); an output in two passes has
-two processes of its own. The only module here that touches ffmpeg-python, which has no types.
+One process opens a source once and feeds every output (`split`); an output in two passes has
+two processes of its own, a GIF one. Only this module and `decode.py`
+touch ffmpeg-python, which has no types.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import ffmpeg
 
-from activities.ffmpeg import argv, input_options
+from activities.ffmpeg import argv
+from activities.transcode.chains import Chain, Filter, WorkFile, simple
+from activities.transcode.decode import Decode, Node, SourceNode, Target
 from activities.transcode.encoder import (
     Options,
     audio_options,
@@ -22,23 +23,9 @@ from activities.transcode.encoder import (
     segment_pattern,
     video_options,
 )
-from activities.transcode.rendition import Rendition
+from activities.transcode.rendition import Picture, Rendition, Sound
 
-#: a stream or an output of ffmpeg-python
-Node = Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """A rendition and where its files go: `stem` is their path without suffix."""
-
-    rendition: Rendition
-    stem: str
-
-    @property
-    def path(self) -> str:
-        """The file; of an HLS output, the playlist."""
-        return f"{self.stem}.{self.rendition.container}"
+__all__ = ["Target", "commands"]
 
 
 def commands(source: str, targets: Sequence[Target]) -> list[tuple[str, ...]]:
@@ -46,40 +33,33 @@ def commands(source: str, targets: Sequence[Target]) -> list[tuple[str, ...]]:
 
     Raises InstallationError when there is no ffmpeg.
     """
-    together = [target for target in targets if not target.rendition.twopass]
-    alone = [target for target in targets if target.rendition.twopass]
+    together = [target for target in targets if not target.rendition.alone]
     found = [_one_process(source, together)] if together else []
-    return found + [command for target in alone for command in _two_passes(source, target)]
+    for target in targets:
+        if target.rendition.twopass:
+            found += _two_passes(source, target)
+        elif target.rendition.alone:
+            found.append(_one_process(source, [target]))
+    return found
 
 
 def _one_process(source: str, targets: Sequence[Target]) -> tuple[str, ...]:
-    origin = ffmpeg.input(f"file:{source}", **input_options())
-    encoded = [t for t in targets if t.rendition.picture and t.rendition.picture.encoding]
-    # one decoder for all: every branch of the split gets each frame
-    branches: Node = None
-    if len(encoded) > 1:
-        branches = _picture(origin, encoded[0].rendition).split()
-    outputs: list[Node] = []
-    for target in targets:
-        branch = (
-            branches[encoded.index(target)] if branches is not None and target in encoded else None
-        )
-        outputs.append(_output(origin, branch, target))
+    decode = Decode(source, targets)
+    outputs = [_output(decode, target) for target in targets]
     return argv(ffmpeg.merge_outputs(*outputs))
 
 
-def _output(origin: Node, branch: Node, target: Target, extra: Options | None = None) -> Node:
+def _output(decode: Decode, target: Target, extra: Options | None = None) -> Node:
     rendition = target.rendition
     streams: list[Node] = []
     options: Options = extra or {}
     if rendition.picture:
-        streams.append(_filtered(origin, branch, rendition))
-        options |= _video(rendition)
+        streams.append(_picture(decode, target, rendition.picture))
+        options |= _video(rendition, rendition.picture)
     if rendition.sound:
-        # sound needs no split: each output has an encoder and a filter chain of its own anyway
-        streams.append(origin[str(rendition.sound.stream)])
-        encoding = rendition.sound.encoding
-        options |= audio_options(encoding) if encoding else {"c:a": "copy"}
+        sound, more = _sound(decode, target, rendition.sound)
+        streams.append(sound)
+        options |= more
     options |= muxer_options(rendition, target.stem) | limit_options(rendition)
     if not rendition.copy:
         # a phone writes where and with what it recorded; renditions are published
@@ -94,37 +74,57 @@ def _output(origin: Node, branch: Node, target: Target, extra: Options | None = 
 
 def _two_passes(source: str, target: Target) -> tuple[tuple[str, ...], tuple[str, ...]]:
     rendition, log = target.rendition, {"passlogfile": f"{target.stem}-pass"}
-    origin = ffmpeg.input(f"file:{source}", **input_options())
-    options = _video(rendition) | limit_options(rendition) | log
+    assert rendition.picture is not None
+    decode = Decode(source, [target])
+    options = _video(rendition, rendition.picture) | limit_options(rendition) | log
+    picture = _picture(decode, target, rendition.picture)
     # the first pass only measures
-    first = ffmpeg.output(
-        _filtered(origin, None, rendition), "-", **(options | {"f": "null", "pass": "1"})
-    )
-    second = _output(origin, None, target, log | {"pass": "2"})
+    first = ffmpeg.output(picture, "-", **(options | {"f": "null", "pass": "1"}))
+    second = _output(decode, target, log | {"pass": "2"})
     return argv(first), argv(second)
 
 
-def _picture(origin: Node, rendition: Rendition) -> Node:
-    assert rendition.picture is not None
-    # by index: the first video stream may be a cover picture
-    return origin[str(rendition.picture.stream)]
+def _picture(decode: Decode, target: Target, picture: Picture) -> Node:
+    head, done = decode.picture(target, picture.stream)
+    filters = picture.encoding.filters if picture.encoding else ()
+    return _filtered(decode, target, head, filters[done:])
 
 
-def _filtered(origin: Node, branch: Node, rendition: Rendition) -> Node:
-    picture = rendition.picture
-    assert picture is not None
-    stream: Node = branch if branch is not None else _picture(origin, rendition)
-    for step in picture.encoding.filters if picture.encoding else ():
-        stream = stream.filter(step.name, **dict(step.options))
+def _sound(decode: Decode, target: Target, sound: Sound) -> tuple[Node, Options]:
+    head = None if sound.stream is None else decode.sound(target, sound.stream)
+    encoding = sound.encoding
+    if encoding is None:
+        return head, {"c:a": "copy"}
+    options = audio_options(encoding)
+    if head is not None and simple(encoding.filters):
+        return head, options | {"af": ",".join(map(str, encoding.filters))}
+    return _filtered(decode, target, head, encoding.filters), options
+
+
+def _filtered(decode: Decode, target: Target, head: Node, filters: Sequence[Filter]) -> Node:
+    stream = head
+    for one in filters:
+        others = [_chain(decode, target, chain) for chain in one.others]
+        options = {
+            key: target.beside(value.name) if isinstance(value, WorkFile) else value
+            for key, value in one.options
+        }
+        if stream is None:
+            stream = SourceNode(one.name, options).stream()
+        else:
+            stream = ffmpeg.filter([stream, *others], one.name, **options)
     return stream
 
 
-def _video(rendition: Rendition) -> Options:
-    picture = rendition.picture
-    assert picture is not None
+def _chain(decode: Decode, target: Target, chain: Chain) -> Node:
+    head = decode.side(chain.input, target)[chain.stream] if chain.input else None
+    return _filtered(decode, target, head, chain.filters)
+
+
+def _video(rendition: Rendition, picture: Picture) -> Options:
     if picture.encoding:
         return video_options(picture.encoding, rendition.mode, rendition.container)
-    hevc = picture.codec == "hevc" and rendition.container == "mp4"
+    hevc = picture.codec == "hevc" and rendition.container in ("mp4", "mpd")
     return {"c:v": "copy", **({"tag:v": "hvc1"} if hevc else {})}
 
 

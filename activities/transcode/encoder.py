@@ -5,14 +5,22 @@ transcode, 3 to 7; ffmpeg facts.
 """
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
+from activities.transcode.containers import CONTAINERS, IMAGE_CODECS
+from activities.transcode.encryption import key_info_name
 from activities.transcode.rendition import AudioEncoding, Rendition, VideoEncoding
 
 Options = dict[str, str]
 
-VIDEO_ENCODERS = {"H.264": "libx264", "H.265": "libx265"}
-AUDIO_ENCODERS = {"AAC": "aac", "MP3": "libmp3lame"}
-MUXERS = {"mp4": "mp4", "flv": "flv", "ts": "mpegts", "mp3": "mp3", "m4a": "ipod"}
+VIDEO_ENCODERS = {
+    "H.264": "libx264",
+    "H.265": "libx265",
+    "AV1": "libsvtav1",
+    "GIF": "gif",
+    "WEBP": "libwebp_anim",
+}
+AUDIO_ENCODERS = {"AAC": "aac", "MP3": "libmp3lame", "VORBIS": "libvorbis", "FLAC": "flac"}
 
 #: bytes that any output may have beyond what its bit rate lets expect
 SPARE_BYTES = 256 << 20
@@ -24,10 +32,12 @@ def video_options(encoding: VideoEncoding, mode: str, container: str) -> Options
         "c:v": VIDEO_ENCODERS[encoding.codec],
         # sources of 10 bits or 4:4:4 would carry on into profiles that players do not have
         "pix_fmt": encoding.pix_fmt,
-        "g": str(encoding.gop),
         # keep the source's time stamps: some muxers would repeat frames to a constant rate
         "fps_mode": "vfr",
     }
+    if encoding.codec in IMAGE_CODECS:
+        return options
+    options["g"] = str(encoding.gop)
     if encoding.preset:
         options["preset"] = encoding.preset
     if encoding.profile:
@@ -39,9 +49,12 @@ def video_options(encoding: VideoEncoding, mode: str, container: str) -> Options
         options["flags"] = "+ilme+ildct"
     if encoding.codec == "H.265":
         options |= _x265(mode)
-        if container == "mp4":
+        if container in ("mp4", "mpd"):
             # Apple players refuse the default tag hev1
             options["tag:v"] = "hvc1"
+    elif encoding.codec == "AV1":
+        # one step faster than the encoder's own choice: about libx264's time at medium
+        options["preset"] = "9"
     elif mode == "CBR":
         # pads with filler, so that the rate is constant and not only limited
         options["x264-params"] = "nal-hrd=cbr"
@@ -75,7 +88,11 @@ def _rates(encoding: VideoEncoding, mode: str) -> Options:
     if maxrate is not None:
         options["maxrate"] = f"{maxrate:g}k"
     if encoding.bufsize is not None:
-        options["bufsize"] = f"{encoding.bufsize:g}k"
+        bufsize = encoding.bufsize
+        if encoding.codec == "AV1" and maxrate is not None:
+            # more than ten seconds of the rate are refused
+            bufsize = min(bufsize, 10 * maxrate)
+        options["bufsize"] = f"{bufsize:g}k"
     return options
 
 
@@ -97,14 +114,15 @@ def _x265(mode: str) -> Options:
 
 def audio_options(encoding: AudioEncoding) -> Options:
     """Return the options of encoded sound."""
-    return {
+    options = {
         "c:a": AUDIO_ENCODERS[encoding.codec],
-        "b:a": f"{encoding.bitrate:g}k",
         "ar": str(encoding.samplerate),
         "ac": str(encoding.channels),
-        # gaps in the sound become silence: mp3 and raw AAC have no time stamps to keep them
-        "af": "aresample=async=1",
     }
+    if encoding.bitrate is not None:
+        return options | {"b:a": f"{encoding.bitrate:g}k"}
+    # decoders of lossy codecs give floats, which would become 24 bits of noise
+    return options | {"sample_fmt": "s32" if encoding.deep else "s16"}
 
 
 def muxer_options(rendition: Rendition, stem: str) -> Options:
@@ -112,7 +130,9 @@ def muxer_options(rendition: Rendition, stem: str) -> Options:
     container = rendition.container
     if container == "m3u8":
         return _hls(rendition, stem)
-    options = {"f": MUXERS[container]}
+    if container == "mpd":
+        return _dash(rendition, stem)
+    options = {"f": CONTAINERS[container].muxer, **dict(rendition.mux)}
     if container in ("mp4", "m4a"):
         # index first: players start before the file is there
         options["movflags"] = "+faststart"
@@ -135,12 +155,28 @@ def _hls(rendition: Rendition, stem: str) -> Options:
             # mpegts, which it writes, has room before its first time stamp
             "avoid_negative_ts": "disabled",
         }
-    return {
+    options = {
         "f": "hls",
         "hls_time": f"{rendition.segment:g}",
         "hls_playlist_type": "vod",
         "hls_segment_filename": pattern,
         "start_number": "1",
+    }
+    if rendition.key:
+        options["hls_key_info_file"] = key_info_name(stem)
+    return options
+
+
+def _dash(rendition: Rendition, stem: str) -> Options:
+    # the muxer writes these beside the manifest, whatever its folder
+    name = PurePath(stem).name
+    return {
+        "f": "dash",
+        "seg_duration": f"{rendition.segment:g}",
+        "use_template": "1",
+        "use_timeline": "1",
+        "init_seg_name": f"{name}-$RepresentationID$-init.m4s",
+        "media_seg_name": f"{name}-$RepresentationID$-$Number%05d$.m4s",
     }
 
 
@@ -162,10 +198,13 @@ def most_bytes(rendition: Rendition) -> int:
     if rendition.copy:
         return 8 * (rendition.bytes or 0) + SPARE_BYTES
     picture, sound = rendition.picture, rendition.sound
-    rate = sound.encoding.bitrate * 1000 / 8 if sound and sound.encoding else 0.0
+    rate = 0.0
+    if sound and (encoding := sound.encoding):
+        raw = encoding.samplerate * encoding.channels * 4
+        rate = raw if encoding.bitrate is None else encoding.bitrate * 1000 / 8
     if picture and picture.encoding:
         width, height = picture.size
-        # Crf promises no rate; a raw picture has 1.5 bytes per pixel
+        # without Bitrate no rate is promised; a raw picture has 1.5 bytes per pixel
         raw = width * height * 1.5 * float(picture.encoding.rate)
         bitrate = picture.encoding.bitrate
         rate += raw if bitrate is None else bitrate * 1000 / 8

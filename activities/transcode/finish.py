@@ -11,12 +11,15 @@ from typing import cast
 
 from activities.ffmpeg import ProcessReport
 from activities.probe import MediaInfo
+from activities.transcode.encryption import key_name, words_of
+from activities.transcode.finished import Files, files_of
+from activities.transcode.manifest import named_manifest
 from activities.transcode.naming import (
     finish_key,
-    is_uri,
+    index_stem,
     named_playlist,
+    part_key,
     require_distinct,
-    segment_key,
 )
 from activities.transcode.rendition import Job
 from activities.transcode.verify import verify
@@ -26,23 +29,17 @@ from workflow_engine.records import Digests, Json, ObjectRef
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Files:
-    """The files of one output: its content, and the playlist of an HLS output."""
+class _Made:
+    """One finished output and what is in it."""
 
-    content: Sequence[Path]
-    playlist: Path | None
+    files: Files
     media: MediaInfo
-
-    @property
-    def size(self) -> int:
-        """Bytes of the content."""
-        return sum(path.stat().st_size for path in self.content)
 
     @property
     def kbps(self) -> float:
         """The average bit rate, rounded as it is recorded, so that names made of it stay."""
         duration = self.media.duration
-        return round(self.size * 8 / 1000 / duration, 3) if duration else 0.0
+        return round(self.files.size * 8 / 1000 / duration, 3) if duration else 0.0
 
 
 def stem_of(work: Path, index: int) -> Path:
@@ -57,23 +54,16 @@ def finish(
     reports: Sequence[ProcessReport],
 ) -> ActivityResult:
     """Verify the files of an activity and return its result. Raises ActivityError."""
-    made = [_files(job, stem_of(work, index)) for index, job in enumerate(jobs)]
-    keys = [_key(job, files) for job, files in zip(jobs, made, strict=True)]
+    made = [_made(job, stem_of(work, index)) for index, job in enumerate(jobs)]
+    keys = [_key(job, one) for job, one in zip(jobs, made, strict=True)]
     # bit rates and digests in names can make equal ones
     require_distinct(keys)
-    content = [
-        produced
-        for job, files, key in zip(jobs, made, keys, strict=True)
-        for produced in _content(job, files, key)
-    ]
-    playlists = [
-        _playlist(job, files, files.playlist, key)
-        for job, files, key in zip(jobs, made, keys, strict=True)
-        if files.playlist
-    ]
+    all_three = list(zip(jobs, made, keys, strict=True))
+    content = [produced for each in all_three for produced in _content(*each)]
+    indexes = [produced for each in all_three for produced in _index(*each)]
     return ActivityResult(
-        data={"Outputs": [_told(job, files) for job, files in zip(jobs, made, strict=True)]},
-        outputs=(*content, *playlists),
+        data={"Outputs": [_told(job, one) for job, one in zip(jobs, made, strict=True)]},
+        outputs=(*content, *indexes),
         commands=tuple(commands),
         warnings=(*_damage(reports), *_missing_cuts(jobs, made)),
     )
@@ -82,15 +72,16 @@ def finish(
 def renamed(jobs: Sequence[Job], finished: Result) -> list[ObjectRef]:
     """Return the names of a finished step's outputs for other jobs of equal content.
 
-    The order is that of `finish`: the content of each output, then the playlists.
+    The order is that of `finish`: the content of each output, then playlists and manifests.
     """
     told = cast("Sequence[dict[str, Json]]", finished.data["Outputs"])
     waiting = list(finished.outputs)
     content: list[ObjectRef] = []
-    playlists: list[ObjectRef] = []
+    indexes: list[ObjectRef] = []
     keys: list[str] = []
     for job, facts in zip(jobs, told, strict=True):
-        count = int(facts["Segments"]) or 1
+        suffixes = cast("Sequence[str]", facts["Files"])
+        count = len(suffixes) or 1
         files, waiting = waiting[:count], waiting[count:]
         key = finish_key(
             job.ref.object,
@@ -98,54 +89,69 @@ def renamed(jobs: Sequence[Job], finished: Result) -> list[ObjectRef]:
             bitrate_kbps=float(facts["Bitrate"]),
         )
         keys.append(key)
-        if facts["Segments"]:
-            content += (_ref(job, segment_key(key, n)) for n in range(1, count + 1))
-            playlists.append(_ref(job, key))
+        if suffixes:
+            content += (_ref(job, part_key(key, suffix)) for suffix in suffixes)
+            indexes.append(_ref(job, key))
         else:
             content.append(_ref(job, key))
     require_distinct(keys)
-    return content + playlists
+    return content + indexes
 
 
-def _files(job: Job, stem: Path) -> _Files:
+def _made(job: Job, stem: Path) -> _Made:
     path = stem.with_suffix(f".{job.rendition.container}")
     media = verify(path, job.rendition)
-    if job.rendition.container != "m3u8":
-        return _Files(content=[path], playlist=None, media=media)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    segments = [path.with_name(line) for line in lines if is_uri(line)]
-    return _Files(content=segments, playlist=path, media=media)
+    return _Made(files=files_of(path), media=media)
 
 
-def _key(job: Job, files: _Files) -> str:
+def _key(job: Job, made: _Made) -> str:
     named = "{DestMd5}" in job.ref.object
-    md5s = [Digests.of(path).md5 for path in files.content] if named else []
-    return finish_key(job.ref.object, md5s=md5s, bitrate_kbps=files.kbps)
+    md5s = [Digests.of(path).md5 for path in made.files.content] if named else []
+    return finish_key(job.ref.object, md5s=md5s, bitrate_kbps=made.kbps)
 
 
-def _content(job: Job, files: _Files, key: str) -> Iterator[Produced]:
-    if files.playlist is None:
-        yield Produced(path=files.content[0], ref=_ref(job, key), media=files.media.properties())
+def _content(job: Job, made: _Made, key: str) -> Iterator[Produced]:
+    files = made.files
+    if files.index is None:
+        yield Produced(path=files.content[0], ref=_ref(job, key), media=made.media.properties())
         return
-    for number, path in enumerate(files.content, 1):
-        yield Produced(path=path, ref=_ref(job, segment_key(key, number)))
+    for path, suffix in zip(files.content, files.suffixes, strict=True):
+        yield Produced(path=path, ref=_ref(job, part_key(key, suffix)))
 
 
-def _playlist(job: Job, files: _Files, path: Path, key: str) -> Produced:
+def _index(job: Job, made: _Made, key: str) -> Iterator[Produced]:
+    path = made.files.index
+    if path is None:
+        return
     text = path.read_text(encoding="utf-8")
-    path.write_text(named_playlist(text, key), encoding="utf-8")
-    return Produced(path=path, ref=_ref(job, key), media=files.media.properties(), last=True)
+    if job.rendition.container == "m3u8":
+        named = named_playlist(text, key, _words(job, made.files.content))
+        if job.rendition.key:
+            neutral = Path(key_name(path.stem)).name
+            named = named.replace(f'URI="{neutral}"', f'URI="{job.rendition.key.uri}"')
+    else:
+        named = named_manifest(text, index_stem(key))
+    path.write_text(named, encoding="utf-8")
+    yield Produced(path=path, ref=_ref(job, key), media=made.media.properties(), last=True)
 
 
-def _told(job: Job, files: _Files) -> dict[str, Json]:
+def _words(job: Job, segments: Sequence[Path]) -> list[tuple[str, ...]]:
+    """Return the lines that stand before each segment of a playlist."""
+    told = job.rendition.told
+    md5, size = "md5" in told, "size" in told
+    return [tuple(words_of(path, md5=md5, size=size)) for path in segments]
+
+
+def _told(job: Job, made: _Made) -> dict[str, Json]:
     """What holds for this content under whatever names it is reused."""
     return {
         "Summary": job.rendition.summary,
         "Container": job.rendition.container,
-        "Duration": files.media.duration,
-        "Size": files.size,
-        "Bitrate": files.kbps,
-        "Segments": len(files.content) if files.playlist else 0,
+        "Duration": made.media.duration,
+        "Size": made.files.size,
+        "Bitrate": made.kbps,
+        "Segments": len(made.files.suffixes),
+        "Files": made.files.suffixes,
     }
 
 
@@ -162,9 +168,9 @@ def _damage(reports: Sequence[ProcessReport]) -> Iterator[str]:
         )
 
 
-def _missing_cuts(jobs: Sequence[Job], made: Sequence[_Files]) -> Iterator[str]:
-    for job, files in zip(jobs, made, strict=True):
-        wanted, found = len(job.rendition.cuts) + 1, len(files.content)
+def _missing_cuts(jobs: Sequence[Job], made: Sequence[_Made]) -> Iterator[str]:
+    for job, one in zip(jobs, made, strict=True):
+        wanted, found = len(job.rendition.cuts) + 1, len(one.files.content)
         if job.rendition.cuts and found < wanted:
             # a copy has key frames only where its source has them
             yield (

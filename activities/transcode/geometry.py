@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from activities.transcode.chains import Filter, filter_of
 from workflow_engine.errors import ActivityError, Code
 
 Size = tuple[int, int]
@@ -22,24 +23,6 @@ Box = tuple[int, int, int, int]
 MAX_SIDE = 8192
 #: H.264 and H.265 write both terms of a sample aspect ratio in 16 bits; 4 times is room enough
 MAX_SAR_TERM = 16383
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Filter:
-    """One ffmpeg filter with its options, in order."""
-
-    name: str
-    options: tuple[tuple[str, str], ...] = ()
-
-    def __str__(self) -> str:
-        """`scale=w=1280:h=720`, for identities and messages."""
-        options = ":".join(f"{key}={value}" for key, value in self.options)
-        return f"{self.name}={options}" if options else self.name
-
-
-def filter_of(name: str, **options: object) -> Filter:
-    """Return a filter; options are written with `str`."""
-    return Filter(name=name, options=tuple((key, str(value)) for key, value in options.items()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,11 +80,13 @@ class Wish:
 class Placement:
     """How the picture gets to its size. `size` is the output's, in pixels, `sar` its shape.
 
-    `picture` is the size asked for, before Pad: what upscaling is judged by.
+    `picture` is the size asked for, before Pad: what upscaling is judged by; `part` is what is
+    scaled to it.
     """
 
     size: Size
     picture: Size
+    part: Size
     sar: Fraction
     before_scale: tuple[Filter, ...]
     scale: Size | None
@@ -170,6 +155,7 @@ def place(source: Source, wish: Wish, size: Size | None = None) -> Placement:
     return Placement(
         size=final,
         picture=picture,
+        part=(part.width, part.height),
         sar=sar,
         before_scale=before,
         scale=None if scaled == (part.width, part.height) else scaled,

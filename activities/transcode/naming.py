@@ -16,19 +16,24 @@ from workflow_engine.placeholders import AFTER_ENCODING, Names, check_key, decod
 #: what an OutputObject may hold
 ALLOWED = frozenset({"ObjectPrefix", "FileName", "ExtName", "RunId", "MediaId"}) | AFTER_ENCODING
 
-_PLAYLIST = ".m3u8"
-#: as `segment_key` makes them: counted from 1, filled with zeros to five digits
-_SEGMENT = re.compile(r"(.*)-(?!00000)(?:\d{5}|[1-9]\d{5,})\.ts", re.DOTALL)
+#: a number as the names of segments have it: from 1, filled with zeros to five digits
+_NUMBER = r"(?!00000)(?:\d{5}|[1-9]\d{5,})"
+#: extensions of indexes, and how the names go on of what they name
+_PARTS = {
+    ".m3u8": re.compile(rf"(.*)-{_NUMBER}\.ts", re.DOTALL),
+    ".mpd": re.compile(rf"(.*)-\d-(?:init|{_NUMBER})\.m4s", re.DOTALL),
+}
 _SEQUENCE = "#EXT-X-MEDIA-SEQUENCE:"
 _SLASHES = re.compile("/+")
 
 
-def object_key(output: Output, container: str, names: Names) -> str:
-    """Return the key of an output with its extension; {DestMd5} and {DestAvgBitrate} stay.
+def object_key(output: Output, container: str, names: Names, *, append: bool) -> str:
+    """Return the key of an output; {DestMd5} and {DestAvgBitrate} stay.
 
-    Raises ActivityError (`InvalidParameter.ObjectKeyInvalid`) for a key that cannot be stored.
+    Without `append` it gets no extension; a playlist always has its own. Raises ActivityError
+    (`InvalidParameter.ObjectKeyInvalid`) for a key that cannot be stored.
     """
-    key = _with_extension(names.fill(output.output_object), container)
+    key = _with_extension(names.fill(output.output_object), container, append)
     try:
         check_key(key)
     except InvalidInputError as error:
@@ -36,15 +41,18 @@ def object_key(output: Output, container: str, names: Names) -> str:
     return key
 
 
-def unfilled_key(output: Output, container: str) -> str:
-    """Return the key of an output with its extension, every placeholder as it stands."""
+def unfilled_key(output: Output, container: str, *, append: bool) -> str:
+    """Return the key of an output as `object_key` does, every placeholder as it stands."""
     key = _SLASHES.sub("/", decode_object(output.output_object)).removeprefix("/")
-    return _with_extension(key, container)
+    return _with_extension(key, container, append)
 
 
-def _with_extension(key: str, container: str) -> str:
-    named = container == "m3u8" and key.endswith(_PLAYLIST)
-    return key if named else f"{key}.{container}"
+def _with_extension(key: str, container: str, append: bool) -> str:
+    extension = f".{container}"
+    if extension in _PARTS:
+        # the names of what it refers to are made of its own
+        return key if key.endswith(extension) else key + extension
+    return f"{key}.{container}" if append else key
 
 
 def clashes(keys: Sequence[str]) -> Iterator[tuple[int, int, str]]:
@@ -58,10 +66,11 @@ def clashes(keys: Sequence[str]) -> Iterator[tuple[int, int, str]]:
         if first != index:
             yield first, index, key
     for index, key in enumerate(keys):
-        segment = _SEGMENT.fullmatch(key)
-        owner = seen.get(segment[1] + _PLAYLIST) if segment else None
-        if owner is not None:
-            yield min(owner, index), max(owner, index), key
+        for extension, pattern in _PARTS.items():
+            part = pattern.fullmatch(key)
+            owner = seen.get(part[1] + extension) if part else None
+            if owner is not None:
+                yield min(owner, index), max(owner, index), key
 
 
 def require_distinct(keys: Sequence[str]) -> None:
@@ -90,19 +99,25 @@ def finish_key(key: str, *, md5s: Sequence[str], bitrate_kbps: float) -> str:
 
 def segment_key(playlist_key: str, number: int) -> str:
     """Return the key of a segment: the playlist's stem and `-00001.ts`, counted from 1."""
-    return f"{playlist_key.removesuffix(_PLAYLIST)}-{number:05}.ts"
+    return part_key(playlist_key, f"-{number:05}.ts")
 
 
-def playlist_stem(playlist_key: str) -> str:
-    """Return the part of a playlist's key that its segments' names inside it begin with."""
-    return playlist_key.rpartition("/")[2].removesuffix(_PLAYLIST)
+def part_key(index_key: str, suffix: str) -> str:
+    """Return the key of what a playlist or manifest names: its stem and a suffix."""
+    return index_key.removesuffix(".m3u8").removesuffix(".mpd") + suffix
 
 
-def named_playlist(text: str, playlist_key: str) -> str:
+def index_stem(index_key: str) -> str:
+    """Return the part of an index's key that the names inside it begin with."""
+    return part_key(index_key, "").rpartition("/")[2]
+
+
+def named_playlist(text: str, playlist_key: str, words: Sequence[Sequence[str]] = ()) -> str:
     """Return a playlist of neutral names with the segments' final names, marked as complete.
 
     Characters that would end or change a relative URI (`%`, `#`, `?`, `:`, backslash) are
     percent-encoded; everything else stays readable, since players and ffmpeg take it as it is.
+    `words` are further lines for each segment, right before its name.
     """
     name = playlist_key.rpartition("/")[2]
     number, lines = 0, list[str]()
@@ -112,6 +127,7 @@ def named_playlist(text: str, playlist_key: str) -> str:
             # the hls muxer counts as the names do, the segment muxer from 0
             line = f"{_SEQUENCE}1"
         if is_uri(line):
+            lines += words[number] if words else ()
             number += 1
             line = _uri(segment_key(name, number))
         lines.append(line)

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, AliasChoices, Field
 
-from activities.objects import BucketName
+from activities.objects import BucketName, ObjectUrl
 from activities.packaging.models import (
     ExtXMedia,
     InputConfig,
@@ -16,14 +16,26 @@ from activities.packaging.models import (
     Representation,
 )
 from activities.templates.sections import Audio, Container, MuxConfig, TransConfig, Video
+from activities.transcode.additions import (
+    Amix,
+    AudioTrack,
+    MergeList,
+    OpeningList,
+    TailSlateList,
+    some,
+)
+from activities.transcode.encryption import Encryption, NonStandard
+from activities.transcode.marks import WaterMark, at_most
+from activities.transcode.subtitle_config import SubtitleConfig
 from workflow_engine.errors import Code
 from workflow_engine.topology.wire import (
+    Boolean,
+    ClockTime,
     JsonArray,
     JsonObject,
     Number,
     Text,
     WireModel,
-    shown,
     wire_error,
 )
 
@@ -41,14 +53,36 @@ def _count(outputs: "tuple[Output, ...]") -> "tuple[Output, ...]":
     return outputs
 
 
-def _stream(value: str) -> str:
-    if int(value.rpartition(":")[2]) > 255:
-        raise wire_error(
-            Code.OUT_OF_RANGE,
-            f"The value {shown(value)} is out of range.",
-            "Use 0:a:0 to 0:a:255.",
-        )
-    return value
+class TimeSpan(WireModel):
+    """Which part of the source is taken, in seconds; `end` is cut off at its tail.
+
+    `end` outweighs `duration` (specification, transcode, 8).
+    """
+
+    seek: ClockTime = 0.0
+    duration: Annotated[ClockTime, AfterValidator(some)] | None = None
+    end: ClockTime | None = None
+
+
+class Clip(WireModel):
+    """A part of the source, before or behind what is merged with it."""
+
+    time_span: Annotated[TimeSpan, JsonObject]
+    config_to_clip_first_part: Annotated[bool, Boolean()] = False
+
+
+class Region(WireModel):
+    """A part of the source's picture: pixels above 1, shares of its size up to 1."""
+
+    left: Annotated[float, Number(0, 8192)] = Field(alias="l")
+    top: Annotated[float, Number(0, 8192)] = Field(alias="t")
+    width: Annotated[float, Number(0, 8192, low_open=True)] = Field(alias="w")
+    height: Annotated[float, Number(0, 8192, low_open=True)] = Field(alias="h")
+
+
+#: milliseconds of the source, as a string
+Moment = Annotated[str, Text(pattern=r"\d{1,9}", form="whole milliseconds")]
+Regions = Annotated[tuple[Annotated[Region, JsonObject], ...], JsonArray]
 
 
 class Output(WireModel):
@@ -56,22 +90,10 @@ class Output(WireModel):
 
     later: ClassVar[frozenset[str]] = frozenset(
         {
-            "Amix",
-            "Clip",
-            "DeWatermark",
             "DigiWaterMark",
-            "Encryption",
-            "M3U8NonStandardSupport",
-            "MergeConfigUrl",
-            "MergeList",
-            "OpeningList",
-            "Rotate",
-            "SubtitleConfig",
             "SuperReso",
-            "TailSlateList",
             "VideoStreamMap",
             "WaterMarkConfigUrl",
-            "WaterMarks",
         }
     )
 
@@ -82,26 +104,47 @@ class Output(WireModel):
     container: Annotated[Container, JsonObject] | None = None
     video: Annotated[Video, JsonObject] | None = None
     audio: Annotated[Audio, JsonObject] | None = None
-    audio_stream_map: (
-        Annotated[
-            str,
-            Text(pattern=r"0:a:\d{1,3}", form="0:a:n, n counted from 0 among the audio streams"),
-            AfterValidator(_stream),
-        ]
-        | None
-    ) = None
+    audio_stream_map: AudioTrack | None = None
     mux_config: Annotated[MuxConfig, JsonObject] | None = None
     trans_config: Annotated[TransConfig, JsonObject] | None = None
+    clip: Annotated[Clip, JsonObject] | None = None
+    merge_list: MergeList | None = None
+    merge_config_url: ObjectUrl | None = None
+    opening_list: OpeningList | None = None
+    tail_slate_list: TailSlateList | None = None
+    amix: Amix | None = None
+    encryption: Annotated[Encryption, JsonObject] | None = None
+    non_standard: Annotated[
+        Annotated[NonStandard, JsonObject] | None, Field(alias="M3U8NonStandardSupport")
+    ] = None
+    rotate: Annotated[float, Number(0, 360, high_open=True, unit="degrees clockwise")] | None = None
+    de_watermark: Annotated[dict[Moment, Regions], JsonObject] | None = None
+    water_marks: (
+        Annotated[tuple[Annotated[WaterMark, JsonObject], ...], JsonArray, at_most] | None
+    ) = None
+    subtitle_config: Annotated[SubtitleConfig, JsonObject] | None = None
     user_data: Annotated[str, Text(max_bytes=1024, empty=True)] = ""
     priority: Annotated[int, Number(1, 10)] = 6
 
+    @property
+    def merges(self) -> bool:
+        """Whether parts are appended to the input."""
+        return bool(self.merge_list or self.merge_config_url)
+
 
 class TranscodeParameters(WireModel):
-    """Parameters of Transcode; the last five belong to packages."""
+    """Parameters of Transcode; the last five belong to packages.
 
-    outputs: Annotated[tuple[Output, ...], JsonArray, AfterValidator(_count)] = ()
+    Without `append_extension`, which is an extension of ours, outputs are called what
+    OutputObject says, as in jobs outside of workflows (specification, topology, 11).
+    """
+
+    outputs: Annotated[
+        tuple[Annotated[Output, JsonObject], ...], JsonArray, AfterValidator(_count)
+    ] = ()
     output_bucket: BucketName | None = None
     output_location: Annotated[str, Text()] | None = None
+    append_extension: Annotated[bool, Boolean()] = True
     multi_bitrate_video_stream: Annotated[MultiBitrateVideoStream, JsonObject] | None = None
     ext_x_media: Annotated[ExtXMedia, JsonObject] | None = None
     web_vtt_subtitle_url: Annotated[

@@ -1,6 +1,6 @@
 """The picture of a rendition: size, filters, frame rate, key frames, rate control.
 
-Pure. Sizes come from `geometry.py`; `resolve.py` puts the picture beside the sound.
+Pure. Sizes come from `placing.py`; `resolve.py` puts the picture beside the sound.
 Specification: transcode, 4 and 7.
 """
 
@@ -9,41 +9,32 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from activities.probe import VideoStream
-from activities.templates.sections import Video, box_of
+from activities.templates import Kind
+from activities.templates.sections import Gif, Video
+from activities.transcode.chains import Chain, Filter, filter_of
+from activities.transcode.delogo import blur
 from activities.transcode.geometry import (
-    Filter,
     Placement,
-    Size,
-    Source,
-    Wish,
-    cropped,
-    filter_of,
-    place,
-    wanted_size,
 )
+from activities.transcode.placing import placement_of, upright
+from activities.transcode.rates import MAX_RATE, frame_rate, wanted_rate
 from activities.transcode.rendition import PROBE_NAMES, Picture, VideoEncoding
-from activities.transcode.rules import PROFILE_PIXEL_FORMATS
+from activities.transcode.scene import Request, Scene, Timeline
 from activities.transcode.settings import Settings
-from workflow_engine.errors import ActivityError, Code, Problem, Severity
+from activities.transcode.stages import picture_filters
+from activities.transcode.video_rules import PROFILE_PIXEL_FORMATS
+from workflow_engine.errors import ActivityError, Code, Problem
 
-#: frames per second: a source above it is brought down to it (specification, transcode, 4)
-MAX_RATE = Fraction(60)
 #: Crf when neither Crf nor Bitrate is given
-DEFAULT_CRF = {"H.264": 23.0, "H.265": 26.0}
+DEFAULT_CRF = {"H.264": 23.0, "H.265": 26.0, "AV1": 32.0}
 
-_NTSC = {Fraction(n * 1000, 1001) for n in (24, 30, 48, 60)}
-
-
-def frame_rate(value: float) -> Fraction:
-    """Return a decimal frame rate exactly: 29.97 means 30000/1001."""
-    for rate in _NTSC:
-        if abs(float(rate) - value) < 0.006:
-            return rate
-    return Fraction(str(value))
+#: what ffmpeg calls the DitherModes
+_DITHERS = {"sierra": "sierra2", "bayer": "bayer"}
 
 
 def resolve_picture(
-    settings: Settings,
+    request: Request,
+    timeline: Timeline,
     stream: VideoStream,
     segment: float | None,
     cuts: tuple[float, ...],
@@ -54,12 +45,20 @@ def resolve_picture(
     `segment` (seconds) and `cuts` (seconds) are where an HLS output is cut. Raises ActivityError
     (`InvalidParameter.OutOfRange`): an IsCheck...Fail rule, or a size that cannot be made.
     """
-    video = settings.video
+    settings, video = request.settings, request.settings.video
     assert video is not None
     if settings.copy:
-        return Picture(stream=stream.index, codec=stream.codec, size=(stream.width, stream.height))
-    placement = _placement(settings, stream, warnings)
-    filters, rate, fields = _filters(video, stream, placement)
+        size = (stream.width, stream.height)
+        return Picture(stream=stream.index, codec=stream.codec, size=size, part=size)
+    placement = placement_of(request, stream, warnings)
+    scene = Scene(
+        request=request,
+        timeline=timeline,
+        size=placement.size,
+        sar=placement.sar,
+        rate=wanted_rate(video, stream),
+    )
+    filters, rate, fields = _filters(scene, stream, placement)
     gop, key_every = _key_frames(video, rate)
     if segment is not None:
         # segments begin with key frames: Gop then only says how far apart they may be
@@ -70,6 +69,12 @@ def resolve_picture(
     limited = video.pix_fmt not in PROFILE_PIXEL_FORMATS
     default_profile = None if limited else "high"
     h264 = video.codec == "H.264"
+    pix_fmt = video.pix_fmt
+    if video.codec == "GIF":
+        pix_fmt = "bgr8"
+        if settings.mux.gif.is_custom_palette:
+            pix_fmt = "pal8"
+            filters = (*filters, _palette(settings.mux.gif, timeline, stream, filters))
     encoding = VideoEncoding(
         codec=video.codec,
         filters=filters,
@@ -83,102 +88,52 @@ def resolve_picture(
         gop=gop,
         key_every=None if cuts else key_every,
         key_times=cuts,
-        pix_fmt=video.pix_fmt,
+        pix_fmt=pix_fmt,
         fields=fields,
     )
     return Picture(
         stream=stream.index,
         codec=PROBE_NAMES[video.codec],
         size=placement.size,
+        part=placement.part,
         encoding=encoding,
     )
 
 
-def _upright(stream: VideoStream) -> Source:
-    """The picture as ffmpeg hands it to the filters: turned by its rotation."""
-    width, height = stream.upright_size
-    lying = stream.rotation % 180 == 90
-    sar = 1 / stream.sar if lying else stream.sar
-    return Source(width=width, height=height, sar=sar, lying=lying)
-
-
-def _placement(settings: Settings, stream: VideoStream, warnings: list[Problem]) -> Placement:
-    video, trans = settings.video, settings.trans
-    assert video is not None
-    source = _upright(stream)
-    wish = Wish(
-        width=video.width,
-        height=video.height,
-        by_edges=video.long_short_mode,
-        method=trans.adj_dar_method,
-        crop=box_of(video.crop) if video.crop else None,
-        pad=box_of(video.pad) if video.pad else None,
-        lines=4 if video.scan_mode == "interlaced" else 2,
-    )
-    part = cropped(source, wish.crop)
-    size, limit = wanted_size(part, wish), part.shown
-    if not _larger(part, wish, size):
-        return place(source, wish)
-    field = "width" if video.width is not None else "height"
-    told = (
-        f"The size {size[0]}x{size[1]} is larger than the picture of "
-        f'"InputFile", {limit[0]}x{limit[1]}'
-    )
-    if trans.is_check_reso_fail:
-        raise ActivityError(
-            Code.OUT_OF_RANGE,
-            f"Video.{field.capitalize()} is out of range: {told[0].lower()}{told[1:]} "
-            "(IsCheckResoFail).",
-            pointer=settings.pointer("video", field),
-            remedy="Choose a smaller size, or set IsCheckReso instead.",
-        )
-    if trans.is_check_reso:
-        return place(source, wish, (limit[0], limit[1] // wish.lines * wish.lines))
-    warnings.append(
-        Problem(
-            code=Code.UPSCALE,
-            message=f"{told}.",
-            pointer=settings.pointer("video", field),
-            remedy="Choose a smaller size, or set TransConfig.IsCheckReso to true.",
-            severity=Severity.WARNING,
-        )
-    )
-    return place(source, wish)
-
-
-def _larger(part: Source, wish: Wish, size: Size) -> bool:
-    """Whether a side is above the source's: as it was given, or as it was computed."""
-    for given, computed, whole in zip(wish.sides(part), size, part.exactly, strict=True):
-        # 3: what rounding to even sides can add, here and in the source
-        if given > math.ceil(whole) if given is not None else computed > whole + 3:
-            return True
-    return False
-
-
 def _filters(
-    video: Video, stream: VideoStream, placement: Placement
+    scene: Scene, stream: VideoStream, placement: Placement
 ) -> tuple[tuple[Filter, ...], Fraction, bool]:
     """Return the chain of filters, the frame rate behind it, and whether it gives fields.
 
-    Order (specification, transcode, 4): deinterlace, crop, scale, pad, fps.
+    Order (specification, transcode, 4): deinterlace, blur, turn, crop, scale, pad, the stages,
+    fps. Lines must be one picture before they are turned, and what is blurred has the
+    coordinates of the source, so these two come first.
     """
+    settings, video = scene.request.settings, scene.request.settings.video
+    assert video is not None
+    stages = picture_filters(scene)
+    blurred = tuple(blur(scene.request, scene.timeline, upright(stream)))
     source_rate = stream.fps
     wanted = frame_rate(video.fps) if video.fps is not None else None
     interlace = video.scan_mode == "interlaced"
-    keep = stream.interlaced and _keeps_fields(video, placement)
+    keep = stream.interlaced and not (stages or blurred) and _keeps_fields(video, placement)
     chain: list[Filter] = []
     if stream.interlaced and not keep:
         # one frame out of two fields: the frame rate stays
         chain.append(filter_of("bwdif", mode="send_frame"))
-    chain += placement.before_scale
+    chain += (*blurred, *placement.before_scale)
     if placement.scale:
         width, height = placement.scale
-        fields = {"interl": 1} if keep else {}
-        chain.append(filter_of("scale", w=width, h=height, **fields))
+        how: dict[str, object] = {"interl": 1} if keep else {}
+        if settings.template.kind in (Kind.DOUBLING, Kind.NARROWBAND):
+            # keeps edges where a picture is enlarged
+            how["flags"] = "lanczos"
+        chain.append(filter_of("scale", w=width, h=height, **how))
     chain += placement.after_scale
     sar = placement.sar
     # max: the filter would otherwise round the ratio to terms of at most 100
     chain.append(filter_of("setsar", sar=f"{sar.numerator}/{sar.denominator}", max=65535))
+    chain += stages
     if interlace and not keep:
         rate, steps = _interlaced(source_rate, wanted)
         return (*chain, *steps), rate, True
@@ -187,6 +142,23 @@ def _filters(
     if wanted is not None:
         chain.append(filter_of("fps", fps=wanted))
     return tuple(chain), wanted or source_rate, keep
+
+
+def _palette(
+    gif: Gif, timeline: Timeline, stream: VideoStream, filters: tuple[Filter, ...]
+) -> Filter:
+    """Return the filter that gives a GIF the colours that suit all of its pictures.
+
+    They are looked for in a second reading of the source: a split would hold every picture in
+    memory until the last is seen.
+    """
+    looking = Chain(
+        input=timeline.origin,
+        stream=str(stream.index),
+        filters=(*filters, filter_of("palettegen")),
+    )
+    dither = {"dither": _DITHERS[gif.dither_mode]} if gif.dither_mode else {}
+    return filter_of("paletteuse", looking, **dither)
 
 
 def _keeps_fields(video: Video, placement: Placement) -> bool:
@@ -227,7 +199,7 @@ def _rate_control(settings: Settings, stream: VideoStream) -> tuple[float | None
     if video.crf is not None:
         return None, video.crf
     if video.bitrate is None:
-        return None, DEFAULT_CRF[video.codec]
+        return None, DEFAULT_CRF.get(video.codec)
     source = stream.bitrate_kbps
     if source is None or video.bitrate <= source:
         return video.bitrate, None

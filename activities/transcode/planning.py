@@ -3,7 +3,7 @@
 Pure. Specification: topology, 9 and 11; analysis, 7.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from activities.packaging import refuse
@@ -11,13 +11,16 @@ from activities.probe import MediaInfo
 from activities.templates import Kind, Template, find, from_analysis
 from activities.transcode.check import at_output
 from activities.transcode.command import Target, commands
-from activities.transcode.naming import object_key, playlist_stem, require_distinct
+from activities.transcode.containers import SEGMENTED
+from activities.transcode.naming import index_stem, object_key, require_distinct
 from activities.transcode.parameters import Output, TranscodeParameters
 from activities.transcode.rendition import Job
 from activities.transcode.resolve import resolve
 from activities.transcode.rules import faults
+from activities.transcode.scene import Request
 from activities.transcode.settings import settings_of
-from workflow_engine.activity import PlanContext, PlannedOutput, Skip, Step
+from activities.transcode.stages import side_inputs, stage_faults
+from workflow_engine.activity import PlanContext, PlannedOutput, SideInput, Skip, Step
 from workflow_engine.errors import (
     ActivityError,
     Code,
@@ -27,6 +30,23 @@ from workflow_engine.errors import (
     Severity,
 )
 from workflow_engine.records import Json, ObjectRef
+
+
+def reads(parameters: TranscodeParameters, context: PlanContext) -> Iterator[SideInput]:
+    """Yield the objects that the outputs read beside the input.
+
+    Raises ActivityError as `plan` does.
+    """
+    if parameters.packaged:
+        return
+    media = MediaInfo.from_json(context.media())
+    for index, output in enumerate(parameters.outputs):
+        try:
+            template = _template(output, context)
+            if not isinstance(template, Skip):
+                yield from side_inputs(_request(output, template, media, context))
+        except (ActivityError, InvalidInputError) as error:
+            raise _located(error, index) from None
 
 
 def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
@@ -65,7 +85,10 @@ def _step(
     jobs: Sequence[Job], warnings: Sequence[Problem], context: PlanContext, *, intelligent: bool
 ) -> Step:
     targets = [Target(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
-    shareable = all(not (job.rendition.copy or job.rendition.twopass) for job in jobs)
+    shareable = all(not (job.rendition.copy or job.rendition.alone) for job in jobs)
+    # who opens the source elsewhere needs a decoder of its own
+    origins = {job.rendition.origin.options for job in jobs}
+    opened = " ".join(f"{key}={value}" for options in origins for key, value in options)
     source = context.source
     return Step(
         outputs=tuple(
@@ -78,16 +101,18 @@ def _step(
         identity={"Outputs": [_identity(job) for job in jobs]},
         consumes=("Analysis",) if intelligent else (),
         warnings=tuple(warnings),
-        share=f"decode {source.bucket}/{source.object}" if shareable else "",
+        share=f"decode {source.bucket}/{source.object} {opened}".rstrip()
+        if shareable and len(origins) == 1
+        else "",
         resolved=tuple(jobs),
     )
 
 
 def _identity(job: Job) -> Json:
     identity = dict(job.rendition.identity())
-    if job.rendition.container == "m3u8":
-        # the names of the segments stand inside the playlist
-        identity["stem"] = playlist_stem(job.ref.object)
+    if job.rendition.container in SEGMENTED:
+        # the names of the segments stand inside the index
+        identity["stem"] = index_stem(job.ref.object)
     return identity
 
 
@@ -98,24 +123,31 @@ def _job(
     media: MediaInfo,
     context: PlanContext,
 ) -> tuple[Job, list[Problem]]:
-    settings = settings_of(output, template)
-    # known for static templates; what an Analysis chose is judged only now
-    for problem in faults(settings):
-        if problem.severity is Severity.ERROR:
-            raise ActivityError(
-                problem.code, problem.message, pointer=problem.pointer, remedy=problem.remedy
-            )
-    rendition, warnings = resolve(settings, media)
+    request = _request(output, template, media, context)
+    rendition, warnings = resolve(request)
     ref = ObjectRef(
         bucket=parameters.output_bucket or "",
-        object=object_key(output, settings.container, context.names),
+        object=object_key(
+            output, rendition.container, context.names, append=parameters.append_extension
+        ),
         location=parameters.output_location or "",
     )
     return Job(rendition=rendition, ref=ref), warnings
 
 
+def _request(output: Output, template: Template, media: MediaInfo, context: PlanContext) -> Request:
+    settings = settings_of(output, template)
+    # known for static templates; what an Analysis chose is judged only now
+    for problem in (*faults(settings), *stage_faults(settings, context.templates)):
+        if problem.severity is Severity.ERROR:
+            raise ActivityError(
+                problem.code, problem.message, pointer=problem.pointer, remedy=problem.remedy
+            )
+    return Request(settings=settings, media=media, context=context)
+
+
 def _template(output: Output, context: PlanContext) -> Template | Skip:
-    template = find(output.template_id)
+    template = find(output.template_id, context.templates)
     if template.kind is not Kind.INTELLIGENT:
         return template
     analysis = context.upstream.get("Analysis")

@@ -1,14 +1,20 @@
 """From one output's settings and one source to a rendition: every number that ffmpeg needs.
 
-Pure. Which streams, the sound, segments and estimates are here, the picture in `picture.py`.
+Pure. The sound, segments and estimates are here, which streams in `streams.py`, the picture in
+`picture.py`.
 Specification: transcode, 3 and 5 to 7.
 """
 
 import math
+from dataclasses import replace
 
-from activities.probe import AudioStream, MediaInfo, VideoStream
+from activities.probe import AudioStream, MediaInfo
 from activities.templates.sections import Audio, cuts_of
-from activities.transcode.audio_rules import mp3_bitrates
+from activities.transcode.containers import (
+    SEGMENTED,
+    bit_rates,
+)
+from activities.transcode.joining import joined
 from activities.transcode.picture import DEFAULT_CRF, bitrate_error, resolve_picture
 from activities.transcode.rendition import (
     PROBE_NAMES,
@@ -17,13 +23,18 @@ from activities.transcode.rendition import (
     Rendition,
     Sound,
 )
+from activities.transcode.scene import Request, SoundScene, Timeline
 from activities.transcode.settings import Settings
+from activities.transcode.stages import sound_filters
+from activities.transcode.streams import audio_stream, video_stream
 from workflow_engine.errors import ActivityError, Code, Problem
 
 #: seconds of an HLS segment unless MuxConfig says otherwise
 SEGMENT_SECONDS = 10
 #: bits per pixel at the default Crf, for estimates of size
 CRF_BITS_PER_PIXEL = 0.08
+#: the same of GIF and WebP
+IMAGE_BITS_PER_PIXEL = 0.5
 
 #: bytes per second of the slowest stream; bounds a source that does not tell its duration
 SLOWEST_BYTES = 125
@@ -36,145 +47,49 @@ SHORTEST_SEGMENT = 0.1
 #: most cuts of one playlist: ffmpeg has them in one argument, which the system limits
 MAX_CUTS = 10_000
 
-#: what each container takes without encoding, as ffprobe names codecs
-COPY_VIDEO = {
-    "mp4": {"av1", "h264", "hevc", "mjpeg", "mpeg1video", "mpeg2video", "mpeg4", "vp9"},
-    "flv": {"flv1", "h264", "vp6f"},
-    "ts": {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"},
-    "m3u8": {"h264", "hevc"},
-    "mp3": set[str](),
-    "m4a": set[str](),
-}
-COPY_AUDIO = {
-    "mp4": {"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"},
-    "flv": {"aac", "mp3"},
-    "ts": {"aac", "ac3", "eac3", "mp2", "mp3"},
-    "m3u8": {"aac", "ac3", "eac3", "mp3"},
-    "mp3": {"mp3"},
-    "m4a": {"aac", "alac"},
-}
-#: sample rates of MP3 in flv, Hz
-FLV_MP3_RATES = (11025, 22050, 44100)
 
-
-#: demuxers that know no presentation times, only the order of decoding
-WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
-#: containers that cannot say that a picture is to be shown turned
-WITHOUT_ROTATION = frozenset({"flv", "m3u8", "ts"})
-
-
-def resolve(settings: Settings, media: MediaInfo) -> tuple[Rendition, list[Problem]]:
-    """Return what an output will be for this source, and warnings relative to the output.
+def resolve(request: Request) -> tuple[Rendition, list[Problem]]:
+    """Return what an output will be for its source, and warnings relative to the output.
 
     Raises ActivityError: no such stream (`.ResourceNotSupported`, `.NoAudioStream`), a stream
     that the container does not take, an IsCheck...Fail rule, a size or a cut out of range.
     """
-    video, audio = _video_stream(settings, media), _audio_stream(settings, media)
+    settings, media = request.settings, request.media
+    video, audio = video_stream(settings, media), audio_stream(settings, media)
     warnings: list[Problem] = []
     picture = sound = None
-    duration, exact = _duration(media, video, audio)
+    timeline = joined(request, video, audio)
+    duration = timeline.duration
     # cuts are made in the picture, where there is one
-    segment, cuts = _segments(settings, (video and video.duration) or duration)
+    segment, cuts = _segments(settings, timeline.shown)
     if video:
-        picture = resolve_picture(settings, video, segment, cuts, warnings)
-    if audio:
-        sound = _sound(settings, audio)
+        picture = resolve_picture(request, timeline, video, segment, cuts, warnings)
+    if audio or (timeline.joint and timeline.joint.sounds):
+        sound = _sound(request, timeline, audio)
     rendition = Rendition(
         container=settings.container,
+        origin=timeline.origin,
         picture=picture,
         sound=sound,
         mode=settings.trans.trans_mode if picture else "onepass",
         segment=segment,
         cuts=cuts,
+        mux=_mux_options(settings),
+        key=settings.output.encryption.resolved() if settings.output.encryption else None,
+        told=_told(settings),
         duration=duration,
-        exact=exact,
-        limit=_limit(media, duration, picture),
+        exact=timeline.exact,
+        limit=_limit(media, timeline, picture),
         bytes=media.size if settings.copy else _bytes(picture, sound, duration),
     )
     return rendition, warnings
 
 
-def _video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
-    if settings.video is None:
-        return None
-    if media.video is None:
-        raise ActivityError(
-            Code.RESOURCE_NOT_SUPPORTED,
-            'The resource operated "InputFile" is not supported: it has no video stream, and the '
-            f'template "{settings.template.id}" makes video.',
-            remedy="Use an audio template, or remove the video from the output.",
-        )
-    if settings.copy:
-        _require_copyable(settings, media, media.video)
-    return media.video
-
-
-def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream) -> None:
-    if stream.codec not in COPY_VIDEO[settings.container]:
-        raise _cannot_copy(settings, f"{stream.codec} video")
-    if media.format_name in WITHOUT_TIMES and stream.has_b_frames:
-        raise _cannot_copy(
-            settings,
-            f"{stream.codec} video with B-frames, of which {media.format_name} has no times,",
-        )
-    if stream.rotation and settings.container in WITHOUT_ROTATION:
-        raise _cannot_copy(settings, f"video turned by {stream.rotation} degrees")
-
-
-def _audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
-    if settings.audio is None:
-        return None
-    wanted = settings.output.audio_stream_map
-    if wanted is None:
-        stream = media.default_audio
-    else:
-        number = int(wanted.rpartition(":")[2])
-        stream = media.audios[number] if number < len(media.audios) else None
-    if stream is None:
-        if wanted is None and settings.video is not None:
-            return None
-        raise ActivityError(
-            Code.NO_AUDIO_STREAM,
-            f'The resource operated "InputFile" has no audio stream{f" {wanted}" if wanted else ""}'
-            f"; it has {len(media.audios)}.",
-            remedy="Use a source with sound, or a template and an AudioStreamMap that fit it.",
-        )
-    if settings.copy:
-        fits = stream.codec in COPY_AUDIO[settings.container]
-        flv_mp3 = settings.container == "flv" and stream.codec == "mp3"
-        if not fits or (flv_mp3 and stream.sample_rate not in FLV_MP3_RATES):
-            raise _cannot_copy(settings, f"{stream.codec} audio of {stream.sample_rate} Hz")
-    return stream
-
-
-def _cannot_copy(settings: Settings, what: str) -> ActivityError:
-    return ActivityError(
-        Code.RESOURCE_NOT_SUPPORTED,
-        f'The resource operated "InputFile" is not supported: its {what} cannot be copied into '
-        f'the container "{settings.container}".',
-        remedy="Use a template that encodes, or another container.",
-    )
-
-
-def _duration(
-    media: MediaInfo, video: VideoStream | None, audio: AudioStream | None
-) -> tuple[float | None, bool]:
-    """Return the seconds of the chosen streams, and whether they have no less than that."""
-    chosen = [stream.duration for stream in (video, audio) if stream]
-    own = [duration for duration in chosen if duration]
-    if media.guessed:
-        return max(own, default=media.duration), False
-    if len(own) == len(chosen):
-        return max(own), True
-    # the container's duration may be that of a stream which is left out
-    whole = len(chosen) == len(media.videos) + len(media.audios) + len(media.subtitles)
-    return media.duration, whole and media.duration is not None
-
-
-def _limit(media: MediaInfo, duration: float | None, picture: Picture | None) -> float:
+def _limit(media: MediaInfo, timeline: Timeline, picture: Picture | None) -> float:
     """Return the seconds at which an output is cut: more than its source can hold."""
+    duration, joint = timeline.duration, timeline.joint
     if media.guessed or duration is None:
-        return SPARE_SECONDS + media.size / SLOWEST_BYTES
+        return SPARE_SECONDS + media.size / SLOWEST_BYTES + (joint.added if joint else 0.0)
     encoding = picture.encoding if picture else None
     # at one frame in some seconds, the frames that B-frames delay are long
     delay = REORDERED_FRAMES / float(encoding.rate) if encoding else 0.0
@@ -182,10 +97,10 @@ def _limit(media: MediaInfo, duration: float | None, picture: Picture | None) ->
 
 
 def _segments(settings: Settings, duration: float | None) -> tuple[float | None, tuple[float, ...]]:
-    """Return the segment length, or the cut times that replace it (both only for m3u8)."""
-    if settings.container != "m3u8":
+    """Return the segment length, or the cut times that replace it (m3u8, mpd)."""
+    if settings.container not in SEGMENTED:
         return None, ()
-    length, forced = settings.segment.duration, settings.segment.force_seg_time
+    length, forced = settings.mux.segment.duration, settings.mux.segment.force_seg_time
     if not forced:
         return float(length or SEGMENT_SECONDS), ()
     cuts = set(cuts_of(forced))
@@ -203,31 +118,61 @@ def _segments(settings: Settings, duration: float | None) -> tuple[float | None,
     return None, tuple(sorted(cuts))
 
 
-def _sound(settings: Settings, stream: AudioStream) -> Sound:
-    audio = settings.audio
+def _mux_options(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Return what MuxConfig says of a GIF or a WebP, as ffmpeg's options."""
+    gif, webp = settings.mux.gif, settings.mux.webp
+    if settings.container == "gif" and not settings.copy:
+        # -1 plays once, 0 for ever
+        return (("loop", str(gif.loop or -1)), ("final_delay", str(gif.final_delay or -1)))
+    if settings.container == "webp":
+        return (("loop", str(webp.loop or 1)),)  # 0 plays for ever
+    return ()
+
+
+def _told(settings: Settings) -> tuple[str, ...]:
+    """Return what a playlist says of its segments."""
+    given = settings.output.non_standard
+    if given is None:
+        return ()
+    wanted = {"md5": given.ts.md5_support, "size": given.ts.size_support}
+    return tuple(name for name, wished in wanted.items() if wished)
+
+
+def _sound(request: Request, timeline: Timeline, stream: AudioStream | None) -> Sound:
+    settings, audio = request.settings, request.settings.audio
     assert audio is not None
-    if settings.copy:
+    if settings.copy and stream:
         return Sound(stream=stream.index, codec=stream.codec, language=stream.language)
     encoding = AudioEncoding(
         codec=audio.codec,
         bitrate=_audio_rate(settings, audio, stream),
+        deep=audio.codec == "FLAC" and stream is not None and _deep(stream),
         samplerate=audio.samplerate,
         channels=audio.channels,
+        filters=(),
     )
+    scene = SoundScene(request=request, timeline=timeline, stream=stream, wanted=encoding)
     return Sound(
-        stream=stream.index,
+        stream=stream.index if stream else None,
         codec=PROBE_NAMES[audio.codec],
-        language=stream.language,
-        encoding=encoding,
+        language=stream.language if stream else "und",
+        encoding=replace(encoding, filters=sound_filters(scene)),
     )
 
 
-def _audio_rate(settings: Settings, audio: Audio, stream: AudioStream) -> float:
-    source, wanted = stream.bitrate_kbps, audio.bitrate
-    if audio.codec == "MP3":
-        # a template's rate, that is; the encoder would take the nearest without a word
-        wanted = min(wanted, mp3_bitrates(audio.samplerate)[1])
-    if not source or wanted <= source:
+def _deep(stream: AudioStream) -> bool:
+    """Whether 16 bits would lose some of a stream's samples."""
+    return stream.sample_fmt.startswith(("s32", "s64")) or stream.codec.startswith("pcm_f")
+
+
+def _audio_rate(settings: Settings, audio: Audio, stream: AudioStream | None) -> float | None:
+    source, wanted = stream.bitrate_kbps if stream else None, audio.bitrate
+    if audio.codec == "FLAC":
+        return None
+    if limits := bit_rates(audio.codec, audio.samplerate, audio.channels):
+        # a template's rate, that is; the encoder would take the nearest without a word, or none
+        wanted = min(max(wanted, limits[0]), limits[1])
+    if not stream or not source or wanted <= source:
         return wanted
     if settings.trans.is_check_audio_bitrate_fail:
         raise bitrate_error(settings, "Audio", wanted, source)
@@ -244,15 +189,23 @@ def _bytes(picture: Picture | None, sound: Sound | None, duration: float | None)
         encoding = picture.encoding
         kbps += encoding.bitrate if encoding.bitrate is not None else _crf_rate(picture)
     if sound and sound.encoding:
-        kbps += sound.encoding.bitrate
+        kbps += sound.encoding.bitrate or _lossless_rate(sound.encoding)
     return round(kbps * 1000 / 8 * duration)
 
 
 def _crf_rate(picture: Picture) -> float:
     encoding = picture.encoding
-    assert encoding is not None and encoding.crf is not None
+    assert encoding is not None
     width, height = picture.size
+    if encoding.crf is None:
+        return width * height * float(encoding.rate) * IMAGE_BITS_PER_PIXEL / 1000
     # six steps of Crf halve or double the bit rate
     bits = CRF_BITS_PER_PIXEL * 2 ** ((DEFAULT_CRF[encoding.codec] - encoding.crf) / 6)
     kbps = width * height * float(encoding.rate) * bits / 1000
     return min(kbps, encoding.maxrate or kbps)
+
+
+def _lossless_rate(encoding: AudioEncoding) -> float:
+    bits = 24 if encoding.deep else 16
+    # FLAC halves what is neither silence nor noise
+    return encoding.samplerate * encoding.channels * bits / 2 / 1000

@@ -1,51 +1,37 @@
 """What may not stand together in one output: checked before anything runs.
 
 `faults` takes merged settings, so a template's field and an output's are judged alike; pointers
-are relative to the output; those of the sound are in `audio_rules.py`. Specification: transcode,
+are relative to the output; those of picture and sound are in `video_rules.py` and
+`audio_rules.py`, the tables in `containers.py`. Specification: transcode,
 3 to 7; `container_codecs.json`.
 """
 
 from collections.abc import Iterator
 
 from activities.templates import Kind
-from activities.templates.sections import Video, box_of
+from activities.transcode.addition_rules import addition_faults
 from activities.transcode.audio_rules import audio_faults
-from activities.transcode.settings import AUDIO_CONTAINERS, Settings, problem
+from activities.transcode.containers import (
+    AUDIO_CONTAINERS,
+    CONTAINERS,
+    IMAGE_CONTAINERS,
+    SEGMENTED,
+)
+from activities.transcode.settings import Settings, problem
+from activities.transcode.video_rules import video_faults
+from activities.transcode.volume import volume_faults
 from workflow_engine.errors import Code, Problem, Severity
 from workflow_engine.topology.wire import WireModel
 
-#: video codecs by container, for encoding
-VIDEO_CODECS = {
-    "flv": ("H.264",),
-    "mp4": ("H.264", "H.265"),
-    "ts": ("H.264", "H.265"),
-    "m3u8": ("H.264", "H.265"),
-}
-#: audio codecs by container, beside a picture and alone
-AUDIO_CODECS = {
-    "flv": ("AAC", "MP3"),
-    "mp4": ("AAC", "MP3"),
-    "ts": ("AAC", "MP3"),
-    "m3u8": ("AAC", "MP3"),
-    "mp3": ("MP3",),
-    "m4a": ("AAC",),
-}
-#: chroma formats of the profiles baseline, main and high
-PROFILE_PIXEL_FORMATS = ("yuv420p", "yuvj420p")
+#: fields of an output that change pictures or sound, so that nothing can be copied
+NEEDS_ENCODING = (
+    *("clip", "rotate", "de_watermark", "merge_list", "merge_config_url", "amix"),
+    *("water_marks", "subtitle_config", "opening_list", "tail_slate_list"),
+)
 
 
 def faults(settings: Settings) -> Iterator[Problem]:
     """Yield every problem of one output, pointers relative to it."""
-    kind = settings.template.kind
-    if kind in (Kind.DOUBLING, Kind.NARROWBAND):
-        yield problem(
-            Code.TEMPLATE_NOT_SUPPORTED,
-            "/TemplateId",
-            f'The template "{settings.template.id}" ({settings.template.name}) is of the kind '
-            f"{kind}, which is not supported by this version.",
-            "Use a static template (S00000001-...) with the Video fields that you need.",
-        )
-        return
     if settings.video is None and settings.audio is None:
         yield problem(
             Code.INVALID,
@@ -57,11 +43,14 @@ def faults(settings: Settings) -> Iterator[Problem]:
         yield from _copy_faults(settings)
     else:
         yield from _codec_faults(settings)
-        yield from _video_faults(settings)
+        yield from video_faults(settings)
         yield from _rate_faults(settings)
         yield from _maxrate_faults(settings)
         yield from audio_faults(settings)
-    yield from _segment_faults(settings)
+        yield from volume_faults(settings)
+    yield from addition_faults(settings)
+    yield from _mux_faults(settings)
+    yield from _playlist_faults(settings)
 
 
 def _copy_faults(settings: Settings) -> Iterator[Problem]:
@@ -79,6 +68,15 @@ def _copy_faults(settings: Settings) -> Iterator[Problem]:
                 f"/{section}/{alias}",
                 f'The template "{settings.template.id}" copies the streams, so {section}.{alias} '
                 "cannot be set.",
+                "Take the field out, or use a template that encodes.",
+            )
+    for name in NEEDS_ENCODING:
+        if getattr(settings.output, name) is not None:
+            yield problem(
+                Code.NOT_SUPPORTED,
+                f"/{type(settings.output).model_fields[name].alias}",
+                f'The template "{settings.template.id}" copies the streams, which leaves no room '
+                "for this.",
                 "Take the field out, or use a template that encodes.",
             )
     for name, harmless in (("trans_mode", "onepass"), ("adj_dar_method", "none")):
@@ -102,24 +100,31 @@ def _codec_faults(settings: Settings) -> Iterator[Problem]:
             f'The container "{container}" holds no video.',
             'Set Video to {"Remove": "true"}, or use the container mp4.',
         )
-    elif video and video.codec not in VIDEO_CODECS[container]:
+    elif video and video.codec not in CONTAINERS[container].video:
         yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("video", "codec"),
             f'The container "{container}" does not hold {video.codec} video.',
-            f"Use {' or '.join(VIDEO_CODECS[container])}.",
+            f"Use {' or '.join(CONTAINERS[container].video)}.",
+        )
+    if container in IMAGE_CONTAINERS and settings.asked("audio") - {"remove"}:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            "/Audio",
+            f'The container "{container}" holds no sound.',
+            "Take Audio out, or use the container mp4.",
         )
     if audio is None:
         return
-    # MP3 in an mp4 without a picture is an .mp3 under another name (compatibility table)
-    alone = container == "mp4" and video is None
-    codecs = ("AAC",) if alone else AUDIO_CODECS[container]
+    holds = CONTAINERS[container]
+    alone = video is None or container in AUDIO_CONTAINERS
+    codecs = holds.alone if alone else holds.audio
     if audio.codec not in codecs:
         yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("audio", "codec"),
             f'The container "{container}" does not hold {audio.codec} audio'
-            f"{' without video' if alone else ''}.",
+            f"{' without video' if alone and holds.video else ''}.",
             f"Use {' or '.join(codecs)}.",
         )
     elif container == "m3u8" and video and (video.codec, audio.codec) == ("H.264", "MP3"):
@@ -129,56 +134,6 @@ def _codec_faults(settings: Settings) -> Iterator[Problem]:
             "HLS with H.264 video and MP3 audio does not play everywhere.",
             "Use AAC.",
             Severity.WARNING,
-        )
-
-
-def _video_faults(settings: Settings) -> Iterator[Problem]:
-    video = settings.video
-    if video is None:
-        return
-    if video.codec == "H.265":
-        yield from _h265_faults(settings, video)
-    if video.profile and video.pix_fmt not in PROFILE_PIXEL_FORMATS:
-        yield problem(
-            Code.NOT_SUPPORTED,
-            settings.pointer("video", "profile"),
-            f'The profile "{video.profile}" does not allow the pixel format "{video.pix_fmt}".',
-            "Take Profile out, or use yuv420p.",
-        )
-    if video.profile == "baseline" and video.scan_mode == "interlaced":
-        yield problem(
-            Code.NOT_SUPPORTED,
-            settings.pointer("video", "scan_mode"),
-            'The profile "baseline" has no interlaced pictures.',
-            "Use the profile main or high, or ScanMode progressive.",
-        )
-    if video.pad:
-        width, height, left, top = box_of(video.pad)
-        if left >= width or top >= height:
-            yield problem(
-                Code.OUT_OF_RANGE,
-                settings.pointer("video", "pad"),
-                f'The Pad "{video.pad}" puts the picture outside the canvas.',
-                "Use width:height:left:top with left < width and top < height.",
-            )
-
-
-def _h265_faults(settings: Settings, video: Video) -> Iterator[Problem]:
-    for name in ("profile", "preset"):
-        value = getattr(video, name)
-        if value:
-            yield problem(
-                Code.NOT_SUPPORTED,
-                settings.pointer("video", name),
-                f'{name.capitalize()} "{value}" is for H.264 only, and the codec is H.265.',
-                "Take the field out, or use H.264.",
-            )
-    if video.scan_mode == "interlaced":
-        yield problem(
-            Code.NOT_SUPPORTED,
-            settings.pointer("video", "scan_mode"),
-            "Interlaced H.265 is not supported by this version.",
-            "Use ScanMode progressive, or H.264.",
         )
 
 
@@ -202,30 +157,75 @@ def _maxrate_faults(settings: Settings) -> Iterator[Problem]:
     video = settings.video
     if video is None or video.maxrate is None:
         return
-    pointer = settings.pointer("video", "maxrate")
+    given = settings.given("video", "maxrate")
     # what a template brings has no effect then, and is nobody's wish
-    if settings.trans.trans_mode == "CBR" and pointer != "/TemplateId":
+    if settings.trans.trans_mode == "CBR" and given:
         yield problem(
             Code.NOT_SUPPORTED,
-            pointer,
+            settings.pointer("video", "maxrate"),
             f'Maxrate {video.maxrate:g} has no meaning with TransMode "CBR".',
             "Take the field out: the bit rate is constant.",
         )
     elif video.crf is None and video.bitrate is not None and video.maxrate < video.bitrate:
         yield problem(
             Code.OUT_OF_RANGE,
-            settings.pointer("video", "bitrate") if pointer == "/TemplateId" else pointer,
+            settings.pointer("video", "maxrate" if given else "bitrate"),
             f"The Bitrate {video.bitrate:g} is above the Maxrate {video.maxrate:g}.",
             "Raise Maxrate, or lower Bitrate to it.",
         )
 
 
-def _segment_faults(settings: Settings) -> Iterator[Problem]:
-    mux = settings.output.mux_config
-    if mux and mux.segment.model_fields_set and settings.container != "m3u8":
+def _playlist_faults(settings: Settings) -> Iterator[Problem]:
+    output, cuts = settings.output, settings.mux.segment.force_seg_time
+    if settings.container == "mpd" and cuts:
         yield problem(
             Code.NOT_SUPPORTED,
-            "/MuxConfig/Segment",
-            f'The container "{settings.container}" has no segments.',
-            "Take Segment out, or use the container m3u8.",
+            settings.pointer("mux_config", "segment"),
+            f'The container "mpd" has segments of one length, and cannot be cut at "{cuts}".',
+            "Use Duration instead of ForceSegTime, or the container m3u8.",
+        )
+    for name in ("encryption", "non_standard"):
+        if getattr(output, name) is not None and settings.container != "m3u8":
+            alias = type(output).model_fields[name].alias
+            yield problem(
+                Code.NOT_SUPPORTED,
+                f"/{alias}",
+                f'The container "{settings.container}" has no {alias}.',
+                "Take it out, or use the container m3u8.",
+            )
+    if output.encryption and cuts:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            "/Encryption",
+            f'Segments cut at "{cuts}" (ForceSegTime) cannot be encrypted by this version.',
+            "Use Segment.Duration instead of ForceSegTime.",
+        )
+
+
+def _mux_faults(settings: Settings) -> Iterator[Problem]:
+    mux, container = settings.output.mux_config, settings.container
+    if mux is None:
+        return
+    for section, containers in (("segment", SEGMENTED), ("gif", {"gif"}), ("webp", {"webp"})):
+        if getattr(mux, section).model_fields_set and container not in containers:
+            name = section.capitalize()
+            yield problem(
+                Code.NOT_SUPPORTED,
+                f"/MuxConfig/{name}",
+                f'The container "{container}" has no {name} settings.',
+                f"Take {name} out, or use the container {' or '.join(sorted(containers))}.",
+            )
+    if settings.copy and mux.gif.model_fields_set:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            "/MuxConfig/Gif",
+            f'The template "{settings.template.id}" copies the pictures of a GIF as they are.',
+            "Take Gif out, or use a template that encodes.",
+        )
+    if mux.gif.dither_mode and not mux.gif.is_custom_palette:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            "/MuxConfig/Gif/DitherMode",
+            f'The DitherMode "{mux.gif.dither_mode}" needs a palette of its own.',
+            "Take DitherMode out, or set IsCustomPalette to true.",
         )

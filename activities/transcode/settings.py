@@ -3,19 +3,18 @@
 `rules.py` checks them, `resolve.py` turns them into numbers for one source.
 """
 
+from collections.abc import Set as Collection
 from dataclasses import dataclass
 from typing import cast
 
 from pydantic.alias_generators import to_pascal
 
 from activities.templates import Kind, Template
-from activities.templates.sections import Audio, Segment, TransConfig, Video, merge
+from activities.templates.sections import Audio, MuxConfig, TransConfig, Video, merge
+from activities.transcode.containers import IMAGE_CODECS, IMAGE_CONTAINERS
 from activities.transcode.parameters import Output
 from workflow_engine.errors import Code, Problem, Severity
 from workflow_engine.topology.wire import WireModel
-
-#: containers that hold sound only
-AUDIO_CONTAINERS = frozenset({"mp3", "m4a"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +22,8 @@ class Settings:
     """What an output asks for, before the source is known.
 
     `video` and `audio` are None where the output shall not have that stream. `copy` means the
-    source's packets in another container.
+    source's packets in another container. `document` means that the template itself is judged,
+    so that its fields have pointers of their own.
     """
 
     output: Output
@@ -32,19 +32,33 @@ class Settings:
     video: Video | None
     audio: Audio | None
     trans: TransConfig
-    segment: Segment
+    mux: MuxConfig
+    document: bool = False
 
     @property
     def copy(self) -> bool:
         """Whether nothing is encoded."""
         return self.template.kind is Kind.REMUX
 
+    def given(self, section: str, name: str) -> bool:
+        """Whether the output gives a field itself, so that it is not the template's."""
+        model = cast("WireModel | None", getattr(self.output, section))
+        return model is not None and name in model.model_fields_set
+
+    def asked(self, section: str) -> Collection[str]:
+        """Return the fields of Video or Audio that somebody asked for: the output, no preset.
+
+        Where a template itself is judged, they are the template's.
+        """
+        owner = self.template if self.document else self.output
+        model = cast("WireModel | None", getattr(owner, section))
+        return model.model_fields_set & set(type(model).model_fields) if model else set[str]()
+
     def pointer(self, section: str, name: str) -> str:
         """Return where a field comes from, relative to the output: itself or the template."""
-        given = cast("WireModel | None", getattr(self.output, section))
-        if given is None or name not in given.model_fields_set:
-            return "/TemplateId"
-        return f"/{to_pascal(section)}/{to_pascal(name)}"
+        if self.document or self.given(section, name):
+            return f"/{to_pascal(section)}/{to_pascal(name)}"
+        return "/TemplateId"
 
 
 def problem(
@@ -58,12 +72,18 @@ def settings_of(output: Output, template: Template) -> Settings:
     """Lay the fields of an output over its template (specification, transcode, head)."""
     video = merge(template.video, output.video)
     audio = merge(template.audio, output.audio)
+    container = merge(template.container, output.container).format
+    if video and video.codec in IMAGE_CODECS:
+        # the rates of a preset mean nothing to them
+        video = video.model_copy(update=dict.fromkeys(("bitrate", "crf", "maxrate")))
+    if container in IMAGE_CONTAINERS:
+        audio = None
     return Settings(
         output=output,
         template=template,
-        container=merge(template.container, output.container).format,
+        container=container,
         video=None if video is None or video.remove else video,
         audio=None if audio is None or audio.remove else audio,
         trans=merge(template.trans_config, output.trans_config),
-        segment=merge(template.mux_config, output.mux_config).segment,
+        mux=merge(template.mux_config, output.mux_config),
     )

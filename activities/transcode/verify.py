@@ -8,8 +8,9 @@ from pathlib import Path
 
 from activities.ffmpeg import probe_json
 from activities.probe import MediaInfo, VideoStream
+from activities.transcode.containers import IMAGE_CODECS, SEGMENTED
 from activities.transcode.encoder import most_bytes
-from activities.transcode.naming import is_uri
+from activities.transcode.finished import files_of, media_of
 from activities.transcode.rendition import Picture, Rendition, Sound
 from workflow_engine.errors import ActivityError, Code
 
@@ -21,13 +22,13 @@ PACKED_SECONDS = 0.4
 
 
 def verify(path: Path, rendition: Rendition) -> MediaInfo:
-    """Probe a finished file (of an HLS output, the playlist) and return what is in it.
+    """Probe a finished file (of HLS the playlist, of DASH the manifest), return what is in it.
 
     Raises ActivityError: `InvalidParameter.ResourceContentBad` when the source broke off or ran
     on beyond its promise, `InternalError` when the file is not what was planned.
     """
     try:
-        media = MediaInfo.of(path, playlists=rendition.container == "m3u8")
+        media = media_of(path)
     except ActivityError as error:
         raise _wrong(rendition, f"it cannot be read ({error.message})", error.detail) from error
     if rendition.picture:
@@ -46,7 +47,8 @@ def _check_picture(rendition: Rendition, picture: Picture, media: MediaInfo) -> 
         raise _wrong(rendition, f"its video is {video.codec}")
     if (video.width, video.height) != picture.size:
         raise _wrong(rendition, f"its picture has {video.width}x{video.height} pixels")
-    if picture.encoding and not _is_format(video, picture.encoding.pix_fmt):
+    known = picture.encoding and picture.encoding.codec not in IMAGE_CODECS
+    if picture.encoding and known and not _is_format(video, picture.encoding.pix_fmt):
         raise _wrong(rendition, f"its pixel format is {video.pix_fmt}")
 
 
@@ -79,8 +81,8 @@ def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
         if expected is None:
             return
         raise _wrong(rendition, "it has no duration")
-    large = rendition.container != "m3u8" and path.stat().st_size >= most_bytes(rendition)
-    if large or found >= rendition.limit - 1:
+    large = rendition.container not in SEGMENTED and path.stat().st_size >= most_bytes(rendition)
+    if large or (found >= rendition.limit - 1 and not rendition.mux):
         told = f" the {expected:.3f} seconds of its header" if expected else " all that it can hold"
         raise _broken_off(f"it runs on beyond{told}")
     if expected is None or not rendition.exact:
@@ -98,10 +100,11 @@ def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
     A playlist counts the picture only, so sound that begins before it or outlasts it is
     measured in the first and the last segment.
     """
-    if rendition.container != "m3u8" or not (rendition.picture and rendition.sound):
+    both = rendition.picture and rendition.sound
+    # an encrypted segment cannot be read without its playlist
+    if rendition.container != "m3u8" or not both or rendition.key:
         return media.duration
-    lines = path.read_text(encoding="utf-8").splitlines()
-    segments = [path.with_name(line) for line in lines if is_uri(line)]
+    segments = files_of(path).content
     first, last = (MediaInfo.parse(probe_json(segments[n])) for n in (0, -1))
     end = last.start_time + (last.duration or 0.0)
     return max(media.duration or 0.0, end - first.start_time)

@@ -16,9 +16,15 @@ from workflow_engine.errors import InterruptedRunError
 
 
 def analyse(
-    tmp_path: Path, source: Path, only_highest: bool = False, **context: object
+    tmp_path: Path,
+    source: Path,
+    only_highest: bool = False,
+    config: dict[str, object] | None = None,
+    **context: object,
 ) -> ActivityResult:
-    parameters = AnalysisParameters(KeepOnlyHighestDefinition=only_highest)
+    parameters = AnalysisParameters.model_validate(
+        {"KeepOnlyHighestDefinition": only_highest, "AnalysisConfig": config}
+    )
     planned = make_plan_context(source, media=MediaInfo.of(source).to_json())
     step = Analysis().plan(parameters, planned)
     return Analysis().run(step, make_context(tmp_path, source, **context))
@@ -52,6 +58,35 @@ def test_a_real_clip(tmp_path: Path, bunny: Path) -> None:
     assert classes(result) == ["HD"]
     # what x264 at crf 26 and preset medium makes of it, whole
     assert float(result.data["PredictedBitrates"]["HD"]) == pytest.approx(1110, rel=0.05)
+
+
+def test_the_quality_that_is_asked_for_is_measured(tmp_path: Path, media_dir: Path) -> None:
+    grain = media.noisy(media_dir, 2, strength=18, fps=10)
+    rates: list[float] = []
+    for quality in ("15", 25, "40"):
+        config: dict[str, object] = {"QualityControl": {"RateQuality": quality}}
+        result = analyse(tmp_path / f"{quality}", grain, config=config)
+        assert result.data["RateQuality"] == f"{quality}"
+        crf = {entry["Video"]["Crf"] for entry in result.data["TemplateList"]}
+        assert crf == {str(int(quality) + 1)}
+        rates.append(float(result.data["PredictedBitrates"]["FHD"]))
+    assert rates[0] > 1.5 * rates[1] > 3 * rates[2]
+
+
+def test_fields_are_measured_as_they_will_be_coded(tmp_path: Path, media_dir: Path) -> None:
+    fields = media.clip(
+        media_dir,
+        1,
+        "864x488",
+        audio=False,
+        name="fields-sd",
+        extra=("-vf", "setfield=tff", "-flags", "+ilme+ildct"),
+    )
+    config: dict[str, object] = {"PropertiesControl": {"Deinterlace": "None"}}
+    result = analyse(tmp_path, fields, config=config)
+    assert "+ilme+ildct" in result.commands[0]
+    modes = {entry["Video"]["ScanMode"] for entry in result.data["TemplateList"]}
+    assert modes == {"interlaced"}
 
 
 def test_a_tiny_source_gets_ld_at_its_own_size(tmp_path: Path, media_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """Local buckets on a real file system: readers never see half an object, keys never lead out."""
 
+import mmap
 import os
 import signal
 import subprocess
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_placeholders import HOSTILE_KEYS, ODD_KEYS
-from workflow_engine.buckets import Bucket, LocalBucket, SingleFileBucket, files
-from workflow_engine.errors import Code, InvalidInputError, MediaflowError
+from workflow_engine.buckets import Bucket, Buckets, LocalBucket, Place, SingleFileBucket, files
+from workflow_engine.errors import Code, InterruptedRunError, InvalidInputError, MediaflowError
+from workflow_engine.records import Digests
 
 MIB = 1 << 20
+NOTHING = Digests(size=0, sha256="", md5="")
 
 
 @pytest.fixture
@@ -55,8 +58,12 @@ def put(bucket: LocalBucket, source: Path, key: str) -> None:
     bucket.stage(source, key).publish()
 
 
+def at(place: str) -> Place:
+    return Buckets({}, fallback_root=None).at(place)
+
+
 def copy(bucket: LocalBucket, place: str, key: str) -> None:
-    bucket.stage_copy(place, key).publish()
+    bucket.stage_copy(at(place), key, at(place).digests()).publish()
 
 
 def every_file(folder: Path) -> list[str]:
@@ -92,6 +99,26 @@ class TestReading:
         before = bucket.head("a")
         os.replace(second, first)
         assert bucket.head("a") == before
+
+    def test_another_version_is_not_fetched(self, bucket: LocalBucket, tmp_path: Path) -> None:
+        (bucket.root / "a").write_bytes(b"one")
+        info = bucket.head("a")
+        assert info is not None
+        bucket.fetch("a", tmp_path / "before", version=info.version)
+        assert b"".join(bucket.read("a", version=info.version)) == b"one"
+        (bucket.root / "a").write_bytes(b"other")
+        for use in (
+            lambda: bucket.fetch("a", tmp_path / "after", version=info.version),
+            lambda: list(bucket.read("a", version=info.version)),
+        ):
+            with pytest.raises(InvalidInputError) as caught:
+                use()
+            assert caught.value.code == Code.RESOURCE_CONTENT_BAD
+
+    def test_a_listing_goes_on_behind_a_key(self, bucket: LocalBucket) -> None:
+        for name in ("a", "b", "c"):
+            (bucket.root / name).touch()
+        assert [info.key for info in bucket.list("", "a")] == ["b", "c"]
 
     def test_what_is_no_object_is_absent(self, bucket: LocalBucket) -> None:
         (bucket.root / "folder").mkdir()
@@ -155,6 +182,89 @@ class TestReading:
             bucket.fetch("none", tmp_path / "source")
         assert caught.value.code == Code.RESOURCE_NOT_FOUND
         assert not os.path.lexists(tmp_path / "source")
+
+
+class TestWriters:
+    """Whether somebody is still writing: `Bucket.settled`."""
+
+    def test_open_for_writing(self, bucket: LocalBucket) -> None:
+        path = bucket.root / "a.mp4"
+        with path.open("wb"):
+            assert not bucket.settled("a.mp4")
+            with path.open("ab"):
+                pass
+            assert not bucket.settled("a.mp4")
+        assert bucket.settled("a.mp4")
+        with path.open("rb"):
+            assert bucket.settled("a.mp4")
+
+    def test_another_process_and_another_name(self, bucket: LocalBucket) -> None:
+        (bucket.root / "a.mp4").write_bytes(b"abc")
+        os.link(bucket.root / "a.mp4", bucket.root / "b.mp4")
+        (bucket.root / "link.mp4").symlink_to("a.mp4")
+        script = "import sys; file = open(sys.argv[1], 'r+'); print(flush=True); input()"
+        with subprocess.Popen(
+            [sys.executable, "-c", script, bucket.root / "b.mp4"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as writer:
+            assert writer.stdin and writer.stdout
+            writer.stdout.readline()
+            assert not bucket.settled("a.mp4")
+            assert not bucket.settled("link.mp4")
+            writer.stdin.write(b"\n")
+        assert bucket.settled("a.mp4")
+
+    def test_mapped_into_memory(self, bucket: LocalBucket) -> None:
+        path = bucket.root / "a.mp4"
+        path.write_bytes(b"abc")
+        with path.open("r+b") as file:
+            mapped = mmap.mmap(file.fileno(), 3)
+        assert not bucket.settled("a.mp4")
+        mapped.close()
+        assert bucket.settled("a.mp4")
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
+    def test_files_of_others_tell_nothing(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            bucket = LocalBucket("vod", Path(folder))
+            with (bucket.root / "a.mp4").open("wb"):
+                os.seteuid(65534)
+                try:
+                    assert bucket.settled("a.mp4")
+                finally:
+                    os.seteuid(0)
+                assert not bucket.settled("a.mp4")
+
+    def test_what_is_gone(self, bucket: LocalBucket) -> None:
+        assert bucket.settled("a.mp4")
+        os.mkfifo(bucket.root / "pipe")
+        assert bucket.settled("pipe")
+
+    def test_a_writer_that_comes_meanwhile_waits_and_kills_nobody(
+        self, bucket: LocalBucket
+    ) -> None:
+        path = bucket.root / "a.mp4"
+        path.write_bytes(b"abc")
+        script = (
+            "import sys, time\n"
+            "longest, end = 0, time.monotonic() + 2\n"
+            "while time.monotonic() < end:\n"
+            "    began = time.monotonic()\n"
+            "    open(sys.argv[1], 'ab').close()\n"
+            "    longest = max(longest, time.monotonic() - began)\n"
+            "print(longest)\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True
+        ) as writer:
+            answers = set[bool]()
+            while writer.poll() is None:
+                answers.add(bucket.settled("a.mp4"))
+            assert writer.stdout
+            assert float(writer.stdout.read()) < 1
+        assert answers == {False, True}
 
 
 class TestListing:
@@ -347,7 +457,7 @@ class TestPublishing:
     ) -> None:
         put(bucket, make(b"old"), "k")
         staged = bucket.stage(make(b"new"), "k")
-        assert staged.digests().size == 3 and keys(bucket) == ["k"]
+        assert keys(bucket) == ["k"]
         assert (bucket.root / "k").read_bytes() == b"old"
         staged.discard()
         assert every_file(bucket.root) == ["k"]
@@ -355,7 +465,7 @@ class TestPublishing:
 
     def test_a_copy_of_nothing_is_refused(self, bucket: LocalBucket) -> None:
         with pytest.raises(InvalidInputError) as caught:
-            bucket.stage_copy(bucket.place("absent"), "k")
+            bucket.stage_copy(at(bucket.place("absent")), "k", NOTHING)
         assert caught.value.code == Code.RESOURCE_NOT_FOUND
         assert every_file(bucket.root) == []
 
@@ -365,12 +475,16 @@ class TestPublishing:
         put(bucket, make(b"x"), "file")
         put(bucket, make(b"x"), "folder/inside")
         source = make(b"y")
+
+        def copied(path: Path, key: str) -> None:
+            copy(bucket, str(path), key)
+
         for key, word in (
             ("file/below", "a file"),
             ("file/far/below", "a file"),
             ("folder", "a folder"),
         ):
-            for publish in (bucket.stage, lambda path, key: bucket.stage_copy(str(path), key)):
+            for publish in (bucket.stage, copied):
                 with pytest.raises(InvalidInputError, match=word) as caught:
                     publish(source, key)
                 assert caught.value.code == Code.OBJECT_KEY
@@ -383,12 +497,11 @@ class TestPublishing:
         make: Callable[[bytes], Path],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        def half(source: Path, target: Path) -> None:
-            target.write_bytes(source.read_bytes()[:3])
+        def full(descriptor: int) -> None:
             raise OSError(28, "No space left on device")
 
         put(bucket, make(b"old"), "a/k")
-        monkeypatch.setattr(files.shutil, "copyfile", half)
+        monkeypatch.setattr(files.os, "fsync", full)
         with pytest.raises(MediaflowError, match="No space left") as caught:
             copy(bucket, str(make(b"new content")), "a/k")
         assert caught.value.code == Code.NO_SPACE
@@ -460,15 +573,16 @@ class TestPublishing:
         source = tmp_path / "big"
         with source.open("wb") as file:
             file.truncate(1024 * MIB)
+        handle = bucket.reserve("a.mp4")
+        script = (
+            "import sys; from pathlib import Path; from workflow_engine.buckets import *\n"
+            "from workflow_engine.records import Digests\n"
+            "origin = Buckets({}, fallback_root=None).at(sys.argv[2])\n"
+            "bucket = LocalBucket('vod', Path(sys.argv[1]))\n"
+            "bucket.stage_copy(origin, 'a.mp4', Digests(size=0, sha256='', md5=''), sys.argv[3])"
+        )
         copy = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "import sys; from pathlib import Path; from workflow_engine.buckets import *;"
-                "LocalBucket('vod', Path(sys.argv[1])).stage_copy(sys.argv[2], 'a.mp4').publish()",
-                str(bucket.root),
-                str(source),
-            ]
+            [sys.executable, "-c", script, str(bucket.root), str(source), handle]
         )
         try:
             while not (begun := every_file(bucket.root)):
@@ -481,9 +595,38 @@ class TestPublishing:
         assert bucket.head("a.mp4") is None
         assert keys(bucket) == []
         (left,) = every_file(bucket.root)
-        assert left.startswith(".a.mp4.")
-        assert left.endswith(".part")
+        assert left == handle
         assert (bucket.root / left).stat().st_size < 1024 * MIB
+        (bucket.root / ".a.mp4.0123456789abcdef.part").touch()  # of somebody who lives
+        bucket.sweep("a.mp4", handle)
+        assert every_file(bucket.root) == [".a.mp4.0123456789abcdef.part"]
+
+    def test_a_sweep_takes_only_what_was_staged(
+        self, bucket: LocalBucket, make: Callable[[bytes], Path]
+    ) -> None:
+        put(bucket, make(b"x"), "a/k")
+        for handle in ("", "k", "../k", ".hidden", "gone.part"):
+            bucket.sweep("a/k", handle)
+        assert every_file(bucket.root) == ["a/k"]
+
+    def test_a_copy_is_only_made_of_what_was_recorded(
+        self, bucket: LocalBucket, make: Callable[[bytes], Path]
+    ) -> None:
+        place, other = str(make(b"one")), str(make(b"two"))
+        with pytest.raises(InvalidInputError) as caught:
+            bucket.stage_copy(at(place), "k", at(other).digests())
+        assert caught.value.code == Code.RESOURCE_CONTENT_BAD
+        assert every_file(bucket.root) == []
+
+    def test_a_copy_can_be_cancelled(
+        self, bucket: LocalBucket, make: Callable[[bytes], Path]
+    ) -> None:
+        cancel = threading.Event()
+        cancel.set()
+        origin = at(str(make(b"one")))
+        with pytest.raises(InterruptedRunError):
+            bucket.stage_copy(origin, "k", origin.digests(), cancel=cancel)
+        assert every_file(bucket.root) == []
 
 
 class TestSingleFile:
@@ -516,7 +659,7 @@ class TestSingleFile:
         for key in ("vod/clip.mp4", "other"):
             for attempt in (
                 lambda key=key: single.stage(source, key),
-                lambda key=key: single.stage_copy(str(source), key),
+                lambda key=key: single.stage_copy(at(str(source)), key, NOTHING),
             ):
                 with pytest.raises(InvalidInputError, match="holds only the input"):
                     attempt()

@@ -105,8 +105,8 @@ def test_a_process_that_lost_its_claim_publishes_nothing(
 ):
     real_stage = LocalBucket.stage
 
-    def stage_slowly(bucket: LocalBucket, source: Path, key: str) -> StagedFile:
-        staged = real_stage(bucket, source, key)
+    def stage_slowly(bucket: LocalBucket, *given: Any, **more: Any) -> StagedFile:
+        staged = real_stage(bucket, *given, **more)
         store = bench.engine.store
         (running,) = store.executions()
         with store._database.write() as connection:  # the lease lapsed meanwhile

@@ -86,3 +86,28 @@ def test_hls_under_another_name_is_made_anew(engine: Engine, clip: Path):
 def test_what_is_no_parameter_of_the_bytes_does_not_count(engine: Engine, audio_clip: Path):
     run(engine, transcode("a", "S00000001-300010", UserData="x", Priority="3"), audio_clip)
     assert run(engine, transcode("a", "S00000001-300010", UserData="y"), audio_clip).reused
+
+
+def test_what_is_measured_of_the_source_is_measured_by_plan_and_run(engine: Engine, clip: Path):
+    work = transcode(
+        "a",
+        "S00000001-200010",
+        Video={"Crop": "border", "Width": "160", "Preset": "veryfast"},
+        Audio={"Volume": {"Method": "linear", "Level": "-30"}},
+    )
+    made = run(engine, work, clip)
+    source = engine.open_input(engine.load(Path("flow.json")), str(clip))
+    plan = engine.plan(engine.load(Path("flow.json")), source)
+    (planned,) = [one for one in plan.activities if one.node.name == "work"]
+    assert "work" in plan.reused and len(planned.side) == 2
+    assert "volume=volume=" in " ".join(made.commands[0])
+    assert run(engine, work, clip).reused
+
+
+def test_dash_in_another_folder_is_copied_with_its_segments(engine: Engine, clip: Path):
+    dash = {"Container": {"Format": "mpd"}}
+    run(engine, transcode("one/x", "S00000001-200000", **dash), clip)
+    again = run(engine, transcode("two/x", "S00000001-200000", **dash), clip)
+    assert again.reused
+    names = [o.ref.object for o in again.outputs]
+    assert names[0] == "two/x-0-init.m4s" and names[-1] == "two/x.mpd"

@@ -17,10 +17,13 @@ from workflow_engine.records import Digests, Output
 NAME = "shots%2F{RunId}%2F{FileName}-{Count}-{SnapshotTime}.jpg"
 
 
-def planned(source: Path, name: str = NAME, **config: Any) -> Step:
+def planned(source: Path, name: str = NAME, cover: str = "false", **config: Any) -> Step:
     target = {"Bucket": "out-bucket", "Location": "local", "Object": name}
     parameters = SnapshotParameters.model_validate(
-        {"SnapshotConfig": {"OutputFile": target, "Time": "0", **config}}
+        {
+            "SnapshotConfig": {"OutputFile": target, "Time": "0", **config},
+            "MediaCover": cover,
+        }
     )
     context = make_plan_context(source, media=MediaInfo.of(source).to_json())
     step = Snapshot().plan(parameters, context)
@@ -50,16 +53,20 @@ def test_a_sequence_of_a_real_clip(tmp_path: Path, bunny: Path) -> None:
         f"shots/{RUN_ID}/bigbuckbunny-00003-4000.jpg",
     ]
     assert all(size_of(picture.path) == (320, 180) for picture in result.outputs)
-    assert result.data == {"Count": 3, "Times": [0, 2000, 4000]}
+    assert result.data == {"Count": 3, "Times": [0, 2000, 4000], "MediaCover": False}
     assert seen == sorted(seen) and seen[-1] == 1.0
     assert result.warnings == ()
 
 
 def test_a_single_picture_is_named_in_the_plan(tmp_path: Path, clip: Path) -> None:
-    step = planned(clip, "{ObjectPrefix}cover.jpg", Time="1500", FrameType="normal")
+    fields = {"Time": "1500", "FrameType": "normal"}
+    step = planned(clip, "{ObjectPrefix}cover.jpg", cover="true", **fields)
     assert step.outputs[0].ref.object == "vod/cover.jpg"
     assert step.outputs[0].summary == "jpeg 640x360"
     result = Snapshot().run(step, make_context(tmp_path, clip))
+    assert result.data["MediaCover"] is True
+    # a reused result would tell the wrong thing of a picture that is no cover
+    assert step.identity != planned(clip, **fields).identity
     assert [picture.ref for picture in result.outputs] == [step.outputs[0].ref]
     # what was planned is what ran
     assert result.commands == step.commands

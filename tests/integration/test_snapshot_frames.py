@@ -82,7 +82,11 @@ def test_sequences_show_the_frame_at_each_time(
     result = take(tmp_path, source, Time=time, Interval="0.3", Num=5, FrameType="normal")
     assert len(result.commands) == 1, "dense pictures come from one scan"
     assert shown(result) == [(time + 300 * k) // 40 for k in range(5)]
-    assert result.data == {"Count": 5, "Times": [time + 300 * k for k in range(5)]}
+    assert result.data == {
+        "Count": 5,
+        "Times": [time + 300 * k for k in range(5)],
+        "MediaCover": False,
+    }
 
 
 def test_sparse_sequences_seek_and_show_the_same(tmp_path: Path, media_dir: Path) -> None:
@@ -136,7 +140,7 @@ def test_evenly_spread_pictures(tmp_path: Path, media_dir: Path) -> None:
 def test_pictures_beyond_the_end_are_dropped(tmp_path: Path, media_dir: Path) -> None:
     source = media.numbered(media_dir)
     result = take(tmp_path, source, Time=1000, Interval=0.4, Num=20, FrameType="normal")
-    assert result.data == {"Count": 3, "Times": [1000, 1400, 1800]}
+    assert result.data == {"Count": 3, "Times": [1000, 1400, 1800], "MediaCover": False}
 
 
 def test_a_video_shorter_than_it_says_gives_what_there_is(tmp_path: Path, media_dir: Path) -> None:
@@ -149,7 +153,7 @@ def test_a_video_shorter_than_it_says_gives_what_there_is(tmp_path: Path, media_
     parameters = SnapshotParameters.model_validate({"SnapshotConfig": config})
     step = Snapshot().plan(parameters, make_plan_context(source, media=start))
     result = Snapshot().run(step, make_context(tmp_path, source))
-    assert result.data == {"Count": 2, "Times": [0, 1000]}
+    assert result.data == {"Count": 2, "Times": [0, 1000], "MediaCover": False}
     assert result.warnings == ("The video ends early, at 2000 ms: 7 of 9 pictures do not exist.",)
 
 
@@ -231,7 +235,7 @@ def test_where_only_sound_is_left_there_is_no_picture(
         result = take(
             tmp_path / f"all-{number}", source, Interval="0.9", FrameType=frame_type, Time=0
         )
-        assert result.data == {"Count": 3, "Times": [0, 900, 1800]}
+        assert result.data == {"Count": 3, "Times": [0, 900, 1800], "MediaCover": False}
     (message,) = ends
     end = int(message.removesuffix(" ms.").rpartition(" ")[2])
     assert "4000 ms is not before the end of the video" in message and 2000 <= end < 2080

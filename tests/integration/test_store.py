@@ -1,18 +1,12 @@
 """The store on real databases: what is committed stays, and only the owner of a run writes.
 
-Everything runs on SQLite; with MEDIAFLOW_TEST_POSTGRES set to the URL of a PostgreSQL database
-(and psycopg installed) on that, too.
+`stores.py` says on which databases.
 """
 
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
-import textwrap
 import threading
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -20,6 +14,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.integration.stores import (
+    POSTGRES,
+    activity,
+    add,
+    execution,
+    lines_of,
+    load,
+    output,
+    process,
+    success,
+)
 from workflow_engine.errors import (
     Code,
     DuplicateExecutionError,
@@ -31,113 +36,20 @@ from workflow_engine.errors import (
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
-    Digests,
-    ExecutionRecord,
+    ExecutionKind,
     ExecutionState,
     ObjectRef,
-    Output,
-    new_id,
-    utc_now,
 )
 from workflow_engine.store import Claim, Store
 from workflow_engine.store.database import Database
 from workflow_engine.store.schema import metadata
 
-POSTGRES = os.environ.get("MEDIAFLOW_TEST_POSTGRES", "")
 MOMENT = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
-
-
-@pytest.fixture(params=["sqlite", "postgres"] if POSTGRES else ["sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/data/mediaflow.db"
-        return
-    schema = f"test_{uuid.uuid4().hex}"
-    engine = sa.create_engine(POSTGRES)
-    with engine.begin() as connection:
-        connection.execute(sa.schema.CreateSchema(schema))
-    own = sa.make_url(POSTGRES).update_query_dict({"options": f"-csearch_path={schema}"})
-    yield own.render_as_string(hide_password=False)
-    with engine.begin() as connection:
-        connection.execute(sa.schema.DropSchema(schema, cascade=True))
-    engine.dispose()
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    store = Store.open(url)
-    yield store
-    store.close()
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/mediaflow.db"
-
-
-def activity(name: str, **changes: object) -> ActivityRecord:
-    return replace(ActivityRecord(name=name, type="Transcode"), **changes)
-
-
-def execution(*activities: str, **changes: object) -> ExecutionRecord:
-    record = ExecutionRecord(
-        run_id=new_id(),
-        workflow_id="9" * 32,
-        workflow="wf",
-        topology="{}",
-        input=ObjectRef(bucket="in", object="a/b/c.flv"),
-        media_id="5" * 32,
-        created=utc_now(),
-        activities=tuple(activity(name) for name in activities),
-    )
-    return replace(record, **changes)
-
-
-def output(key: str, *, bucket: str = "out", size: int = 3) -> Output:
-    return Output(
-        ref=ObjectRef(bucket=bucket, object=key),
-        place=f"/{bucket}/{key}",
-        digests=Digests(size=size, sha256="5" * 64, md5="d" * 32),
-    )
-
-
-def add(store: Store, *activities: str) -> Claim:
-    return store.add_execution(execution(*activities), owner="me", lease_seconds=60)
-
-
-def load(store: Store, claim: Claim) -> ExecutionRecord:
-    found = store.execution(claim.run_id)
-    assert found is not None
-    return found
-
-
-def success(name: str, *outputs: Output, **changes: object) -> ActivityRecord:
-    fields = {"state": ActivityState.SUCCESS, "ended": utc_now(), "outputs": outputs}
-    return activity(name, **(fields | changes))
-
-
-def process(url: str, script: str, *arguments: str) -> "subprocess.Popen[str]":
-    """Start a process that has `store` open and runs a script."""
-    head = f"""
-        import sys
-        from tests.integration.test_store import *
-        store = Store.open({url!r})
-    """
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(script), *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def lines_of(*processes: "subprocess.Popen[str]") -> list[str]:
-    """Wait for processes and return what they printed."""
-    lines: list[str] = []
-    for running in processes:
-        printed, _ = running.communicate(timeout=120)
-        assert running.returncode == 0
-        lines += printed.split("\n")[:-1]
-    return lines
 
 
 class TestRecords:
@@ -176,6 +88,11 @@ class TestRecords:
             ended=MOMENT,
             report="/r",
             prefect_url="http://p",
+            kind=ExecutionKind.SNAPSHOT,
+            pipeline_id="7" * 32,
+            priority=10,
+            request={"Input": {"Object": "ä"}, "N": [1, None]},
+            message_result={"MessageId": "1"},
             activities=(done, activity("last")),
         )
         store = Store.open(url)
@@ -264,7 +181,7 @@ class TestDuplicates:
         assert len(added) == 20
 
 
-WRITES: list[Callable[[Store, Claim], None]] = [
+WRITES: list[Callable[[Store, Claim], object]] = [
     lambda store, claim: store.renew(claim, 60),
     lambda store, claim: store.save_activity(claim, activity("a", message="stolen")),
     lambda store, claim: store.save_progress(claim, "a", 0.9),
@@ -292,7 +209,7 @@ class TestOwnership:
     @pytest.mark.parametrize("write", WRITES)
     @pytest.mark.parametrize("owner", ["you", "me"])
     def test_the_old_owner_is_fenced(
-        self, store: Store, write: Callable[[Store, Claim], None], owner: str
+        self, store: Store, write: Callable[[Store, Claim], object], owner: str
     ) -> None:
         old = store.add_execution(execution("a"), owner="me", lease_seconds=0)
         new = store.claim(old.run_id, owner=owner, lease_seconds=60)
@@ -307,7 +224,7 @@ class TestOwnership:
 
     @pytest.mark.parametrize("write", WRITES)
     def test_nobody_writes_after_a_release(
-        self, store: Store, write: Callable[[Store, Claim], None]
+        self, store: Store, write: Callable[[Store, Claim], object]
     ) -> None:
         claim = add(store, "a")
         store.release(claim)
@@ -379,8 +296,11 @@ class TestActivities:
         claim = add(store)
         store.save_execution(claim, state=ExecutionState.FAIL, code="C", message="m", ended=MOMENT)
         store.save_execution(claim, report="r", prefect_url="p")
+        store.save_execution(claim, message_result={"MessageId": "1"})
+        store.save_execution(claim, message_result={})  # says nothing
         found = load(store, claim)
         assert (found.state, found.code, found.message) == (ExecutionState.FAIL, "C", "m")
+        assert found.message_result == {"MessageId": "1"}
         assert (found.ended, found.report, found.prefect_url) == (MOMENT, "r", "p")
         store.save_execution(claim, state=ExecutionState.RUNNING, code="", message="")
         found = load(store, claim)
@@ -706,6 +626,16 @@ class TestOpening:
         with pytest.raises(MediaflowError, match="version 99") as caught:
             Store.open(url)
         assert "Update mediaflow" in caught.value.remedy
+
+    def test_older_version(self, store: Store, url: str) -> None:
+        store.close()
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(sa.text("UPDATE meta SET value = '1' WHERE key = 'schema_version'"))
+        engine.dispose()
+        with pytest.raises(MediaflowError, match="version 1,") as caught:
+            Store.open(url)
+        assert "Move the database away" in caught.value.remedy
 
     def test_file_that_is_no_database(self, tmp_path: Path) -> None:
         file = tmp_path / "m.db"

@@ -41,6 +41,24 @@ from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Digests, Output
 
 
+@pytest.mark.proves(
+    "Container.Format flv",
+    "Container.Format mp4",
+    "Container.Format ts",
+    "Container.Format mp3",
+    "Container.Format m4a",
+    "Container.Format mp4 audio",
+    "TemplateId static",
+    "TemplateId audio",
+    "OutputObject",
+    "Audio.Codec AAC",
+    "Audio.Codec MP3",
+    "Video.Codec H.264",
+    "Audio.Remove",
+    "Video.Remove",
+    "TransConfig.TransMode onepass",
+    by="ffprobe",
+)
 def test_every_container_holds_what_was_planned(tmp_path, clip):
     made = run(
         tmp_path,
@@ -82,6 +100,7 @@ def test_a_plan_tells_the_command_that_runs(tmp_path, clip):
     assert tuple(ran) == made.step.commands[0]
 
 
+@pytest.mark.proves("Video.Width", "Video.LongShortMode", by="ffprobe")
 def test_sizes_of_rotated_and_anamorphic_sources(tmp_path, media_dir):
     turned = run(
         tmp_path / "turned",
@@ -104,6 +123,7 @@ def test_sizes_of_rotated_and_anamorphic_sources(tmp_path, media_dir):
     assert stretched["display_aspect_ratio"] == "4:3"
 
 
+@pytest.mark.proves("TransConfig.AdjDarMethod", by="pixels")
 def test_adj_dar_method_by_pixels(tmp_path, media_dir):
     bars = media.clip(media_dir, 1, "640x360", picture="smptebars", audio=False)
     methods = ("rescale", "none", "crop", "pad")
@@ -128,6 +148,7 @@ def test_adj_dar_method_by_pixels(tmp_path, media_dir):
     assert near(pixel(pad, 4, 100), grey)
 
 
+@pytest.mark.proves("Video.Crop", "Video.Pad", by="pixels")
 def test_crop_and_pad_by_pixels(tmp_path, media_dir):
     bars = media.clip(media_dir, 1, "640x360", picture="smptebars", audio=False)
     made = run(
@@ -145,6 +166,7 @@ def test_crop_and_pad_by_pixels(tmp_path, media_dir):
     assert near(pixel(made[1], 44, 70), pixel(bars, 8, 20))
 
 
+@pytest.mark.proves("Video.Fps", by="packets")
 def test_frame_rates(tmp_path, media_dir):
     fast = media.clip(media_dir, 1, "320x180", fps=100, audio=False)
     made = run(tmp_path, fast, video(), video(Fps="29.97"), video(Fps="10"))
@@ -153,6 +175,7 @@ def test_frame_rates(tmp_path, media_dir):
     assert Fraction(stream(made[1])["r_frame_rate"]) == Fraction(30000, 1001)
 
 
+@pytest.mark.proves("Video.Gop", by="packets")
 def test_key_frames(tmp_path, clip):
     made = run(
         tmp_path,
@@ -168,6 +191,7 @@ def test_key_frames(tmp_path, clip):
     assert key_times(made[3]) == [0, 1.52, 3]
 
 
+@pytest.mark.proves("Video.Bitrate", "Video.Crf", "Video.Maxrate", "Video.Bufsize", by="packets")
 def test_bit_rate_crf_and_maxrate_rule_the_size(tmp_path, media_dir):
     grain = media.noisy(media_dir, 3, "320x180")
     made = run(
@@ -187,6 +211,8 @@ def test_bit_rate_crf_and_maxrate_rule_the_size(tmp_path, media_dir):
     assert capped * 3 < 300 * 3 + 1000 and capped < fine / 2
 
 
+@pytest.mark.proves("Video.Profile", "Video.PixFmt", by="ffprobe")
+@pytest.mark.proves("Video.Preset", by="the encoder's own words")
 def test_profile_preset_and_pixel_format(tmp_path, clip):
     made = run(
         tmp_path,
@@ -205,12 +231,14 @@ def test_profile_preset_and_pixel_format(tmp_path, clip):
     assert b"rc_lookahead=10" in made[0].read_bytes()
 
 
+@pytest.mark.proves("Video.Codec H.265", by="ffprobe")
 def test_h265(tmp_path, clip):
     made = run(tmp_path, clip, video(Codec="H.265", Width="160", Bitrate="100"))
     found = stream(made[0])
     assert (found["codec_name"], found["codec_tag_string"]) == ("hevc", "hvc1")
 
 
+@pytest.mark.proves("Container.Format m3u8", "MuxConfig.Segment.Duration", by="decoded frames")
 @pytest.mark.parametrize("codec", ["H.264", "H.265"])
 def test_hls_segments_are_named_and_each_plays_alone(tmp_path, clip, codec):
     size = {"Width": "160", "Codec": codec}
@@ -233,6 +261,7 @@ def test_hls_segments_are_named_and_each_plays_alone(tmp_path, clip, codec):
         assert len(pictures) // frame == 25
 
 
+@pytest.mark.proves("MuxConfig.Segment.ForceSegTime", by="packets")
 @pytest.mark.parametrize("codec", ["H.264", "H.265"])
 def test_forced_cuts(tmp_path, clip, codec):
     cuts = {"Segment": {"ForceSegTime": "0.52,1.4,3.2"}}
@@ -245,6 +274,7 @@ def test_forced_cuts(tmp_path, clip, codec):
     assert [len(packets(segment.path)) for segment in made.segments(0)] == [13, 22, 45, 20]
 
 
+@pytest.mark.proves("TransConfig.TransMode twopass", by="packets")
 def test_two_passes_meet_the_rate_better_than_one(tmp_path, media_dir):
     grain = media.noisy(media_dir, 3, "320x180")
     shares: list[float] = []
@@ -269,6 +299,7 @@ def test_two_passes_of_h265(tmp_path, clip):
     assert stream(made[0])["codec_name"] == "hevc" and len(packets(made[0])) == 100
 
 
+@pytest.mark.proves("TransConfig.TransMode CBR", by="packets")
 def test_cbr_fills_up_what_is_easy(tmp_path, media_dir):
     still = media.flat(media_dir, 3, "320x180")
     easy = {"Bitrate": "500", "Bufsize": "1000"}
@@ -278,6 +309,8 @@ def test_cbr_fills_up_what_is_easy(tmp_path, media_dir):
     assert kbps(made[0]) > 300 and kbps(made[1]) < 60
 
 
+@pytest.mark.proves("TransConfig.IsCheckReso", by="ffprobe")
+@pytest.mark.proves("TransConfig.IsCheckResoFail", by="error code")
 def test_the_check_rules_on_a_real_source(tmp_path, media_dir):
     small = media.clip(media_dir, 2, "320x180")
     rates = MediaInfo.of(small)
@@ -294,6 +327,8 @@ def test_the_check_rules_on_a_real_source(tmp_path, media_dir):
     assert caught.value.code == Code.OUT_OF_RANGE
 
 
+@pytest.mark.proves("Audio.Samplerate", "Audio.Channels", by="ffprobe")
+@pytest.mark.proves("Audio.Bitrate", by="packets")
 def test_sound_of_a_real_clip(tmp_path, bunny):
     made = run(
         tmp_path,
@@ -312,6 +347,7 @@ def test_sound_of_a_real_clip(tmp_path, bunny):
     assert kbps(made[1], "a") == pytest.approx(256, rel=0.25)
 
 
+@pytest.mark.proves("AudioStreamMap", by="decoded sound")
 def test_sound_and_words_of_the_source(tmp_path, media_dir):
     tagged = media.make(
         media_dir / "tagged.mp4",
@@ -339,6 +375,7 @@ def test_sound_and_words_of_the_source(tmp_path, media_dir):
     assert not any(silent) and any(tone)
 
 
+@pytest.mark.proves("Video.ScanMode", by="ffprobe")
 def test_scan_modes(tmp_path, media_dir):
     fields = media.clip(
         media_dir,
@@ -364,6 +401,7 @@ def test_scan_modes(tmp_path, media_dir):
     assert stream(woven[0])["field_order"] == "tt" and len(packets(woven[0])) == 25
 
 
+@pytest.mark.proves("TemplateId remux", by="packet hashes")
 def test_a_copy_keeps_every_packet(tmp_path, clip):
     made = run(
         tmp_path,

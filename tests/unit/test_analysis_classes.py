@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from activities.analysis import Analysis, AnalysisParameters
 from activities.analysis.classes import DEFINITIONS, judge, template_list
+from activities.analysis.config import AnalysisConfig
 from activities.analysis.measure import windows
 from activities.probe import MediaInfo
 from activities.templates import from_analysis, presets
@@ -78,11 +79,14 @@ def test_output_sizes_keep_the_ratio_even_and_never_enlarge(
     assert [definition.output_size(size) for definition in DEFINITIONS] == sizes
 
 
-def entries(only_highest: bool = False, **stream: Any) -> list[Any]:
+def entries(
+    only_highest: bool = False, config: dict[str, Any] | None = None, **stream: Any
+) -> list[Any]:
     source = media(**stream)
     assert source.video
     verdicts = judge(source.video.display_size, lambda _: 5000)
-    return template_list(verdicts, source.video, only_highest)
+    told = AnalysisConfig.model_validate(config or {})
+    return template_list(verdicts, source.video, told, only_highest)
 
 
 def test_each_usable_class_comes_in_three_containers() -> None:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from workflow_engine.buckets import (
     Buckets,
     LocalBucket,
+    S3Bucket,
     check_bucket_name,
     parse,
-    read_place,
+    plain_path,
 )
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ObjectRef
@@ -40,7 +41,8 @@ class TestUrls:
         assert parse(url) == ObjectRef(bucket=bucket, object=key)
 
     @pytest.mark.parametrize(
-        "path", ["a/b.mp4", "/a/b.mp4", "./oss:/b", "b.mp4", "a://"[1:], "100%.mp4", ""]
+        "path",
+        ["a/b.mp4", "/a/b.mp4", "./oss:/b", "b.mp4", "a://"[1:], "100%.mp4", "", "file:///x"],
     )
     def test_plain_paths_are_no_objects(self, path: str) -> None:
         assert parse(path) is None
@@ -63,7 +65,6 @@ class TestUrls:
             ("http://vod.oss@evil.org/x", Code.RESOURCE_NOT_SUPPORTED),
             ("http://[::/x", Code.RESOURCE_NOT_SUPPORTED),
             ("ftp://vod.oss-cn-hangzhou.aliyuncs.com/x", Code.RESOURCE_NOT_SUPPORTED),
-            ("file:///x", Code.RESOURCE_NOT_SUPPORTED),
         ],
     )
     def test_other_urls_are_refused(self, url: str, code: Code) -> None:
@@ -75,6 +76,23 @@ class TestUrls:
         with pytest.raises(InvalidInputError) as caught:
             parse("https://example.org/x?Signature=secret")
         assert "secret" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("given", "path"),
+        [
+            ("a/b.mp4", "a/b.mp4"),
+            ("file:///a/my%20clip.mp4", "/a/my clip.mp4"),
+            ("FILE://localhost/a", "/a"),
+            ("file:a", "file:a"),
+        ],
+    )
+    def test_files(self, given: str, path: str) -> None:
+        assert plain_path(given) == path
+
+    @pytest.mark.parametrize("url", ["file://host/a", "file://"])
+    def test_files_elsewhere(self, url: str) -> None:
+        with pytest.raises(InvalidInputError):
+            plain_path(url)
 
     @given(st.text())
     def test_never_another_error(self, text: str) -> None:
@@ -105,6 +123,7 @@ class TestRegistry:
     settings = {  # noqa: RUF012
         "example-vod": BucketSettings(path=Path("/media/vod")),
         "archive": BucketSettings(url="s3://real-name"),
+        "near": BucketSettings(url="s3://real-near", endpoint_url="http://127.0.0.1:9000"),
     }
 
     def test_configured_bucket(self) -> None:
@@ -123,20 +142,50 @@ class TestRegistry:
         assert '"example-vod"' in caught.value.remedy
         assert "[buckets.example-vdo]" in caught.value.remedy
 
-    def test_object_stores_are_not_supported(self, tmp_path: Path) -> None:
-        with pytest.raises(InvalidInputError, match="not supported by this version") as caught:
-            Buckets(self.settings, fallback_root=tmp_path).get("archive")
-        assert caught.value.code == Code.NOT_SUPPORTED
+    def test_object_stores_keep_their_connections(self, tmp_path: Path) -> None:
+        buckets = Buckets(self.settings, fallback_root=tmp_path)
+        bucket = buckets.get("archive")
+        assert isinstance(bucket, S3Bucket)
+        assert bucket.place("a/b c") == "s3://archive/a/b c"
+        assert buckets.get("archive") is bucket
+        assert buckets.below(None).get("archive") is bucket
+
+    def test_recorded_places(self, tmp_path: Path) -> None:
+        buckets = Buckets(self.settings, fallback_root=None)
+        file = tmp_path / "a:" / "b.mp4"
+        file.parent.mkdir()
+        file.write_bytes(b"abc")
+        place = buckets.at(f"{tmp_path}/a://b.mp4"[:-4] + ".mp4")
+        assert place.content() == b"abc" and place.digests().size == 3
+        stored = buckets.at("s3://archive/a/b%20c")
+        assert (stored.bucket.name, stored.key) == ("archive", "a/b%20c")
+        assert str(stored) == "s3://archive/a/b%20c"
+        with pytest.raises(InvalidInputError, match="not configured"):
+            buckets.at("s3://gone/a")
+        with pytest.raises(InvalidInputError):
+            buckets.at("relative/a")
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://127.0.0.1:9000/real-near/a/my%20clip.mp4?X-Amz-Signature=s",
+            "http://real-near.127.0.0.1:9000/a/my%20clip.mp4",
+            "s3://near/a/my clip.mp4",
+        ],
+    )
+    def test_urls_of_configured_endpoints(self, url: str) -> None:
+        buckets = Buckets(self.settings, fallback_root=None)
+        assert buckets.parse(url) == ObjectRef(bucket="near", object="a/my clip.mp4")
+
+    @pytest.mark.parametrize(
+        "url", ["http://127.0.0.1:9000/other/a", "http://127.0.0.1:9000/real-near/", "http://[::/x"]
+    )
+    def test_urls_of_other_endpoints(self, url: str) -> None:
+        with pytest.raises(InvalidInputError):
+            Buckets(self.settings, fallback_root=None).parse(url)
 
     def test_invalid_names(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidInputError):
             Buckets({}, fallback_root=tmp_path).get("..")
         with pytest.raises(InvalidInputError):
             Buckets({"a/b": BucketSettings(path=tmp_path)}, fallback_root=None)
-
-
-def test_recorded_places() -> None:
-    assert read_place("/out/a://b") == Path("/out/a://b")
-    with pytest.raises(InvalidInputError) as caught:
-        read_place("s3://b/k")
-    assert caught.value.code == Code.NOT_SUPPORTED

@@ -65,9 +65,12 @@ def test_path_is_used_where_no_wheel_has_a_binary(
     assert ffmpeg_path() == tmp_path / "ffmpeg"
 
 
-def test_a_missing_encoder_names_the_remedy() -> None:
-    can = Capabilities(encoders=frozenset({"aac"}))
+def test_a_missing_encoder_or_filter_names_the_remedy() -> None:
+    can = Capabilities(encoders=frozenset({"aac"}), filters=frozenset({"scale"}))
     can.require_encoder("aac")
+    can.require_filter("scale")
+    with pytest.raises(InstallationError, match='filter "drawtext" is missing'):
+        can.require_filter("drawtext")
     with pytest.raises(InstallationError, match='encoder "libx264" is missing') as caught:
         can.require_encoder("libx264")
     assert "MEDIAFLOW_FFMPEG" in caught.value.remedy
@@ -76,6 +79,10 @@ def test_a_missing_encoder_names_the_remedy() -> None:
 def test_listings_are_read() -> None:
     encoders = " V..... = Video\n ------\n V....D libx264   H.264 (codec h264)\n A....D aac  AAC\n"
     assert _names(encoders) == {"libx264", "aac"}
+    filters = (
+        "Filters:\n  T.. = Timeline support\n ------\n .. fps   V->V  Rate\n TSC scale V->V x\n"
+    )
+    assert _names(filters) == {"fps", "scale"}
 
 
 def test_the_tail_is_bounded_and_clean() -> None:

@@ -107,8 +107,8 @@ case(
 )
 case(
     "parameter of a later version",
-    (INVALID + ".NotSupported", "/Activities/sd/Parameters/Outputs/0/WaterMarks"),
-    activities={"sd": transcode(WaterMarks=[])},
+    (INVALID + ".NotSupported", "/Activities/sd/Parameters/Outputs/0/SuperReso"),
+    activities={"sd": transcode(SuperReso={"IsHalfSample": "true"})},
 )
 case(
     "object name leaves the bucket",

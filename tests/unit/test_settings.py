@@ -228,6 +228,14 @@ class TestProblems:
             ("[buckets.a]", "buckets.a"),
             ("[buckets.a]\npath = 'p'\nurl = 's3://b'", "buckets.a"),
             ("[buckets.a]\nurl = 'http://b'", "buckets.a.url"),
+            ("[buckets.a]\nurl = 's3://b/prefix'", "buckets.a.url"),
+            ("[buckets.a]\nurl = 'oss://b'", "buckets.a"),
+            ("[buckets.a]\npath = 'p'\nendpoint_url = 'http://h'", "buckets.a"),
+            ("[buckets.a]\npath = 'p'\nacl = true", "buckets.a"),
+            ("[buckets.a]\nurl = 's3://b'\nendpoint_url = 'h:9000'", "buckets.a.endpoint_url"),
+            ("[buckets.a]\nurl = 's3://b'\naddressing_style = 'x'", "buckets.a.addressing_style"),
+            ("[buckets.a]\nurl = 's3://b'\nsignature_version = '4'", "buckets.a.signature_version"),
+            ("[buckets.a]\nurl = 's3://b'\naccess_key_id_env = 'A'", "buckets.a"),
             ("[buckets.a]\npath = 'p'\nevents = 'wacth'", "buckets.a.events"),
             ("[buckets.a]\npath = 'p'\nevents = {sq = 'u'}", "buckets.a.events"),
             ("[buckets.a]\npath = 'p'\nsettle_seconds = -1", "buckets.a.settle_seconds"),
@@ -235,6 +243,12 @@ class TestProblems:
             ("[buckets.a]\npath = 'p'\nexisting = 'all'", "buckets.a.existing"),
             ("[queues.q]", "queues.q"),
             ("[topics.t]\nwebhook = 'http://h'\nfile = 'f'", "topics.t"),
+            ("[topics.t]\nwebhook = 'ftp://h'", "topics.t.webhook"),
+            ("[topics.t]\nwebhook = 'https://'", "topics.t.webhook"),
+            ("[topics.t]\nwebhook = 'http://h:99999'", "topics.t.webhook"),
+            ("[queues.q]\nsqs = 'my-queue'", "queues.q.sqs"),
+            ("[queues.q]\nfile = 'f'\nsecret = 's'", "queues.q"),
+            ("[queues.q]\nwebhook = 'http://h'\nsecret = ''", "queues.q"),
         ],
     )
     def test_wrong_values_name_the_key(self, write: Write, text: str, key: str) -> None:
@@ -262,6 +276,15 @@ class TestProblems:
         assert "hunter2" not in repr(load_settings(write("service.access_keys.A = 'hunter2'")))
         assert "4711" not in problem(write("service.access_keys.A = 4711"))
 
+    @pytest.mark.parametrize(
+        "keys", ["secret = 'whsec_hunter2!'", "webhook = 'http://user:hunter2@h'"]
+    )
+    def test_wrong_secrets_are_not_shown(self, write: Write, keys: str) -> None:
+        keys = keys if keys.startswith("webhook") else f"webhook = 'http://h'\n{keys}"
+        shown = problem(write(f"[queues.q]\n{keys}"))
+        assert "hunter2" not in shown
+        assert '"queues.q"' in shown
+
     def test_settings_are_frozen(self) -> None:
         settings = Settings()
         with pytest.raises(ValidationError):
@@ -272,9 +295,27 @@ class TestProblems:
 
 @pytest.mark.parametrize("value", ['"watch"', '"poll"', '"webhook"', '{sqs = "https://q"}'])
 def test_event_sources(write: Write, value: str) -> None:
-    bucket = load_settings(write(f"[buckets.a]\nurl = 'oss://a'\nevents = {value}")).buckets["a"]
+    bucket = load_settings(write(f"[buckets.a]\nurl = 's3://a'\nevents = {value}")).buckets["a"]
     if value.startswith("{"):
         assert not isinstance(bucket.events, str | None)
         assert bucket.events.sqs == "https://q"
     else:
         assert bucket.events == value.strip('"')
+
+
+@pytest.mark.parametrize(
+    ("secret", "key"),
+    [
+        ("", None),
+        ("secret = 'plain text'", b"plain text"),
+        (
+            "secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'",
+            bytes.fromhex("31f290f6bf06298aab4f08d43c3f082cf648a362da2da4b0"),
+        ),
+    ],
+)
+def test_signing_keys(write: Write, secret: str, key: bytes | None) -> None:
+    settings = load_settings(write(f"[queues.q]\nwebhook = 'https://h/p'\n{secret}"))
+    assert settings.queues["q"].signing_key == key
+    assert "plain text" not in repr(settings)
+    assert "MfKQ9r8" not in repr(settings)

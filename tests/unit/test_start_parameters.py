@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from activities.start import StartParameters
+from activities.start import Start, StartParameters
+from workflow_engine.activity import Neighbourhood
 from workflow_engine.errors import Code
 
 PIPELINE = "0123456789abcdef0123456789abcdef"
@@ -33,6 +34,13 @@ def test_defaults() -> None:
         ({"InputFile": {}}, None),
         ({"InputFile": "{"}, Code.JSON_OBJECT_FORMAT),
         ({"MessageType": "Pigeon"}, Code.INVALID),
+        ({"QueueName": "1queue"}, Code.QUEUE_NAME),
+        ({"QueueName": "-queue"}, Code.QUEUE_NAME),
+        ({"QueueName": "my queue"}, Code.QUEUE_NAME),
+        ({"QueueName": "wärteschlange"}, Code.QUEUE_NAME),
+        ({"QueueName": "queue\n"}, Code.QUEUE_NAME),
+        ({"TopicName": "-topic"}, Code.TOPIC_NAME),
+        ({"TopicName": "a_b"}, Code.TOPIC_NAME),
     ],
 )
 def test_bad_parameters(changes: dict[str, Any], code: str | None) -> None:
@@ -40,3 +48,10 @@ def test_bad_parameters(changes: dict[str, Any], code: str | None) -> None:
         start(**changes)
     (error,) = caught.value.errors()
     assert code is None or error["type"] == code
+
+
+def test_names_of_queues_and_topics() -> None:
+    parameters = start(MessageType="Topic", QueueName="Jobs-2", TopicName="2-jobs")
+    assert (parameters.queue_name, parameters.topic_name) == ("Jobs-2", "2-jobs")
+    around = Neighbourhood(name="start", ancestor_types=(), predecessor_types=())
+    assert list(Start().check(parameters, around)) == []

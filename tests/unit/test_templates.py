@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,7 @@ from workflow_engine.errors import ActivityError, Code, InvalidInputError
 
 
 def test_all_presets_are_known_by_kind():
-    kinds = [template.kind for template in presets().values()]
-    counts = {kind: kinds.count(kind) for kind in Kind}
-    assert counts == {
+    assert Counter(template.kind for template in presets().values()) == {
         Kind.STATIC: 19,
         Kind.REMUX: 3,
         Kind.AUDIO: 5,
@@ -137,7 +136,7 @@ def test_an_analysis_entry_of_strings_becomes_a_template():
     ("changes", "code", "told"),
     [
         ({"Video": {"Width": "4400"}}, Code.OUT_OF_RANGE, 'Video.Width: The value "4400"'),
-        ({"Container": {"Format": "gif"}}, Code.NOT_SUPPORTED, "Container.Format"),
+        ({"Container": {"Format": "avi"}}, Code.INVALID, "Container.Format"),
         ({"Audio": {"Bitrate": "loud"}}, Code.NUMBER_FORMAT, "Audio.Bitrate"),
     ],
 )
@@ -167,24 +166,20 @@ def test_an_analysis_entry_that_is_no_template_is_one_sentence(changes, code, to
         (Video, "Gop", "2.5", Code.FORMAT),
         (Video, "Bufsize", "999", Code.OUT_OF_RANGE),
         (Video, "Maxrate", "50001", Code.OUT_OF_RANGE),
-        (Video, "Codec", "GIF", Code.NOT_SUPPORTED),
         (Video, "Codec", "H.266", Code.INVALID),
         (Video, "Profile", "ultra", Code.INVALID),
         (Video, "Preset", "placebo", Code.INVALID),
         (Video, "ScanMode", "fields", Code.INVALID),
         (Video, "PixFmt", "yuv9", Code.INVALID),
-        (Video, "Crop", "border", Code.NOT_SUPPORTED),
+        (Video, "Crop", "edges", Code.FORMAT),
         (Video, "Crop", "0:10:0:0", Code.OUT_OF_RANGE),
         (Video, "Crop", "10:10", Code.FORMAT),
         (Video, "Pad", "9000:10:0:0", Code.OUT_OF_RANGE),
         (Video, "LongShortMode", "maybe", Code.FORMAT),
-        (Audio, "Codec", "VORBIS", Code.NOT_SUPPORTED),
         (Audio, "Profile", "aac_he", Code.NOT_SUPPORTED),
         (Audio, "Samplerate", "8000", Code.OUT_OF_RANGE),
         (Audio, "Bitrate", "7", Code.OUT_OF_RANGE),
         (Audio, "Channels", "9", Code.OUT_OF_RANGE),
-        (Container, "Format", "mpd", Code.NOT_SUPPORTED),
-        (Container, "Format", "gif", Code.NOT_SUPPORTED),
         (Container, "Format", "avi", Code.INVALID),
         (MuxConfig, "Segment", {"Duration": "0"}, Code.OUT_OF_RANGE),
         (MuxConfig, "Segment", {"Duration": "61"}, Code.OUT_OF_RANGE),

@@ -1,9 +1,11 @@
+import json
+
 import pytest
 from pydantic import ValidationError
 
 from activities.transcode import Transcode
 from activities.transcode.parameters import Output, TranscodeParameters
-from workflow_engine.activity import Neighbourhood
+from workflow_engine.activity import Neighbourhood, no_templates
 from workflow_engine.errors import Code, Severity
 
 MP4, FLV, HLS = "S00000001-200030", "S00000001-000030", "S00000001-100030"
@@ -11,10 +13,15 @@ MP3, COPY = "S00000001-300020", "S00000001-200000"
 SMART = "S00000000-200030"
 
 
-def problems(outputs, *, ancestors=("Start",), **parameters):
+def problems(outputs, *, ancestors=("Start",), templates=no_templates, **parameters):
     wire = {"OutputBucket": "out-bucket", "Outputs": outputs} | parameters
     read = TranscodeParameters.model_validate({k: v for k, v in wire.items() if v is not None})
-    around = Neighbourhood(name="hd", ancestor_types=ancestors, predecessor_types=ancestors)
+    around = Neighbourhood(
+        name="hd",
+        ancestor_types=ancestors,
+        predecessor_types=ancestors,
+        templates=templates,
+    )
     return list(Transcode().check(read, around))
 
 
@@ -26,6 +33,14 @@ def found(template, **fields):
 
 def test_a_plain_output_has_no_problems():
     assert problems([{"OutputObject": "a/{FileName}", "TemplateId": MP4}]) == []
+
+
+def test_each_output_may_come_as_a_string():
+    output = json.dumps({"OutputObject": "a", "TemplateId": MP4, "Video": '{"Codec": "H.266"}'})
+    with pytest.raises(ValidationError) as caught:
+        problems([output])
+    (error,) = caught.value.errors()
+    assert error["loc"] == ("Outputs", 0, "Video", "Codec")
 
 
 def test_every_problem_of_every_output_is_told_with_pointer_and_remedy():
@@ -92,6 +107,52 @@ def test_every_problem_of_every_output_is_told_with_pointer_and_remedy():
             {"Video": {"Codec": "H.265", "ScanMode": "interlaced"}},
             (Code.NOT_SUPPORTED, "/Video/ScanMode"),
         ),
+        (MP3, {"Audio": {"Codec": "VORBIS"}}, (Code.NOT_SUPPORTED, "/Audio/Codec")),
+        (
+            MP3,
+            {"Container": {"Format": "ogg"}, "Audio": {"Codec": "VORBIS", "Samplerate": "96000"}},
+            (Code.NOT_SUPPORTED, "/Audio/Samplerate"),
+        ),
+        (
+            MP3,
+            {"Container": {"Format": "ogg"}, "Audio": {"Codec": "VORBIS", "Bitrate": "600"}},
+            (Code.OUT_OF_RANGE, "/Audio/Bitrate"),
+        ),
+        (
+            MP3,
+            {"Container": {"Format": "flac"}, "Audio": {"Codec": "FLAC", "Bitrate": "600"}},
+            (Code.NOT_SUPPORTED, "/Audio/Bitrate"),
+        ),
+        (MP4, {"Container": {"Format": "gif"}}, (Code.NOT_SUPPORTED, "/TemplateId")),
+        (MP4, {"Video": {"Codec": "GIF"}}, (Code.NOT_SUPPORTED, "/Video/Codec")),
+        (
+            MP4,
+            {"Container": {"Format": "gif"}, "Video": {"Codec": "GIF", "Crf": "20"}},
+            (Code.NOT_SUPPORTED, "/Video/Crf"),
+        ),
+        (
+            MP4,
+            {"Container": {"Format": "webp"}, "Video": {"Codec": "WEBP"}, "Audio": {"Bitrate": 64}},
+            (Code.NOT_SUPPORTED, "/Audio"),
+        ),
+        (MP4, {"Video": {"PixFmt": "bgr8"}}, (Code.NOT_SUPPORTED, "/Video/PixFmt")),
+        (MP4, {"MuxConfig": {"Gif": {"Loop": 1}}}, (Code.NOT_SUPPORTED, "/MuxConfig/Gif")),
+        (
+            MP4,
+            {"Container": {"Format": "mpd"}, "MuxConfig": {"Segment": {"ForceSegTime": "1"}}},
+            (Code.NOT_SUPPORTED, "/MuxConfig/Segment"),
+        ),
+        (HLS, {"Video": {"Codec": "AV1"}}, (Code.NOT_SUPPORTED, "/Video/Codec")),
+        (
+            MP4,
+            {"Video": {"Codec": "AV1"}, "TransConfig": {"TransMode": "twopass"}},
+            (Code.NOT_SUPPORTED, "/TransConfig/TransMode"),
+        ),
+        (
+            MP4,
+            {"Video": {"Codec": "AV1", "Maxrate": "9000"}},
+            (Code.NOT_SUPPORTED, "/Video/Maxrate"),
+        ),
         (MP4, {"Video": {"Pad": "640:360:640:0"}}, (Code.OUT_OF_RANGE, "/Video/Pad")),
         (
             MP4,
@@ -116,8 +177,6 @@ def test_every_problem_of_every_output_is_told_with_pointer_and_remedy():
             {"TransConfig": {"TransMode": "twopass"}},
             (Code.NOT_SUPPORTED, "/TransConfig/TransMode"),
         ),
-        ("S00000001-400040", {}, (Code.TEMPLATE_NOT_SUPPORTED, "/TemplateId")),
-        ("S00000002-200040", {}, (Code.TEMPLATE_NOT_SUPPORTED, "/TemplateId")),
         (SMART, {}, (Code.TEMPLATE_NOT_SUPPORTED, "/TemplateId")),
     ],
 )
@@ -175,6 +234,52 @@ def test_two_outputs_of_one_name_and_container_collide():
     ]
 
 
+PART = {"MergeURL": "oss://b/part.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("template", "fields", "expected"),
+    [
+        (
+            MP4,
+            {"MergeList": [PART], "MergeConfigUrl": "oss://b/parts.json"},
+            (Code.INVALID, "/MergeConfigUrl"),
+        ),
+        (COPY, {"MergeList": [PART]}, (Code.NOT_SUPPORTED, "/MergeList")),
+        (COPY, {"MergeConfigUrl": "oss://b/l"}, (Code.NOT_SUPPORTED, "/MergeConfigUrl")),
+        (COPY, {"Amix": [{"AmixURL": "input"}]}, (Code.NOT_SUPPORTED, "/Amix")),
+        (COPY, {"OpeningList": [{"openUrl": "oss://b/o"}]}, (Code.NOT_SUPPORTED, "/OpeningList")),
+        (
+            COPY,
+            {"TailSlateList": [{"TailUrl": "oss://b/t"}]},
+            (Code.NOT_SUPPORTED, "/TailSlateList"),
+        ),
+    ],
+)
+def test_what_cannot_be_joined(template, fields, expected):
+    assert found(template, **fields) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"MergeList": [PART] * 5}, Code.OUT_OF_RANGE),
+        ({"MergeList": []}, Code.EMPTY_VALUE),
+        ({"MergeList": [PART | {"Duration": "0"}]}, Code.OUT_OF_RANGE),
+        ({"MergeList": [{"MergeURL": "http://example.com/a.mp4"}]}, Code.RESOURCE_NOT_SUPPORTED),
+        ({"Amix": [{"AmixURL": "output"}]}, Code.RESOURCE_NOT_SUPPORTED),
+        ({"Amix": [{"AmixURL": "input", "MixDurMode": "shortest"}]}, Code.INVALID),
+        ({"OpeningList": [{"OpenUrl": "oss://b/o", "Width": "4096"}]}, Code.OUT_OF_RANGE),
+        ({"OpeningList": [{"OpenUrl": "oss://b/o", "Height": "half"}]}, Code.FORMAT),
+        ({"TailSlateList": [{"TailUrl": "oss://b/t", "BgColor": "nice"}]}, Code.INVALID),
+    ],
+)
+def test_fields_of_what_is_joined(fields, code):
+    with pytest.raises(ValidationError) as caught:
+        found(MP4, **fields)
+    assert [error["type"] for error in caught.value.errors()] == [code]
+
+
 def test_counters_of_pictures_are_no_placeholders_here():
     output = {"OutputObject": "a-{Count}-{DestMd5}", "TemplateId": MP4}
     (problem,) = problems([output])
@@ -182,9 +287,7 @@ def test_counters_of_pictures_are_no_placeholders_here():
 
 
 def test_what_the_specification_has_and_this_version_has_not_is_listed_by_name():
-    spec = {"Clip", "WaterMarks", "MergeList", "MergeConfigUrl", "M3U8NonStandardSupport"}
-    spec |= {"Encryption", "SubtitleConfig", "OpeningList", "TailSlateList", "DeWatermark"}
-    spec |= {"Amix", "Rotate", "VideoStreamMap"}
+    spec = {"VideoStreamMap", "DigiWaterMark", "SuperReso"}
     assert spec <= Output.later
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from activities.transcode import Transcode
 from activities.transcode.naming import clashes, named_playlist
+from tests.context import RUN_ID
 from tests.transcode_plans import HLS, MP4, plan
 from tests.unit.test_transcode_check import problems
 from workflow_engine.activity import Result
@@ -68,7 +69,7 @@ def test_it_is_an_error_of_the_result_where_only_the_files_tell():
         {"OutputObject": "a-{DestAvgBitrate}", "TemplateId": MP4},
         {"OutputObject": "a-500", "TemplateId": MP4, "Video": {"Width": "640"}},
     )
-    told = [{"Segments": 0, "Bitrate": 500.4}, {"Segments": 0, "Bitrate": 90.0}]
+    told = [{"Files": [], "Bitrate": 500.4}, {"Files": [], "Bitrate": 90.0}]
     outputs = tuple(
         Output(
             ref=ObjectRef(bucket="b", object=f"{n}"),
@@ -89,3 +90,50 @@ def test_it_is_an_error_of_the_result_where_only_the_files_tell():
 def test_segments_are_counted_from_one_by_their_playlist_too():
     text = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:4.0,\n0-00001.ts\n#EXT-X-ENDLIST\n"
     assert "#EXT-X-MEDIA-SEQUENCE:1\n" in named_playlist(text, "a/x.m3u8")
+
+
+@pytest.mark.parametrize(
+    ("output", "key"),
+    [
+        ({"OutputObject": "a/{FileName}", "TemplateId": MP4}, "a/in"),
+        ({"OutputObject": "a/{FileName}.video", "TemplateId": MP4}, "a/in.video"),
+        ({"OutputObject": "a/{FileName}.mp4", "TemplateId": MP4}, "a/in.mp4"),
+        ({"OutputObject": "a-{DestMd5}", "TemplateId": MP4}, "a-{DestMd5}"),
+        ({"OutputObject": "{RunId}%2Fx"} | PLAYLIST, f"{RUN_ID}/x.m3u8"),
+        ({"OutputObject": "x.m3u8"} | PLAYLIST, "x.m3u8"),
+    ],
+)
+def test_without_extensions_only_playlists_get_theirs(output, key):
+    step = plan(output, AppendExtension="false")
+    assert [planned.ref.object for planned in step.outputs] == [key]
+
+
+def test_names_without_extensions_clash_as_they_are():
+    same = [{"OutputObject": "x", "TemplateId": MP4}, {"OutputObject": "x"} | TS]
+    assert problems(same) == []
+    (clash,) = problems(same, AppendExtension="False")
+    assert clash.pointer == "/Outputs/1/OutputObject" and '"x"' in clash.message
+    segment = [{"OutputObject": "x"} | PLAYLIST, {"OutputObject": "x-00001.ts"} | TS]
+    assert problems(segment) == []
+    (clash,) = problems(segment, AppendExtension=False)
+    assert '"x-00001.ts"' in clash.message
+
+
+def test_equal_content_is_renamed_without_extensions():
+    playlist = {"OutputObject": "{MediaId}x"} | PLAYLIST
+    outputs = ({"OutputObject": "plain-{DestAvgBitrate}", "TemplateId": MP4}, playlist)
+    step, with_extensions = plan(*outputs, AppendExtension=False), plan(*outputs)
+    assert step.identity == with_extensions.identity
+    files = tuple(
+        Output(
+            ref=ObjectRef(bucket="b", object=f"{n}"),
+            place=f"{n}",
+            digests=Digests(size=1, sha256="0" * 64, md5="0" * 32),
+        )
+        for n in range(4)
+    )
+    segments = ["-00001.ts", "-00002.ts"]
+    told = [{"Files": [], "Bitrate": 500.4}, {"Files": segments, "Bitrate": 90.0}]
+    finished = Result(type="Transcode", data={"Outputs": told}, outputs=files)
+    names = [ref.object for ref in Transcode().renamed(step, finished)]
+    assert names == ["plain-500", "x-00001.ts", "x-00002.ts", "x.m3u8"]

@@ -1,8 +1,9 @@
 """Buckets: where inputs are read and outputs become visible, behind one interface.
 
 `interface.py` says what a bucket can do, `local.py` does it with a folder (`files.py` moves and
-copies), `registry.py` finds the bucket of a name, `urls.py` reads object URLs. Whatever the
-bucket, an object appears whole or not at all (design, decision 6).
+copies), `s3.py` with an object store. `registry.py` finds the bucket of a name or of a recorded
+place, `urls.py` reads object URLs. Whatever the bucket, an object appears whole or not at all
+(design, decision 6).
 
     buckets = Buckets(settings.buckets, fallback_root=Path("mediaflow-out"))
     buckets.get("example-vod").stage(work / "clip.mp4", "renditions/clip.mp4").publish()
@@ -10,17 +11,22 @@ bucket, an object appears whole or not at all (design, decision 6).
 
 from workflow_engine.buckets.interface import Bucket, ObjectInfo, Staged
 from workflow_engine.buckets.local import LocalBucket, SingleFileBucket
+from workflow_engine.buckets.place import Place
 from workflow_engine.buckets.registry import Buckets
-from workflow_engine.buckets.urls import check_bucket_name, parse, read_place
+from workflow_engine.buckets.s3 import S3Bucket
+from workflow_engine.buckets.urls import check_bucket_name, object_url, parse, plain_path
 
 __all__ = [
     "Bucket",
     "Buckets",
     "LocalBucket",
     "ObjectInfo",
+    "Place",
+    "S3Bucket",
     "SingleFileBucket",
     "Staged",
     "check_bucket_name",
+    "object_url",
     "parse",
-    "read_place",
+    "plain_path",
 ]

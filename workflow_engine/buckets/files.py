@@ -5,44 +5,89 @@ the operation returns.
 """
 
 import errno
+import fcntl
 import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import signal
+import stat
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
+
+from workflow_engine.errors import InterruptedRunError
+from workflow_engine.records import Block, Digests, DigestSum
 
 log = logging.getLogger(__name__)
 
 #: characters of the object's name in a temporary name, far below the limit of 255 bytes
 _TEMPORARY_NAME = 40
+#: bytes that are read at once
+BLOCK = 1 << 20
 
 
-def stage_move(source: Path, path: Path) -> Path | None:
-    """Move a file to a hidden name beside `path`; None when only a copy can. Raises OSError."""
+def hidden_name(path: Path) -> str:
+    """Return a new name for what is to become `path`, hidden beside it."""
+    # cut by characters so that even four-byte ones stay below the limit of 255 bytes
+    return f".{path.name[:_TEMPORARY_NAME]}.{secrets.token_hex(8)}.part"
+
+
+def stage_move(source: Path, hidden: Path) -> bool:
+    """Move a file to its hidden name; False when only a copy can. Raises OSError."""
     if source.is_symlink():  # the link would be moved, not the file
-        return None
+        return False
     _sync(source)
-    hidden = _hidden_name(path)
     try:
         os.replace(source, hidden)
     except OSError as error:
         if error.errno == errno.EXDEV:
-            return None
+            return False
         raise
-    return hidden
+    return True
 
 
-def stage_copy(source: Path, path: Path) -> Path:
-    """Copy a file to a hidden name beside `path`, onto the disk. Raises OSError."""
-    hidden = _hidden_name(path)
-    try:
+def stage_copy(source: Path, hidden: Path) -> None:
+    """Copy a file to its hidden name, onto the disk. Raises OSError."""
+    with _whole(hidden):
         shutil.copyfile(source, hidden)
+
+
+def stage_blocks(blocks: Iterable[Block], hidden: Path) -> Digests:
+    """Write blocks under a hidden name, onto the disk, and return their digests.
+
+    Raises OSError, and what the blocks raise.
+    """
+    with _whole(hidden):
+        return write_blocks(blocks, hidden)
+
+
+def write_blocks(blocks: Iterable[Block], path: Path) -> Digests:
+    """Write a file and return its digests. Raises OSError, and what the blocks raise."""
+    total = DigestSum()
+    with path.open("wb", buffering=0) as file:
+        for block in blocks:
+            view = memoryview(block)
+            # some file systems take much longer for more at once
+            for start in range(0, len(view), BLOCK):
+                piece = view[start : start + BLOCK]
+                total.update(piece)
+                while piece:
+                    piece = piece[file.write(piece) :]
+    return total.result()
+
+
+@contextmanager
+def _whole(hidden: Path) -> Generator[None]:
+    """Bring the file to the disk at the end, or leave none."""
+    try:
+        yield
         _sync(hidden)
     except BaseException:
         hidden.unlink(missing_ok=True)
         raise
-    return hidden
 
 
 def publish(hidden: Path, path: Path) -> None:
@@ -51,9 +96,19 @@ def publish(hidden: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _hidden_name(path: Path) -> Path:
-    # cut by characters so that even four-byte ones stay below the limit of 255 bytes
-    return path.with_name(f".{path.name[:_TEMPORARY_NAME]}.{secrets.token_hex(8)}.part")
+def sweep(path: Path, hidden: str) -> None:
+    """Remove what lies under a name of `hidden_name`, if anything does. Raises OSError."""
+    if hidden.startswith(".") and hidden.endswith(".part") and "/" not in hidden:
+        path.with_name(hidden).unlink(missing_ok=True)
+
+
+def read_blocks(path: Path, cancel: Event | None = None) -> Generator[bytes]:
+    """Yield the content of a file. Raises OSError and InterruptedRunError."""
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            if cancel is not None and cancel.is_set():
+                raise InterruptedRunError()
+            yield block
 
 
 def make_folder(folder: Path) -> None:
@@ -81,6 +136,46 @@ def sync_folder(folder: Path) -> None:
         # some network file systems sync folders by themselves and refuse to be asked
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
+
+
+def has_writer(path: Path) -> bool | None:
+    """Whether a process has the file open for writing; None where nobody can tell.
+
+    Asked for by a read lease. The kernel grants them on local file systems, to the owner of the
+    file and to CAP_LEASE.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        # does not wait for whoever holds a lease, which is a file server that lets a client write
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        return True if error.errno == errno.EAGAIN else None
+    try:
+        # who opens the file for writing meanwhile sends a signal; the default one would kill us
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return True if error.errno == errno.EAGAIN else None
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def has_link(root: Path, key: str) -> bool:
+    """Whether a part of the path from `root` to a key may be a symbolic link."""
+    path = os.fspath(root)
+    for part in key.split("/"):
+        path = f"{path}/{part}"
+        try:
+            mode = os.lstat(path).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        if stat.S_ISLNK(mode):
+            return True
+    return False
 
 
 def walk(root: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:

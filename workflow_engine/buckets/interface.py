@@ -1,40 +1,52 @@
 """What every bucket can do. Keys are object keys as they are, not URL-encoded.
 
 Each method raises InvalidInputError (`InvalidParameter.ObjectKeyInvalid`) for a key that
-`placeholders.check_key` refuses, and MediaflowError when the storage fails.
+`placeholders.check_key` refuses, InvalidInputError (`PermissionDenied.ResourceAccess`) where the
+storage refuses, and MediaflowError when it fails. Those that take long end with
+InterruptedRunError soon after their `cancel` was set.
+
+Content is staged under a handle, then published. A handle names what may be left when a process
+is killed in between: `sweep` takes that away.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from threading import Event
+from typing import TYPE_CHECKING, Protocol
 
-from workflow_engine.records import Digests
+from workflow_engine.records import Block, Digests
+
+if TYPE_CHECKING:
+    from workflow_engine.buckets.place import Place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectInfo:
     """An object as it stands. `size` is in bytes; `version` is opaque and changes with it.
 
-    The version of a local object is its size and mtime_ns (design, decision 12).
+    The version of a local object is its size and mtime_ns, that of an object in a store its
+    version id, else ETag, size and LastModified (design, decision 12); listings know no version
+    ids, so `head` has the last word. `etag` is in lower case, without quotes, empty for files.
     """
 
     key: str
     size: int
     version: str
     modified: datetime
+    etag: str = ""
 
 
 class Staged(Protocol):
     """Content that lies in the storage and has no name yet."""
 
-    def digests(self) -> Digests:
-        """Return the digests of what was stored, read back."""
-        ...
+    def publish(self) -> str:
+        """Give it its name: readers see the old object or the whole new one, never a part.
 
-    def publish(self) -> None:
-        """Give it its name: readers see the old object or the whole new one, never a part."""
+        Returns the version of what was published, empty where versions say nothing about
+        content (folders), or when somebody else has written there since.
+        """
         ...
 
     def discard(self) -> None:
@@ -50,42 +62,99 @@ class Bucket(Protocol):
         """The name that topologies use."""
         ...
 
-    def head(self, key: str) -> ObjectInfo | None:
-        """Return what lies under a key, None where nothing does.
+    @property
+    def remote(self) -> bool:
+        """Whether each call is a round trip, and equal versions mean equal content."""
+        ...
 
-        Raises InvalidInputError (`PermissionDenied.ResourceAccess`) when it cannot be read.
+    def head(self, key: str) -> ObjectInfo | None:
+        """Return what lies under a key, None where nothing does."""
+        ...
+
+    def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectInfo]:
+        """Yield the objects whose key starts with `prefix`, in the order of their keys.
+
+        Those up to `start_after` are left out, like files that are not finished (hidden ones and
+        `*.part`) and objects whose key `check_key` refuses.
+        """
+        ...
+
+    def settled(self, key: str) -> bool:
+        """Whether nobody is known to be writing the object; True where objects appear whole.
+
+        Where the storage cannot tell (network mounts, files of others) this is True, too: only
+        a version that stays the same says more then.
         """
         ...
 
     def place(self, key: str) -> str:
-        """Return the absolute path or the URL where the object lies or would lie."""
+        """Return where the object lies or would lie: an absolute path, or `s3://NAME/KEY`."""
         ...
 
-    def fetch(self, key: str, target: Path) -> None:
-        """Make the object readable at `target`, a path that is free, by a link where possible.
+    def identity(self, key: str) -> str:
+        """Return text that is equal for the same object under whatever name it is reached."""
+        ...
 
-        Raises InvalidInputError (`InvalidParameter.ResourceNotFound`) when there is no object.
+    def read(self, key: str, *, version: str = "", cancel: Event | None = None) -> Iterator[Block]:
+        """Yield the content of an object in blocks; raises as `fetch` does."""
+        ...
+
+    def fetch(
+        self, key: str, target: Path, *, version: str = "", cancel: Event | None = None
+    ) -> Digests | None:
+        """Make the object readable at `target`, a path that is free; by a link where possible.
+
+        Returns the digests when the content was read on the way. Raises InvalidInputError when
+        there is no object (`InvalidParameter.ResourceNotFound`), or another version than the one
+        that is asked for (`InvalidParameter.ResourceContentBad`).
         """
         ...
 
-    def stage(self, source: Path, key: str) -> Staged:
+    def reserve(self, key: str) -> str:
+        """Return a new handle for content that is to be staged; nothing is visible."""
+        ...
+
+    def stage(
+        self, source: Path, key: str, handle: str = "", *, cancel: Event | None = None
+    ) -> Staged:
         """Bring a finished file to the storage, invisible until `Staged.publish`.
 
-        The file is moved where that is possible, so `source` may be gone afterwards. Raises
-        MediaflowError (`NoSpace`) when the storage is full; nothing is left behind then.
+        The file is moved where that is possible, so `source` may be gone afterwards. `handle`
+        is one of `reserve`. Raises MediaflowError (`NoSpace`) when the storage is full; nothing
+        is left behind then.
         """
         ...
 
-    def stage_copy(self, place: str, key: str) -> Staged:
-        """Bring a copy of what lies at a `place` to the storage, as `stage` does.
+    def stage_copy(
+        self,
+        origin: "Place",
+        key: str,
+        digests: Digests,
+        handle: str = "",
+        *,
+        known: str = "",
+        cancel: Event | None = None,
+    ) -> Staged:
+        """Bring a copy of what lies at `origin` to the storage, as `stage` does.
 
-        Raises InvalidInputError (`InvalidParameter.ResourceNotFound`) when nothing lies there.
+        `known` is the version of the origin that is known to have these digests; without it the
+        content is read and compared. Raises InvalidInputError when nothing lies there
+        (`InvalidParameter.ResourceNotFound`) or something else
+        (`InvalidParameter.ResourceContentBad`).
         """
         ...
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Yield the objects whose key starts with `prefix`, in the order of their keys.
+    def sweep(self, key: str, handle: str) -> None:
+        """Take away what a killed process left under a handle; a published object stays."""
+        ...
 
-        Hidden files and `*.part`, which are not finished, are left out.
+    def signed_url(self, key: str, seconds: int) -> str:
+        """Return a URL that reads the object for some time without credentials; "": none."""
+        ...
+
+    def set_access(self, key: str, published: bool) -> None:
+        """Let an object be read as its bucket allows (true), or by its owner only (false).
+
+        Nothing happens where single objects have no access rules (design, decision 17).
         """
         ...

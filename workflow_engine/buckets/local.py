@@ -13,13 +13,15 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 from workflow_engine.buckets import files
+from workflow_engine.buckets.faults import changed, not_found, other_content
 from workflow_engine.buckets.interface import ObjectInfo
-from workflow_engine.buckets.urls import read_place
+from workflow_engine.buckets.place import Place
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.placeholders import check_key
-from workflow_engine.records import Digests
+from workflow_engine.records import Block, Digests
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ _LAST_SECOND = 253402300799.0
 class LocalBucket:
     """A bucket in a folder, which appears with the first object."""
 
+    remote = False
+
     def __init__(self, name: str, root: Path) -> None:
         self.name = name
         self.root = root.absolute()
@@ -38,33 +42,80 @@ class LocalBucket:
         """See `Bucket.head`. Folders, pipes and devices are no objects."""
         return _head(self.name, key, self._path(key))
 
+    def settled(self, key: str) -> bool:
+        """See `Bucket.settled`: no process has the file open for writing."""
+        return not files.has_writer(self._path(key))
+
     def place(self, key: str) -> str:
         """See `Bucket.place`."""
         return str(self._path(key))
 
-    def fetch(self, key: str, target: Path) -> None:
+    def identity(self, key: str) -> str:
+        """See `Bucket.identity`."""
+        return os.path.realpath(self._path(key))
+
+    def read(self, key: str, *, version: str = "", cancel: Event | None = None) -> Iterator[Block]:
+        """See `Bucket.read`."""
+        return _read(self, self._path(key), key, version, cancel)
+
+    def fetch(
+        self, key: str, target: Path, *, version: str = "", cancel: Event | None = None
+    ) -> None:
         """See `Bucket.fetch`: a symbolic link to the file itself."""
-        _fetch(self, self._path(key), key, target)
+        _fetch(self, self._path(key), key, target, version)
 
-    def stage(self, source: Path, key: str) -> "StagedFile":
+    def reserve(self, key: str) -> str:
+        """See `Bucket.reserve`: a hidden name beside the object."""
+        return files.hidden_name(self._path(key))
+
+    def stage(
+        self, source: Path, key: str, handle: str = "", *, cancel: Event | None = None
+    ) -> "StagedFile":
         """See `Bucket.stage`: a move on the same file system, else a copy beside the place."""
-        path = self._path(key)
+        staged = self._staged(key, handle)
         with self.changing(key):
-            self._prepare(path)
-            hidden = files.stage_move(source, path)
-            if hidden is None:
-                hidden = files.stage_copy(source, path)
+            self._prepare(staged.path)
+            if not files.stage_move(source, staged.hidden):
+                files.stage_copy(source, staged.hidden)
                 source.unlink()
-        return StagedFile(self, key, hidden, path)
+        return staged
 
-    def stage_copy(self, place: str, key: str) -> "StagedFile":
-        """See `Bucket.stage_copy`."""
-        source, path = read_place(place), self._path(key)
-        if not source.is_file():
-            raise InvalidInputError(Code.RESOURCE_NOT_FOUND, f'There is no object at "{place}".')
+    def stage_copy(
+        self,
+        origin: Place,
+        key: str,
+        digests: Digests,
+        handle: str = "",
+        *,
+        known: str = "",
+        cancel: Event | None = None,
+    ) -> "StagedFile":
+        """See `Bucket.stage_copy`; what was written is compared, whatever is known."""
+        staged = self._staged(key, handle)
+        blocks = origin.bucket.read(origin.key, version=known, cancel=cancel)
         with self.changing(key):
-            self._prepare(path)
-            return StagedFile(self, key, files.stage_copy(source, path), path)
+            self._prepare(staged.path)
+            found = files.stage_blocks(blocks, staged.hidden)
+        if found != digests:
+            staged.discard()
+            raise other_content(origin)
+        return staged
+
+    def sweep(self, key: str, handle: str) -> None:
+        """See `Bucket.sweep`."""
+        with self.changing(key):
+            files.sweep(self._path(key), handle)
+
+    def signed_url(self, key: str, seconds: int) -> str:
+        """See `Bucket.signed_url`: files have none."""
+        return ""
+
+    def set_access(self, key: str, published: bool) -> None:
+        """See `Bucket.set_access`: nothing happens."""
+
+    def _staged(self, key: str, handle: str) -> "StagedFile":
+        path = self._path(key)
+        return StagedFile(self, key, path.with_name(handle or files.hidden_name(path)), path)
 
     def _prepare(self, path: Path) -> None:
         """Make the folder; refuse a folder in the object's place before anything is written."""
@@ -72,7 +123,7 @@ class LocalBucket:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectInfo]:
         """See `Bucket.list`.
 
         Links to folders are not followed; links out of the bucket, unreadable files and names
@@ -87,9 +138,11 @@ class LocalBucket:
                 remedy="Create or mount it, or correct the path of the bucket.",
             )
         for key, entry in files.walk(self.root, prefix):
+            if key <= start_after:
+                continue
             try:
                 check_key(key)
-                path = self._path(key) if entry.is_symlink() else Path(entry.path)
+                path = self._path(key) if entry.is_symlink() else entry.path
                 info = _head(self.name, key, path)
             except InvalidInputError as error:
                 log.debug("not listed: %s", error)
@@ -101,13 +154,15 @@ class LocalBucket:
         """Return the path of a key, its last part possibly a link that stays in the bucket."""
         check_key(key)
         path = self.root / key
-        root = os.path.realpath(self.root)
-        if os.path.commonpath((root, os.path.realpath(path))) != root:
-            raise InvalidInputError(
-                Code.OBJECT_KEY,
-                f'The object key "{key}" leads out of the bucket "{self.name}" by a symbolic link.',
-                remedy="Remove the link, or make its target a bucket of its own.",
-            )
+        if files.has_link(self.root, key):
+            root = os.path.realpath(self.root)
+            if os.path.commonpath((root, os.path.realpath(path))) != root:
+                raise InvalidInputError(
+                    Code.OBJECT_KEY,
+                    f'The object key "{key}" leads out of the bucket "{self.name}" by a symbolic '
+                    "link.",
+                    remedy="Remove the link, or make its target a bucket of its own.",
+                )
         return path
 
     @contextmanager
@@ -142,26 +197,24 @@ class StagedFile:
     def __init__(self, bucket: LocalBucket, key: str, hidden: Path, path: Path) -> None:
         self._bucket = bucket
         self._key = key
-        self._hidden = hidden
-        self._path = path
+        self.hidden = hidden
+        self.path = path
 
-    def digests(self) -> Digests:
-        """See `Staged.digests`."""
-        with self._bucket.changing(self._key):
-            return Digests.of(self._hidden)
-
-    def publish(self) -> None:
+    def publish(self) -> str:
         """See `Staged.publish`."""
         with self._bucket.changing(self._key):
-            files.publish(self._hidden, self._path)
+            files.publish(self.hidden, self.path)
+        return ""
 
     def discard(self) -> None:
         """See `Staged.discard`."""
-        self._hidden.unlink(missing_ok=True)
+        self.hidden.unlink(missing_ok=True)
 
 
 class SingleFileBucket:
     """A bucket with one object, which is a file anywhere; it can only be read."""
+
+    remote = False
 
     def __init__(self, name: str, key: str, path: Path) -> None:
         check_key(key)
@@ -174,29 +227,71 @@ class SingleFileBucket:
         check_key(key)
         return _head(self.name, key, self._path) if key == self._key else None
 
+    def settled(self, key: str) -> bool:
+        """See `Bucket.settled`."""
+        check_key(key)
+        return not files.has_writer(self._path)
+
+    def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectInfo]:
+        """See `Bucket.list`."""
+        wanted = self._key.startswith(prefix) and self._key > start_after
+        info = self.head(self._key) if wanted else None
+        if info is not None:
+            yield info
+
     def place(self, key: str) -> str:
         """See `Bucket.place`; for the one key only."""
         if key != self._key:
             raise self._refused(key)
         return str(self._path)
 
-    def fetch(self, key: str, target: Path) -> None:
+    def identity(self, key: str) -> str:
+        """See `Bucket.identity`; for the one key only."""
+        return os.path.realpath(self.place(key))
+
+    def read(self, key: str, *, version: str = "", cancel: Event | None = None) -> Iterator[Block]:
+        """See `Bucket.read`."""
+        return _read(self, self._path, key, version, cancel)
+
+    def fetch(
+        self, key: str, target: Path, *, version: str = "", cancel: Event | None = None
+    ) -> None:
         """See `Bucket.fetch`: a symbolic link to the file."""
-        _fetch(self, self._path, key, target)
+        _fetch(self, self._path, key, target, version)
 
-    def stage(self, source: Path, key: str) -> StagedFile:
+    def reserve(self, key: str) -> str:
         """Refuse: raises InvalidInputError."""
         raise self._refused(key)
 
-    def stage_copy(self, place: str, key: str) -> StagedFile:
+    def stage(
+        self, source: Path, key: str, handle: str = "", *, cancel: Event | None = None
+    ) -> StagedFile:
         """Refuse: raises InvalidInputError."""
         raise self._refused(key)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """See `Bucket.list`."""
-        info = self.head(self._key) if self._key.startswith(prefix) else None
-        if info is not None:
-            yield info
+    def stage_copy(
+        self,
+        origin: Place,
+        key: str,
+        digests: Digests,
+        handle: str = "",
+        *,
+        known: str = "",
+        cancel: Event | None = None,
+    ) -> StagedFile:
+        """Refuse: raises InvalidInputError."""
+        raise self._refused(key)
+
+    def sweep(self, key: str, handle: str) -> None:
+        """See `Bucket.sweep`: takes away what was staged beside the file."""
+        files.sweep(self._path, handle)
+
+    def signed_url(self, key: str, seconds: int) -> str:
+        """See `Bucket.signed_url`: a file has none."""
+        return ""
+
+    def set_access(self, key: str, published: bool) -> None:
+        """See `Bucket.set_access`: nothing happens."""
 
     def _refused(self, key: str) -> InvalidInputError:
         return InvalidInputError(
@@ -206,9 +301,9 @@ class SingleFileBucket:
         )
 
 
-def _head(bucket: str, key: str, path: Path) -> ObjectInfo | None:
+def _head(bucket: str, key: str, path: Path | str) -> ObjectInfo | None:
     try:
-        found = path.stat()
+        found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
             return None
         effective = os.access in os.supports_effective_ids
@@ -230,11 +325,38 @@ def _head(bucket: str, key: str, path: Path) -> ObjectInfo | None:
     )
 
 
-def _fetch(bucket: LocalBucket | SingleFileBucket, path: Path, key: str, target: Path) -> None:
-    if bucket.head(key) is None:
+def _read(
+    bucket: LocalBucket | SingleFileBucket,
+    path: Path,
+    key: str,
+    version: str,
+    cancel: Event | None,
+) -> Iterator[Block]:
+    _require(bucket, key, version)
+    try:
+        yield from files.read_blocks(path, cancel)
+    except FileNotFoundError:  # it has just gone
+        raise not_found(bucket.name, key) from None
+    except OSError as error:
         raise InvalidInputError(
-            Code.RESOURCE_NOT_FOUND,
-            f'The object "{key}" of the bucket "{bucket.name}" does not exist.',
-            remedy="Check the key and the bucket's path.",
-        )
+            Code.RESOURCE_ACCESS,
+            f'The object "{key}" of the bucket "{bucket.name}" cannot be read: {error.strerror}.',
+            remedy=f'Check "{path}", its disk and its permissions.',
+        ) from error
+    if version:
+        _require(bucket, key, version)
+
+
+def _fetch(
+    bucket: LocalBucket | SingleFileBucket, path: Path, key: str, target: Path, version: str
+) -> None:
+    _require(bucket, key, version)
     target.symlink_to(os.path.realpath(path))
+
+
+def _require(bucket: LocalBucket | SingleFileBucket, key: str, version: str) -> None:
+    found = bucket.head(key)
+    if found is None:
+        raise not_found(bucket.name, key)
+    if version and found.version != version:
+        raise changed(bucket.name, key)

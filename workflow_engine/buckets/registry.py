@@ -1,12 +1,18 @@
-"""Finds the bucket that a topology or a URL names."""
+"""Finds the bucket that a topology, a URL or a record names."""
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from workflow_engine.buckets.interface import Bucket
-from workflow_engine.buckets.local import LocalBucket
-from workflow_engine.buckets.urls import check_bucket_name
+from workflow_engine.buckets.local import LocalBucket, SingleFileBucket
+from workflow_engine.buckets.place import Place
+from workflow_engine.buckets.s3 import S3Bucket
+from workflow_engine.buckets.urls import check_bucket_name, parse
 from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.placeholders import check_key
+from workflow_engine.records import ObjectRef
 from workflow_engine.settings import BucketSettings
 from workflow_engine.topology.suggest import Suggester
 
@@ -24,30 +30,93 @@ class Buckets:
             check_bucket_name(name)
         self._settings = settings
         self._fallback_root = fallback_root
+        self._stores: dict[str, S3Bucket] = {}
+        self._lock = threading.Lock()
+
+    def below(self, fallback_root: Path | None) -> "Buckets":
+        """Return the same buckets with another folder for those without configuration."""
+        other = Buckets(self._settings, fallback_root=fallback_root)
+        other._stores, other._lock = self._stores, self._lock  # and their connections
+        return other
+
+    def close(self) -> None:
+        """Close the connections to object stores; the next call opens new ones."""
+        with self._lock:
+            for store in self._stores.values():
+                store.close()
+
+    @property
+    def have_access_rules(self) -> bool:
+        """Whether `Bucket.set_access` does anything in one of them."""
+        return any(settings.acl for settings in self._settings.values())
 
     def get(self, name: str) -> Bucket:
         """Return the bucket of a name.
 
-        Raises InvalidInputError for a name that is invalid, that is not known where there is no
-        `fallback_root`, and for object stores, which this version does not support.
+        Raises InvalidInputError for a name that is invalid, or that is not known where there is
+        no `fallback_root`.
         """
         check_bucket_name(name)
         settings = self._settings.get(name)
         if settings is not None and settings.path is not None:
             return LocalBucket(name, settings.path)
         if settings is not None:
-            raise InvalidInputError(
-                Code.NOT_SUPPORTED,
-                f'The bucket "{name}" at "{settings.url}" is an object store; object-store '
-                "buckets are not supported by this version.",
-                remedy=f"Give [buckets.{name}] a path instead of a url.",
-            )
+            with self._lock:
+                return self._stores.setdefault(name, S3Bucket(name, settings))
         if self._fallback_root is not None:
             return LocalBucket(name, self._fallback_root / name)
         meant = Suggester(self._settings).remedy(name)
-        remedy = f"Add [buckets.{name}] with a path to the configuration."
+        remedy = f"Add [buckets.{name}] with a path or a url to the configuration."
         raise InvalidInputError(
             Code.RESOURCE_NOT_FOUND,
             f'The bucket "{name}" is not configured.',
             remedy=f"{meant} {remedy}".lstrip(),
         )
+
+    def at(self, place: str) -> Place:
+        """Return what lies at a recorded place: an absolute path, or `s3://NAME/KEY`.
+
+        Raises InvalidInputError when the bucket is not configured any more.
+        """
+        if place.startswith("/"):
+            path = Path(place)
+            return Place(bucket=SingleFileBucket(path.parent.name, path.name, path), key=path.name)
+        ref = parse(place)
+        if ref is None:
+            raise InvalidInputError(
+                Code.RESOURCE_NOT_SUPPORTED,
+                f'"{place}" is no place of an object.',
+                remedy="Use an absolute path or s3://BUCKET/KEY.",
+            )
+        return Place(bucket=self.get(ref.bucket), key=ref.object)
+
+    def parse(self, text: str) -> ObjectRef | None:
+        """Return the object that a URL names, or None for a plain path; see `urls.parse`.
+
+        Knows URLs of the configured endpoints besides, with the real name of the bucket in the
+        path or in the host.
+        """
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            return parse(text)
+        if parts.scheme in ("http", "https"):
+            for name, settings in self._settings.items():
+                key = _key_at(settings, parts.netloc, unquote(parts.path))
+                if key:
+                    check_key(key)
+                    return ObjectRef(bucket=name, object=key)
+        return parse(text)
+
+
+def _key_at(settings: BucketSettings, host: str, path: str) -> str:
+    """Return the key that host and path of a URL mean in a bucket, "" for none."""
+    if settings.url is None or settings.endpoint_url is None:
+        return ""
+    endpoint = urlsplit(settings.endpoint_url).netloc
+    real_name = settings.url.partition("://")[2].rstrip("/")
+    if host == f"{real_name}.{endpoint}":
+        return path.removeprefix("/")
+    if host == endpoint and path.startswith(f"/{real_name}/"):
+        return path.removeprefix(f"/{real_name}/")
+    return ""

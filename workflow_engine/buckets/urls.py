@@ -1,4 +1,4 @@
-"""Object URLs, bucket names, and the recorded places of objects (design, section 3).
+"""Object URLs and bucket names (design, section 3).
 
 >>> parse("oss://example-vod/a/clip.mp4").object
 'a/clip.mp4'
@@ -6,11 +6,12 @@
 'a/my clip.mp4'
 >>> parse("clips/clip.mp4") is None
 True
+>>> object_url(ObjectRef(bucket="example-vod", object="a/my clip.mp4"))
+'http://example-vod.local.aliyuncs.com/a/my%20clip.mp4'
 """
 
 import re
-from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.placeholders import check_key, decode_object
@@ -37,14 +38,14 @@ def check_bucket_name(name: str) -> None:
 
 
 def parse(text: str) -> ObjectRef | None:
-    """Return the object that a URL names, or None for a plain path.
+    """Return the object that a URL names, or None for a plain path (see `plain_path`).
 
     Known are `oss://B/K`, `s3://B/K` and `http(s)://B.<anything>.aliyuncs.com/K`; only the key
     of the last form is URL-encoded. Raises InvalidInputError for any other URL, and for names
     that no object can have.
     """
     scheme = _SCHEME.match(text)
-    if scheme is None:
+    if scheme is None or scheme[1].lower() == "file":
         return None
     if scheme[1].lower() in ("oss", "s3"):
         bucket, _, key = text[scheme.end() :].partition("/")
@@ -55,18 +56,34 @@ def parse(text: str) -> ObjectRef | None:
     return ObjectRef(bucket=bucket, object=key)
 
 
-def read_place(place: str) -> Path:
-    """Return the file at the recorded place of an output, whether it is still there or not.
+def object_url(ref: ObjectRef) -> str:
+    """Return the URL of an object, which `parse` reads: `http://BUCKET.LOCATION.aliyuncs.com/KEY`.
 
-    Raises InvalidInputError for a URL: this version reads local buckets only.
+    The location of an object that has none is `local`. A bucket or a location that cannot be
+    part of a host name gives `oss://BUCKET/KEY`.
     """
-    if not place.startswith("/"):
+    host = f"{ref.bucket}.{ref.location or 'local'}.aliyuncs.com"
+    match = _CLOUD_HOST.fullmatch(host)
+    if match is None or match[1] != ref.bucket:
+        return f"oss://{ref.bucket}/{ref.object}"
+    return f"http://{host}/{quote(ref.object)}"
+
+
+def plain_path(given: str) -> str:
+    """Return the path that a user names, as a path or as `file:///...`.
+
+    Raises InvalidInputError for a file on another host.
+    """
+    if not given.lower().startswith("file://"):
+        return given
+    parts = urlsplit(given)
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
         raise InvalidInputError(
-            Code.NOT_SUPPORTED,
-            f'The object "{place}" lies in an object store, which this version cannot read.',
-            remedy="Use a bucket with a path.",
+            Code.RESOURCE_NOT_SUPPORTED,
+            f'The URL "{given}" names no file on this machine.',
+            remedy="Write file:///path, or the plain path.",
         )
-    return Path(place)
+    return unquote(parts.path)
 
 
 def _cloud_object(url: str) -> tuple[str, str]:

@@ -13,7 +13,19 @@ from typing import Annotated
 
 import typer
 
-from workflow_engine.cli import doctor, execution, prefect, run, topology
+from workflow_engine.cli import (
+    doctor,
+    execution,
+    media,
+    pipeline,
+    prefect,
+    run,
+    serve,
+    template,
+    topology,
+    trigger,
+    workflow,
+)
 from workflow_engine.cli.common import EXIT_INVALID, fail, options, print_json, problem_json
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 
@@ -33,7 +45,13 @@ app.command()(topology.validate)
 app.command()(topology.graph)
 app.command()(topology.schema)
 app.command()(doctor.doctor)
+app.command()(serve.serve)
+app.add_typer(workflow.app, name="workflow")
 app.add_typer(execution.app, name="execution")
+app.add_typer(media.app, name="media")
+app.add_typer(template.app, name="template")
+app.add_typer(pipeline.app, name="pipeline")
+app.add_typer(trigger.app, name="trigger")
 app.add_typer(prefect.app, name="prefect")
 
 

@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from workflow_engine.errors import MediaflowError, Problem, Severity, TopologyEr
 from workflow_engine.records import Json
 
 if TYPE_CHECKING:
+    from workflow_engine.engine import Engine
     from workflow_engine.settings import Settings
 
 EXIT_BROKEN = 1
@@ -36,6 +38,15 @@ def settings() -> "Settings":
     from workflow_engine.settings import load_settings
 
     return load_settings(options.config)
+
+
+@contextmanager
+def opened_engine() -> Generator["Engine"]:
+    """Open the engine, which is imported only now, and close it. Raises SettingsError."""
+    from workflow_engine.engine import Engine
+
+    with closing(Engine(settings())) as engine:
+        yield engine
 
 
 def emit(text: str) -> None:

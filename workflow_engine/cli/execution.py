@@ -1,6 +1,8 @@
-"""`execution list|show|resume`: what ran and how it ended, by RunId."""
+"""`execution list|show|resume|cancel|report`: what ran and how it ended, by RunId."""
 
-from typing import Annotated
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,29 +10,47 @@ from workflow_engine.cli.common import emit, print_json, settings
 from workflow_engine.cli.run import ExecutorChoice, ExecutorOption, interruptible, watch
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.records import wire_time
+from workflow_engine.records import ExecutionRecord, ExecutionState, Json, wire_time
 
-app = typer.Typer(help="Executions: list, show, resume.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from workflow_engine.store import ExecutionFilter
+
+app = typer.Typer(help="Executions: list, show, resume, cancel, report.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+RunId = Annotated[str, typer.Argument(help="RunId of the execution.", metavar="RUNID")]
 
 
 @app.command("list")
 def list_executions(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
+    workflow: Annotated[
+        str, typer.Option(metavar="NAME", help="Only those of the workflow NAME.")
+    ] = "",
+    state: Annotated[
+        ExecutionState | None, typer.Option(case_sensitive=False, help="Only those in a state.")
+    ] = None,
+    given: Annotated[
+        str,
+        typer.Option("--input", metavar="URL", help="Only those on this object, as oss://B/K."),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List executions, newest first."""
-    from workflow_engine.store import Store
+    """List executions, newest first; what is given of the filters must all fit."""
+    from workflow_engine.store import ExecutionFilter, Store
 
-    store = Store.open(settings().store.url)
-    records = store.executions(limit=limit)
-    store.close()
+    chosen = _filter(workflow, state, given)
+    with closing(Store.open(settings().store.url)) as store:
+        if chosen == ExecutionFilter():
+            records = store.executions(limit=limit)
+        else:
+            page = store.execution_page(chosen, limit=limit)
+            records = store.executions_by_id([record.run_id for record in page.items])
     if as_json:
         print_json([record.to_wire() for record in records])
         return
     if not records:
-        emit("no executions yet")
+        emit("no executions yet" if chosen == ExecutionFilter() else "no such executions")
     for record in records:
         emit(
             f"{record.run_id}  {wire_time(record.created)}  {record.state:<9}  "
@@ -40,7 +60,7 @@ def list_executions(
 
 @app.command()
 def resume(
-    run_id: Annotated[str, typer.Argument(help="RunId of the execution.", metavar="RUNID")],
+    run_id: RunId,
     executor: ExecutorOption = ExecutorChoice.PREFECT,
     as_json: AsJson = False,
 ) -> None:
@@ -64,26 +84,105 @@ def resume(
 
 
 @app.command()
-def show(
-    run_id: Annotated[str, typer.Argument(help="RunId of the execution.", metavar="RUNID")],
-    as_json: AsJson = False,
-) -> None:
+def show(run_id: RunId, as_json: AsJson = False) -> None:
     """Show one execution: its activities, outputs and report."""
     from workflow_engine.store import Store
 
-    store = Store.open(settings().store.url)
-    record = store.execution(run_id)
-    alone = record is not None and not record.state.ended and not store.is_running(run_id)
-    store.close()
-    if record is None:
-        raise InvalidInputError(
-            Code.RESOURCE_NOT_FOUND,
-            f'There is no execution with the RunId "{run_id}".',
-            remedy="See mediaflow execution list.",
-        )
+    with closing(Store.open(settings().store.url)) as store:
+        record = _required(store.execution(run_id), run_id)
+        queued = record.state is ExecutionState.QUEUED
+        alone = not record.state.ended and not queued and not store.is_running(run_id)
     if as_json:
         print_json(record.to_wire())
     else:
         emit("\n".join(execution_lines(record)))
         if alone:
             emit(f"No process runs it any more: mediaflow execution resume {run_id} goes on.")
+
+
+@app.command()
+def cancel(run_id: RunId, as_json: AsJson = False) -> None:
+    """Cancel an execution: at once while it waits, else within seconds."""
+    from workflow_engine.engine import Engine
+
+    with closing(Engine(settings())) as engine:
+        record = engine.cancel(run_id)
+    if as_json:
+        print_json(record.to_wire())
+    elif record.state.ended:
+        emit(f"{run_id} is cancelled")
+    else:
+        emit(f"{run_id} will end within seconds: its process has been told")
+
+
+@app.command()
+def report(run_id: RunId, as_json: AsJson = False) -> None:
+    """Print where the report of an execution lies; with --json, the report itself."""
+    from workflow_engine.buckets import Buckets
+    from workflow_engine.store import Store
+
+    chosen = settings()
+    with closing(Store.open(chosen.store.url)) as store:
+        record = _required(store.execution(run_id), run_id)
+    if not record.report:
+        raise _no_report(record)
+    with closing(Buckets(chosen.buckets, fallback_root=None)) as buckets:
+        place = buckets.at(record.report)
+        if place.head() is None:
+            raise InvalidInputError(
+                Code.RESOURCE_NOT_FOUND,
+                f'The report "{place}" of the execution "{run_id}" is not there any more.',
+                remedy="Run the topology again: finished steps are reused, the report is made "
+                "anew.",
+            )
+        if as_json:
+            print_json(_document(place.content(), record.report))
+        else:
+            emit(record.report)
+
+
+def _filter(workflow: str, state: ExecutionState | None, url: str) -> "ExecutionFilter":
+    from workflow_engine.buckets import parse
+    from workflow_engine.store import ExecutionFilter
+
+    if not url:
+        return ExecutionFilter(workflow=workflow, state=state)
+    found = parse(url)
+    if found is None:
+        raise InvalidInputError(
+            Code.INVALID,
+            f'The input "{url}" is no object URL.',
+            remedy="Write oss://BUCKET/KEY.",
+        )
+    return ExecutionFilter(workflow=workflow, state=state, bucket=found.bucket, object=found.object)
+
+
+def _required(record: ExecutionRecord | None, run_id: str) -> ExecutionRecord:
+    if record is None:
+        raise InvalidInputError(
+            Code.RESOURCE_NOT_FOUND,
+            f'There is no execution with the RunId "{run_id}".',
+            remedy="See mediaflow execution list.",
+        )
+    return record
+
+
+def _no_report(record: ExecutionRecord) -> InvalidInputError:
+    if record.state.ended:
+        sentence = f'The execution "{record.run_id}" ended without a report.'
+        remedy = "Only a topology with a Report activity that succeeds has one."
+    else:
+        sentence = f'The execution "{record.run_id}" has not made its report yet.'
+        remedy = "Wait until it ends."
+    return InvalidInputError(Code.RESOURCE_NOT_FOUND, sentence, remedy=remedy)
+
+
+def _document(text: bytes, place: str) -> Json:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise InvalidInputError(
+            Code.RESOURCE_CONTENT_BAD,
+            f'The report "{place}" is not JSON.',
+            remedy="Look at the file: it was changed since.",
+        ) from None

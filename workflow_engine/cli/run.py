@@ -197,16 +197,16 @@ def interruptible() -> "Generator[Callable[[Runner], None]]":
 
     Before a runner was given to the function that this yields, they raise InterruptedRunError.
     """
-    from workflow_engine.errors import Code, InterruptedRunError
+    from workflow_engine.errors import InterruptedRunError, Interruption
 
     running: list[Runner] = []
 
     def interrupt(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
         for runner in running:
-            runner.cancel.set()
+            runner.stop(Interruption.USER)
         if not running:
-            raise InterruptedRunError(Code.INTERRUPTED, "The run was interrupted.")
+            raise InterruptedRunError()
 
     kept = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -22,6 +22,7 @@ class Executor(Protocol):
     def execute(self, runner: Runner) -> None:
         """Call `run_activity` for each activity after all its predecessors have ended.
 
-        Raises InterruptedRunError when the runner's `cancel` was set.
+        Raises InterruptedRunError when the runner's `cancel` was set, LeaseLostError and
+        StoreError as `run_activity` does.
         """
         ...

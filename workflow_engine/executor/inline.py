@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
+from workflow_engine.errors import Interruption
 from workflow_engine.runner import Outcome, Runner
 
 #: activities in work at once; those that start a media process queue for its slot
@@ -38,5 +39,5 @@ class InlineExecutor:
                             left[name].discard(ended)
                         submit(name for name in behind if not left[name])
             except BaseException:
-                runner.cancel.set()
+                runner.stop(Interruption.USER)
                 raise

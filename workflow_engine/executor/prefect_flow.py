@@ -8,15 +8,21 @@ The store is the truth: Prefect schedules the tasks and shows them. Whatever it 
 import logging
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from workflow_engine.errors import Code, InterruptedRunError, LeaseLostError
+from workflow_engine.errors import (
+    InterruptedRunError,
+    Interruption,
+    LeaseLostError,
+    StoreError,
+)
 from workflow_engine.executor.inline import MAX_THREADS, InlineExecutor
-from workflow_engine.executor.prefect_server import answers, ui_url
+from workflow_engine.executor.prefect_server import answers, flow_run_state, ui_url
 from workflow_engine.executor.prefect_show import Show
 from workflow_engine.records import ActivityState, ExecutionState
 from workflow_engine.runner import Runner
@@ -28,6 +34,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: prefect's loggers that may be silenced, with their own levels
+_LEVELS = {
+    "prefect": logging.INFO,
+    "prefect.flow_runs": logging.NOTSET,
+    "prefect.task_runs": logging.NOTSET,
+}
 #: characters that Prefect takes in no flow name
 _BANNED = re.compile(r"[/%&<>]")
 #: seconds between two looks at the server, and how many misses on end mean that it is gone
@@ -48,6 +60,7 @@ class PrefectExecutor:
         self.abandoned = False
         self._api_url = api_url
         self._home = home
+        self._flow_run_id = ""
 
     def execute(self, runner: Runner) -> None:
         """Run the flow; then finish inline what Prefect could not.
@@ -62,14 +75,15 @@ class PrefectExecutor:
             target=self._flow, args=(runner, gate, errors), name="flow", daemon=True
         )
         flow.start()
-        with _Health(self._api_url) as health:
+        with _Health(self._api_url, runner, lambda: self._flow_run_id) as health:
             self.abandoned = not self._await(flow, runner, gate, health)
         for error in errors:
-            if isinstance(error, LeaseLostError):
+            if isinstance(error, LeaseLostError | StoreError):
                 raise error
-            log.warning("Prefect failed, the run goes on without it: %s", error)
+            reason = " ".join(str(error).split()) or repr(error)
+            log.warning("Prefect failed, the run goes on without it: %s", reason)
         if runner.cancel.is_set() and not runner.ended():
-            raise InterruptedRunError(Code.INTERRUPTED, "The run was interrupted.")
+            raise InterruptedRunError(runner.interruption)
         InlineExecutor().execute(runner)
 
     def _await(
@@ -92,6 +106,8 @@ class PrefectExecutor:
             if lost or time.monotonic() - left_since > _GRACE:
                 _silence_prefect()
                 return False
+        while not gate.close():  # the flow broke, activities of it may still run
+            time.sleep(0.1)
         return True
 
     def _flow(self, runner: Runner, gate: "_Gate", errors: list[BaseException]) -> None:
@@ -114,17 +130,42 @@ class PrefectExecutor:
 
     def _run_flow(self, runner: Runner, gate: "_Gate") -> None:
         from prefect.flow_engine import run_flow
-        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+        from prefect.settings import (
+            PREFECT_API_URL,
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+            temporary_settings,
+        )
 
         # what prefect's own threads say about a server that went away is no news to a user
         logging.getLogger("prefect._internal").setLevel(logging.CRITICAL + 1)
         logging.getLogger("prefect._internal.concurrency").setLevel(logging.CRITICAL + 1)
+        _unsilence_prefect()
         flow = _make_flow(runner, gate)
         # without heartbeats the end of a flow does not wait for their thread, almost 1 s
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        with temporary_settings(
+            {PREFECT_API_URL: self._api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+        ):
             flow_run = _create_flow_run(flow, runner)
+            self._flow_run_id = str(flow_run.id)
             runner.set_prefect_url(f"{ui_url(self._api_url)}/runs/flow-run/{flow_run.id}")
             run_flow(flow, flow_run=flow_run, parameters=_parameters(runner), return_type="state")
+
+
+def flush(seconds: float) -> None:
+    """Wait until Prefect has been told all about the runs of this process, at most `seconds`."""
+    if "prefect" not in sys.modules:
+        return
+
+    def drain() -> None:
+        from prefect.events.worker import EventsWorker
+        from prefect.logging.handlers import APILogWorker
+
+        for worker in (EventsWorker, APILogWorker):
+            cast("Any", worker).drain_all(timeout=seconds)
+
+    thread = threading.Thread(target=drain, name="prefect flush", daemon=True)
+    thread.start()
+    thread.join(seconds)
 
 
 class _Gate:
@@ -154,10 +195,15 @@ class _Gate:
 
 
 class _Health:
-    """Asks a server every few seconds whether it is there, from a thread of its own."""
+    """Asks a server every few seconds whether it is there, from a thread of its own.
 
-    def __init__(self, api_url: str) -> None:
+    A flow run that was cancelled there, in the UI, is cancelled here.
+    """
+
+    def __init__(self, api_url: str, runner: Runner, flow_run_id: Callable[[], str]) -> None:
         self._api_url = api_url
+        self._runner = runner
+        self._flow_run_id = flow_run_id
         self._lost = threading.Event()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._ask, name="prefect health", daemon=True)
@@ -179,15 +225,26 @@ class _Health:
             if self._done.wait(_HEALTH_PERIOD):
                 return
             failures = 0 if answers(self._api_url, _HEALTH_PERIOD) else failures + 1
+            self._look_for_cancel()
         self._lost.set()
+
+    def _look_for_cancel(self) -> None:
+        if flow_run := self._flow_run_id():
+            state = flow_run_state(self._api_url, flow_run, _HEALTH_PERIOD)
+            if state in ("CANCELLING", "CANCELLED"):
+                self._runner.stop(Interruption.CANCELLED)
 
 
 def _silence_prefect() -> None:
     """Keep what prefect's threads say about a lost server off the terminal."""
-    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.setLevel(logging.CRITICAL + 1)
+    for name in _LEVELS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _unsilence_prefect() -> None:
+    """Let the next flow's log go to the server again."""
+    for name, level in _LEVELS.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def _parameters(runner: Runner) -> dict[str, str]:
@@ -267,6 +324,9 @@ def _make_flow(runner: Runner, gate: _Gate) -> "Flow[Any, Any]":
         if not gate.enter():
             return Cancelled(message="Run without Prefect.")
         try:
+            # Prefect takes a task that raised for one that ended; the activity has not
+            if not runner.may_run(name):
+                return Cancelled(message="Run without Prefect.")
             with show.progress(name):
                 outcome = runner.run_activity(name)
         except InterruptedRunError as error:

@@ -8,6 +8,7 @@ prefect. Design, decision 3.
 
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import signal
@@ -15,11 +16,11 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from workflow_engine.errors import Code, InstallationError
 from workflow_engine.records import Json
@@ -59,7 +60,13 @@ class LocalServer:
 
 def ui_url(api_url: str) -> str:
     """Return the address of the UI that belongs to an API URL."""
-    return api_url.rstrip("/").removesuffix("/api")
+    return shown_url(api_url).rstrip("/").removesuffix("/api")
+
+
+def shown_url(api_url: str) -> str:
+    """Return an API URL without user name and password."""
+    parts = urlsplit(api_url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def running_server(data_dir: Path) -> LocalServer | None:
@@ -97,12 +104,21 @@ def answers(api_url: str, timeout: float = 5.0) -> bool:
     return _get(f"{api_url.rstrip('/')}/health", timeout) is True
 
 
+def flow_run_state(api_url: str, flow_run_id: str, timeout: float) -> str:
+    """Return the state type of a flow run (`RUNNING`, `CANCELLING` ...); empty when unknown."""
+    match _get(f"{api_url.rstrip('/')}/flow_runs/{flow_run_id}", timeout):
+        case {"state_type": str(state)}:
+            return state
+        case _:
+            return ""
+
+
 def require_answer(api_url: str) -> None:
     """Check that a configured server answers. Raises InstallationError."""
     if not answers(api_url):
         raise InstallationError(
             Code.INSTALLATION,
-            f'The Prefect server "{api_url}" does not answer.',
+            f'The Prefect server "{shown_url(api_url)}" does not answer.',
             remedy="Start it, remove prefect.api_url (PREFECT_API_URL) to use a local server, "
             "or run with --executor inline.",
         )
@@ -216,7 +232,7 @@ def _get(url: str, timeout: float = 5.0) -> Json:
     try:
         with opener.open(url, timeout=timeout) as response:
             return json.load(response)
-    except (OSError, ValueError, urllib.error.URLError):
+    except (OSError, ValueError, http.client.HTTPException):
         return None
 
 

@@ -117,7 +117,7 @@ def _explained(details: ErrorDetails, file: Path, text: str) -> SettingsError:
         reason = "should be a table"
     value = details["input"]
     shown = f' is "{value}", but' if isinstance(value, str | int | float) else ""
-    if path[:2] == ("service", "access_keys"):
+    if path[:2] == ("service", "access_keys") or path[-1:] in (("secret",), ("event_token",)):
         shown = ""
     return SettingsError(
         Code.INVALID, f'The setting "{key}" ({where}){shown} {reason}.', remedy="Correct the value."

@@ -3,10 +3,13 @@
 All of it is frozen. `loading.py` reads the file, `environment.py` the environment.
 """
 
+import base64
 import os
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import (
@@ -30,6 +33,9 @@ from pydantic_settings import (
 
 from workflow_engine.settings.environment import environment_values
 
+#: of secrets in the serialization of Standard Webhooks
+_SECRET_PREFIX = "whsec_"
+
 
 def data_dir() -> Path:
     """Return the folder of everything mediaflow keeps: MEDIAFLOW_DATA, else the user's own."""
@@ -45,7 +51,21 @@ def _events(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     try:
         return handler(value)
     except ValidationError:
+        if (plugin := _plugin_events(value)) is not None:
+            return plugin
         raise ValueError('must be "watch", "poll", "webhook" or {sqs = "queue-url"}') from None
+
+
+def _plugin_events(value: Any) -> "PluginEvents | None":
+    kind, source = value, ""
+    if isinstance(value, dict) and len(cast(dict[Any, Any], value)) == 1:
+        ((kind, source),) = cast(dict[Any, Any], value).items()
+    if not isinstance(kind, str) or not isinstance(source, str):
+        return None
+    if kind in ("watch", "poll", "webhook", "sqs"):
+        return None
+    found = entry_points(group="mediaflow.triggers", name=kind)
+    return PluginEvents(kind=kind, source=source) if found else None
 
 
 def _one_of(model: BaseModel, *keys: str) -> None:
@@ -54,7 +74,19 @@ def _one_of(model: BaseModel, *keys: str) -> None:
         raise ValueError(f"needs exactly one of {', '.join(keys)}; it has {len(given)}")
 
 
+def _http_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("must be a URL that begins with http:// or https://")
+    return value
+
+
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one
 
 
@@ -69,6 +101,12 @@ class ServiceSettings(_Section):
     port: Port = 8080
     #: secret by access key id; none: only loopback may call, without signature
     access_keys: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
+    #: calls per second and account, by action or "default"; 0: no limit
+    rate_limits: Mapping[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict[str, int])
+    #: what senders of bucket events must know; none: only loopback may send them
+    event_token: SecretStr | None = None
+    #: how far back queries of the API reach
+    history_days: int = Field(default=90, ge=1)
 
 
 class StoreSettings(_Section):
@@ -107,24 +145,58 @@ class WorkflowsSettings(_Section):
 class SqsEvents(_Section):
     """`events = {sqs = "queue-url"}`."""
 
+    kind: ClassVar[str] = "sqs"
+
     sqs: str = Field(min_length=1)
+
+
+class PluginEvents(_Section):
+    """`events = "KIND"` or `{KIND = "source"}` of an installed listener that is not ours."""
+
+    kind: str
+    source: str = ""
+
+
+def _endpoint(value: str) -> str:
+    parts = urlsplit(_http_url(value))
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("must be a URL of scheme, host and port only")
+    return value
+
+
+#: keys of `[buckets.NAME]` that say something of an object store
+_STORE_KEYS = (
+    "endpoint_url",
+    "region",
+    "addressing_style",
+    "signature_version",
+    "access_key_id_env",
+    "secret_access_key_env",
+    "acl",
+)
 
 
 class BucketSettings(_Section):
     """`[buckets.NAME]`: a local folder (`path`) or an object store (`url`), never both."""
 
     path: AbsolutePath | None = None
+    #: `s3://REAL-NAME`, or `oss://REAL-NAME` for OSS by its S3-compatible endpoint
     url: Annotated[str, Field(pattern=r"^(s3|oss)://[^/]+/?$")] | None = None
-    endpoint_url: str | None = None
+    #: of the server; None: Amazon's
+    endpoint_url: Annotated[str, AfterValidator(_endpoint)] | None = None
     region: str | None = None
+    #: how the bucket stands in URLs; by default in the path where there is an `endpoint_url`
     addressing_style: Literal["virtual", "path"] | None = None
-    signature_version: str | None = None
-    #: names of the environment variables that hold the access key
-    access_key_id_env: str | None = None
-    secret_access_key_env: str | None = None
+    signature_version: Literal["s3v4", "s3"] | None = None
+    #: names of the environment variables that hold the access key; none: as the AWS tools do
+    access_key_id_env: Annotated[str, Field(min_length=1)] | None = None
+    secret_access_key_env: Annotated[str, Field(min_length=1)] | None = None
+    #: single objects have access rules, which follow the publish state (design, decision 17)
+    acl: bool = False
     #: how new objects are noticed; None: not at all
     events: Annotated[
-        Literal["watch", "poll", "webhook"] | SqsEvents | None, WrapValidator(_events)
+        Literal["watch", "poll", "webhook"] | SqsEvents | PluginEvents | None,
+        WrapValidator(_events),
     ] = None
     #: seconds without an event or a change before an object counts as finished
     settle_seconds: float = Field(default=2.0, ge=0)
@@ -136,6 +208,13 @@ class BucketSettings(_Section):
     @model_validator(mode="after")
     def _kind(self) -> Self:
         _one_of(self, "path", "url")
+        given = [key for key in _STORE_KEYS if getattr(self, key)]
+        if self.path is not None and given:
+            raise ValueError(f"is a folder, for which {given[0]} means nothing")
+        if (self.access_key_id_env is None) != (self.secret_access_key_env is None):
+            raise ValueError("needs both access_key_id_env and secret_access_key_env, or neither")
+        if self.url is not None and self.url.startswith("oss:") and self.endpoint_url is None:
+            raise ValueError("needs the endpoint_url of OSS, https://s3.oss-REGION.aliyuncs.com")
         return self
 
 
@@ -150,15 +229,37 @@ class MessageSettings(_Section):
     """`[queues.NAME]` and `[topics.NAME]`: where messages go, one of three."""
 
     #: URL that takes a POST
-    webhook: str | None = None
+    webhook: HttpUrl | None = None
+    #: signs what the webhook gets (Standard Webhooks): `whsec_` and base64, or any text
+    secret: SecretStr | None = None
     #: URL of an SQS queue
-    sqs: str | None = None
+    sqs: HttpUrl | None = None
     #: one JSON document per line
     file: AbsolutePath | None = None
+
+    @property
+    def signing_key(self) -> bytes | None:
+        """The bytes of the secret."""
+        if self.secret is None:
+            return None
+        text = self.secret.get_secret_value()
+        encoded = text.removeprefix(_SECRET_PREFIX)
+        return text.encode() if encoded == text else base64.b64decode(encoded, validate=True)
 
     @model_validator(mode="after")
     def _kind(self) -> Self:
         _one_of(self, "webhook", "sqs", "file")
+        if self.secret is not None and self.webhook is None:
+            raise ValueError("has a secret, which only a webhook can use")
+        try:
+            key = self.signing_key
+        except ValueError:
+            reason = f'has a secret that is no base64 behind "{_SECRET_PREFIX}"'
+            raise ValueError(reason) from None
+        if key == b"":
+            raise ValueError("has an empty secret")
+        if self.webhook is not None and urlsplit(self.webhook).username is not None:
+            raise ValueError("has a webhook with a user name; sign with a secret instead")
         return self
 
 

@@ -1,8 +1,12 @@
-"""The store: every execution, activity, output and content key, in SQLite or PostgreSQL.
+"""The store: every execution and all that is registered, in SQLite or PostgreSQL.
 
 It is the truth about all runs (design, decision 1); Prefect only shows them. `executions.py` has
-the `Store` that everybody uses; below it `statements.py` reads and writes rows, `rows.py` turns
-records into rows and back, `schema.py` holds the tables, `database.py` runs the transactions.
+the `Store` that everybody uses. Its methods about claims and lists do what `queue.py` and
+`pages.py` say; its attributes are the tables of the catalog and the outbox, one module each.
+Below, `statements.py` reads and writes rows, `rows.py` and `catalog_rows.py` turn records into
+rows and back, `summaries.py` and `published.py` read what answers tell of executions,
+`schema.py` and `catalog_schema.py` hold the tables, `database.py` runs the transactions, and
+`prepared.py` the queries that are asked all the time.
 
     store = Store.open("sqlite:////var/lib/mediaflow/mediaflow.db")
     claim = store.add_execution(record, owner="host:4711", lease_seconds=60)
@@ -11,7 +15,22 @@ records into rows and back, `schema.py` holds the tables, `database.py` runs the
 
 from workflow_engine.store.database import shown_url
 from workflow_engine.store.executions import Store
+from workflow_engine.store.pages import ExecutionFilter, Page
+from workflow_engine.store.published import Published, PublishedOutput
 from workflow_engine.store.rows import Intent, StepResult
 from workflow_engine.store.statements import Claim
+from workflow_engine.store.summaries import ActivitySummary, ExecutionSummary
 
-__all__ = ["Claim", "Intent", "StepResult", "Store", "shown_url"]
+__all__ = [
+    "ActivitySummary",
+    "Claim",
+    "ExecutionFilter",
+    "ExecutionSummary",
+    "Intent",
+    "Page",
+    "Published",
+    "PublishedOutput",
+    "StepResult",
+    "Store",
+    "shown_url",
+]

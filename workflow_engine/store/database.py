@@ -2,12 +2,13 @@
 
 SQLite: write-ahead log, each commit on the disk before it counts (`synchronous=FULL`), one
 writer at a time over all threads and processes. Any other database goes by its URL; PostgreSQL
-is the one that is tested. `schema.py` holds the tables, `executions.py` what is done with them.
+is the one that is tested. `schema.py`, `catalog_schema.py` and `landing_schema.py` hold the
+tables, `executions.py` and its neighbours what is done with them.
 """
 
 import sqlite3
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -15,21 +16,33 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
+from sqlalchemy.dialects import postgresql, sqlite
 
-from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
+from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, PipelineRecord
+from workflow_engine.errors import (
+    Code,
+    InstallationError,
+    InvalidInputError,
+    MediaflowError,
+    StoreError,
+)
 from workflow_engine.records import utc_now
-from workflow_engine.store import schema
+from workflow_engine.store import catalog_rows, catalog_schema, schema
+from workflow_engine.store.prepared import Query, Reader, Rows
+
+#: an INSERT that may meet a row that is there already
+Upsert = sqlite.Insert | postgresql.Insert
 
 #: how long a transaction waits for the other writers, in seconds
 BUSY_SECONDS = 60
 #: any number, the same in every process: creating the tables is one process's work
-_SCHEMA_LOCK = 0x6D666C77
+_SCHEMA_TURN = 0x6D666C77
 
 _WRITE = "mediaflow_write"
 
 
 class Database:
-    """A database with the tables of `schema.py` and two kinds of transactions."""
+    """A database with our tables and two kinds of transactions."""
 
     def __init__(self, url: str) -> None:
         """Open, and create folder and tables where they are missing.
@@ -38,6 +51,8 @@ class Database:
         is missing, InvalidInputError for a URL that is none.
         """
         self._engine = _engine(url)
+        self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
+        self._reader = Reader(self._engine)
         self.shown_url = shown_url(url)
         try:
             self._prepare()
@@ -47,6 +62,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        self._reader.close()
         self._engine.dispose()
 
     @contextmanager
@@ -57,6 +73,11 @@ class Database:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
+
+    def rows(self, query: Query, values: Mapping[str, Any]) -> Rows:
+        """Return what a query finds that is a constant; see `prepared.py`."""
+        with self._reported():
+            return self._reader.rows(query, values)
 
     @contextmanager
     def write(self) -> Generator[sa.Connection]:
@@ -74,16 +95,26 @@ class Database:
         assert moment is not None
         return moment
 
+    def take_turn(self, connection: sa.Connection, turn: int) -> None:
+        """Wait until no other writing transaction has this turn, and have it until the end.
+
+        SQLite's writers take turns anyway.
+        """
+        if not self._is_sqlite:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(turn)))
+
     @property
     def _is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
 
     def _prepare(self) -> None:
-        """Create the tables of a new store, and check the version of an old one."""
+        """Create the tables of a new store, and bring an old one up to date."""
         with self.read() as connection:
             version = self._version(connection)
         if version is None:
             version = self._create()
+        if version in schema.UPGRADES:
+            version = self._upgrade()
         if version > schema.SCHEMA_VERSION:
             raise MediaflowError(
                 Code.INVALID_STATE,
@@ -91,18 +122,47 @@ class Database:
                 f"knows versions up to {schema.SCHEMA_VERSION}.",
                 remedy="Update mediaflow, or set [store] url to another database.",
             )
+        if version < schema.SCHEMA_VERSION:
+            raise MediaflowError(
+                Code.INVALID_STATE,
+                f'The store "{self.shown_url}" has schema version {version}, which this mediaflow '
+                "does not read any more.",
+                remedy="Move the database away to start anew, or set [store] url to another one.",
+            )
 
     def _create(self) -> int:
         with self.write() as connection:
-            if not self._is_sqlite:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            self.take_turn(connection, _SCHEMA_TURN)
             version = self._version(connection)
             if version is None:  # another process may have been quicker
                 schema.metadata.create_all(connection)
+                default = PipelineRecord(
+                    id=DEFAULT_PIPELINE_ID, name="default", created=self.now(connection)
+                )
+                connection.execute(
+                    sa.insert(catalog_schema.pipelines).values(catalog_rows.pipeline_row(default))
+                )
                 version = schema.SCHEMA_VERSION
                 connection.execute(
                     sa.insert(schema.meta).values(key="schema_version", value=str(version))
                 )
+        return version
+
+    def _upgrade(self) -> int:
+        with self.write() as connection:
+            self.take_turn(connection, _SCHEMA_TURN)
+            version = self._version(connection)
+            assert version is not None
+            while version in schema.UPGRADES:  # another process may have been quicker
+                for statement in schema.UPGRADES[version]:
+                    connection.exec_driver_sql(statement)
+                version += 1
+            schema.metadata.create_all(connection)
+            connection.execute(
+                sa.update(schema.meta)
+                .where(schema.meta.c.key == "schema_version")
+                .values(value=str(version))
+            )
         return version
 
     def _version(self, connection: sa.Connection) -> int | None:
@@ -125,8 +185,13 @@ class Database:
             yield
         except exc.IntegrityError:
             raise  # says something about the data, not about the database
-        except (exc.DBAPIError, exc.TimeoutError) as error:
+        except (exc.DBAPIError, exc.TimeoutError, self._driver_error) as error:
             raise _explained(self.shown_url, error) from error
+
+
+def upsert(dialect: str, table: sa.Table) -> Upsert:
+    """Return an INSERT that can be told what to do `on_conflict` with a row that is there."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def database_exists(url: str) -> bool:
@@ -218,7 +283,7 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _explained(url: str, error: exc.DBAPIError | exc.TimeoutError) -> MediaflowError:
+def _explained(url: str, error: Exception) -> MediaflowError:
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     code, remedy = Code.INTERNAL, "Check that the database is running and reachable."
     if isinstance(cause, sqlite3.Error):
@@ -226,7 +291,12 @@ def _explained(url: str, error: exc.DBAPIError | exc.TimeoutError) -> MediaflowE
         number = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         code, remedy = _SQLITE_ERRORS.get(number, (Code.INTERNAL, "Try again."))
     reason = " ".join(str(cause).split()).rstrip(".")
-    return MediaflowError(code, f'The store "{url}" failed: {reason}.', remedy=remedy)
+    # what would fail in the same way at every attempt is no trouble of the store
+    kind = MediaflowError if isinstance(error, _LASTING) else StoreError
+    return kind(code, f'The store "{url}" failed: {reason}.', remedy=remedy)
+
+
+_LASTING = (exc.DataError, exc.ProgrammingError, exc.NotSupportedError)
 
 
 _ACCESS = (

@@ -3,35 +3,62 @@
 Every method is one transaction, safe to call from several threads and processes. Who writes
 about an execution shows its `Claim`; a claim that another owner has taken over is refused
 (design, decision 6, "Ownership"). A step's result is found again by its content key (decision 5).
+`queue.py` and `pages.py` have what the methods about claims and lists do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from workflow_engine.errors import Code, DuplicateExecutionError, InvalidInputError
+from workflow_engine.catalog.records import MessageRecord
+from workflow_engine.errors import DuplicateExecutionError
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
     Digests,
+    ExecutionKind,
     ExecutionRecord,
     ExecutionState,
     Output,
 )
-from workflow_engine.store import rows, statements
+from workflow_engine.store import pages, queue, rows, statements
+from workflow_engine.store.arrivals import ArrivalTable
 from workflow_engine.store.database import Database, database_exists
+from workflow_engine.store.intake import IntakeTable, ListenerTable
+from workflow_engine.store.media import MediaTable, describe_media
+from workflow_engine.store.media_buckets import MediaBucketTable
+from workflow_engine.store.messages import MessageTable, add_message
+from workflow_engine.store.pages import ExecutionFilter, Page
+from workflow_engine.store.pipelines import PipelineTable
+from workflow_engine.store.published import Published, published_of_media
 from workflow_engine.store.rows import Intent, StepResult
-from workflow_engine.store.schema import activities, digests, executions, objects
+from workflow_engine.store.schema import activities, digests, executions, is_queued, objects
 from workflow_engine.store.statements import Claim
+from workflow_engine.store.summaries import ExecutionSummary
+from workflow_engine.store.templates import TemplateTable
+from workflow_engine.store.workflows import WorkflowTable
+
+#: the activity that looks at the input
+_START = "Start"
 
 
 class Store:
-    """The executions of all processes that share one database."""
+    """The executions of all processes that share one database, and what is registered there."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.workflows = WorkflowTable(database)
+        self.media = MediaTable(database)
+        self.media_buckets = MediaBucketTable(database)
+        self.pipelines = PipelineTable(database)
+        self.templates = TemplateTable(database)
+        self.messages = MessageTable(database)
+        self.arrivals = ArrivalTable(database)
+        self.intake = IntakeTable(database)
+        self.listeners = ListenerTable(database)
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -61,56 +88,86 @@ class Store:
     ) -> Claim:
         """Add an execution with its activities, already claimed by `owner`.
 
-        Raises DuplicateExecutionError, with the run id of the first, when its dedupe key or its
-        run id was added before; then nothing is added.
+        The input of a workflow becomes a media; a deleted one is as new then. Raises
+        DuplicateExecutionError, with the run id of the first, when its dedupe key or its run id
+        was added before; then nothing is added.
         """
-        row = rows.execution_row(record) | {"dedupe_key": dedupe_key, "owner": owner, "fence": 1}
-        activity_rows = [
-            {"run_id": record.run_id, "name": a.name, "position": position} | rows.activity_row(a)
-            for position, a in enumerate(record.activities)
-        ]
+        with self._unique(record, dedupe_key), self._database.write() as connection:
+            lease_until = self._database.now(connection) + timedelta(seconds=lease_seconds)
+            columns = {"owner": owner, "fence": 1, "lease_until": lease_until}
+            queue.add(connection, record, dedupe_key, columns)
+        return Claim(run_id=record.run_id, owner=owner, fence=1)
+
+    def queue_execution(
+        self,
+        record: ExecutionRecord,
+        *,
+        dedupe_key: str | None = None,
+        announce: MessageRecord | None = None,
+    ) -> None:
+        """Add an execution that `claim_next` finds, otherwise like `add_execution`.
+
+        In place of a pipeline that does not exist it waits in the default one.
+        """
+        with self._unique(record, dedupe_key), self._database.write() as connection:
+            pipeline_id = queue.known_pipeline(connection, record.pipeline_id)
+            queue.add(connection, record, dedupe_key, {"pipeline_id": pipeline_id})
+            if announce is not None:
+                add_message(connection, announce)
+
+    @contextmanager
+    def _unique(self, record: ExecutionRecord, dedupe_key: str | None) -> Generator[None]:
+        """Turn the second of a dedupe key, or of a run id, into its error."""
         try:
-            with self._database.write() as connection:
-                row["lease_until"] = self._database.now(connection) + timedelta(
-                    seconds=lease_seconds
-                )
-                connection.execute(sa.insert(executions).values(row))
-                if activity_rows:
-                    connection.execute(sa.insert(activities), activity_rows)
+            yield
         except IntegrityError:
             with self._database.read() as connection:
                 first = statements.first_like(connection, record.run_id, dedupe_key)
             if first is None:
                 raise
             raise DuplicateExecutionError(first) from None
-        return Claim(run_id=record.run_id, owner=owner, fence=1)
 
     def claim(self, run_id: str, *, owner: str, lease_seconds: float) -> Claim:
-        """Take an execution that is free, or whose lease has expired.
+        """Take an execution that is free, or whose lease has expired, whatever its state.
 
-        Raises LeaseLostError while another claim holds, InvalidInputError for an unknown run id.
+        A request to cancel it is forgotten. Raises LeaseLostError while another claim holds,
+        InvalidInputError for an unknown run id.
         """
         with self._database.write() as connection:
-            row = statements.claim_row(connection, run_id)
-            if row is None:
-                raise InvalidInputError(
-                    Code.RESOURCE_NOT_FOUND,
-                    f'The execution "{run_id}" does not exist.',
-                    remedy="See `mediaflow execution list`.",
-                )
-            if row["owner"] is not None and row["lease_until"] > self._database.now(connection):
-                raise statements.lease_lost(run_id, row["owner"])
-            fence = row["fence"] + 1
-            connection.execute(
-                sa.update(executions)
-                .where(executions.c.run_id == run_id)
-                .values(
-                    owner=owner,
-                    fence=fence,
-                    lease_until=self._database.now(connection) + timedelta(seconds=lease_seconds),
-                )
+            now = self._database.now(connection)
+            return queue.claim(
+                connection, run_id, owner=owner, now=now, lease_seconds=lease_seconds
             )
-        return Claim(run_id=run_id, owner=owner, fence=fence)
+
+    def claim_next(
+        self, *, owner: str, lease_seconds: float, busy: Collection[str] = ()
+    ) -> Claim | None:
+        """Take what should run next, None when nothing may.
+
+        First what a process that was killed left, the oldest first; then what is queued in active
+        pipelines that run fewer than their quota, the highest priority first, then the oldest.
+        Executions with an output root are left to their owners. One that had many claims in a
+        row lapse, without a success in between, ends as Fail instead. `busy` are those that the
+        caller runs already: their claims may have lapsed while it was suspended.
+        """
+        with self._database.write() as connection:
+            self._database.take_turn(connection, queue.CLAIM_TURN)
+            now = self._database.now(connection)
+            return queue.claim_next(
+                connection, owner=owner, now=now, lease_seconds=lease_seconds, busy=busy
+            )
+
+    def request_cancel(self, run_id: str, *, only_queued: bool = False) -> ExecutionState:
+        """Cancel an execution and return its state.
+
+        One that nobody runs ends at once, its activities as they are. One that is run goes on
+        until `renew` tells its owner. With `only_queued` one that was begun is left alone.
+        Raises InvalidInputError for an unknown run id.
+        """
+        with self._database.write() as connection:
+            return queue.request_cancel(
+                connection, run_id, self._database.now(connection), only_queued=only_queued
+            )
 
     def is_running(self, run_id: str) -> bool:
         """Whether a living process holds a claim on an execution."""
@@ -124,28 +181,24 @@ class Store:
         with self._database.write() as connection:
             statements.check(connection, claim)
 
-    def renew(self, claim: Claim, lease_seconds: float) -> None:
-        """Let the claim hold for `lease_seconds` from now on. Raises LeaseLostError."""
+    def renew(self, claim: Claim, lease_seconds: float) -> bool:
+        """Let the claim hold for `lease_seconds` from now on; return whether to cancel the run.
+
+        Raises LeaseLostError.
+        """
         with self._database.write() as connection:
-            statements.check(connection, claim)
+            row = statements.check(connection, claim)
             statements.update_execution(
                 connection,
                 claim,
                 {"lease_until": self._database.now(connection) + timedelta(seconds=lease_seconds)},
             )
+        return row["cancel_requested"]
 
     def release(self, claim: Claim) -> None:
         """Give the execution back; nothing happens when another owner has it already."""
         with self._database.write() as connection:
-            connection.execute(
-                sa.update(executions)
-                .where(
-                    executions.c.run_id == claim.run_id,
-                    executions.c.owner == claim.owner,
-                    executions.c.fence == claim.fence,
-                )
-                .values(owner=None, lease_until=None)
-            )
+            queue.release(connection, claim)
 
     def execution(self, run_id: str) -> ExecutionRecord | None:
         """Return an execution with its activities and their outputs."""
@@ -156,16 +209,73 @@ class Store:
 
     def executions(self, *, limit: int = 50) -> list[ExecutionRecord]:
         """Return the newest executions, the newest first, with activities and outputs."""
-        age = (executions.c.created.desc(), executions.c.run_id.desc())
-        query = sa.select(executions).order_by(*age).limit(limit)
+        query = sa.select(executions).order_by(*pages.NEWEST_FIRST).limit(limit)
         with self._database.read() as connection:
             return statements.load_executions(connection, query)
 
-    def save_activity(self, claim: Claim, record: ActivityRecord) -> None:
-        """Save everything of an activity except its outputs. Raises LeaseLostError, KeyError."""
+    def executions_by_id(
+        self, run_ids: Collection[str], *, kind: ExecutionKind | None = None
+    ) -> list[ExecutionRecord]:
+        """Return those of some executions that exist and are of a kind, the newest first."""
+        with self._database.read() as connection:
+            return pages.executions_by_id(connection, run_ids, kind)
+
+    def execution_page(
+        self, chosen: ExecutionFilter, *, limit: int, after: str = ""
+    ) -> Page[ExecutionRecord]:
+        """Return a page of brief executions, the newest first; `after` is a token.
+
+        Brief records have no topology, and activities without detail, outputs, data, commands
+        and warnings. Raises InvalidInputError for a token that belongs to no list.
+        """
+        with self._database.read() as connection:
+            return pages.execution_page(connection, chosen, limit=limit, after=after)
+
+    def summaries_by_id(
+        self, run_ids: Sequence[str], *, kind: ExecutionKind
+    ) -> list[ExecutionSummary]:
+        """Return summaries of those of some executions that exist and are of a kind.
+
+        The newest first.
+        """
+        return pages.summaries_by_id(self._database, run_ids, kind)
+
+    def summary_page(
+        self, chosen: ExecutionFilter, *, limit: int, after: str = ""
+    ) -> Page[ExecutionSummary]:
+        """Return a page of summaries, the newest first; otherwise like `execution_page`."""
+        return pages.summary_page(self._database, chosen, limit=limit, after=after)
+
+    def run_ids_of_media(self, media_ids: Sequence[str]) -> Mapping[str, list[str]]:
+        """Return the workflow runs of each of some media, the newest first."""
+        return pages.run_ids_of_media(self._database, media_ids)
+
+    def published_of_media(
+        self, media_ids: Sequence[str], types: Collection[str]
+    ) -> Mapping[str, list[Published]]:
+        """Return what activities of some types made of each of some media, newest run first."""
+        return published_of_media(self._database, media_ids, types)
+
+    def template_in_use(self, template_id: str) -> bool:
+        """Tell whether an execution in the queue names a template."""
+        query = sa.select(sa.literal(1)).where(
+            is_queued(), executions.c.topology.contains(template_id, autoescape=True)
+        )
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    def save_activity(
+        self, claim: Claim, record: ActivityRecord, *, announce: MessageRecord | None = None
+    ) -> None:
+        """Save everything of an activity except its outputs, and the message about it.
+
+        Raises LeaseLostError, KeyError.
+        """
         with self._database.write() as connection:
             statements.check(connection, claim)
             statements.update_activity(connection, claim, record.name, rows.activity_row(record))
+            if announce is not None:
+                add_message(connection, announce)
 
     def reset_activity(self, claim: Claim, name: str) -> None:
         """Make an activity wait again, without outputs, intents and content key.
@@ -193,15 +303,23 @@ class Store:
                 .values(progress=fraction)
             )
 
-    def intend(self, claim: Claim, activity: str, outputs: Sequence[Output]) -> None:
+    def intend(
+        self,
+        claim: Claim,
+        activity: str,
+        outputs: Sequence[Output],
+        handles: Sequence[str] = (),
+    ) -> None:
         """Note what an activity is about to publish, in place of what it intended before.
 
-        Call it before anything becomes visible; an empty sequence takes the intent back. Raises
-        LeaseLostError.
+        `handles` name what is staged for the outputs, "" for nothing. Call it before anything
+        becomes visible; an empty sequence takes the intent back. Raises LeaseLostError.
         """
         with self._database.write() as connection:
             statements.check(connection, claim)
-            statements.replace_objects(connection, claim.run_id, activity, outputs, published=False)
+            statements.replace_objects(
+                connection, claim.run_id, activity, outputs, published=False, handles=handles
+            )
 
     def intents(self, run_id: str, activity: str | None = None) -> list[Intent]:
         """Return what the activities of an execution, or one, intended and did not finish."""
@@ -210,7 +328,7 @@ class Store:
             query = query.where(objects.c.activity == activity)
         with self._database.read() as connection:
             found = connection.execute(query).mappings().all()
-        return [Intent(activity=row["activity"], output=rows.output_of(row)) for row in found]
+        return [rows.intent_of(row) for row in found]
 
     def is_own_output(self, bucket: str, object: str) -> bool:
         """Tell whether an execution has published this object, or is about to."""
@@ -221,42 +339,36 @@ class Store:
             return connection.execute(query.limit(1)).first() is not None
 
     def finish_activity(
-        self, claim: Claim, record: ActivityRecord, *, step_key: str | None
+        self,
+        claim: Claim,
+        record: ActivityRecord,
+        *,
+        step_key: str | None,
+        announce: MessageRecord | None = None,
     ) -> None:
-        """Save an activity with its outputs and clear its intent, all at once.
+        """Save an activity with its outputs and its message, clear its intent, all at once.
 
-        With a content key, the result is found by it from now on. Raises LeaseLostError,
-        KeyError.
+        With a content key, the result is found by it from now on. What Start found out about
+        the input becomes known of its media. Raises LeaseLostError, KeyError.
         """
         row = rows.activity_row(record) | {"step_key": step_key}
         with self._database.write() as connection:
             statements.check(connection, claim)
+            statements.update_execution(connection, claim, {"lapses": 0})
             statements.update_activity(connection, claim, record.name, row)
             statements.replace_objects(connection, claim.run_id, record.name, (), published=False)
             statements.replace_objects(
                 connection, claim.run_id, record.name, record.outputs, published=True
             )
+            if record.type == _START and "Properties" in record.data:
+                describe_media(connection, claim.run_id, record.data["Properties"])
+            if announce is not None:
+                add_message(connection, announce)
 
     def find_step(self, step_key: str) -> StepResult | None:
         """Return the newest result under a content key; its outputs may be gone since."""
-        newest = (
-            sa.select(activities)
-            .where(
-                activities.c.step_key == step_key,
-                activities.c.state == str(ActivityState.SUCCESS),
-            )
-            .order_by(activities.c.ended.desc())
-            .limit(1)
-        )
         with self._database.read() as connection:
-            row = connection.execute(newest).mappings().first()
-            if row is None:
-                return None
-            query = statements.select_objects(published=True).where(
-                objects.c.run_id == row["run_id"], objects.c.activity == row["name"]
-            )
-            outputs = connection.execute(query).mappings().all()
-        return rows.step_of(row, map(rows.output_of, outputs))
+            return statements.find_step(connection, step_key)
 
     def save_execution(
         self,
@@ -268,10 +380,13 @@ class Store:
         ended: datetime | None = None,
         report: str | None = None,
         prefect_url: str | None = None,
+        message_result: Mapping[str, str] | None = None,
+        announce: MessageRecord | None = None,
     ) -> None:
         """Save what is given of an execution; a state that has not ended clears `ended`.
 
-        Raises LeaseLostError.
+        An empty message result leaves the one that the outbox may have written meanwhile. Raises
+        LeaseLostError.
         """
         given: dict[str, str | datetime | None] = {
             "state": None if state is None else str(state),
@@ -280,6 +395,7 @@ class Store:
             "ended": ended,
             "report": report,
             "prefect_url": prefect_url,
+            "message_result": rows.to_json(dict(message_result)) if message_result else None,
         }
         changes = {column: given[column] for column in given if given[column] is not None}
         if state is not None and not state.ended:
@@ -288,6 +404,8 @@ class Store:
             statements.check(connection, claim)
             if changes:
                 statements.update_execution(connection, claim, changes)
+            if announce is not None:
+                add_message(connection, announce)
 
     def cached_digests(self, place: str, version: str) -> Digests | None:
         """Return the digests of what lies at a place, when this version of it was read before."""

@@ -1,8 +1,8 @@
-"""Records to rows and back; the only place that knows which field stands in which column."""
+"""Records to rows and back: with `catalog_rows.py` the only place that knows the columns."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -11,6 +11,7 @@ from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
     Digests,
+    ExecutionKind,
     ExecutionRecord,
     ExecutionState,
     Json,
@@ -24,10 +25,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Intent:
-    """What an activity was about to publish: an output that may or may not be visible yet."""
+    """What an activity was about to publish: an output that may or may not be visible yet.
+
+    `handle` names what was staged for it, for `Bucket.sweep`.
+    """
 
     activity: str
     output: Output
+    handle: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,10 +50,16 @@ def to_json(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def json_object(text: str) -> dict[str, Json]:
+    """Return the object that JSON text holds."""
+    return {} if text == "{}" else json.loads(text)
+
+
 def execution_row(record: ExecutionRecord) -> Row:
     """Return the columns of an execution, its activities and its claim left out."""
     return {
         "run_id": record.run_id,
+        "kind": str(record.kind),
         "workflow_id": record.workflow_id,
         "workflow": record.workflow,
         "topology": record.topology,
@@ -56,6 +67,9 @@ def execution_row(record: ExecutionRecord) -> Row:
         "object": record.input.object,
         "location": record.input.location,
         "media_id": record.media_id,
+        "pipeline_id": record.pipeline_id,
+        "priority": record.priority,
+        "request": to_json(dict(record.request)),
         "origin": record.origin,
         "version": record.version,
         "output_root": record.output_root,
@@ -68,6 +82,7 @@ def execution_row(record: ExecutionRecord) -> Row:
         "ended": record.ended,
         "report": record.report,
         "prefect_url": record.prefect_url,
+        "message_result": to_json(dict(record.message_result)),
     }
 
 
@@ -92,9 +107,14 @@ def activity_row(record: ActivityRecord) -> Row:
 
 
 def object_rows(
-    run_id: str, activity: str, outputs: Sequence[Output], *, published: bool
+    run_id: str,
+    activity: str,
+    outputs: Sequence[Output],
+    handles: Sequence[str] = (),
+    *,
+    published: bool,
 ) -> list[Row]:
-    """Return the rows of an activity's outputs, in their order."""
+    """Return the rows of an activity's outputs, in their order; of intents with handles."""
     return [
         {
             "run_id": run_id,
@@ -108,6 +128,7 @@ def object_rows(
             "size": output.digests.size,
             "sha256": output.digests.sha256,
             "md5": output.digests.md5,
+            "handle": handles[position] if handles else "",
             "media": to_json(dict(output.media)),
         }
         for position, output in enumerate(outputs)
@@ -120,8 +141,13 @@ def output_of(row: RowMapping) -> Output:
         ref=ObjectRef(bucket=row["bucket"], object=row["object"], location=row["location"]),
         place=row["place"],
         digests=digests_of(row),
-        media=json.loads(row["media"]),
+        media=json_object(row["media"]),
     )
+
+
+def intent_of(row: RowMapping) -> Intent:
+    """Return the intent that a row of `objects` holds."""
+    return Intent(activity=row["activity"], output=output_of(row), handle=row["handle"])
 
 
 def digests_of(row: RowMapping) -> Digests:
@@ -131,6 +157,18 @@ def digests_of(row: RowMapping) -> Digests:
 
 def activity_of(row: RowMapping, outputs: Iterable[Output]) -> ActivityRecord:
     """Return the record of an activity's row."""
+    return replace(
+        brief_activity_of(row),
+        detail=row["detail"],
+        outputs=tuple(outputs),
+        data=json_object(row["data"]),
+        commands=_commands_of(row),
+        warnings=tuple(json.loads(row["warnings"])),
+    )
+
+
+def brief_activity_of(row: RowMapping) -> ActivityRecord:
+    """Return the record of an activity without detail, outputs, data, commands and warnings."""
     return ActivityRecord(
         name=row["name"],
         type=row["type"],
@@ -140,21 +178,16 @@ def activity_of(row: RowMapping, outputs: Iterable[Output]) -> ActivityRecord:
         ended=row["ended"],
         code=row["code"],
         message=row["message"],
-        detail=row["detail"],
         progress=row["progress"],
         reused=row["reused"],
-        outputs=tuple(outputs),
-        data=json.loads(row["data"]),
-        commands=_commands_of(row),
-        warnings=tuple(json.loads(row["warnings"])),
-        message_result=json.loads(row["message_result"]),
+        message_result=json_object(row["message_result"]),
     )
 
 
 def step_of(row: RowMapping, outputs: Iterable[Output]) -> StepResult:
     """Return what the activity of a row left."""
     return StepResult(
-        data=json.loads(row["data"]),
+        data=json_object(row["data"]),
         outputs=tuple(outputs),
         commands=_commands_of(row),
         warnings=tuple(json.loads(row["warnings"])),
@@ -165,11 +198,15 @@ def execution_of(row: RowMapping, activities: Iterable[ActivityRecord]) -> Execu
     """Return the record of an execution's row."""
     return ExecutionRecord(
         run_id=row["run_id"],
+        kind=ExecutionKind(row["kind"]),
         workflow_id=row["workflow_id"],
         workflow=row["workflow"],
         topology=row["topology"],
         input=ObjectRef(bucket=row["bucket"], object=row["object"], location=row["location"]),
         media_id=row["media_id"],
+        pipeline_id=row["pipeline_id"],
+        priority=row["priority"],
+        request=json_object(row["request"]),
         origin=row["origin"],
         version=row["version"],
         output_root=row["output_root"],
@@ -182,6 +219,7 @@ def execution_of(row: RowMapping, activities: Iterable[ActivityRecord]) -> Execu
         ended=row["ended"],
         report=row["report"],
         prefect_url=row["prefect_url"],
+        message_result=json_object(row["message_result"]),
         activities=tuple(activities),
     )
 

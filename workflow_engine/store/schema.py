@@ -1,16 +1,28 @@
-"""The tables. Moments are UTC, JSON is text, identifiers are the records' own.
+"""The tables of the runs. Moments are UTC, JSON is text, identifiers are the records' own.
 
-A change of a table raises `SCHEMA_VERSION` and brings the statements that lead there; see
-`database.py` for how the version of an opened store is checked.
+`catalog_schema.py` and `landing_schema.py` have the other tables. Long columns stand last: what
+is before them can be read without them. A change of a table raises `SCHEMA_VERSION` and brings
+the statements that lead there; see `database.py` for how an older store is brought up to date.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
 import sqlalchemy as sa
 
+from workflow_engine.errors import Code
+from workflow_engine.records import ExecutionState
+
 #: written into a new store; a store with a higher number belongs to a newer mediaflow
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
+#: what leads from an older version to the next one, beside the tables that are missing
+UPGRADES: Mapping[int, Sequence[str]] = {
+    2: (
+        "ALTER TABLE executions ADD COLUMN lapses INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE objects ADD COLUMN handle TEXT NOT NULL DEFAULT ''",
+    )
+}
 
 
 def storable(text: str) -> str:
@@ -62,35 +74,112 @@ meta = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
 )
 
+#: the outcome of an execution that failed because it was cancelled; else it is the state
+CANCELLED = str(Code.CANCELLED)
+
 executions = sa.Table(
     "executions",
     metadata,
     sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
     sa.Column("workflow_id", sa.Text, nullable=False),
     sa.Column("workflow", FreeText, nullable=False),
-    sa.Column("topology", FreeText, nullable=False),
     sa.Column("bucket", sa.Text, nullable=False),
     sa.Column("object", FreeText, nullable=False),
     sa.Column("location", FreeText, nullable=False),
     sa.Column("media_id", sa.Text, nullable=False),
-    sa.Column("origin", FreeText, nullable=False),
-    sa.Column("version", sa.Text, nullable=False),
-    sa.Column("output_root", FreeText, nullable=False),
-    sa.Column("fresh", sa.Boolean, nullable=False),
-    sa.Column("user_data", FreeText, nullable=False),
+    sa.Column("pipeline_id", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("code", FreeText, nullable=False),
-    sa.Column("message", FreeText, nullable=False),
+    sa.Column(
+        "outcome",
+        sa.Text,
+        sa.Computed(
+            f"CASE WHEN state = '{ExecutionState.FAIL}' AND code = '{CANCELLED}' "
+            "THEN code ELSE state END",
+            persisted=True,
+        ),
+    ),
     sa.Column("created", Moment, nullable=False),
     sa.Column("ended", Moment),
-    sa.Column("report", FreeText, nullable=False),
-    sa.Column("prefect_url", FreeText, nullable=False),
     sa.Column("dedupe_key", sa.Text, unique=True),
     # who runs it: free without owner; every new claim raises the fence
     sa.Column("owner", sa.Text),
     sa.Column("lease_until", Moment),
     sa.Column("fence", sa.Integer, nullable=False),
+    # claims in a row that lapsed before an activity succeeded
+    sa.Column("lapses", sa.Integer, nullable=False),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False),
+    sa.Column("fresh", sa.Boolean, nullable=False),
+    sa.Column("origin", FreeText, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("output_root", FreeText, nullable=False),
+    sa.Column("message", FreeText, nullable=False),
+    sa.Column("report", FreeText, nullable=False),
+    sa.Column("prefect_url", FreeText, nullable=False),
+    sa.Column("message_result", FreeText, nullable=False),
+    sa.Column("user_data", FreeText, nullable=False),
+    sa.Column("request", FreeText, nullable=False),
+    sa.Column("topology", FreeText, nullable=False),
+    # lists, newest first (`pages.py`)
     sa.Index("executions_by_age", "created", "run_id"),
+    sa.Index("executions_by_kind", "kind", "created", "run_id"),
+    sa.Index("executions_by_workflow", "kind", "workflow_id", "created", "run_id"),
+    sa.Index("executions_by_name", "kind", "workflow", "created", "run_id"),
+    sa.Index("executions_by_workflow_name", "kind", "workflow_id", "workflow", "created", "run_id"),
+    sa.Index("executions_by_input", "kind", "bucket", "object", "created", "run_id"),
+    sa.Index("executions_by_media", "kind", "media_id", "created", "run_id"),
+    sa.Index("executions_by_outcome", "kind", "outcome", "created", "run_id"),
+    sa.Index("executions_by_pipeline", "kind", "pipeline_id", "created", "run_id"),
+    sa.Index(
+        "executions_by_pipeline_outcome", "kind", "pipeline_id", "outcome", "created", "run_id"
+    ),
+)
+
+
+def is_queued(table: sa.FromClause = executions) -> sa.ColumnElement[bool]:
+    """Whether an execution waits in the queue; as the index `executions_queued` has it."""
+    return _in_state(table, ExecutionState.QUEUED)
+
+
+def is_begun(table: sa.FromClause = executions) -> sa.ColumnElement[bool]:
+    """Whether an execution of the queue has begun; as the index `executions_begun` has it."""
+    return _in_state(table, ExecutionState.RUNNING)
+
+
+def _in_state(table: sa.FromClause, state: ExecutionState) -> sa.ColumnElement[bool]:
+    # literals, because a partial index is not found by values that come later;
+    # buckets that exist during one command only: such a run is not for others
+    return sa.and_(
+        table.c.state == sa.literal_column(f"'{state}'"),
+        table.c.output_root == sa.literal_column("''"),
+    )
+
+
+# the queue (`queue.py`)
+sa.Index(
+    "executions_queued",
+    executions.c.pipeline_id,
+    executions.c.priority.desc(),
+    executions.c.created,
+    executions.c.run_id,
+    sqlite_where=is_queued(),
+    postgresql_where=is_queued(),
+)
+sa.Index(
+    "executions_begun",
+    executions.c.created,
+    executions.c.run_id,
+    sqlite_where=is_begun(),
+    postgresql_where=is_begun(),
+)
+sa.Index(
+    "executions_claimed",
+    executions.c.pipeline_id,
+    executions.c.lease_until,
+    sqlite_where=executions.c.owner.is_not(None),
+    postgresql_where=executions.c.owner.is_not(None),
 )
 
 activities = sa.Table(
@@ -104,17 +193,17 @@ activities = sa.Table(
     sa.Column("job_id", sa.Text, nullable=False),
     sa.Column("started", Moment),
     sa.Column("ended", Moment),
-    sa.Column("code", FreeText, nullable=False),
-    sa.Column("message", FreeText, nullable=False),
-    sa.Column("detail", FreeText, nullable=False),
     sa.Column("progress", sa.Float, nullable=False),
     sa.Column("reused", sa.Boolean, nullable=False),
-    sa.Column("data", FreeText, nullable=False),
-    sa.Column("commands", FreeText, nullable=False),
-    sa.Column("warnings", FreeText, nullable=False),
-    sa.Column("message_result", FreeText, nullable=False),
     # content key of the last success (design, decision 5)
     sa.Column("step_key", sa.Text),
+    sa.Column("code", FreeText, nullable=False),
+    sa.Column("message", FreeText, nullable=False),
+    sa.Column("message_result", FreeText, nullable=False),
+    sa.Column("detail", FreeText, nullable=False),
+    sa.Column("commands", FreeText, nullable=False),
+    sa.Column("warnings", FreeText, nullable=False),
+    sa.Column("data", FreeText, nullable=False),
     sa.Index("activities_by_step", "step_key", "ended"),
 )
 
@@ -133,6 +222,8 @@ objects = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("md5", sa.Text, nullable=False),
+    # of an intent: what names the staged content in the storage
+    sa.Column("handle", sa.Text, nullable=False),
     sa.Column("media", FreeText, nullable=False),
     sa.ForeignKeyConstraint(["run_id", "activity"], [activities.c.run_id, activities.c.name]),
     sa.Index("objects_by_key", "bucket", "object"),

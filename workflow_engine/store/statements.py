@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from workflow_engine.errors import Code, LeaseLostError
-from workflow_engine.records import ActivityRecord, ExecutionRecord, Output
+from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, Output
 from workflow_engine.store import rows
+from workflow_engine.store.rows import StepResult
 from workflow_engine.store.schema import activities, executions, objects
 
 
@@ -25,17 +26,30 @@ class Claim:
 
 
 def claim_row(connection: sa.Connection, run_id: str) -> sa.RowMapping | None:
-    """Return owner, lease and fence of an execution, locked until the transaction ends."""
-    columns = (executions.c.owner, executions.c.lease_until, executions.c.fence)
-    query = sa.select(*columns).where(executions.c.run_id == run_id).with_for_update()
-    return connection.execute(query).mappings().first()
+    """Return state and claim of an execution, locked until the transaction ends."""
+    return connection.execute(_CLAIM_ROW, {"id": run_id}).mappings().first()
 
 
-def check(connection: sa.Connection, claim: Claim) -> None:
-    """Refuse a claim that does not hold any more. Raises LeaseLostError."""
+_CLAIM_ROW = (
+    sa.select(
+        executions.c.run_id,
+        executions.c.state,
+        executions.c.owner,
+        executions.c.lease_until,
+        executions.c.fence,
+        executions.c.cancel_requested,
+    )
+    .where(executions.c.run_id == sa.bindparam("id"))
+    .with_for_update()
+)
+
+
+def check(connection: sa.Connection, claim: Claim) -> sa.RowMapping:
+    """Refuse a claim that does not hold any more; return its row. Raises LeaseLostError."""
     row = claim_row(connection, claim.run_id)
     if row is None or (row["owner"], row["fence"]) != (claim.owner, claim.fence):
         raise lease_lost(claim.run_id, row["owner"] if row else None)
+    return row
 
 
 def lease_lost(run_id: str, owner: str | None) -> LeaseLostError:
@@ -95,6 +109,7 @@ def replace_objects(
     outputs: Sequence[Output],
     *,
     published: bool,
+    handles: Sequence[str] = (),
 ) -> None:
     """Put outputs in the place of an activity's intents, or of its outputs."""
     connection.execute(
@@ -105,7 +120,7 @@ def replace_objects(
         )
     )
     if outputs:
-        new = rows.object_rows(run_id, activity, outputs, published=published)
+        new = rows.object_rows(run_id, activity, outputs, handles, published=published)
         connection.execute(sa.insert(objects), new)
 
 
@@ -152,3 +167,23 @@ def load_executions(connection: sa.Connection, chosen: sa.Select[Any]) -> list[E
         )
         for row in found
     ]
+
+
+def find_step(connection: sa.Connection, step_key: str) -> StepResult | None:
+    """Return the newest result under a content key."""
+    newest = (
+        sa.select(activities)
+        .where(
+            activities.c.step_key == step_key,
+            activities.c.state == str(ActivityState.SUCCESS),
+        )
+        .order_by(activities.c.ended.desc())
+        .limit(1)
+    )
+    row = connection.execute(newest).mappings().first()
+    if row is None:
+        return None
+    outputs = select_objects(published=True).where(
+        objects.c.run_id == row["run_id"], objects.c.activity == row["name"]
+    )
+    return rows.step_of(row, map(rows.output_of, connection.execute(outputs).mappings()))

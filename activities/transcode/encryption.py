@@ -1,0 +1,124 @@
+"""Encryption of HLS segments with AES-128, and what the playlist may say of each segment.
+
+The key stands in the topology and in files of the work directory, nowhere else: plans and
+content keys know its digest. Specification: transcode, 11 and 12.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, Field
+
+from workflow_engine.errors import Code
+from workflow_engine.topology.wire import (
+    Boolean,
+    Choice,
+    JsonObject,
+    Text,
+    WireModel,
+    wire_error,
+)
+
+#: bytes of a key
+KEY_BYTES = 16
+
+
+def _decoded(value: str, word: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise wire_error(Code.FORMAT, f"The {word} is not Base64.", "Encode it anew.") from None
+
+
+def _key(value: str) -> str:
+    size = len(_decoded(value, "key"))
+    if size != KEY_BYTES:
+        raise wire_error(
+            Code.FORMAT, f"The key has {size} bytes.", f"Use a key of {KEY_BYTES} bytes."
+        )
+    return value
+
+
+def _uri(value: str) -> str:
+    try:
+        uri = _decoded(value, "KeyUri").decode("ascii")
+    except UnicodeDecodeError:
+        uri = ""
+    if not uri or not uri.isprintable() or '"' in uri:
+        raise wire_error(
+            Code.FORMAT,
+            "The KeyUri does not hold an address.",
+            "Encode the address that players fetch the key from, in ASCII.",
+        )
+    return value
+
+
+class Encryption(WireModel):
+    """How the segments of an HLS output are encrypted: key and address of the key, Base64."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"Id", "SkipCnt"})
+
+    type: Annotated[str, Choice(("hls-aes-128",))]
+    # there is no key management service that could unwrap the key
+    key_type: Annotated[str, Choice(("Base64",), later=("KMS",))]
+    key: Annotated[str, Text(max_bytes=64), AfterValidator(_key)]
+    key_uri: Annotated[str, Text(max_bytes=3200), AfterValidator(_uri)]
+
+    def resolved(self) -> "Key":
+        """Return the key and its address as they are."""
+        key = base64.b64decode(self.key)
+        uri = base64.b64decode(self.key_uri).decode("ascii")
+        return Key(uri=uri, digest=hashlib.sha256(key).hexdigest(), secret=key)
+
+
+class SegmentWords(WireModel):
+    """What the playlist says of each segment."""
+
+    md5_support: Annotated[bool, Boolean()] = False
+    size_support: Annotated[bool, Boolean()] = False
+
+
+class NonStandard(WireModel):
+    """Tags that no standard knows, for players that do."""
+
+    ts: Annotated[SegmentWords, JsonObject] = Field(alias="TS")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """The key of an output, and where players fetch it."""
+
+    uri: str
+    digest: str
+    secret: bytes = field(repr=False)
+
+
+def key_name(stem: str) -> str:
+    """Return the path of the key; ffprobe opens only names that media have."""
+    return f"{stem}-key.ts"
+
+
+def key_info_name(stem: str) -> str:
+    """Return the path of what tells ffmpeg where the key lies."""
+    return f"{stem}-key.txt"
+
+
+def write_key(stem: Path, key: Key) -> None:
+    """Write the files that ffmpeg encrypts with; the playlist gets a neutral address."""
+    path = Path(key_name(str(stem)))
+    path.write_bytes(key.secret)
+    Path(key_info_name(str(stem))).write_text(f"{path.name}\n{path}\n", encoding="utf-8")
+
+
+def words_of(path: Path, *, md5: bool, size: bool) -> Iterator[str]:
+    """Yield the lines of a playlist that tell the digest and the bytes of a segment."""
+    if md5:
+        digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        yield f"#EXT-X-TS-MD5:{digest}"
+    if size:
+        yield f"#EXT-X-TS-SIZE:{path.stat().st_size}"

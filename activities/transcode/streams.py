@@ -1,0 +1,84 @@
+"""Which streams of the source an output takes, and whether they can be copied.
+
+Specification: transcode, 2 (AudioStreamMap) and 19 (remux).
+"""
+
+from activities.probe import AudioStream, MediaInfo, VideoStream
+from activities.transcode.containers import CONTAINERS, FLV_MP3_RATES, WITHOUT_ROTATION
+from activities.transcode.settings import Settings
+from workflow_engine.errors import ActivityError, Code
+
+#: demuxers that know no presentation times, only the order of decoding
+WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
+
+
+def video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
+    """Return the stream that an output takes its picture from, None when it has none.
+
+    Raises ActivityError (`InvalidParameter.ResourceNotSupported`) when the source has no
+    picture, or when it cannot be copied.
+    """
+    if settings.video is None:
+        return None
+    if media.video is None:
+        raise ActivityError(
+            Code.RESOURCE_NOT_SUPPORTED,
+            'The resource operated "InputFile" is not supported: it has no video stream, and the '
+            f'template "{settings.template.id}" makes video.',
+            remedy="Use an audio template, or remove the video from the output.",
+        )
+    if settings.copy:
+        _require_copyable(settings, media, media.video)
+    return media.video
+
+
+def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream) -> None:
+    if stream.codec not in CONTAINERS[settings.container].copy_video:
+        raise _cannot_copy(settings, f"{stream.codec} video")
+    if media.format_name in WITHOUT_TIMES and stream.has_b_frames:
+        raise _cannot_copy(
+            settings,
+            f"{stream.codec} video with B-frames, of which {media.format_name} has no times,",
+        )
+    if stream.rotation and settings.container in WITHOUT_ROTATION:
+        raise _cannot_copy(settings, f"video turned by {stream.rotation} degrees")
+
+
+def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
+    """Return the stream that an output takes its sound from, None when it has none.
+
+    Raises ActivityError (`InvalidParameter.NoAudioStream`) when the source has no such stream,
+    `.ResourceNotSupported` when it cannot be copied.
+    """
+    if settings.audio is None:
+        return None
+    wanted = settings.output.audio_stream_map
+    if wanted is None:
+        stream = media.default_audio
+    else:
+        number = int(wanted.rpartition(":")[2])
+        stream = media.audios[number] if number < len(media.audios) else None
+    if stream is None:
+        if wanted is None and settings.video is not None:
+            return None
+        raise ActivityError(
+            Code.NO_AUDIO_STREAM,
+            f'The resource operated "InputFile" has no audio stream{f" {wanted}" if wanted else ""}'
+            f"; it has {len(media.audios)}.",
+            remedy="Use a source with sound, or a template and an AudioStreamMap that fit it.",
+        )
+    if settings.copy:
+        fits = stream.codec in CONTAINERS[settings.container].copy_audio
+        flv_mp3 = settings.container == "flv" and stream.codec == "mp3"
+        if not fits or (flv_mp3 and stream.sample_rate not in FLV_MP3_RATES):
+            raise _cannot_copy(settings, f"{stream.codec} audio of {stream.sample_rate} Hz")
+    return stream
+
+
+def _cannot_copy(settings: Settings, what: str) -> ActivityError:
+    return ActivityError(
+        Code.RESOURCE_NOT_SUPPORTED,
+        f'The resource operated "InputFile" is not supported: its {what} cannot be copied into '
+        f'the container "{settings.container}".',
+        remedy="Use a template that encodes, or another container.",
+    )

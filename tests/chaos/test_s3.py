@@ -1,0 +1,77 @@
+"""A process killed in the middle of an upload: nothing is visible, and nothing stays behind."""
+
+import json
+import signal
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import EXAMPLES, CommandLine
+from tests.chaos.test_kill import wait_for
+from tests.s3 import ENVIRONMENT, Proxy, S3Server, s3_servers
+
+__all__ = ["s3_servers"]
+
+CONFIGURATION = """
+[buckets.renditions]
+url = "s3://test-other"
+endpoint_url = "{url}"
+access_key_id_env = "TEST_S3_KEY"
+secret_access_key_env = "TEST_S3_SECRET"
+"""
+
+
+def stored(server: S3Server) -> list[str]:
+    with server.client() as client:
+        found = client.list_objects_v2(Bucket="test-other").get("Contents", [])
+    return [one["Key"] for one in found]
+
+
+def uploads(server: S3Server) -> list[str]:
+    with server.client() as client:
+        found = client.list_multipart_uploads(Bucket="test-other").get("Uploads", [])
+    return [one["Key"] for one in found]
+
+
+@pytest.mark.parametrize(("name", "next_step"), [("seaweedfs", "resume"), ("rclone", "run")])
+def test_kill_9_in_the_middle_of_an_upload(
+    name: str,
+    next_step: str,
+    s3_servers: Callable[[str], S3Server],
+    alone: CommandLine,
+    bunny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    server = s3_servers(name)
+    run = ("run", EXAMPLES / "remux-hls.json", bunny, "--json", "--executor", "inline")
+    before = stored(server)
+    with closing(Proxy(server.url)) as proxy:
+        (alone.cwd / "mediaflow.toml").write_text(CONFIGURATION.format(url=proxy.url))
+        proxy.stall_after = bunny.stat().st_size // 2
+        process = alone.start(*run)
+        wait_for(lambda: proxy.stalled or process.poll() is not None, seconds=120)
+        assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        proxy.stall_after = 1 << 62
+        assert stored(server) == before
+        assert uploads(server) == ["bigbuckbunny/stream-00001.ts", "bigbuckbunny/stream.m3u8"]
+        (killed,) = alone("execution", "list", "--json").json
+        run_id = killed["RunId"]
+        wait_for(lambda: "No process runs it" in alone("execution", "show", run_id).out)
+        if next_step == "resume":
+            ended = alone("execution", "resume", run_id, "--json", "--executor", "inline")
+            assert json.loads(ended.out)["RunId"] == run_id
+        else:
+            ended = alone(*run)
+        assert ended.code == 0, ended.err
+        assert uploads(server) == []
+        assert set(stored(server)) - set(before) == {
+            output["Object"] for one in ended.json["ActivityList"] for output in one["Outputs"]
+        }
+        report = alone("execution", "report", ended.json["RunId"], "--json")
+        assert report.code == 0 and isinstance(report.json, dict)

@@ -1,0 +1,317 @@
+"""The service under kill -9, signals and a Prefect server that dies.
+
+Most of it reports to one Prefect server, which runs as long as these tests.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.test_kill import media_processes
+from tests.service import Service, wait_for
+from workflow_engine.executor.prefect_server import LocalServer, running_server, stop_server
+from workflow_engine.records import ActivityState, ExecutionRecord, ExecutionState
+
+ROOT = Path(__file__).parents[2]
+START = {
+    "Type": "Start",
+    "Parameters": {"InputFile": {"Bucket": "uploads"}, "PipelineId": "0" * 32},
+}
+COVER = {
+    "Type": "Snapshot",
+    "Parameters": {
+        "SnapshotConfig": {
+            "OutputFile": {"Bucket": "renditions", "Object": "{RunId}/cover.jpg"},
+            "Time": "500",
+        }
+    },
+}
+
+
+def enlarged(template: str) -> dict[str, Any]:
+    """An activity that takes a while: its picture is far larger than that of the clip."""
+    outputs = [{"OutputObject": "{RunId}/large", "TemplateId": template}]
+    parameters = {"OutputBucket": "renditions", "Outputs": outputs}
+    return {"Type": "Transcode", "Parameters": parameters}
+
+
+def topology(**activities: Any) -> str:
+    """A chain of activities."""
+    names = list(activities)
+    edges = {name: names[n : n + 1] for n, name in enumerate(names, 1)}
+    return json.dumps({"Activities": activities, "Dependencies": edges})
+
+
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    data = tmp_path_factory.mktemp("prefect")
+    script = """
+        import pathlib, sys
+        from workflow_engine.executor.prefect_server import ensure_server
+        ensure_server(pathlib.Path(sys.argv[1]), 0, print)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script), data], check=True)
+    server = running_server(data)
+    assert server is not None
+    yield server
+    stop_server(data)
+
+
+@pytest.fixture
+def home(tmp_path: Path, clip: Path) -> Path:
+    """The directory of a service: a clip in its bucket, and three workflows."""
+    (tmp_path / "buckets/uploads").mkdir(parents=True)
+    shutil.copy(clip, tmp_path / "buckets/uploads/clip.mp4")
+    (tmp_path / "workflows").mkdir()
+    report = {"Type": "Report"}
+    head = {"start": START, "cover": COVER}
+    workflows = {
+        "quick": topology(**head, report=report),
+        "slow": topology(**head, large=enlarged("S00000001-200040"), report=report),
+        "very slow": topology(**head, large=enlarged("S00000001-200070"), report=report),
+    }
+    for name, text in workflows.items():
+        (tmp_path / f"workflows/{name}.json").write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def service(home: Path, prefect: LocalServer) -> Iterator[Service]:
+    service = Service(home, f'[prefect]\napi_url = "{prefect.api_url}"\n')
+    try:
+        yield service.start()
+    finally:
+        service.close()
+
+
+@pytest.fixture
+def own_prefect(home: Path, prefect: LocalServer) -> Iterator[Service]:
+    """A service that has to start its Prefect server, on a database that is made already."""
+    service = Service(home)
+    (service.data / "prefect").mkdir(parents=True)
+    made = Path(f"/proc/{prefect.pid}/cwd/prefect.db")
+    with (
+        closing(sqlite3.connect(made)) as source,
+        closing(sqlite3.connect(service.data / "prefect/prefect.db")) as target,
+    ):
+        source.backup(target)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+def submit(service: Service, workflow: str = "slow") -> str:
+    with service.store() as store:
+        found = store.workflows.named(workflow)
+    assert found is not None
+    media = service.legacy()(
+        "AddMedia", FileURL="http://uploads.local.aliyuncs.com/clip.mp4", MediaWorkflowId=found.id
+    )["Media"]
+    return media["RunIdList"]["RunId"][0]
+
+
+def encoding(service: Service, run_id: str) -> None:
+    """Wait until ffmpeg writes the large picture."""
+    wait_for(lambda: list(service.data.glob(f"work/{run_id}/attempt-*/[!s]*.mp4")), 120)
+
+
+def ended(service: Service, run_id: str, seconds: float = 120) -> ExecutionRecord:
+    wait_for(lambda: service.record(run_id).state.ended, seconds)
+    return service.record(run_id)
+
+
+def completed(service: Service, run_id: str, seconds: float = 120) -> ExecutionRecord:
+    record = ended(service, run_id, seconds)
+    assert record.state is ExecutionState.COMPLETED, (record.code, record.message)
+    assert {a.state for a in record.activities} == {ActivityState.SUCCESS}
+    return record
+
+
+def asked(api: str, path: str, body: Any = None) -> Any:
+    """Ask a Prefect server."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(api + path, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def flow_run(api: str, record: ExecutionRecord) -> str:
+    return "/flow_runs/" + record.prefect_url.rpartition("/")[2]
+
+
+def assert_readable(log: str) -> None:
+    """One line for each event, none of them Python's or Prefect's own."""
+    ours = re.compile(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (INFO|WARNING) \S+: \S|[A-Z].*\.$|mediaf"
+    )
+    assert [line for line in log.splitlines() if not ours.match(line)] == []
+    assert "Traceback" not in log and "ERROR" not in log
+
+
+def test_kill_9_and_the_next_serve_goes_on_under_the_run_id(service: Service):
+    run_id = submit(service)
+    queued = [submit(service) for _ in range(2)]
+    encoding(service, run_id)
+    before = [a for a in service.record(run_id).activities if a.state is ActivityState.SUCCESS]
+    assert {"start", "cover"} <= {a.name for a in before}
+    service.kill()
+    wait_for(lambda: not media_processes(service.data), 10)
+    service.start()
+    for one in (*queued, run_id):
+        completed(service, one, 240)
+    after = service.record(run_id)
+    assert [after.activity(one.name) for one in before] == before
+    assert len(service.json("execution", "list")) == 3
+    assert list((service.data / "work").iterdir()) == []
+    assert_readable(service.log)
+
+
+def test_a_signal_lets_the_executions_end(service: Service, prefect: LocalServer):
+    run_id = submit(service)
+    encoding(service, run_id)
+    second = service("serve", "--port", str(service.port))
+    assert second.returncode == 2 and "cannot listen" in second.stderr
+    service.signal(signal.SIGTERM)
+    waiting = submit(service)
+    assert service.wait(120) == 0, service.log
+    left = time.time()
+    record = completed(service, run_id)
+    assert record.ended is not None
+    assert left - record.ended.timestamp() < 8
+    assert service.record(waiting).state is ExecutionState.QUEUED
+    # Prefect knows all of it
+    wanted = {"flow_runs": {"id": {"any_": [record.prefect_url.rpartition("/")[2]]}}}
+
+    def told() -> bool:
+        tasks = asked(prefect.api_url, "/task_runs/filter", wanted)
+        return [task["state"]["type"] for task in tasks] == ["COMPLETED"] * 4
+
+    wait_for(told, 10)
+    assert_readable(service.log)
+
+
+def test_a_second_signal_leaves_the_execution_for_the_next_serve(service: Service):
+    run_id = submit(service)
+    encoding(service, run_id)
+    assert service.stop() == 0, service.log
+    assert not media_processes(service.data)
+    left = service.record(run_id)
+    assert left.state is ExecutionState.RUNNING
+    assert ActivityState.FAIL not in {a.state for a in left.activities}
+    service.start()
+    completed(service, run_id)
+    assert_readable(service.log)
+
+
+def test_cancel_stops_a_running_execution(service: Service, prefect: LocalServer):
+    """By the command line, and in the Prefect UI."""
+    runs = [submit(service, "very slow") for _ in range(2)]
+    encoding(service, runs[0])
+    told = service("execution", "cancel", runs[0])
+    assert told.returncode == 0, told.stderr
+    wait_for(lambda: service.record(runs[1]).prefect_url)
+    cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+    path = flow_run(prefect.api_url, service.record(runs[1]))
+    wait_for(lambda: asked(prefect.api_url, path)["state_type"] == "RUNNING")
+    asked(prefect.api_url, path + "/set_state", cancelling)
+    for run_id in runs:
+        record = ended(service, run_id, 30)
+        assert (record.state, record.code) == (ExecutionState.FAIL, "Cancelled")
+        path = flow_run(prefect.api_url, record)
+        wait_for(lambda path=path: asked(prefect.api_url, path)["state_type"] == "CANCELLED", 20)
+    assert not media_processes(service.data)
+    late = service("execution", "cancel", runs[0])
+    assert late.returncode == 2 and "has ended as Fail" in late.stderr
+
+
+#: a run in Prefect where something breaks at Start, once
+BROKEN_ONCE = """
+    import sys
+    from pathlib import Path
+    from tests.integration.queued import Queue
+    from workflow_engine.errors import StoreError
+    from workflow_engine.executor.prefect_flow import PrefectExecutor
+    from workflow_engine.executor.prefect_show import Show
+    from workflow_engine.service.dispatcher import Dispatcher
+
+    def break_once(owner, name, error):
+        works, broken = getattr(owner, name), []
+        def method(*arguments, **more):
+            if "start" in str(arguments) and not broken:
+                broken.append(name)
+                raise error
+            return works(*arguments, **more)
+        setattr(owner, name, method)
+
+    queue = Queue(Path.cwd())
+    if sys.argv[2] == "store":
+        break_once(queue.store, "finish_activity", StoreError("InternalError", "It is locked."))
+    else:
+        break_once(Show, "progress", RuntimeError("Prefect's own"))
+    run_id = queue.submit(a={"Text": "A"}, b={"Text": "B"})
+    runner = Dispatcher(queue.engine, lambda: PrefectExecutor(sys.argv[1], Path("prefect")))
+    runner.start()
+    record = queue.ended(run_id, 60)
+    runner.close()
+    runner.join(10)
+    print(record.state, *queue.states(run_id).values())
+"""
+
+
+@pytest.mark.parametrize("what", ["store", "prefect"])
+def test_what_breaks_in_a_task_skips_nothing(tmp_path: Path, prefect: LocalServer, what: str):
+    """Prefect goes on with the next task all the same."""
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(BROKEN_ONCE), prefect.api_url, what],
+        cwd=tmp_path,
+        env={**os.environ, "MEDIAFLOW_DATA": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.stdout.split() == ["Completed", *["Success"] * 4], ended.stderr
+
+
+def server_pid(service: Service) -> int:
+    return int(json.loads((service.data / "prefect/server.json").read_text())["pid"])
+
+
+def test_a_prefect_server_that_dies_is_started_again(own_prefect: Service):
+    service = own_prefect.start()
+    killed = server_pid(service)
+    os.killpg(killed, signal.SIGKILL)
+    completed(service, submit(service, "quick"))
+    wait_for(lambda: server_pid(service) != killed, 60)
+    wait_for(lambda: service.get("/readyz")["prefect"] == "ok", 60)
+    record = completed(service, submit(service, "quick"))
+    assert record.prefect_url.startswith(service.prefect)
+    service.signal(signal.SIGTERM)
+    assert service.wait(20) == 0
+    assert not (service.data / "prefect/server.json").exists()
+    assert_readable(service.log)
+
+
+def test_a_signal_during_the_start_leaves_nothing_running(own_prefect: Service):
+    process = own_prefect.begin()
+    wait_for((own_prefect.data / "prefect/server.json").exists)
+    pid = server_pid(own_prefect)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=15)
+    assert (process.returncode, out) == (0, "")
+    assert not Path(f"/proc/{pid}/cmdline").exists()
+    assert not (own_prefect.data / "prefect/server.json").exists()

@@ -1,0 +1,575 @@
+"""Pipelines and templates in a real store, through the actions of the API and the command line.
+
+Every answer is read by the response models of the official client library: what they keep of it
+must be all of it.
+"""
+
+import importlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from workflow_engine.api.action import actions_of
+from workflow_engine.api.actions import pipelines, templates, watermark_templates
+from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, PipelineState
+from workflow_engine.cli import app
+from workflow_engine.engine import Engine
+from workflow_engine.errors import InvalidInputError, TopologyError
+from workflow_engine.records import (
+    ExecutionKind,
+    ExecutionRecord,
+    ExecutionState,
+    ObjectRef,
+    new_id,
+    utc_now,
+)
+from workflow_engine.settings import load_settings
+
+PRESET = "S00000001-200030"
+UNKNOWN = "0" * 32
+ACTIONS = {
+    action.name: action
+    for module in (pipelines, templates, watermark_templates)
+    for action in actions_of(module)
+}
+
+Call = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setenv("MEDIAFLOW_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mediaflow.toml").write_text(
+        '[queues.done]\nfile = "messages.jsonl"\n[topics.news]\nfile = "messages.jsonl"\n'
+    )
+    made = Engine(load_settings(None))
+    yield made
+    made.close()
+
+
+def client_model(action: str) -> Any:
+    """The client library's model of an action's answer."""
+    name = "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower() + "_response_body"
+    module = importlib.import_module(f"alibabacloud_mts20140618.models.{name}")
+    return getattr(module, f"{action}ResponseBody")()
+
+
+@pytest.fixture
+def call(engine: Engine) -> Call:
+    """Calls an action with the parameters as they stand in a query."""
+
+    def called(name: str, **parameters: str) -> dict[str, Any]:
+        action = ACTIONS[name]
+        answer = dict(action.call(engine, action.request.model_validate(parameters)))
+        assert client_model(name).from_map(answer).to_map() == answer
+        return answer
+
+    return called
+
+
+def execution(**values: Any) -> ExecutionRecord:
+    return ExecutionRecord(
+        run_id=new_id(),
+        workflow_id="",
+        workflow="job",
+        topology=json.dumps(values.pop("topology", {})),
+        input=ObjectRef(bucket="in", object="clip.mp4"),
+        media_id=new_id(),
+        created=utc_now(),
+        **values,
+    )
+
+
+def refused(function: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[str, str]:
+    with pytest.raises(InvalidInputError) as caught:
+        function(*arguments, **options)
+    return caught.value.code, caught.value.pointer
+
+
+# --- pipelines -------------------------------------------------------------------------------
+
+
+def test_the_life_of_a_pipeline(call: Call):
+    added = call(
+        "AddPipeline",
+        Name="night",
+        Speed="Boost",
+        SpeedLevel="2",
+        QuotaAllocate="5",
+        NotifyConfig='{"QueueName": "done"}',
+        Role="Anyone",
+    )["Pipeline"]
+    pipeline_id = added["Id"]
+    assert added == {
+        "Id": pipeline_id,
+        "Name": "night",
+        "State": "Active",
+        "Speed": "Boost",
+        "SpeedLevel": 2,
+        "NotifyConfig": {"QueueName": "done"},
+        "Role": "Anyone",
+        "QuotaAllocate": 5,
+    }
+    updated = call(
+        "UpdatePipeline",
+        PipelineId=pipeline_id,
+        Name="day",
+        State="Paused",
+        NotifyConfig='{"Topic": "news"}',
+    )["Pipeline"]
+    kept = {"Id": pipeline_id, "Speed": "Boost", "QuotaAllocate": 5, "Role": "Anyone"}
+    assert updated == kept | {
+        "Name": "day",
+        "State": "Paused",
+        "NotifyConfig": {"Topic": "news"},
+    }
+    found = call("QueryPipelineList", PipelineIds=f"{UNKNOWN},{pipeline_id},{DEFAULT_PIPELINE_ID}")
+    names = [item["Name"] for item in found["PipelineList"]["Pipeline"]]
+    assert names == ["day", "default"]
+    assert found["NonExistPids"] == {"String": [UNKNOWN]}
+    assert call("DeletePipeline", PipelineId=pipeline_id) == {"PipelineId": pipeline_id}
+    found = call("QueryPipelineList", PipelineIds=DEFAULT_PIPELINE_ID)
+    assert "NonExistPids" not in found
+
+
+def test_pausing_a_pipeline_keeps_where_its_messages_go(call: Call):
+    added = call("AddPipeline", Name="night", NotifyConfig='{"QueueName": "done"}', Role="Anyone")
+    same = {"PipelineId": added["Pipeline"]["Id"], "Name": "night"}
+    paused = call("UpdatePipeline", **same, State="Paused", NotifyConfig="", Role="")["Pipeline"]
+    assert (paused["NotifyConfig"], paused["Role"]) == ({"QueueName": "done"}, "Anyone")
+    quiet = call("UpdatePipeline", **same, State="Active", NotifyConfig="{}", Role="Other")
+    assert (quiet["Pipeline"]["NotifyConfig"], quiet["Pipeline"]["Role"]) == ({}, "Other")
+
+
+def test_search_pipelines(call: Call):
+    ids = [call("AddPipeline", Name=name)["Pipeline"]["Id"] for name in ("a", "b", "c")]
+    call("UpdatePipeline", PipelineId=ids[1], Name="b", State="Paused")
+    page = call("SearchPipeline", PageSize="2")
+    assert [item["Name"] for item in page["PipelineList"]["Pipeline"]] == ["c", "b"]
+    assert (page["TotalCount"], page["PageNumber"], page["PageSize"]) == (4, 1, 2)
+    page = call("SearchPipeline", PageSize="2", PageNumber="2")
+    assert [item["Name"] for item in page["PipelineList"]["Pipeline"]] == ["a", "default"]
+    paused = call("SearchPipeline", State="Paused")["PipelineList"]["Pipeline"]
+    assert [item["Name"] for item in paused] == ["b"] and paused[0]["CreationTime"]
+    assert call("SearchPipeline", State="Active")["TotalCount"] == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "pointer"),
+    [
+        ({"name": "x" * 129}, "InvalidParameter.OutOfRange", "/Name"),
+        ({"name": "-x"}, "InvalidParameter.Format", "/Name"),
+        ({"name": "x\ny"}, "InvalidParameter.Format", "/Name"),
+        ({"name": ""}, "InvalidParameter.EmptyValue", "/Name"),
+        ({"speed": "Fast"}, "InvalidParameter", "/Speed"),
+        ({"speed_level": 4}, "InvalidParameter.OutOfRange", "/SpeedLevel"),
+        ({"quota": 1001}, "InvalidParameter.OutOfRange", "/QuotaAllocate"),
+        ({"quota": -1}, "InvalidParameter.OutOfRange", "/QuotaAllocate"),
+        ({"queue": "1done"}, "InvalidQueueName", "/NotifyConfig/QueueName"),
+        ({"queue": "do_ne"}, "InvalidQueueName", "/NotifyConfig/QueueName"),
+        ({"queue": "dnoe"}, "QueueNotExist", "/NotifyConfig/QueueName"),
+        ({"topic": "-news"}, "TopicNameInvalid", "/NotifyConfig/Topic"),
+        ({"topic": "1news"}, "TopicNotExist", "/NotifyConfig/Topic"),
+        ({"queue": "done", "topic": "news"}, "InvalidParameter", "/NotifyConfig"),
+    ],
+)
+def test_what_a_pipeline_cannot_be(engine: Engine, values: dict[str, Any], code: str, pointer: str):
+    given = {"name": "night"} | values
+    assert refused(engine.pipelines.add, **given) == (code, pointer)
+    assert [record.name for record in engine.pipelines.all()] == ["default"]
+
+
+def test_names_may_be_of_any_script(engine: Engine):
+    assert engine.pipelines.add("管道" * 21).name == "管道" * 21
+    assert engine.pipelines.add("_" + "x" * 127).quota == 0
+
+
+def test_an_update_is_checked_like_an_addition(engine: Engine):
+    pipeline = engine.pipelines.add("night")
+    active = PipelineState.ACTIVE
+
+    def update(name: str = "night", queue: str = "", pipeline_id: str = pipeline.id) -> None:
+        engine.pipelines.update(pipeline_id, name=name, state=active, queue=queue)
+
+    assert refused(update, name="!") == ("InvalidParameter.Format", "/Name")
+    assert refused(update, queue="x") == ("QueueNotExist", "/NotifyConfig/QueueName")
+    missing = ("InvalidParameter.ResourceNotFound", "/PipelineId")
+    assert refused(update, pipeline_id=UNKNOWN) == missing
+    assert refused(engine.pipelines.set_state, UNKNOWN, active) == missing
+    assert refused(engine.pipelines.delete, UNKNOWN) == missing
+    assert engine.pipelines.get(pipeline.id) == pipeline
+
+
+def test_the_default_pipeline_can_be_paused_but_not_deleted(engine: Engine):
+    assert refused(engine.pipelines.delete, DEFAULT_PIPELINE_ID) == (
+        "InvalidParameter.InvalidState",
+        "/PipelineId",
+    )
+    paused = engine.pipelines.set_state(DEFAULT_PIPELINE_ID, PipelineState.PAUSED)
+    assert engine.pipelines.get(DEFAULT_PIPELINE_ID) == paused
+    assert paused.state is PipelineState.PAUSED
+
+
+@pytest.mark.parametrize("kind", [ExecutionKind.WORKFLOW, ExecutionKind.SNAPSHOT])
+def test_a_pipeline_goes_when_its_executions_have_ended(engine: Engine, kind: ExecutionKind):
+    pipeline = engine.pipelines.add("night")
+    in_use = ("InvalidParameter.InvalidState", "/PipelineId")
+    elsewhere = execution(kind=kind, pipeline_id=DEFAULT_PIPELINE_ID)
+    waiting = execution(kind=kind, pipeline_id=pipeline.id)
+    running = execution(kind=kind, pipeline_id=pipeline.id, state=ExecutionState.RUNNING)
+    engine.store.queue_execution(elsewhere)
+    engine.store.queue_execution(waiting)
+    assert refused(engine.pipelines.delete, pipeline.id) == in_use
+    engine.cancel(waiting.run_id)
+    claim = engine.store.add_execution(running, owner="test", lease_seconds=60)
+    assert refused(engine.pipelines.delete, pipeline.id) == in_use
+    engine.store.save_execution(claim, state=ExecutionState.COMPLETED, code="", message="")
+    engine.pipelines.delete(pipeline.id)
+    assert engine.pipelines.by_ids([pipeline.id]) == []
+
+
+# --- templates -------------------------------------------------------------------------------
+
+
+def test_the_life_of_a_template(call: Call):
+    added = call(
+        "AddTemplate",
+        Name="mine",
+        Container='{"Format": "MP4"}',
+        Video='{"Codec":"H.264","Profile":"high","Bitrate":"500","Width":"256","Gop":"10s"}',
+        Audio='{"Codec":"AAC","Samplerate":"44100","Bitrate":"128","Channels":"2"}',
+        TransConfig='{"TransMode":"onepass","IsCheckReso":"True"}',
+        MuxConfig='{"Segment":{"Duration":"10"}}',
+    )["Template"]
+    template_id = added["Id"]
+    sections = {
+        "Container": {"Format": "mp4"},
+        "Video": {
+            "Codec": "H.264",
+            "Profile": "high",
+            "Bitrate": "500",
+            "Width": "256",
+            "Gop": "10s",
+        },
+        "Audio": {"Codec": "AAC", "Samplerate": "44100", "Bitrate": "128", "Channels": "2"},
+        "TransConfig": {"TransMode": "onepass", "IsCheckReso": "true"},
+        "MuxConfig": {"Segment": {"Duration": "10"}},
+    }
+    assert added == {"Id": template_id, "Name": "mine", "State": "Normal"} | sections
+    updated = call("UpdateTemplate", TemplateId=template_id, Name="sound", Audio="{}")["Template"]
+    assert updated == {
+        "Id": template_id,
+        "Name": "sound",
+        "State": "Normal",
+        "Container": {"Format": "mp4"},
+        "Audio": {},
+    }
+    assert call("DeleteTemplate", TemplateId=template_id) == {"TemplateId": template_id}
+    (found,) = call("QueryTemplateList", TemplateIds=template_id)["TemplateList"]["Template"]
+    assert found.pop("CreationTime")
+    assert found == updated | {"State": "Deleted"}
+
+
+def test_presets_can_be_queried_but_not_searched_or_changed(call: Call, engine: Engine):
+    found = call("QueryTemplateList", TemplateIds=f"{PRESET},S00000001-999999")
+    (preset,) = found["TemplateList"]["Template"]
+    assert (preset["Id"], preset["Name"], preset["State"]) == (PRESET, "MP4-HD", "Normal")
+    assert preset["Video"]["Width"] == "1280" and "CreationTime" not in preset
+    assert found["NonExistTids"] == {"String": ["S00000001-999999"]}
+    assert call("SearchTemplate")["TotalCount"] == 0
+    unchangeable = ("InvalidParameter.NotSupported", "/TemplateId")
+    assert refused(engine.templates.update, PRESET, "mine", {"Audio": {}}) == unchangeable
+    assert refused(engine.templates.delete, PRESET) == unchangeable
+    assert len(engine.templates.presets()) == 65
+    assert engine.watermark_templates.presets() == []
+
+
+def test_search_templates(call: Call):
+    ids = [call("AddTemplate", Name=name, Audio="{}")["Template"]["Id"] for name in ("a", "b", "c")]
+    call("AddWaterMarkTemplate", Name="w", Config="{}")
+    call("DeleteTemplate", TemplateId=ids[1])
+    page = call("SearchTemplate", PageSize="2")
+    assert [item["Name"] for item in page["TemplateList"]["Template"]] == ["c", "b"]
+    assert (page["TotalCount"], page["PageNumber"], page["PageSize"]) == (3, 1, 2)
+    (last,) = call("SearchTemplate", PageSize="2", PageNumber="2")["TemplateList"]["Template"]
+    assert last["Name"] == "a" and last["CreationTime"]
+    deleted = call("SearchTemplate", State="Deleted")["TemplateList"]["Template"]
+    assert [item["Name"] for item in deleted] == ["b"]
+    assert call("SearchTemplate", State="Normal")["TotalCount"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "pointer"),
+    [
+        ({}, "InvalidParameter.NullValue", "/Video"),
+        ({"Container": {"Format": "mp4"}}, "InvalidParameter.NullValue", "/Video"),
+        ({"Video": {"Bitrate": "5"}}, "InvalidParameter.OutOfRange", "/Video/Bitrate"),
+        ({"Video": {"Codec": "H.266"}}, "InvalidParameter", "/Video/Codec"),
+        (
+            {"Video": {"Codec": "H.265", "Profile": "high"}},
+            "InvalidParameter.NotSupported",
+            "/Video/Profile",
+        ),
+        ({"Video": {"Degrain": "3"}}, "InvalidParameter.NotSupported", "/Video/Degrain"),
+        (
+            {"Video": {}, "MuxConfig": {"Segment": {"Duration": 61}}},
+            "InvalidParameter.OutOfRange",
+            "/MuxConfig/Segment/Duration",
+        ),
+    ],
+)
+def test_what_a_template_cannot_hold(
+    engine: Engine, content: dict[str, Any], code: str, pointer: str
+):
+    assert refused(engine.templates.add, "mine", content) == (code, pointer)
+    assert engine.templates.search(None, page_number=1, page_size=10) == ([], 0)
+
+
+def test_every_problem_of_a_template_is_told(engine: Engine):
+    content = {"Video": {"Crf": 99, "Width": 1}, "Audio": {"Channels": 9}}
+    with pytest.raises(TopologyError) as caught:
+        engine.templates.add("mine", content)
+    assert [problem.pointer for problem in caught.value.problems] == [
+        "/Video/Crf",
+        "/Video/Width",
+        "/Audio/Channels",
+    ]
+
+
+def test_keys_without_effect_are_told_and_left_out(
+    engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    content = {"Video": {"Bitrat": "500"}, "MuxConfig": {"Segment": {"Durations": 1}}}
+    record = engine.templates.add("mine", content)
+    assert record.content == {
+        "Container": {"Format": "mp4"},
+        "Video": {},
+        "MuxConfig": {"Segment": {}},
+    }
+    assert "/Video/Bitrat" in caplog.text and '"Bitrate"?' in caplog.text
+
+
+def test_a_name_is_required_and_limited(engine: Engine):
+    too_long = "é" * 65
+    assert refused(engine.templates.add, too_long, {"Audio": {}}) == (
+        "InvalidParameter.OutOfRange",
+        "/Name",
+    )
+    record = engine.templates.add("mine", {"Audio": {}})
+    assert refused(engine.templates.update, record.id, "", {"Audio": {}}) == (
+        "InvalidParameter.EmptyValue",
+        "/Name",
+    )
+    assert engine.templates.get(record.id) == record
+
+
+def test_a_deleted_template_stays_as_it_is(engine: Engine):
+    record = engine.templates.add("mine", {"Audio": {}})
+    deleted = engine.templates.delete(record.id)
+    gone = ("InvalidParameter.ResourceDeleted", "/TemplateId")
+    assert refused(engine.templates.update, record.id, "other", {"Video": {}}) == gone
+    assert refused(engine.templates.delete, record.id) == gone
+    assert engine.templates.get(record.id) == deleted
+
+
+def test_unknown_templates_and_those_of_the_other_kind(engine: Engine):
+    watermark = engine.watermark_templates.add("w", {})
+    template = engine.templates.add("t", {"Audio": {}})
+    missing = "InvalidParameter.ResourceNotFound"
+    for template_id in (UNKNOWN, watermark.id, "S00000001-999999"):
+        assert refused(engine.templates.get, template_id) == (missing, "/TemplateId")
+        assert refused(engine.templates.delete, template_id) == (missing, "/TemplateId")
+    for template_id in (UNKNOWN, template.id, PRESET):
+        parameter = "/WaterMarkTemplateId"
+        assert refused(engine.watermark_templates.delete, template_id) == (missing, parameter)
+    assert engine.watermark_templates.by_ids([template.id, watermark.id]) == [watermark]
+    assert engine.templates.by_ids([watermark.id, PRESET, template.id])[1:] == [template]
+
+
+def test_a_template_of_a_waiting_job_cannot_be_changed(engine: Engine):
+    record = engine.templates.add("mine", {"Audio": {}})
+    other = engine.templates.add("other", {"Audio": {}})
+    job = execution(
+        kind=ExecutionKind.TRANSCODE,
+        pipeline_id=DEFAULT_PIPELINE_ID,
+        topology={"Outputs": [{"TemplateId": record.id}]},
+    )
+    engine.store.queue_execution(job)
+    in_use = ("InvalidParameter.InvalidState", "/TemplateId")
+    assert refused(engine.templates.update, record.id, "x", {"Audio": {}}) == in_use
+    assert refused(engine.templates.delete, record.id) == in_use
+    engine.templates.delete(other.id)
+    engine.cancel(job.run_id)
+    engine.templates.delete(record.id)
+
+
+# --- watermark templates ---------------------------------------------------------------------
+
+
+def test_the_life_of_a_watermark_template(call: Call):
+    added = call(
+        "AddWaterMarkTemplate",
+        Name="logo",
+        Config='{"Width":"0.12","Height":"30","Dx":"10px","ReferPos":"TopLeft","Type":"Image",'
+        '"Timeline":{"Start":"0","Duration":"ToEND"}}',
+    )["WaterMarkTemplate"]
+    template_id = added["Id"]
+    assert added == {
+        "Id": template_id,
+        "Name": "logo",
+        "State": "Normal",
+        "Type": "Image",
+        "Width": "0.12",
+        "Height": "30",
+        "Dx": "10",
+        "ReferPos": "TopLeft",
+        "Timeline": {"Start": "0", "Duration": "ToEND"},
+        "RatioRefer": {"Width": "Width"},
+    }
+    updated = call(
+        "UpdateWaterMarkTemplate",
+        WaterMarkTemplateId=template_id,
+        Name="corner",
+        Config='{"Width": "10px"}',
+    )["WaterMarkTemplate"]
+    assert updated == {"Id": template_id, "Name": "corner", "State": "Normal", "Width": "10"}
+    assert call("DeleteWaterMarkTemplate", WaterMarkTemplateId=template_id) == {
+        "WaterMarkTemplateId": template_id
+    }
+    found = call("QueryWaterMarkTemplateList", WaterMarkTemplateIds=f"{template_id},{UNKNOWN}")
+    assert found == {
+        "WaterMarkTemplateList": {"WaterMarkTemplate": [updated | {"State": "Deleted"}]},
+        "NonExistWids": {"String": [UNKNOWN]},
+    }
+    page = call("SearchWaterMarkTemplate", State="Normal")
+    assert page["WaterMarkTemplateList"] == {"WaterMarkTemplate": []}
+    assert call("SearchWaterMarkTemplate")["TotalCount"] == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "code", "name"),
+    [
+        ({"Width": "7"}, "InvalidParameter.OutOfRange", "Width"),
+        ({"Type": "Text"}, "InvalidParameter.NotSupported", "Type"),
+        ({"ReferPos": "Middle"}, "InvalidParameter", "ReferPos"),
+        ({"RatioRefer": {"Width": "Long"}}, "InvalidParameter.NotSupported", "RatioRefer"),
+    ],
+)
+def test_what_a_watermark_cannot_be(engine: Engine, config: dict[str, Any], code: str, name: str):
+    assert refused(engine.watermark_templates.add, "logo", config) == (code, f"/Config/{name}")
+
+
+def test_a_watermark_template_of_a_waiting_job_cannot_be_changed(engine: Engine):
+    record = engine.watermark_templates.add("logo", {})
+    job = execution(
+        kind=ExecutionKind.TRANSCODE,
+        pipeline_id=DEFAULT_PIPELINE_ID,
+        topology={"Outputs": [{"WaterMarks": [{"WaterMarkTemplateId": record.id}]}]},
+    )
+    engine.store.queue_execution(job)
+    in_use = ("InvalidParameter.InvalidState", "/WaterMarkTemplateId")
+    assert refused(engine.watermark_templates.delete, record.id) == in_use
+
+
+# --- command line ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mediaflow(engine: Engine) -> Callable[..., Any]:
+    """Runs a command in this process; returns the JSON that it printed."""
+
+    def run(*arguments: str | Path) -> Any:
+        ended = CliRunner().invoke(app, [*map(str, arguments), "--json"], catch_exceptions=False)
+        assert ended.exit_code == 0, ended.output
+        return json.loads(ended.stdout)
+
+    return run
+
+
+def test_pipelines_by_command(mediaflow: Callable[..., Any], engine: Engine):
+    added = mediaflow("pipeline", "add", "night", "--quota", "2", "--queue", "done")
+    assert (added["Name"], added["QuotaAllocate"]) == ("night", 2)
+    assert added["NotifyConfig"] == {"QueueName": "done"}
+    assert mediaflow("pipeline", "pause", "night")["State"] == "Paused"
+    assert mediaflow("pipeline", "activate", added["Id"])["State"] == "Active"
+    assert mediaflow("pipeline", "pause", "default")["Id"] == DEFAULT_PIPELINE_ID
+    listed = mediaflow("pipeline", "list")
+    assert [(item["Name"], item["State"]) for item in listed] == [
+        ("night", "Active"),
+        ("default", "Paused"),
+    ]
+    assert mediaflow("pipeline", "list", "--limit", "1") == listed[:1]
+    engine.pipelines.add("night")
+    with pytest.raises(InvalidInputError, match='2 pipelines with the name "night"'):
+        mediaflow("pipeline", "pause", "night")
+
+
+def test_templates_by_command(mediaflow: Callable[..., Any], tmp_path: Path):
+    file = tmp_path / "mine.json"
+    file.write_text('{"Name": "other", "Video": {"Bitrate": "500"}}')
+    added = mediaflow("template", "add", "mine", file)
+    assert (added["Name"], added["Video"]) == ("mine", {"Bitrate": "500"})
+    assert mediaflow("template", "show", added["Id"]) == added
+    # what is shown can be given back
+    file.write_text(json.dumps(added | {"Audio": {"Bitrate": 96}}))
+    updated = mediaflow("template", "update", added["Id"], file)
+    assert updated == added | {"Audio": {"Bitrate": "96"}}
+    file.write_text('{"Audio": {}}')
+    assert mediaflow("template", "update", added["Id"], file)["Name"] == "mine"
+    assert mediaflow("template", "delete", added["Id"])["State"] == "Deleted"
+    (listed,) = mediaflow("template", "list")
+    assert (listed["Id"], listed["State"]) == (added["Id"], "Deleted")
+    assert len(mediaflow("template", "list", "--presets", "--limit", "100")) == 65
+    assert len(mediaflow("template", "list", "--presets")) == 50
+    assert mediaflow("template", "show", PRESET)["Name"] == "MP4-HD"
+
+
+def test_watermark_templates_by_command(mediaflow: Callable[..., Any], tmp_path: Path):
+    file = tmp_path / "logo.json"
+    file.write_text('{"Width": "0.2", "ReferPos": "TopLeft"}')
+    added = mediaflow("template", "add", "logo", file, "--watermark")
+    assert added["RatioRefer"] == {"Width": "Width"}
+    file.write_text(json.dumps(added | {"Width": "0.3"}))
+    updated = mediaflow("template", "update", added["Id"], file, "--watermark")
+    assert updated == added | {"Width": "0.3"}
+    assert mediaflow("template", "list", "--watermark") == [updated]
+    assert mediaflow("template", "list") == []
+
+
+def test_problems_of_a_file_have_their_places(mediaflow: Callable[..., Any], tmp_path: Path):
+    file = tmp_path / "mine.json"
+    file.write_text('{\n "Video": {},\n "Audio": {"Bitrate": "5000"}\n}')
+    with pytest.raises(TopologyError, match=re.escape(f"{file}:3:23: InvalidParameter.OutOf")):
+        mediaflow("template", "add", "mine", file)
+    file.write_text('{\n "ReferPos": "Middle"}')
+    with pytest.raises(TopologyError, match=re.escape(f"{file}:2:14: InvalidParameter:")):
+        mediaflow("template", "add", "logo", file, "--watermark")
+    file.write_text("[]")
+    with pytest.raises(InvalidInputError, match="does not hold a JSON object"):
+        mediaflow("template", "add", "mine", file)
+
+
+def test_what_people_read(engine: Engine, tmp_path: Path):
+    def run(*arguments: str | Path) -> str:
+        ended = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+        assert ended.exit_code == 0
+        return ended.stdout
+
+    assert run("template", "list") == "no templates yet\n"
+    assert run("pipeline", "list") == f"{DEFAULT_PIPELINE_ID}  Active  default\n"
+    record = engine.templates.add(
+        "mine", {"Video": {"Bitrate": 500}, "Audio": {}, "MuxConfig": {"Segment": {"Duration": 5}}}
+    )
+    assert run("template", "list") == f"{record.id}  Normal   mine\n"
+    shown = run("template", "show", record.id).splitlines()
+    assert shown[-3:] == [
+        "Video         Bitrate=500",
+        "Audio         defaults",
+        "MuxConfig     Segment.Duration=5",
+    ]

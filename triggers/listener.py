@@ -1,0 +1,110 @@
+"""What a listener is, what it gets, and where the listeners of a kind are found.
+
+A listener takes the events of one bucket from one kind of source. It hands them as notices, many
+at once, to `context.landing.note`, and acknowledges its source only after that has returned: the
+notices are in the store then, and whatever happens next, none is lost. Everything behind that
+(settling, matching, queueing) is the engine's; the listings that find what no event told are made
+by `service.py`, from the first `Report.listening` on.
+
+A plug-in is a package with an entry point `KIND = "module:factory"` of the group
+`mediaflow.triggers`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import entry_points
+from typing import Protocol, cast
+
+from workflow_engine import BucketSettings, Code, Landing, SettingsError
+
+GROUP = "mediaflow.triggers"
+
+
+class Report(Protocol):
+    """What a listener tells the service. Callable from any thread; never blocks."""
+
+    def listening(self, began: datetime) -> None:
+        """Every event since `began` arrives: the bucket is listed now, and then periodically."""
+        ...
+
+    def heard(self, notices: int) -> None:
+        """So many notices have been handed over."""
+        ...
+
+    def problem(self, text: str, *, listable: bool = True) -> None:
+        """Say in one sentence what keeps events from arriving; "" when nothing does any more.
+
+        `listable=False`: the bucket itself cannot be reached, or is not what it was; it is not
+        listed until the next `listening`.
+        """
+        ...
+
+    def reconcile(self) -> None:
+        """Events may have been lost: have the bucket listed soon."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListenerContext:
+    """What a listener is made from."""
+
+    #: the name that topologies use
+    bucket: str
+    settings: BucketSettings
+    #: all buckets of the configuration, for sources that several share
+    buckets: Mapping[str, BucketSettings]
+    landing: Landing
+    report: Report
+
+
+class Listener(Protocol):
+    """Listens to the events of one bucket."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket whose events these are."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """The kind of source: `watch`, `poll`, `sqs`, `webhook` or a plug-in's."""
+        ...
+
+    def start(self) -> None:
+        """Begin to listen from threads of its own, and return at once.
+
+        A source that cannot be reached is no error: it is reported and tried again.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End, and wait for the end; what was not handed over stays unacknowledged."""
+        ...
+
+    def status(self) -> str:
+        """Return what is wrong in one sentence; empty when nothing is."""
+        ...
+
+
+ListenerFactory = Callable[[ListenerContext], Listener]
+
+
+def kind_of(settings: BucketSettings) -> str | None:
+    """Return the kind of listener that a bucket's settings ask for, None for none."""
+    if settings.events is None or isinstance(settings.events, str):
+        return settings.events
+    return settings.events.kind
+
+
+def load_factory(kind: str) -> ListenerFactory:
+    """Return what makes the listeners of a kind. Raises SettingsError when none is installed."""
+    found = sorted(point.name for point in entry_points(group=GROUP))
+    if kind not in found:
+        raise SettingsError(
+            Code.INSTALLATION,
+            f'There is no listener for events = "{kind}"; installed: {", ".join(found) or "none"}.',
+            remedy="Install mediaflow again, or choose another kind of events.",
+        )
+    (point,) = entry_points(group=GROUP, name=kind)
+    return cast(ListenerFactory, point.load())

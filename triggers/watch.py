@@ -1,0 +1,211 @@
+"""Listens to a local folder.
+
+The watch is installed before the first listing, so that nothing lands between them. Every event
+counts as a notice, whatever it was: whether the file is finished is decided later, when nothing
+has happened to it for `settle_seconds`. Where no event can come from (too few inotify watches,
+file systems that other machines write to) the bucket is listed every `poll_seconds`.
+
+`folder.py` knows whether the folder is still the same, `inotify.py` watches it, `batches.py`
+hands the notices over.
+"""
+
+import errno
+import logging
+import os
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from triggers.batches import Batches
+from triggers.folder import Folder
+from triggers.listener import ListenerContext
+from workflow_engine import Code, SettingsError
+
+if sys.platform == "linux":
+    from triggers.inotify import FolderWatch
+else:
+    from triggers.observed import FolderWatch
+
+log = logging.getLogger(__name__)
+
+#: seconds between two looks at the folder itself
+LOOK_SECONDS = 2.0
+#: seconds until another attempt to watch everything when the kernel's limits were too low
+LIMIT_SECONDS = 300.0
+#: seconds that a look gets to end; a network mount may never answer
+PATIENCE = 10.0
+_LIMITS = {
+    errno.ENOSPC: "fs.inotify.max_user_watches",
+    errno.EMFILE: "fs.inotify.max_user_instances",
+}
+
+
+class WatchListener:
+    """Tells of the files below the folder of a bucket."""
+
+    kind = "watch"
+
+    def __init__(self, context: ListenerContext) -> None:
+        """Keep the context. Raises SettingsError for a bucket that is no folder."""
+        self.bucket = context.bucket
+        if context.settings.path is None:
+            raise SettingsError(
+                Code.NOT_SUPPORTED,
+                f'The bucket "{self.bucket}" is an object store, which cannot be watched.',
+                pointer=f"/buckets/{self.bucket}/events",
+                remedy='Use "poll", "webhook" or {sqs = "queue-url"}.',
+            )
+        self._context = context
+        self._path: Path = context.settings.path
+        self._batches = Batches(context, self.kind, self._say_stored)
+        self._lock = threading.Lock()
+        self._folder_trouble = self._store_trouble = ""
+        self._listable = False
+        self._folder: Folder | None = None
+        self._watch: FolderWatch | None = None
+        self._limit = ""
+        self._installed = self._listed = 0.0
+        self._broken = threading.Event()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"watch {self.bucket}", daemon=True)
+
+    def start(self) -> None:
+        """See `Listener.start`."""
+        self._batches.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """See `Listener.stop`."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE)
+        if not self._thread.is_alive():
+            self._close()
+        self._batches.close()
+
+    def status(self) -> str:
+        """See `Listener.status`."""
+        with self._lock:
+            return " ".join(filter(None, (self._folder_trouble, self._store_trouble)))
+
+    # --- the folder ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            if self._stopping.is_set():
+                return
+            try:
+                self._look()
+            except Exception as error:
+                log.exception('looking at the folder "%s" failed', self._path)
+                self._lose(f"cannot be watched: {error!r}")
+            self._wake.wait(LOOK_SECONDS)
+
+    def _look(self) -> None:
+        """Find out whether the watch is sound; install it where it is not."""
+        try:
+            now = Folder.find(self._path)
+        except OSError as error:
+            self._lose(f"cannot be read: {error.strerror}")
+            return
+        if now is None:
+            self._lose("does not exist; make it, or mount it")
+        elif self._folder is not None and self._folder.unmounted(now):
+            self._lose(
+                f'is not what it was: nothing is mounted at "{self._folder.mount}". Mount it, or '
+                "restart mediaflow to watch what is there now"
+            )
+        elif self._sound(now):
+            self._check_limits(now)
+        else:
+            self._install(now)
+
+    def _sound(self, now: Folder) -> bool:
+        if not self._listable or now != self._folder or self._broken.is_set():
+            return False
+        if self._limit and time.monotonic() - self._installed > LIMIT_SECONDS:
+            return False
+        return self._watch is None or self._watch.alive
+
+    def _install(self, now: Folder) -> None:
+        self._close()
+        self._broken.clear()
+        self._limit = ""
+        began = datetime.now(UTC)
+        root = os.fsencode(now.path)
+
+        def found(path: bytes) -> None:
+            self._batches.add(os.fsdecode(path[len(root) :].lstrip(b"/")))
+
+        try:
+            self._watch = FolderWatch(
+                now.path, found=found, lost=self._context.report.reconcile, broken=self._break
+            )
+        except OSError as error:
+            if error.errno not in _LIMITS:
+                self._lose(f"cannot be watched: {error.strerror}")
+                return
+            self._limit = _LIMITS[error.errno]
+        if Folder.find(self._path) != now:
+            self._wake.set()
+            return
+        log.info('watching "%s" for the bucket "%s"', now.path, self.bucket)
+        self._folder = now
+        self._listable = True
+        self._installed = self._listed = time.monotonic()
+        self._say_folder("")
+        self._check_limits(now)
+        self._context.report.listening(began)
+
+    def _check_limits(self, now: Folder) -> None:
+        """List the bucket now and then where the watch does not see everything."""
+        if self._watch is not None and self._watch.short:
+            self._limit = _LIMITS[errno.ENOSPC]
+        seconds = self._context.settings.poll_seconds
+        if self._limit:
+            self._say_folder(
+                f'The folders of the bucket "{self.bucket}" cannot all be watched: the kernel\'s '
+                f"{self._limit} is too low. They are listed every {seconds:g} seconds; raise it "
+                "with sysctl."
+            )
+        if (self._limit or now.remote) and time.monotonic() - self._listed >= seconds:
+            self._listed = time.monotonic()
+            self._context.report.reconcile()
+
+    def _break(self) -> None:
+        self._broken.set()
+        self._wake.set()
+
+    def _lose(self, what: str) -> None:
+        """Stop until the folder is back."""
+        self._listable = False
+        text = f'The folder "{self._path}" of the bucket "{self.bucket}" {what}.'
+        if text != self._folder_trouble:
+            log.warning("%s", text)
+        self._say_folder(text)
+        self._close()
+
+    def _close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    # --- what is wrong -------------------------------------------------------------------
+
+    def _say_folder(self, text: str) -> None:
+        with self._lock:
+            self._folder_trouble = text
+        self._tell()
+
+    def _say_stored(self, text: str) -> None:
+        with self._lock:
+            self._store_trouble = text
+        self._tell()
+
+    def _tell(self) -> None:
+        self._context.report.problem(self.status(), listable=self._listable)

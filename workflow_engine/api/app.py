@@ -1,0 +1,173 @@
+"""The ASGI application of `serve`: the API at `/`, health, readiness and metrics.
+
+    app = create_app(engine, status=status, gauges=gauges)
+    uvicorn.run(app, host=..., port=..., **SERVER_OPTIONS)
+
+Actions block, so each runs in a worker thread; the event loop only moves bytes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from workflow_engine.api.action import Action
+from workflow_engine.api.actions import ACTIONS
+from workflow_engine.api.answers import Format, error_body, new_request_id
+from workflow_engine.api.calls import Calls
+from workflow_engine.api.incoming import MOST_BODY, Incoming
+from workflow_engine.api.metrics import Gauge, Metrics
+from workflow_engine.api.workers import Workers
+from workflow_engine.engine import Engine
+from workflow_engine.errors import Code
+
+log = logging.getLogger("workflow_engine.api")
+
+#: what uvicorn must be told for this application
+SERVER_OPTIONS: Mapping[str, Any] = {
+    "http": "h11",
+    # the client libraries send whole topologies in the request line
+    "h11_max_incomplete_event_size": 4 << 20,
+    # who connects is who calls; a header says nothing about that
+    "proxy_headers": False,
+    "server_header": False,
+    "ws": "none",
+    "access_log": False,
+}
+
+#: actions at once; the others wait
+MOST_ACTIONS = 64
+#: seconds that a client may take to send a body
+BODY_TIMEOUT = 60.0
+
+#: bytes of a body that is too long that are read, so that the client gets to see the answer
+_MOST_IGNORED = 4 * MOST_BODY
+
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def create_app(
+    engine: Engine,
+    *,
+    status: Callable[[], tuple[bool, Mapping[str, Any]]],
+    gauges: Callable[[], Iterable[Gauge]],
+    actions: Mapping[str, Action] = ACTIONS,
+) -> FastAPI:
+    """Return the application; more routes may be added to it.
+
+    `status` says whether the server is ready, and why, for `/readyz`; `gauges` are shown by
+    `/metrics`. Both may block. Raises SettingsError when the settings of the API are wrong.
+    """
+    metrics = Metrics()
+    api = _Api(Calls(engine, actions, metrics))
+
+    async def healthz(request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def readyz(request: Request) -> Response:
+        try:
+            ready, details = await asyncio.to_thread(status)
+        except Exception:
+            log.exception("the state of the server cannot be told")
+            ready, details = False, {}
+        return JSONResponse({"Ready": ready, **details}, status_code=200 if ready else 503)
+
+    async def show_metrics(request: Request) -> Response:
+        try:
+            present = await asyncio.to_thread(lambda: list(gauges()))
+        except Exception:
+            log.exception("the gauges of the server cannot be read")
+            present = []
+        return Response(metrics.text(present), media_type=_PROMETHEUS)
+
+    routes: list[BaseRoute] = [
+        Route("/", api),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", show_metrics),
+    ]
+    return FastAPI(openapi_url=None, routes=routes, exception_handlers={HTTPException: _not_served})
+
+
+class _Api:
+    """The endpoint of the actions; no more than ASGI, for its cost comes with every call."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._workers = Workers(calls.answer, MOST_ACTIONS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in ("GET", "POST"):
+            raise HTTPException(405, headers={"allow": "GET, POST"})
+        request = Incoming(
+            method=scope["method"],
+            query_string=scope["query_string"],
+            raw_headers=scope["headers"],
+            body=await _body(scope, receive),
+            peer=_peer(scope),
+        )
+        answer = await self._workers.run(request)
+        headers = {
+            "content-length": str(len(answer.body)),
+            "content-type": answer.media_type,
+            **answer.headers,
+        }
+        pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+def _peer(scope: Scope) -> str:
+    return scope["client"][0] if scope["client"] else ""
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    """Return the body. Raises HTTPException when it is too long or does not come."""
+    if not any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    ):
+        return b""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            async for chunk in Request(scope, receive).stream():
+                size += len(chunk)
+                if size <= MOST_BODY:
+                    chunks.append(chunk)
+                elif size > _MOST_IGNORED:
+                    break
+    except (ClientDisconnect, TimeoutError):
+        raise HTTPException(408) from None
+    if size > MOST_BODY:
+        raise HTTPException(413)
+    return b"".join(chunks)
+
+
+_ERRORS: Mapping[int, tuple[Code, str]] = {
+    404: (Code.RESOURCE_NOT_FOUND, "There is nothing at this path. The API is at /."),
+    405: (Code.UNSUPPORTED_OPERATION, "This method is not served. Use GET or POST."),
+    408: (Code.INVALID, "The body did not come in time. Send it at once."),
+    413: (Code.OUT_OF_RANGE, f"The body is too long. Send at most {MOST_BODY} bytes."),
+}
+
+
+async def _not_served(request: Request, error: Exception) -> Response:
+    """Answer what does not get as far as an action."""
+    assert isinstance(error, HTTPException)  # this is what it is registered for
+    status = error.status_code
+    code, message = _ERRORS.get(status, (Code.INVALID, "This request is not served."))
+    request_id = new_request_id()
+    body = error_body(Format.JSON, request_id, request.headers.get("host", ""), code, message)
+    log.info("%s %s - - %d %s", request_id, _peer(request.scope), status, code)
+    headers = {"x-acs-request-id": request_id, **(error.headers or {})}
+    if status in (408, 413):
+        headers["connection"] = "close"
+    return Response(body, status, headers, media_type=Format.JSON.media_type)

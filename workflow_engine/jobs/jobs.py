@@ -1,0 +1,214 @@
+"""`Jobs`: submit, find and cancel jobs outside of workflows."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from workflow_engine.catalog.media import media_id
+from workflow_engine.errors import Code, InvalidInputError, TopologyError, pointer_to
+from workflow_engine.graph import Graph
+from workflow_engine.jobs import boost, topologies
+from workflow_engine.jobs.echo import analysis_echo, members, snapshot_echo
+from workflow_engine.jobs.given import JobInput, refuse_workflow_placeholders
+from workflow_engine.jobs.queueing import JobQueue
+from workflow_engine.jobs.states import job_state, jobs_in
+from workflow_engine.jobs.topologies import Target
+from workflow_engine.jobs.transcoding import add_transcode
+from workflow_engine.records import (
+    DEFAULT_PRIORITY,
+    ExecutionKind,
+    ExecutionRecord,
+    ExecutionState,
+    Json,
+    ObjectRef,
+)
+from workflow_engine.store import Page
+
+if TYPE_CHECKING:
+    from workflow_engine.engine import Engine
+
+#: seconds between two looks at a job that somebody waits for
+_LOOK_AGAIN = 0.1
+
+_REFUSED = {
+    ExecutionState.QUEUED: Code.JOB_IN_RUNNING,  # somebody has just claimed it
+    ExecutionState.RUNNING: Code.JOB_IN_RUNNING,
+    ExecutionState.COMPLETED: Code.JOB_IN_COMPLETE,
+    ExecutionState.FAIL: Code.JOB_IN_FAILURE,
+}
+
+
+class Jobs:
+    """The jobs of one engine. Pointers of errors name the parameters of the API."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._queue = JobQueue(engine)
+
+    # --- submit --------------------------------------------------------------------------
+
+    def transcode(
+        self, given: JobInput, outputs: Sequence[Json], target: Target, *, pipeline_id: str
+    ) -> list[ExecutionRecord | InvalidInputError]:
+        """Queue a job for each output; where one cannot be made its error stands in its place.
+
+        Raises InvalidInputError for what concerns all of them.
+        """
+        pipeline = self._queue.pipeline(pipeline_id)
+        boost.refuse_source(pipeline, self._known_duration(given.ref))
+        self._queue.require_bucket(given.bucket, "/Input/Bucket")
+        self._queue.require_bucket(target.bucket, "/OutputBucket")
+        jobs: list[ExecutionRecord | InvalidInputError] = []
+        for place, output in enumerate(outputs):
+            try:
+                jobs.append(add_transcode(self._queue, given, output, target, pipeline))
+            except InvalidInputError as error:
+                jobs.append(topologies.asked(error, output=place))
+        return jobs
+
+    def snapshot(
+        self, given: JobInput, config: Json, *, pipeline_id: str = "", user_data: str = ""
+    ) -> ExecutionRecord:
+        """Queue a job that takes pictures. Raises InvalidInputError."""
+        pipeline = self._queue.pipeline(pipeline_id)
+        self._queue.require_bucket(given.bucket, "/Input/Bucket")
+        graph = self._parse(topologies.snapshot(given.ref, pipeline.id, config))
+        for name in ("OutputFile", "TileOutputFile"):
+            if file := members(members(config).get(name)):
+                pointer = pointer_to("SnapshotConfig", name)
+                self._queue.require_bucket(str(file["Bucket"]), pointer + "/Bucket")
+                refuse_workflow_placeholders(str(file["Object"]), pointer + "/Object")
+        request = {"SnapshotConfig": snapshot_echo(config)}
+        kind = ExecutionKind.SNAPSHOT
+        return self._queue.add(kind, graph, given, pipeline, request, user_data=user_data)
+
+    def analysis(
+        self,
+        given: JobInput,
+        config: Json = None,
+        *,
+        pipeline_id: str,
+        priority: int = DEFAULT_PRIORITY,
+        user_data: str = "",
+    ) -> ExecutionRecord:
+        """Queue a job that finds the intelligent templates for an object.
+
+        Raises InvalidInputError.
+        """
+        pipeline = self._queue.pipeline(pipeline_id)
+        boost.refuse_analysis(pipeline)
+        self._queue.require_bucket(given.bucket, "/Input/Bucket")
+        graph = self._parse(topologies.analysis(given.ref, pipeline.id, config))
+        request = {"AnalysisConfig": analysis_echo(config)}
+        kind = ExecutionKind.ANALYSIS
+        return self._queue.add(
+            kind, graph, given, pipeline, request, priority=priority, user_data=user_data
+        )
+
+    def media_info(
+        self,
+        given: JobInput,
+        *,
+        pipeline_id: str = "",
+        user_data: str = "",
+        asynchronous: bool = True,
+    ) -> ExecutionRecord:
+        """Queue a job that probes an object. Raises InvalidInputError.
+
+        `asynchronous` is only kept for answers; `wait` waits.
+        """
+        pipeline = self._queue.pipeline(pipeline_id)
+        self._queue.require_bucket(given.bucket, "/Input/Bucket")
+        graph = self._parse(topologies.media_info(given.ref, pipeline.id))
+        request = {"Async": asynchronous}
+        kind = ExecutionKind.MEDIA_INFO
+        return self._queue.add(kind, graph, given, pipeline, request, user_data=user_data)
+
+    def _parse(self, topology: str) -> Graph:
+        try:
+            return self._engine.parse(topology)
+        except TopologyError as error:
+            raise topologies.asked(error) from None
+
+    def _known_duration(self, ref: ObjectRef) -> float | None:
+        """Return the seconds of an object that a run has probed before."""
+        media = self._engine.store.media.get(media_id(ref))
+        duration = media.properties.get("Duration") if media else None
+        return float(duration) if duration else None
+
+    # --- find ----------------------------------------------------------------------------
+
+    def by_ids(self, kind: ExecutionKind, job_ids: Sequence[str]) -> list[ExecutionRecord]:
+        """Return those of some jobs that exist and are of a kind, the newest first."""
+        return self._engine.store.executions_by_id(job_ids, kind=kind)
+
+    def page(
+        self,
+        kind: ExecutionKind,
+        *,
+        state: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        pipeline_id: str = "",
+        limit: int,
+        after: str = "",
+    ) -> Page[ExecutionRecord]:
+        """Return a page of the jobs of a kind, the newest first, whole.
+
+        `state` is a word of that kind. A pipeline that is not known means the one that its jobs
+        went to. Raises InvalidInputError.
+        """
+        pipeline = self._queue.pipeline(pipeline_id).id if pipeline_id else ""
+        chosen = replace(jobs_in(kind, state), since=since, until=until, pipeline_id=pipeline)
+        brief = self._engine.execution_page(chosen, limit=limit, after=after)
+        whole = self.by_ids(kind, [record.run_id for record in brief.items])
+        return Page(items=whole, next_token=brief.next_token)
+
+    def wait(self, job_id: str, seconds: float) -> ExecutionRecord:
+        """Return a job once it has ended, or as it stands after so many seconds.
+
+        Raises KeyError for an unknown id.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            job = self._engine.store.execution(job_id)
+            if job is None:
+                raise KeyError(job_id)
+            if job.state.ended or time.monotonic() >= until:
+                return job
+            time.sleep(_LOOK_AGAIN)
+
+    # --- cancel --------------------------------------------------------------------------
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a transcode job that has not begun.
+
+        Raises InvalidInputError: `PermissionDenied.JobInRunning`, `.JobInComplete`,
+        `.JobInFailure`, or `InvalidParameter.ResourceNotFound`.
+        """
+        job = self._transcode_job(job_id)
+        if not job.state.ended:
+            self._engine.store.request_cancel(job_id, only_queued=True)
+            job = self._transcode_job(job_id)
+            if job.code == Code.CANCELLED:
+                return
+        what = f"has ended as {job_state(job)}" if job.state.ended else "is running"
+        raise InvalidInputError(
+            _REFUSED[job.state],
+            f'The job "{job_id}" {what}.',
+            pointer="/JobId",
+            remedy="Only jobs that wait in their pipeline can be cancelled.",
+        )
+
+    def _transcode_job(self, job_id: str) -> ExecutionRecord:
+        found = self.by_ids(ExecutionKind.TRANSCODE, [job_id])
+        if not found:
+            raise InvalidInputError(
+                Code.RESOURCE_NOT_FOUND,
+                f'There is no transcode job with the id "{job_id}".',
+                pointer="/JobId",
+                remedy="Use a JobId that SubmitJobs returned.",
+            )
+        return found[0]

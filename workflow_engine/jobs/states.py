@@ -1,0 +1,67 @@
+"""The words for the state of a job, kind by kind (specification, api, 5 and 9; analysis, 2).
+
+A job that was cancelled is an execution that failed with the code `Cancelled`; only transcode
+jobs have a word of their own for that.
+"""
+
+from dataclasses import dataclass
+
+from workflow_engine.errors import Code
+from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
+from workflow_engine.store import ExecutionFilter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What the states of an execution are called for one kind of job."""
+
+    queued: str
+    running: str
+    completed: str = "Success"
+    failed: str = "Fail"
+    cancelled: str = "Fail"
+
+
+WORDS = {
+    ExecutionKind.TRANSCODE: Words(
+        queued="Submitted",
+        running="Transcoding",
+        completed="TranscodeSuccess",
+        failed="TranscodeFail",
+        cancelled="TranscodeCancelled",
+    ),
+    ExecutionKind.SNAPSHOT: Words(queued="Submitted", running="Snapshoting"),
+    ExecutionKind.ANALYSIS: Words(queued="Submitted", running="Analyzing"),
+    ExecutionKind.MEDIA_INFO: Words(queued="Analyzing", running="Analyzing"),
+}
+
+
+def job_state(record: ExecutionRecord) -> str:
+    """Return the word for the state of a job."""
+    words = WORDS[record.kind]
+    match record.state:
+        case ExecutionState.QUEUED:
+            return words.queued
+        case ExecutionState.RUNNING:
+            return words.running
+        case ExecutionState.COMPLETED:
+            return words.completed
+        case ExecutionState.FAIL:
+            return words.cancelled if record.code == Code.CANCELLED else words.failed
+
+
+def jobs_in(kind: ExecutionKind, word: str) -> ExecutionFilter:
+    """Return the filter for the jobs of a kind whose state has this word; "": any state."""
+    words = WORDS[kind]
+    if word == words.queued:
+        return ExecutionFilter(kind=kind, state=ExecutionState.QUEUED)
+    if word == words.running:
+        return ExecutionFilter(kind=kind, state=ExecutionState.RUNNING)
+    if word == words.completed:
+        return ExecutionFilter(kind=kind, state=ExecutionState.COMPLETED)
+    if word == words.failed:
+        other = Code.CANCELLED if words.cancelled != words.failed else ""
+        return ExecutionFilter(kind=kind, state=ExecutionState.FAIL, not_code=other)
+    if word == words.cancelled:
+        return ExecutionFilter(kind=kind, state=ExecutionState.FAIL, code=Code.CANCELLED)
+    return ExecutionFilter(kind=kind)

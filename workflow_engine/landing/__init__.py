@@ -1,0 +1,162 @@
+"""What lands in buckets becomes runs: every object version once, whoever tells of it how often.
+
+A listener notes what it heard; the note is in the store when `note` returns. `settle` looks at
+what is due, takes in what is complete, and queues a run for each workflow that it starts.
+Listings find what no event told. Nothing is kept in memory: any process may go on at any time.
+Design, decisions 6, 12 and 13.
+
+`looking.py` says what is complete, `taking.py` what starts, `settling.py` brings the two
+together, `listing.py` compares listings with what was taken.
+
+    engine.landing.note([Notice(bucket="uploads", key="a/clip.mp4", source="watch")])
+    engine.landing.settle()
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from workflow_engine.catalog.landing import (
+    BucketStatus,
+    ListenerRecord,
+    Notice,
+    Reconciled,
+)
+from workflow_engine.errors import InvalidInputError
+from workflow_engine.landing.listing import Lister
+from workflow_engine.landing.settling import Settler
+from workflow_engine.landing.taking import Starter
+from workflow_engine.matching import is_candidate
+from workflow_engine.placeholders import check_key
+from workflow_engine.records import utc_now
+
+if TYPE_CHECKING:
+    from workflow_engine.engine import Engine
+
+__all__ = ["Landing"]
+
+log = logging.getLogger(__name__)
+
+#: longest seconds from one `settle` to the next: other processes note arrivals, too
+IDLE_SECONDS = 1.0
+
+
+class Landing:
+    """The intake of an engine; thread-safe.
+
+    `noted` is set whenever this process has noted something.
+    """
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        starter = Starter(engine)
+        self._settler = Settler(engine, starter)
+        self._lister = Lister(engine, starter)
+        self.noted = threading.Event()
+
+    def note(self, notices: Sequence[Notice], *, settle_seconds: float | None = None) -> None:
+        """Keep notices, in one transaction; their source may be acknowledged afterwards.
+
+        Each object is due when it has been quiet for `settle_seconds`, by default those of its
+        bucket. Notices of what cannot be an object are dropped.
+        """
+        now = utc_now()
+        due: dict[str, datetime] = {}
+        for name in {notice.bucket for notice in notices}:
+            settings = self._engine.settings.buckets.get(name)
+            if settings is None:
+                log.warning('notices are dropped: the bucket "%s" is not configured', name)
+                continue
+            quiet = settings.settle_seconds if settle_seconds is None else settle_seconds
+            due[name] = now + timedelta(seconds=quiet)
+        kept = [notice for notice in notices if notice.bucket in due and _can_be_object(notice)]
+        self._engine.store.arrivals.note(kept, now=now, due=due)
+        self.noted.set()
+
+    def settle(self, *, limit: int = 200) -> float:
+        """Look at the arrivals that are due, at most `limit`, and take in what is complete.
+
+        Returns the seconds until there is more to do, at most `IDLE_SECONDS`. Raises
+        MediaflowError when the store fails; what was not taken in then is still due.
+        """
+        arrivals = self._engine.store.arrivals
+        due = arrivals.due(now=utc_now(), limit=limit)
+        by_bucket = attrgetter("bucket")
+        for name, group in groupby(sorted(due, key=by_bucket), key=by_bucket):
+            self._settler.settle(name, list(group))
+        if len(due) == limit:
+            return 0.0
+        following = arrivals.next_due()
+        if following is None:
+            return IDLE_SECONDS
+        return min(max((following - utc_now()).total_seconds(), 0.0), IDLE_SECONDS)
+
+    def begin(self, bucket: str) -> datetime:
+        """Remember that a bucket is watched from now on; return since when it is."""
+        return self._engine.store.intake.watch(bucket, utc_now()).since
+
+    def reconcile(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        source: str = "reconcile",
+        began: datetime | None = None,
+    ) -> Reconciled:
+        """List a bucket, or what is below a prefix, and note what was not taken in yet.
+
+        `began` is the moment since which the bucket is watched. Until the first complete listing
+        of a bucket, what lies there since before is left alone where `existing = "skip"`. Raises
+        MediaflowError when the bucket cannot be listed to the end; nothing is forgotten then.
+        """
+        found = self._lister.reconcile(bucket, prefix, source, began)
+        if found.new:
+            self.noted.set()
+        return found
+
+    def replay(self, bucket: str, prefix: str = "") -> Reconciled:
+        """Queue the runs that objects lack, below a prefix, of workflows that they start now.
+
+        Runs that exist stay as they are, and our own outputs start nothing. What is not complete
+        arrives, to be taken when it is. Raises MediaflowError when the bucket cannot be listed.
+        """
+        return self._lister.replay(bucket, prefix)
+
+    def report(self, record: ListenerRecord) -> None:
+        """Save what a listener says of itself."""
+        self._engine.store.listeners.save(record)
+
+    def status(self) -> list[BucketStatus]:
+        """Return how the buckets do that are listened to, or in which something waits."""
+        store = self._engine.store
+        heard = {record.bucket: record for record in store.listeners.all()}
+        kinds = {
+            name: settings.events if isinstance(settings.events, str) else settings.events.kind
+            for name, settings in self._engine.settings.buckets.items()
+            if settings.events is not None
+        }
+        return [
+            BucketStatus(
+                bucket=name,
+                kind=kinds.get(name, ""),
+                listener=heard.get(name),
+                waiting=store.arrivals.count(name),
+                oldest=store.arrivals.oldest(name),
+            )
+            for name in sorted({*kinds, *store.arrivals.buckets()})
+        ]
+
+
+def _can_be_object(notice: Notice) -> bool:
+    if not is_candidate(notice.key):
+        return False
+    try:
+        check_key(notice.key)
+    except InvalidInputError as error:
+        log.warning('a notice of the bucket "%s" is dropped: %s', notice.bucket, error.message)
+        return False
+    return True

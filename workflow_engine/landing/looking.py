@@ -1,0 +1,160 @@
+"""Looks at objects that landed: which version lies there, and whether it is complete.
+
+An object of a store appears whole. A file does not: it is complete when no process writes it and
+it has not changed for as long as its bucket settles. Where the kernel knows who writes it, the
+time of the last change tells that; else only a second look does, as clocks of network mounts may
+be late.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
+from workflow_engine.buckets.files import has_writer
+from workflow_engine.catalog.landing import Arrival
+from workflow_engine.errors import Code, InvalidInputError, MediaflowError
+from workflow_engine.records import utc_now
+
+log = logging.getLogger(__name__)
+
+#: least seconds between two looks at an object
+_SHORTEST = 0.2
+#: longest seconds between two looks at an object
+_LONGEST = 30.0
+#: share of the time since an object was noticed that passes until the next look
+_SHARE = 0.1
+
+#: times of files come from a clock that is late by as much
+_FILE_CLOCK = timedelta(milliseconds=10)
+#: many stores and file systems know whole seconds only
+_WHOLE_SECOND = timedelta(seconds=1)
+
+#: looks at once where each is a round trip
+_AT_ONCE = 8
+#: failures of a bucket after which no more is looked at
+_ENOUGH = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What lies under a key, None where nothing does, and whether it may be taken.
+
+    `problem` says why it could not be looked at.
+    """
+
+    info: ObjectInfo | None = None
+    complete: bool = False
+    problem: MediaflowError | None = None
+
+
+def look_at(
+    bucket: Bucket, objects: Sequence[tuple[str, str]], *, settle_seconds: float
+) -> list[Look]:
+    """Look at objects: keys, each with the version that was seen a settling time ago, or "".
+
+    A bucket that fails several times is left alone with the rest.
+    """
+    failures: list[MediaflowError] = []
+
+    def look(one: tuple[str, str]) -> Look:
+        if len(failures) >= _ENOUGH:
+            return Look(problem=failures[-1])
+        key, before = one
+        try:
+            return _look(bucket, key, before, settle_seconds)
+        except InvalidInputError as error:
+            return Look(problem=error)
+        except MediaflowError as error:
+            failures.append(error)
+            return Look(problem=error)
+        except Exception as error:  # one object must not keep all others waiting
+            log.exception(
+                'the object "%s" of the bucket "%s" cannot be looked at', key, bucket.name
+            )
+            return Look(problem=MediaflowError(Code.INTERNAL, f"The look has failed: {error!r}."))
+
+    if is_folder(bucket):
+        return list(map(look, objects))
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="look") as pool:
+        return list(pool.map(look, objects))
+
+
+def _look(bucket: Bucket, key: str, before: str, settle_seconds: float) -> Look:
+    settled = bucket.settled(key)
+    now = utc_now()
+    info = bucket.head(key)  # behind `settled`: what begins to change now is no version yet
+    if info is None:
+        return Look()
+    old = info.modified <= now - max(timedelta(seconds=settle_seconds), _FILE_CLOCK)
+    stable = info.version == before or (old and _is_whole(bucket, key, seen=bool(before)))
+    return Look(info=info, complete=info.size > 0 and settled and stable)
+
+
+def _is_whole(bucket: Bucket, key: str, *, seen: bool) -> bool:
+    """Tell whether what has not changed for a while is known to be all of the object.
+
+    A file that was `seen` in another version may be written on another machine.
+    """
+    if not is_folder(bucket):
+        return True
+    if seen:
+        return False
+    return has_writer(Path(bucket.place(key))) is False
+
+
+def next_look(arrival: Arrival, *, settle_seconds: float, now: datetime) -> datetime:
+    """Return when to look again at what is not complete: the longer it takes, the later."""
+    waited = (now - arrival.first_noticed).total_seconds()
+    longest = max(_LONGEST, settle_seconds)
+    return now + timedelta(seconds=min(max(settle_seconds, waited * _SHARE, _SHORTEST), longest))
+
+
+def name_in_listing(info: ObjectInfo) -> str:
+    """Return what a listing calls the version of an object: listings know no version ids."""
+    etag = info.etag
+    return f"{etag}-{info.size}-{int(info.modified.timestamp())}" if etag else info.version
+
+
+def landed_since(info: ObjectInfo, moment: datetime) -> bool:
+    """Tell whether an object may have come, or changed, at a moment or later."""
+    late = _FILE_CLOCK if info.modified.microsecond else _WHOLE_SECOND
+    return info.modified + late >= moment
+
+
+def is_folder(bucket: Bucket) -> bool:
+    """Tell whether a bucket is a folder, where files grow in sight."""
+    return isinstance(bucket, LocalBucket)
+
+
+def require_there(bucket: Bucket) -> tuple[int, int]:
+    """Return what tells a folder from another one that is mounted in its place.
+
+    Raises InvalidInputError when it is missing: what lay there is not gone. Nothing is known of
+    object stores, which answer for themselves.
+    """
+    if not isinstance(bucket, LocalBucket):
+        return (0, 0)
+    try:
+        found = os.stat(bucket.root)
+    except OSError as error:
+        raise InvalidInputError(
+            Code.RESOURCE_ACCESS,
+            f'The folder "{bucket.root}" of the bucket "{bucket.name}" cannot be read: '
+            f"{error.strerror}.",
+            remedy="Create or mount it, or correct the path of the bucket.",
+        ) from error
+    return found.st_dev, found.st_ino
+
+
+def went_away(bucket: Bucket) -> MediaflowError:
+    """Return the error of a folder that was unmounted, or replaced, while it was listed."""
+    return MediaflowError(
+        Code.RESOURCE_ACCESS,
+        f'The folder of the bucket "{bucket.name}" was replaced while it was listed.',
+        remedy="It is listed again soon; check the mount if this happens often.",
+    )

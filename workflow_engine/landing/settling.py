@@ -1,0 +1,162 @@
+"""Takes in what arrived, once it is complete.
+
+`looking.py` says what is complete, `taking.py` what it starts.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from workflow_engine.buckets import Bucket, ObjectInfo
+from workflow_engine.catalog.landing import LISTINGS, Arrival, KnownVersion, Taking, Watched
+from workflow_engine.errors import Code, MediaflowError
+from workflow_engine.landing.looking import (
+    Look,
+    is_folder,
+    look_at,
+    name_in_listing,
+    next_look,
+    require_there,
+    went_away,
+)
+from workflow_engine.landing.taking import Starter, taking
+from workflow_engine.records import utc_now
+
+if TYPE_CHECKING:
+    from workflow_engine.engine import Engine
+
+log = logging.getLogger(__name__)
+
+#: of a bucket that is not configured any more
+_SETTLE_SECONDS = 2.0
+#: how late an event may tell of what landed during the first listing of a bucket
+_LATE = timedelta(minutes=5)
+#: empty objects are forgotten after it; a listing finds those that are filled later
+_EMPTY = timedelta(minutes=15)
+
+
+@dataclass
+class _Round:
+    """What becomes of the arrivals of one bucket that are due."""
+
+    settle_seconds: float
+    complete: list[tuple[Arrival, ObjectInfo]] = field(
+        default_factory=list[tuple[Arrival, ObjectInfo]]
+    )
+    waiting: list[Arrival] = field(default_factory=list[Arrival])
+    gone: list[Arrival] = field(default_factory=list[Arrival])
+
+    def wait(self, arrival: Arrival, look: str) -> None:
+        """Look at an arrival again later; `look` is the version that was seen now."""
+        now = utc_now()
+        due = next_look(arrival, settle_seconds=self.settle_seconds, now=now)
+        self.waiting.append(arrival.later(due, look))
+
+
+class Settler:
+    """Takes arrivals in. `starter` says what they start."""
+
+    def __init__(self, engine: "Engine", starter: Starter) -> None:
+        self._engine = engine
+        self._starter = starter
+
+    def settle(self, name: str, due: Sequence[Arrival]) -> None:
+        """Look at arrivals of a bucket and take in those that are complete.
+
+        Those that are not wait, and so do all while the bucket cannot be read.
+        """
+        settings = self._engine.settings.buckets.get(name)
+        sorted_out = _Round(settings.settle_seconds if settings else _SETTLE_SECONDS)
+        try:
+            bucket = self._engine.buckets.get(name)
+            before = require_there(bucket)
+            looks = look_at(
+                bucket,
+                [(arrival.key, arrival.look) for arrival in due],
+                settle_seconds=sorted_out.settle_seconds,
+            )
+            if require_there(bucket) != before:
+                raise went_away(bucket)
+        except MediaflowError as error:
+            log.warning('what landed in the bucket "%s" waits: %s', name, error.message)
+            for arrival in due:
+                sorted_out.wait(arrival, arrival.look)
+        else:
+            for arrival, look in zip(due, looks, strict=True):
+                _sort(arrival, look, sorted_out)
+            self._take(bucket, sorted_out)
+        self._engine.store.arrivals.postpone(sorted_out.waiting)
+        self._engine.store.arrivals.drop(sorted_out.gone)
+
+    def _take(self, bucket: Bucket, sorted_out: _Round) -> None:
+        """Take in what is complete and was not taken before."""
+        fresh = self._fresh(bucket, sorted_out)
+        found = [info for _, info, _ in fresh]
+        starts = self._starter.starts(bucket.name, [info.key for info in found])
+        starts = self._starter.not_own(bucket, found, starts)
+        takings: list[Taking] = []
+        for arrival, info, again in fresh:
+            if info.key in starts:
+                runs = self._starter.executions(starts[info.key], bucket, info)
+                takings.append(taking(bucket, info, runs, arrival=arrival, again=again))
+            else:
+                sorted_out.wait(arrival, info.version)
+        if self._engine.store.intake.take(takings).runs:
+            self._engine.queued.set()
+
+    def _fresh(self, bucket: Bucket, sorted_out: _Round) -> list[tuple[Arrival, ObjectInfo, bool]]:
+        """Return what is to be taken, and whether the version was taken before."""
+        intake = self._engine.store.intake
+        known = intake.known(bucket.name, [info.key for _, info in sorted_out.complete])
+        watched = intake.watched(bucket.name)
+        fresh: list[tuple[Arrival, ObjectInfo, bool]] = []
+        called: list[tuple[str, str, str]] = []
+        for arrival, info in sorted_out.complete:
+            same = _same(info, known.get(info.key, ()))
+            wins = all(one.existing for one in same) and _may_be_new(arrival, watched)
+            if not same or arrival.again or wins:
+                fresh.append((arrival, info, bool(same)))
+                continue
+            sorted_out.gone.append(arrival)
+            if arrival.listed and not is_folder(bucket) and arrival.listed != same[0].listed:
+                # else every listing would find it again
+                called.append((info.key, same[0].version, arrival.listed))
+        intake.relist(bucket.name, called)
+        return fresh
+
+
+def _sort(arrival: Arrival, look: Look, sorted_out: _Round) -> None:
+    """Put an arrival where it belongs after a look."""
+    info, problem = look.info, look.problem
+    if problem is not None and problem.code == Code.OBJECT_KEY:
+        log.warning('a notice of the bucket "%s" is dropped: %s', arrival.bucket, problem.message)
+        sorted_out.gone.append(arrival)
+    elif problem is not None:
+        log.info("an arrival waits: %s", problem.message)
+        sorted_out.wait(arrival, arrival.look)
+    elif info is None or (not info.size and arrival.first_noticed < utc_now() - _EMPTY):
+        sorted_out.gone.append(arrival)
+    elif look.complete:
+        sorted_out.complete.append((arrival, info))
+    else:
+        sorted_out.wait(arrival, info.version)
+
+
+def _same(info: ObjectInfo, known: Iterable[KnownVersion]) -> list[KnownVersion]:
+    """Return what is known of the version of an object.
+
+    What lay there at the first listing is known by its name in the listing only.
+    """
+    name = name_in_listing(info)
+    return [
+        one for one in known if one.version == info.version or (one.existing and one.listed == name)
+    ]
+
+
+def _may_be_new(arrival: Arrival, watched: Watched | None) -> bool:
+    """Tell whether an object that the first listing found may have landed during it."""
+    if arrival.source in LISTINGS or watched is None:
+        return False
+    return watched.listed is None or arrival.first_noticed <= watched.listed + _LATE

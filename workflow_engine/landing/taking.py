@@ -1,0 +1,251 @@
+"""Takes object versions in: which runs they start, and which are our own outputs.
+
+A triggered run has the same RunId wherever and however often its object version is noticed
+(design, decision 4). What an execution published, or is about to, starts nothing.
+"""
+
+import logging
+import tempfile
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workflow_engine.buckets import Bucket, ObjectInfo
+from workflow_engine.catalog.landing import Arrival, OwnOutput, Taking
+from workflow_engine.catalog.media import media_id
+from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, WorkflowRecord
+from workflow_engine.errors import MediaflowError, TopologyError
+from workflow_engine.graph import Graph
+from workflow_engine.landing.looking import name_in_listing
+from workflow_engine.matching import matches
+from workflow_engine.records import (
+    ActivityRecord,
+    Digests,
+    ExecutionRecord,
+    ObjectRef,
+    stable_id,
+    utc_now,
+)
+from workflow_engine.submission import new_execution, pipeline_of
+from workflow_engine.topology import parse_topology
+
+if TYPE_CHECKING:
+    from workflow_engine.engine import Engine
+
+log = logging.getLogger(__name__)
+
+#: graphs that are kept, by the text of their topology
+_GRAPHS = 64
+#: bytes that are read on the spot to tell an own output from another object
+_READ_AT_ONCE = 64 << 20
+
+
+def run_id_of(workflow_id: str, bucket: str, key: str, version: str) -> str:
+    """Return the RunId of the run that an object version starts, always the same."""
+    return stable_id("run", workflow_id, bucket, key, version)
+
+
+def taking(
+    bucket: Bucket,
+    info: ObjectInfo,
+    runs: Iterable[ExecutionRecord] = (),
+    *,
+    arrival: Arrival | None = None,
+    again: bool = False,
+) -> Taking:
+    """Return the taking of an object version."""
+    return Taking(
+        bucket=bucket.name,
+        key=info.key,
+        version=info.version,
+        listed=name_in_listing(info),
+        executions=tuple(runs),
+        arrival=arrival,
+        again=again,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """A workflow that objects start: its graph, None when it cannot be read any more."""
+
+    workflow: WorkflowRecord
+    graph: Graph | None
+    pipeline_id: str = DEFAULT_PIPELINE_ID
+    location: str = ""
+
+
+class Starter:
+    """Finds out what objects start; thread-safe."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._graph = lru_cache(_GRAPHS)(engine.parse)
+        self._own = OwnOutputs(engine)
+
+    def starts(self, bucket: str, keys: Collection[str]) -> Mapping[str, list[Start]]:
+        """Return which workflows each key starts now."""
+        workflows = self._engine.store.workflows.matching(bucket)
+        matching = {key: [w for w in workflows if matches(w, key)] for key in keys}
+        needed = {w.id: w for matched in matching.values() for w in matched}
+        prepared = {id: self._prepared(workflow) for id, workflow in needed.items()}
+        return {key: [prepared[w.id] for w in matched] for key, matched in matching.items()}
+
+    def not_own(
+        self,
+        bucket: Bucket,
+        found: Sequence[ObjectInfo],
+        starts: Mapping[str, list[Start]],
+        *,
+        wait: bool = False,
+    ) -> Mapping[str, list[Start]]:
+        """Return what is left of the starts when our own outputs start nothing, by key.
+
+        A key is missing while its content is read to find that out; with `wait` none is.
+        """
+        outputs = self._engine.store.intake.outputs_at(
+            bucket.name, [info.key for info in found if starts[info.key]]
+        )
+        left: dict[str, list[Start]] = {}
+        for info in found:
+            verdict = self._own.is_own(bucket, info, outputs.get(info.key, ()), wait=wait)
+            if verdict is not None:
+                left[info.key] = [] if verdict else starts[info.key]
+        return left
+
+    def executions(
+        self, starts: Iterable[Start], bucket: Bucket, info: ObjectInfo
+    ) -> list[ExecutionRecord]:
+        """Return the runs of workflows on an object version, to be queued."""
+        return [self._execution(start, bucket, info) for start in starts]
+
+    def _execution(self, start: Start, bucket: Bucket, info: ObjectInfo) -> ExecutionRecord:
+        workflow = start.workflow
+        ref = ObjectRef(bucket=bucket.name, object=info.key, location=start.location)
+        run_id = run_id_of(workflow.id, bucket.name, info.key, info.version)
+        if start.graph is not None:
+            return new_execution(
+                start.graph,
+                ref,
+                name=workflow.name,
+                workflow_id=workflow.id,
+                pipeline_id=start.pipeline_id,
+                origin=bucket.place(info.key),
+                version=info.version,
+                run_id=run_id,
+            )
+        return ExecutionRecord(
+            run_id=run_id,
+            workflow_id=workflow.id,
+            workflow=workflow.name,
+            topology=workflow.topology,
+            input=ref,
+            media_id=media_id(ref),
+            pipeline_id=start.pipeline_id,
+            origin=bucket.place(info.key),
+            version=info.version,
+            created=utc_now(),
+            activities=self._activities(workflow.topology),
+        )
+
+    def _prepared(self, workflow: WorkflowRecord) -> Start:
+        graph = self._graph_of(workflow)
+        if graph is None:
+            return Start(workflow=workflow, graph=None)
+        bound = graph.start.parameters.model_dump(by_alias=True)["InputFile"]
+        return Start(
+            workflow=workflow,
+            graph=graph,
+            pipeline_id=self._pipeline(workflow, graph),
+            location=bound["Location"] or "",
+        )
+
+    def _graph_of(self, workflow: WorkflowRecord) -> Graph | None:
+        """Return a graph; None for a topology with problems: its run will say which."""
+        try:
+            return self._graph(workflow.topology)
+        except TopologyError as error:
+            log.warning('the workflow "%s" cannot run any more: %s', workflow.name, error)
+        except MediaflowError:
+            raise
+        except Exception:
+            log.exception('the workflow "%s" cannot be read', workflow.name)
+        return None
+
+    def _pipeline(self, workflow: WorkflowRecord, graph: Graph) -> str:
+        strict = self._engine.settings.pipelines.strict
+        try:
+            return pipeline_of(graph, self._engine.store, strict=strict)
+        except TopologyError as error:
+            log.warning('the workflow "%s" runs in the default pipeline: %s', workflow.name, error)
+            return DEFAULT_PIPELINE_ID
+
+    def _activities(self, text: str) -> tuple[ActivityRecord, ...]:
+        """Return the activities of a topology that has problems, so that its run can tell them."""
+        registry = self._engine.registry
+        return tuple(
+            ActivityRecord(
+                name=name,
+                type=registry[entry.type].type_name if entry.type in registry else entry.type,
+            )
+            for name, entry in parse_topology(text)[0].activities.items()
+        )
+
+
+class OwnOutputs:
+    """Tells our own outputs from other objects under the same keys."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._reading: threading.Thread | None = None
+
+    def is_own(
+        self, bucket: Bucket, info: ObjectInfo, outputs: Collection[OwnOutput], *, wait: bool
+    ) -> bool | None:
+        """Tell whether an object is one of `outputs`: what was published under its key.
+
+        None while it is read, which takes long: ask again later, or `wait`.
+        """
+        if any(output.in_work for output in outputs):
+            return True
+        sums = {output.md5 for output in outputs if output.size == info.size}
+        if not sums:
+            return False
+        if getattr(info, "etag", "") in sums:
+            return True
+        found = self._digests(bucket, info, wait=wait)
+        return None if found is None else found.md5 in sums
+
+    def _digests(self, bucket: Bucket, info: ObjectInfo, *, wait: bool) -> Digests | None:
+        known = self._engine.store.cached_digests(bucket.place(info.key), info.version)
+        if known is not None:
+            return known
+        if wait or info.size <= _READ_AT_ONCE:
+            return self._read(bucket, info)
+        with self._lock:  # one at a time
+            if self._reading is None or not self._reading.is_alive():
+                self._reading = threading.Thread(
+                    target=self._read, args=(bucket, info), name="own output", daemon=True
+                )
+                self._reading.start()
+        return None
+
+    def _read(self, bucket: Bucket, info: ObjectInfo) -> Digests | None:
+        """Read an object version and remember its digests; None when it cannot be read."""
+        try:
+            with tempfile.TemporaryDirectory(dir=self._engine.settings.data_dir) as folder:
+                file = Path(folder) / "object"
+                bucket.fetch(info.key, file)
+                found = Digests.of(file)
+            now = bucket.head(info.key)
+            if now is None or now.version != info.version:
+                return None
+            self._engine.store.cache_digests(bucket.place(info.key), info.version, found)
+        except (MediaflowError, OSError) as error:
+            log.warning('the object "%s" of "%s" cannot be read: %s', info.key, bucket.name, error)
+            return None
+        return found

@@ -1,0 +1,99 @@
+"""Warns of outputs that land where files start workflows; no store, no files.
+
+An own output starts nothing, whatever its name, but its copies do, and so does what other tools
+make of it. Names of files are unknown here: a placeholder stands for any name, but not for the
+very folder that is watched.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from workflow_engine.catalog.records import TriggerMode, WorkflowRecord, WorkflowState
+from workflow_engine.catalog.workflow_rules import Bound, bound_of
+from workflow_engine.errors import Code, Problem, Severity, pointer_to
+from workflow_engine.graph import Graph, Node
+from workflow_engine.matching import starts_a_run
+from workflow_engine.placeholders import decode_object
+from workflow_engine.structure import TRANSCODE
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}")
+_SLASHES = re.compile(r"/{2,}")
+
+
+def overlap_warnings(
+    graph: Graph, others: Iterable[WorkflowRecord], *, triggered: bool = True
+) -> Iterator[Problem]:
+    """Yield a warning for each activity and each watched prefix under which it may write.
+
+    `others` are the workflows beside this one; only those that files start count. `triggered`
+    says whether files start this one.
+    """
+    own = bound_of(graph)
+    watched = [("this workflow", own)] if triggered else []
+    watched += [
+        (f'the workflow "{other.name}"', Bound(other.bucket, other.prefix))
+        for other in others
+        if other.state is WorkflowState.ACTIVE
+        and other.trigger_mode is TriggerMode.OSS_AUTO_TRIGGER
+    ]
+    for node in graph.nodes.values():
+        targets = list(_targets(node))
+        for whom, bound in watched:
+            if any(
+                bucket == bound.bucket and may_begin(template, own.prefix, bound.prefix)
+                for bucket, template in targets
+            ):
+                yield graph.topology.document.place(_warning(node.name, bound, whom))
+
+
+def _targets(node: Node) -> Iterator[tuple[str, str]]:
+    """Yield bucket and key template of what a node writes and what could start a run."""
+    for ref in node.activity.destinations(node.parameters):
+        template = _SLASHES.sub("/", decode_object(ref.object)).removeprefix("/")
+        extended = node.type == TRANSCODE  # by the container, whatever stands there
+        if extended or "}" in template.rpartition(".")[2] or starts_a_run(template):
+            yield ref.bucket, template
+
+
+def may_begin(template: str, own_prefix: str, wanted: str) -> bool:
+    """Tell whether a key that a decoded template gives may begin with `wanted`.
+
+    `own_prefix` is what the keys of the inputs begin with.
+
+    >>> may_begin("{ObjectPrefix}{FileName}-sd", "incoming/", "incoming/a/")
+    True
+    >>> may_begin("renditions/{FileName}", "incoming/", "incoming/")
+    False
+    """
+    folder = own_prefix[: own_prefix.rfind("/") + 1]
+    parts = _PLACEHOLDER.split(template.replace("{ObjectPrefix}/", "{ObjectPrefix}"))
+    for index, part in enumerate(parts):
+        if not wanted:
+            break
+        if index % 2 == 0:
+            text = part
+        elif part == "ObjectPrefix":
+            if own_prefix.startswith(wanted) or wanted.startswith(own_prefix):
+                return True  # with the folders that may follow
+            text = folder
+        else:
+            return "/" not in wanted
+        if text.startswith(wanted):
+            return True
+        if not wanted.startswith(text):
+            return False
+        wanted = wanted[len(text) :]
+    return not wanted
+
+
+def _warning(name: str, bound: Bound, whom: str) -> Problem:
+    where = f'under "{bound.prefix}" in' if bound.prefix else "in"
+    return Problem(
+        code=Code.INVALID,
+        message=f'The outputs of "{name}" may land {where} the bucket "{bound.bucket}", where '
+        f"files start {whom}.",
+        pointer=pointer_to("Activities", name, "Parameters"),
+        remedy="mediaflow's own outputs start nothing, but copies of them would: write them to "
+        "another bucket or below another prefix.",
+        severity=Severity.WARNING,
+    )

@@ -1,0 +1,153 @@
+"""Takes executions out of the queue and runs them, several at once.
+
+What may start, and in which order, is the store's answer (`Store.claim_next`): pipelines, quotas
+and priorities count over all processes that share it. An execution whose process was killed
+comes out of the queue again once its lease has lapsed, and goes on under its RunId.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from workflow_engine.engine import Engine
+from workflow_engine.errors import Code, Interruption, LeaseLostError, MediaflowError
+from workflow_engine.executor import Executor
+from workflow_engine.lease import LEASE, owner_name
+from workflow_engine.records import ExecutionState
+from workflow_engine.runner import Runner
+from workflow_engine.store import Claim
+
+log = logging.getLogger(__name__)
+
+#: seconds between two looks into the queue; what this process queues is noticed at once
+POLL_SECONDS = 0.5
+
+
+class Dispatcher:
+    """Runs queued executions on threads of this process. `executor` gives each its own."""
+
+    name = "runner"
+
+    def __init__(self, engine: Engine, executor: Callable[[], Executor]) -> None:
+        self._engine = engine
+        self._executor = executor
+        self._owner = owner_name()
+        self._turn = threading.Lock()
+        self._lock = threading.Lock()
+        self._runners: set[Runner] = set()
+        self._running: frozenset[str] = frozenset()
+        self._closing = threading.Event()
+        self._leaving = False
+        self._problem = ""
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{self.name} {number}", daemon=True)
+            for number in range(engine.settings.runner.concurrency)
+        ]
+
+    def start(self) -> None:
+        """Begin to take executions out of the queue."""
+        self._engine.sweep()
+        for thread in self._threads:
+            thread.start()
+
+    def status(self) -> str:
+        """Return what keeps executions from running, empty when nothing does."""
+        dead = sum(thread.ident is not None and not thread.is_alive() for thread in self._threads)
+        if dead and not self._closing.is_set():
+            return f"{dead} of {len(self._threads)} threads that run executions have ended."
+        return self._problem
+
+    def running(self) -> int:
+        """Return how many executions are in work here."""
+        return len(self._running)
+
+    def idle(self) -> bool:
+        """Whether nothing runs any more, or will; never before `close`."""
+        return self._closing.is_set() and not any(map(threading.Thread.is_alive, self._threads))
+
+    def close(self) -> None:
+        """Take nothing more out of the queue; what runs goes on."""
+        self._closing.set()
+        self._engine.queued.set()
+
+    def leave(self) -> None:
+        """Stop what runs where it is; the next process that looks into the queue goes on."""
+        self.close()
+        with self._lock:
+            self._leaving = True
+            runners = list(self._runners)
+        for runner in runners:
+            runner.stop(Interruption.LEFT)
+
+    def join(self, seconds: float) -> bool:
+        """Wait until nothing runs any more; False when something still does after `seconds`."""
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - time.monotonic()))
+        return self.idle()
+
+    def _work(self) -> None:
+        while not self._closing.is_set():
+            with self._turn:  # one thread looks into the queue, the others wait for their turn
+                claim = self._next()
+            if claim is not None:
+                self._run(claim)
+
+    def _next(self) -> Claim | None:
+        """Wait for the next execution to run; None at the end."""
+        while not self._closing.is_set():
+            self._engine.queued.clear()
+            if (claim := self._claim()) is not None:
+                with self._lock:
+                    self._running |= {claim.run_id}
+                return claim
+            if not self._closing.is_set():
+                self._engine.queued.wait(POLL_SECONDS)
+        return None
+
+    def _claim(self) -> Claim | None:
+        try:
+            claim = self._engine.store.claim_next(
+                owner=self._owner, lease_seconds=LEASE, busy=self._running
+            )
+        except Exception as error:  # the store may fail now and answer at the next look
+            if not self._problem:
+                log.warning("the queue cannot be read: %s", error, exc_info=True)
+            self._problem = f"The queue cannot be read: {error}"
+            return None
+        self._problem = ""
+        return claim
+
+    def _run(self, claim: Claim) -> None:
+        begun: list[Runner] = []
+
+        def started(runner: Runner) -> None:
+            begun.append(runner)
+            with self._lock:
+                self._runners.add(runner)
+                leaving = self._leaving
+            if leaving:
+                runner.stop(Interruption.LEFT)
+
+        try:
+            record = self._engine.run_claimed(claim, executor=self._executor(), on_start=started)
+            if record.state is ExecutionState.FAIL:
+                level = logging.INFO if record.code == Code.CANCELLED else logging.WARNING
+                how = f"{record.code}: {record.message}"
+                log.log(level, "run %s ended as Fail: %s", claim.run_id, how)
+            elif record.state.ended:
+                log.info("run %s ended as %s", claim.run_id, record.state)
+            else:
+                log.info("run %s was left for the next process", claim.run_id)
+        except LeaseLostError as error:
+            log.warning("run %s goes on elsewhere: %s", claim.run_id, error.message)
+        except MediaflowError as error:
+            log.error("run %s broke: %s", claim.run_id, error.problem())
+        except Exception as error:
+            log.exception("run %s broke: %r", claim.run_id, error)
+        finally:
+            with self._lock:
+                self._runners.difference_update(begun)
+                self._running -= {claim.run_id}

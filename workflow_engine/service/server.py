@@ -1,0 +1,207 @@
+"""`serve`: the API, the runner and everything else of the service in one process.
+
+Parts start in an order in which each finds what it needs, and stop in the reverse one. A first
+signal lets executions end and takes no new ones; a second one stops them where they are, for the
+next `serve` to go on.
+"""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+import uvicorn
+
+from workflow_engine.api.app import SERVER_OPTIONS, create_app
+from workflow_engine.api.metrics import Gauge
+from workflow_engine.api.workers import stay_on_one_core
+from workflow_engine.engine import Engine
+from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
+from workflow_engine.messages import Sender
+from workflow_engine.records import Json
+from workflow_engine.service import GROUP, Component, Routed
+from workflow_engine.service.dispatcher import Dispatcher
+from workflow_engine.service.prefect import PrefectComponent
+from workflow_engine.service.workflow_files import WorkflowFiles
+from workflow_engine.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: seconds that messages get to be delivered at the end; what is left is sent by the next `serve`
+MESSAGE_PATIENCE = 5.0
+#: seconds that ffmpegs get to die at a second signal
+KILL_PATIENCE = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Where a running service is found."""
+
+    api: str
+    prefect: str
+
+
+class Server:
+    """The service on this machine. `say` gets a sentence about what takes long."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._say = say
+        self._host = settings.service.host if host is None else host
+        self._port = settings.service.port if port is None else port
+        self._engine = Engine(settings)
+        self._prefect = PrefectComponent(settings)
+        self._dispatcher = Dispatcher(self._engine, self._prefect.executor)
+        self._sender = Sender(self._engine.store, settings)
+        self._engine.outbox.wake = self._sender.wake
+        self._files = WorkflowFiles(self._engine.workflows, settings.workflows.dir)
+        self._components: list[Component] = [self._files, self._sender, *_added(self._engine)]
+        self._ready = False
+        self._draining = False
+        app = create_app(self._engine, status=self.status, gauges=self.gauges)
+        for component in self._components:
+            if isinstance(component, Routed):
+                app.router.routes.extend(component.routes)
+        self._http = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                lifespan="off",
+                timeout_graceful_shutdown=5,
+                **SERVER_OPTIONS,
+            )
+        )
+        self._http_thread = threading.Thread(target=self._serve_http, name="http", daemon=True)
+        self._socket: socket.socket | None = None
+
+    def start(self) -> Addresses:
+        """Start everything and return the addresses. Raises MediaflowError."""
+        self._socket = _bound(self._host, self._port)
+        self._files.scan()
+        self._http_thread.start()
+        while not self._http.started:
+            if not self._http_thread.is_alive():
+                raise MediaflowError(
+                    Code.INTERNAL,
+                    "The web server did not start.",
+                    remedy="Set MEDIAFLOW_DEBUG=1 to see why.",
+                )
+            time.sleep(0.01)
+        self._say("Looking for the Prefect server.")
+        self._prefect.start()
+        for component in self._components:
+            component.start()
+        self._dispatcher.start()
+        self._ready = True
+        return Addresses(api=self._address(), prefect=self._prefect.url())
+
+    def drain(self) -> None:
+        """Take no new executions; those that run go on."""
+        self._draining = True
+        self._dispatcher.close()
+
+    def idle(self) -> bool:
+        """Whether no execution is in work after `drain`."""
+        return self._dispatcher.idle()
+
+    def running(self) -> int:
+        """Return how many executions are in work."""
+        return self._dispatcher.running()
+
+    def stop(self) -> None:
+        """Stop what still runs, and everything else."""
+        self._ready = False
+        for component in self._components[2:]:
+            component.stop()
+        self._dispatcher.leave()
+        if not self._dispatcher.join(KILL_PATIENCE):
+            log.warning("executions did not stop in time; the next serve goes on with them")
+        self._files.stop()
+        self._sender.stop(MESSAGE_PATIENCE)
+        self._http.should_exit = True
+        if self._http_thread.is_alive():
+            self._http_thread.join(10)
+        self._prefect.stop()
+        self._engine.close()
+        if self._socket is not None:
+            self._socket.close()
+
+    def status(self) -> tuple[bool, dict[str, Json]]:
+        """Return whether the service takes work, and what each part has to say.
+
+        It takes none while its store cannot be used, for then it runs nothing either.
+        """
+        parts = (*self._components, self._dispatcher)
+        said = {part.name: part.status() or "ok" for part in parts}
+        said[self._prefect.name] = self._prefect.status() or "ok"
+        ready = self._ready and not self._draining and not self._dispatcher.status()
+        if self._draining:
+            said[self._dispatcher.name] = "draining"
+        return ready, said
+
+    def gauges(self) -> Iterable[Gauge]:
+        """Return the figures of `/metrics` that are not about requests."""
+        yield Gauge(
+            name="executions_running",
+            help="Executions in work in this process.",
+            values={"": self._dispatcher.running()},
+        )
+
+    def _serve_http(self) -> None:
+        assert self._socket is not None
+        stay_on_one_core()
+        self._http.run(sockets=[self._socket])
+
+    def _address(self) -> str:
+        assert self._socket is not None
+        host, port = self._socket.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{port}"
+
+
+def _added(engine: Engine) -> list[Component]:
+    """Return the components of the installed packages. Raises InstallationError."""
+    found: list[Component] = []
+    for entry in entry_points(group=GROUP):
+        try:
+            found.append(entry.load()(engine))
+        except MediaflowError:
+            raise
+        except Exception as error:
+            raise InstallationError(
+                Code.INSTALLATION,
+                f'The service plug-in "{entry.value}" cannot be loaded: {error}.',
+                remedy="Reinstall the package that provides it, or remove it.",
+            ) from error
+    return found
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes any free one. Raises InvalidInputError."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with ExitStack() as undo:
+            bound = undo.enter_context(socket.socket(family, kind, proto))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            bound.listen()  # two sockets may be bound to one port, until one listens
+            undo.pop_all()
+    except OSError as error:
+        raise InvalidInputError(
+            Code.INVALID,
+            f'The service cannot listen on "{host}" port {port}: {error.strerror}.',
+            remedy="Choose another with --host and --port, or stop what listens there.",
+        ) from None
+    return bound

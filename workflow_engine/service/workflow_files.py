@@ -1,0 +1,236 @@
+"""Watches the folder of `[workflows] dir`: `NAME.json` in it is the workflow NAME.
+
+This module only looks: which files are there, and have they come to rest? What a new, broken or
+removed file means stands in `catalog/workflows.py`. Looking is `stat` once per file and period,
+which works on every file system.
+"""
+
+import logging
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+from workflow_engine.catalog.records import WorkflowFileRecord
+from workflow_engine.catalog.workflows import Workflows
+from workflow_engine.errors import Code, InvalidInputError, MediaflowError
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".json"
+MAX_BYTES = 10_000_000
+#: looks after which a broken file is read again: what is wrong may lie outside of it
+RETRY_LOOKS = 10
+#: seconds that a look may still take at the end; a dead network folder takes for ever
+_STOP_SECONDS = 5.0
+#: files that `status` names
+_NAMED = 5
+
+
+class _Signature(NamedTuple):
+    """Changes when a file is written or replaced; all zero for one that cannot be looked at."""
+
+    mtime_ns: int = 0
+    size: int = 0
+    inode: int = 0
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "_Signature":
+        return cls(status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+class WorkflowFiles:
+    """Keeps the registered workflows in line with a folder, from `start` to `stop`."""
+
+    name = "workflow files"
+
+    def __init__(self, workflows: Workflows, directory: Path, *, period: float = 1.0) -> None:
+        """`period` is the time between two looks, in seconds."""
+        self._workflows = workflows
+        self._directory = directory
+        self._period = period
+        self._looks = 0
+        self._known: dict[str, WorkflowFileRecord] = {}
+        self._seen: dict[str, _Signature] = {}
+        self._read: dict[str, _Signature] = {}
+        self._missing: set[str] = set()
+        self._trouble = ""
+        self._status = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+
+    def start(self) -> None:
+        """Load every file, then go on looking from a thread. Raises MediaflowError."""
+        self.scan()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
+
+    def status(self) -> str:
+        """Return what is wrong in one sentence, or "" when every file is in force."""
+        return self._status
+
+    def scan(self) -> None:
+        """Look once. The first look takes everything as it is.
+
+        Later ones act on what two of them saw alike: a file is not read while it is written, and
+        a file that is being replaced has not gone. Raises MediaflowError when the store fails.
+        """
+        if self._looks == 0:
+            self._known = {record.path: record for record in self._workflows.files()}
+        self._looks += 1
+        trouble, files = self._listed()
+        if not trouble:
+            for shown, path in files.items():
+                self._look(shown, path)
+            self._forget_missing(files)
+        self._report(trouble)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._period):
+            try:
+                self.scan()
+            except Exception as error:  # the store may fail now and answer at the next look
+                self._report(f"The workflow files cannot be loaded: {error}")
+
+    def _listed(self) -> tuple[str, dict[str, Path]]:
+        """Return what is wrong with the folder, and the workflow files by their shown path."""
+        try:
+            names = sorted(os.listdir(self._directory))
+        except FileNotFoundError:
+            if not self._known:
+                return "", {}
+            missing = f'The folder "{self._directory}" of the workflow files is missing'
+            return f"{missing}; their workflows stay as they are.", {}
+        except OSError as error:
+            unread = f'The folder "{self._directory}" of the workflow files cannot be read'
+            return f"{unread}: {error.strerror}; their workflows stay as they are.", {}
+        paths = [
+            self._directory / name
+            for name in names
+            if name.endswith(SUFFIX) and not name.startswith(".")
+        ]
+        return "", {_shown(path): path for path in paths}
+
+    def _look(self, shown: str, path: Path) -> None:
+        """Read a file that is new, changed or broken, once it has come to rest."""
+        try:
+            signature = _Signature.of(path.stat())
+        except OSError:
+            signature = _Signature()
+        at_rest = self._looks == 1 or self._seen.get(shown) == signature
+        self._seen[shown] = signature
+        known = self._known.get(shown)
+        again = known is not None and known.problem and self._looks % RETRY_LOOKS == 0
+        if at_rest and (again or self._read.get(shown) != signature):
+            self._take(shown, path, signature)
+
+    def _take(self, shown: str, path: Path, signature: _Signature) -> None:
+        known = self._known.get(shown)
+        name = Path(shown).name.removesuffix(SUFFIX)
+        try:
+            text = _text(path, shown, signature)
+            if text is None:
+                return
+            record = self._workflows.load_file(shown, name, text, known)
+        except InvalidInputError as error:
+            record = self._workflows.refuse_file(shown, name, error, known)
+        except MediaflowError:
+            raise
+        except Exception as error:  # a fault of one activity type must not stop the others
+            log.debug("checking %s failed", shown, exc_info=True)
+            fault = InvalidInputError(
+                Code.INTERNAL,
+                f'The file "{shown}" cannot be checked: {error!r}.',
+                remedy="Report this to the makers of its activity types.",
+            )
+            record = self._workflows.refuse_file(shown, name, fault, known)
+        if record is not known or shown not in self._read:
+            for line in record.problem.splitlines():
+                log.warning("%s", line)
+            if not record.problem:
+                log.info('workflow "%s" loaded from "%s"', name, shown)
+        self._known[shown] = record
+        self._read[shown] = signature
+
+    def _forget_missing(self, files: dict[str, Path]) -> None:
+        missing = self._known.keys() - files.keys()
+        for shown in sorted(missing):
+            if self._looks == 1 or shown in self._missing:
+                self._workflows.remove_file(self._known[shown])
+                log.info('workflow file "%s" is gone; its workflow takes no inputs', shown)
+                del self._known[shown]
+                self._read.pop(shown, None)
+        self._missing = missing
+        for shown in self._seen.keys() - files.keys():
+            del self._seen[shown]
+
+    def _report(self, trouble: str) -> None:
+        """Keep what is wrong for `status`; log what is wrong with the folder, once."""
+        if trouble and trouble != self._trouble:
+            log.warning("%s", trouble)
+        self._trouble = trouble
+        self._status = trouble or self._broken()
+
+    def _broken(self) -> str:
+        names = sorted(Path(path).name for path, record in self._known.items() if record.problem)
+        if not names:
+            return ""
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return (
+            f"Workflow files with problems: {', '.join(names[:_NAMED])}{more}; "
+            "see mediaflow workflow list."
+        )
+
+
+def _shown(path: Path) -> str:
+    """Return a path as it can be stored and printed, whatever bytes are in it."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _text(path: Path, shown: str, signature: _Signature) -> str | None:
+    """Return the text of a file, None when it changes meanwhile. Raises InvalidInputError."""
+    if shown != str(path):
+        raise InvalidInputError(
+            Code.FORMAT,
+            f'The name of the file "{shown}" is not UTF-8.',
+            remedy="Give the file a name in UTF-8.",
+        )
+    try:
+        _check(path.stat(), shown)
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+            if _Signature.of(os.fstat(file.fileno())) != signature:
+                return None
+    except OSError as error:
+        raise InvalidInputError(
+            Code.RESOURCE_ACCESS,
+            f'The file "{shown}" cannot be read: {error.strerror}.',
+            remedy="Make it readable, or remove it.",
+        ) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            Code.JSON_FORMAT,
+            f'The file "{shown}" is not UTF-8 text (byte {error.start}).',
+            remedy="Save it as UTF-8 JSON.",
+        ) from None
+
+
+def _check(status: os.stat_result, shown: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidInputError(
+            Code.RESOURCE_NOT_SUPPORTED, f'"{shown}" is not a file.', remedy="Remove or rename it."
+        )
+    if status.st_size > MAX_BYTES:
+        raise InvalidInputError(
+            Code.OUT_OF_RANGE,
+            f'The file "{shown}" has {status.st_size} bytes.',
+            remedy=f"A workflow file has at most {MAX_BYTES}.",
+        )

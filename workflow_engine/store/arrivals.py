@@ -1,0 +1,199 @@
+"""Arrivals: what was noticed in the buckets and waits to be taken in.
+
+The table is the queue. Everything comes in batches, each one transaction. What somebody read and
+then wants to change has changed meanwhile when it was noticed again; then it stays as it is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+import sqlalchemy as sa
+
+from workflow_engine.catalog.landing import Arrival, Notice
+from workflow_engine.store.database import Database, Upsert, upsert
+from workflow_engine.store.json_rows import elements
+from workflow_engine.store.landing_schema import arrivals
+from workflow_engine.store.rows import Row, to_json
+
+#: two processes that lock rows in one order never wait for each other in a circle
+_in_order = attrgetter("bucket", "key")
+
+
+class ArrivalTable:
+    """The arrivals of all buckets."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(
+        self, notices: Iterable[Notice], *, now: datetime, due: Mapping[str, datetime]
+    ) -> None:
+        """Add what events told of; `due` says when, by bucket.
+
+        What waits already begins anew and is due then.
+        """
+        keys: dict[tuple[str, str], set[str]] = {}
+        for notice in notices:
+            keys.setdefault((notice.bucket, notice.source), set()).add(notice.key)
+        if not keys:
+            return
+        with self._database.write() as connection:
+            for bucket, source in sorted(keys):
+                values = {
+                    "bucket": bucket,
+                    "source": source,
+                    "now": now,
+                    "due": due[bucket],
+                    "keys": to_json(sorted(keys[bucket, source])),
+                }
+                connection.execute(_note(connection.dialect.name), values)
+
+    def find(self, found: Sequence[Arrival]) -> None:
+        """Add arrivals that a listing found, a key once.
+
+        One that waits stays due when it is, but a look that goes on at another version of it
+        will not be the last.
+        """
+        rows = [_row(arrival) for arrival in sorted(found, key=_in_order)]
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(_find(connection.dialect.name), rows)
+
+    def due(self, *, now: datetime, limit: int) -> list[Arrival]:
+        """Return arrivals that are due, those first that are it the longest."""
+        query = sa.select(arrivals).where(arrivals.c.due <= now).order_by(arrivals.c.due)
+        with self._database.read() as connection:
+            found = connection.execute(query.limit(limit)).mappings().all()
+        return [Arrival(**row) for row in found]
+
+    def next_due(self) -> datetime | None:
+        """Return when the next arrival is due, None when none waits."""
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(sa.func.min(arrivals.c.due)))
+
+    def postpone(self, looked_at: Sequence[Arrival]) -> None:
+        """Save when arrivals are due again and what the look said, unless noticed meanwhile."""
+        if not looked_at:
+            return
+        values = [
+            _as_read(arrival)
+            | {
+                "new_due": arrival.due,
+                "new_look": arrival.look,
+                "new_attempts": arrival.attempts,
+            }
+            for arrival in sorted(looked_at, key=_in_order)
+        ]
+        with self._database.write() as connection:
+            connection.execute(_POSTPONE, values)
+
+    def drop(self, gone: Sequence[Arrival]) -> None:
+        """Remove arrivals that were not noticed again since they were read."""
+        if gone:
+            with self._database.write() as connection:
+                remove(connection, gone)
+
+    def count(self, bucket: str | None = None) -> int:
+        """Return how many arrivals wait, in all or in one bucket."""
+        query = sa.select(sa.func.count()).select_from(arrivals)
+        if bucket is not None:
+            query = query.where(arrivals.c.bucket == bucket)
+        with self._database.read() as connection:
+            return connection.scalar(query) or 0
+
+    def oldest(self, bucket: str) -> datetime | None:
+        """Return when the arrival of a bucket was noticed that waits the longest."""
+        query = sa.select(sa.func.min(arrivals.c.first_noticed)).where(arrivals.c.bucket == bucket)
+        with self._database.read() as connection:
+            return connection.scalar(query)
+
+    def buckets(self) -> list[str]:
+        """Return the buckets in which something waits."""
+        query = sa.select(arrivals.c.bucket).distinct().order_by(arrivals.c.bucket)
+        with self._database.read() as connection:
+            return list(connection.scalars(query))
+
+
+def remove(connection: sa.Connection, gone: Iterable[Arrival]) -> None:
+    """Remove arrivals in a caller's transaction; those that were noticed again stay."""
+    values = [_as_read(arrival) for arrival in sorted(gone, key=_in_order)]
+    if values:
+        connection.execute(_REMOVE, values)
+
+
+def _row(arrival: Arrival) -> Row:
+    return {name: getattr(arrival, name) for name in _COLUMNS}
+
+
+def _as_read(arrival: Arrival) -> Row:
+    return {
+        "its_bucket": arrival.bucket,
+        "its_key": arrival.key,
+        "its_first_noticed": arrival.first_noticed,
+        "its_notices": arrival.notices,
+    }
+
+
+_COLUMNS = tuple(column.name for column in arrivals.c)
+_UNCHANGED = sa.and_(
+    arrivals.c.bucket == sa.bindparam("its_bucket"),
+    arrivals.c.key == sa.bindparam("its_key"),
+    # another arrival of the key may have come in the place of the one that was read
+    arrivals.c.first_noticed == sa.bindparam("its_first_noticed"),
+    arrivals.c.notices == sa.bindparam("its_notices"),
+)
+_REMOVE = sa.delete(arrivals).where(_UNCHANGED)
+_POSTPONE = (
+    sa.update(arrivals)
+    .where(_UNCHANGED)
+    .values(
+        due=sa.bindparam("new_due"),
+        look=sa.bindparam("new_look"),
+        attempts=sa.bindparam("new_attempts"),
+    )
+)
+
+
+@cache
+def _note(dialect: str) -> Upsert:
+    # one statement for all keys: thousands of notices are a matter of milliseconds
+    noticed = elements(dialect, "keys")
+    new_rows = sa.select(
+        sa.bindparam("bucket", type_=arrivals.c.bucket.type),
+        noticed.c.value,
+        sa.bindparam("source", type_=arrivals.c.source.type),
+        sa.bindparam("now", type_=arrivals.c.first_noticed.type),
+        sa.bindparam("due", type_=arrivals.c.due.type),
+        *(sa.literal(value) for value in (0, 1, "", "")),
+        sa.false(),
+    ).where(sa.true())  # SQLite takes what follows for a join without it
+    insert: Any = upsert(dialect, arrivals).from_select(_COLUMNS, new_rows)
+    new = insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=[arrivals.c.bucket, arrivals.c.key],
+        set_={
+            "source": new.source,
+            "due": new.due,
+            "attempts": 0,
+            "look": "",
+            "notices": arrivals.c.notices + 1,
+        },
+    )
+
+
+@cache
+def _find(dialect: str) -> Upsert:
+    insert: Any = upsert(dialect, arrivals)
+    new = insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=[arrivals.c.bucket, arrivals.c.key],
+        set_={
+            "notices": arrivals.c.notices + 1,
+            "listed": new.listed,
+            "again": arrivals.c.again | new.again,
+        },
+        where=(arrivals.c.listed != new.listed) | new.again,
+    )

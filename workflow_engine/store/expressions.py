@@ -1,0 +1,47 @@
+"""SQL that SQLite and PostgreSQL write differently."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class WireTime(FunctionElement[str]):
+    """A moment as the API writes it, without its fraction of a second."""
+
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(WireTime, "sqlite")
+def _wire_time_of_sqlite(element: WireTime, compiler: SQLCompiler, **options: Any) -> str:
+    # its strftime would round
+    moment = compiler.process(element.clauses, **options)
+    return f"replace(substr({moment}, 1, 19), ' ', 'T') || 'Z'"
+
+
+@compiles(WireTime, "postgresql")
+def _wire_time_of_postgresql(element: WireTime, compiler: SQLCompiler, **options: Any) -> str:
+    moment = compiler.process(element.clauses, **options)
+    return f"""to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
+
+
+class JsonArrays(FunctionElement[str]):
+    """The values of all rows, an array for each row, in any order, as JSON text."""
+
+    inherit_cache = True
+    type = sa.Text()
+
+
+@compiles(JsonArrays, "sqlite")
+def _json_arrays_of_sqlite(element: JsonArrays, compiler: SQLCompiler, **options: Any) -> str:
+    values = compiler.process(element.clauses, **options)
+    return f"json_group_array(json_array({values}))"
+
+
+@compiles(JsonArrays, "postgresql")
+def _json_arrays_of_postgresql(element: JsonArrays, compiler: SQLCompiler, **options: Any) -> str:
+    values = compiler.process(element.clauses, **options)
+    return f"coalesce(json_agg(json_build_array({values}))::text, '[]')"

@@ -1,0 +1,285 @@
+"""The intake: which object versions were taken, exactly once each, and who listens to buckets.
+
+A version gets its row in the transaction that queues its runs and removes its arrival. Taking is
+one process's work at a time; the primary key and the RunIds, which are the same wherever they are
+made, hold whatever happens.
+"""
+
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from workflow_engine.catalog.landing import (
+    KnownVersion,
+    ListenerRecord,
+    OwnOutput,
+    Taken,
+    Taking,
+    Watched,
+)
+from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
+from workflow_engine.store import queue
+from workflow_engine.store.arrivals import remove
+from workflow_engine.store.database import Database, Upsert, upsert
+from workflow_engine.store.json_rows import members
+from workflow_engine.store.landing_schema import arrivals, intake, listeners, watched
+from workflow_engine.store.rows import to_json
+from workflow_engine.store.schema import executions, objects
+
+#: any number, the same in every process
+_INTAKE_TURN = 0x6D666C79
+
+#: bucket, key and version
+_Version = tuple[str, str, str]
+
+
+class IntakeTable:
+    """The object versions that were taken, and since when their buckets are watched."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def take(self, takings: Sequence[Taking]) -> Taken:
+        """Take object versions in and queue their runs.
+
+        Of a version that was taken before only the arrival goes, unless its runs are asked for
+        again. A run that exists already is left as it is.
+        """
+        if not takings:
+            return Taken(new=(), runs=0)
+        with self._turn() as connection:
+            new = _enter(connection, takings, self._database.now(connection))
+            starting = {
+                run.run_id: run
+                for taking in takings
+                if taking.again or _version_of(taking) in new
+                for run in taking.executions
+            }
+            runs = _queue(connection, starting)
+            remove(connection, (t.arrival for t in takings if t.arrival is not None))
+        return Taken(new=tuple(_version_of(taking) in new for taking in takings), runs=runs)
+
+    def skip(self, existing: Sequence[Taking]) -> None:
+        """Note what lies in a bucket that was never watched; what an event told of is left out."""
+        if not existing:
+            return
+        by_bucket = {taking.bucket for taking in existing}
+        with self._turn() as connection:
+            waiting = {
+                (bucket, key)
+                for bucket in by_bucket
+                for key in connection.scalars(
+                    _WAITING, {"bucket": bucket, "keys": [t.key for t in existing]}
+                )
+            }
+            left = [taking for taking in existing if (taking.bucket, taking.key) not in waiting]
+            _enter(connection, left, self._database.now(connection), existing=True)
+
+    def unknown(self, bucket: str, names: Mapping[str, str]) -> set[str]:
+        """Return the keys of a listing whose version is not known; `names` are those it gives."""
+        with self._database.read() as connection:
+            values = {"bucket": bucket, "names": to_json(dict(names))}
+            return set(connection.scalars(_unknown(connection.dialect.name), values))
+
+    def known(self, bucket: str, keys: Collection[str]) -> Mapping[str, list[KnownVersion]]:
+        """Return the known versions of some keys, by key."""
+        known: dict[str, list[KnownVersion]] = {}
+        with self._database.read() as connection:
+            found = connection.execute(_KNOWN, {"bucket": bucket, "keys": list(keys)})
+            for key, version, listed, existing in found:
+                one = KnownVersion(version=version, listed=listed, existing=existing)
+                known.setdefault(key, []).append(one)
+        return known
+
+    def relist(self, bucket: str, names: Sequence[tuple[str, str, str]]) -> None:
+        """Save what a listing calls versions: key, version, and the name in the listing."""
+        values = [
+            {"its_bucket": bucket, "its_key": key, "its_version": version, "new_listed": listed}
+            for key, version, listed in sorted(names)
+        ]
+        if values:
+            with self._database.write() as connection:
+                connection.execute(_RELIST, values)
+
+    def watch(self, bucket: str, since: datetime) -> Watched:
+        """Remember since when a bucket is watched, the first time; return what is remembered."""
+        with self._database.write() as connection:
+            connection.execute(
+                _watch(connection.dialect.name), {"bucket": bucket, "since": since, "listed": None}
+            )
+            row = connection.execute(_WATCHED, {"bucket": bucket}).mappings().one()
+        return Watched(**row)
+
+    def watched(self, bucket: str) -> Watched | None:
+        """Return since when a bucket is watched, None when it never was."""
+        with self._database.read() as connection:
+            row = connection.execute(_WATCHED, {"bucket": bucket}).mappings().first()
+        return Watched(**row) if row else None
+
+    def complete(self, bucket: str, listed: datetime) -> None:
+        """Remember when the first listing of a bucket was complete, once."""
+        update = sa.update(watched).where(watched.c.bucket == bucket, watched.c.listed.is_(None))
+        with self._database.write() as connection:
+            connection.execute(update.values(listed=listed))
+
+    def outputs_at(self, bucket: str, keys: Collection[str]) -> Mapping[str, list[OwnOutput]]:
+        """Return what executions published under some keys, or intend to, by key."""
+        found: dict[str, list[OwnOutput]] = {}
+        with self._database.read() as connection:
+            for key, size, md5, in_work in connection.execute(
+                _OUTPUTS, {"bucket": bucket, "keys": list(keys)}
+            ):
+                found.setdefault(key, []).append(OwnOutput(size=size, md5=md5, in_work=in_work))
+        return found
+
+    def started(self, bucket: str, keys: Collection[str]) -> set[tuple[str, str, str]]:
+        """Return which workflows ran, or will, on which versions: workflow id, key, version."""
+        with self._database.read() as connection:
+            found = connection.execute(_STARTED, {"bucket": bucket, "keys": list(keys)})
+            return {(workflow_id, key, version) for workflow_id, key, version in found}
+
+    @contextmanager
+    def _turn(self) -> Generator[sa.Connection]:
+        """Write while no other process takes anything in."""
+        with self._database.write() as connection:
+            self._database.take_turn(connection, _INTAKE_TURN)
+            yield connection
+
+
+class ListenerTable:
+    """What the listeners say of themselves."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, record: ListenerRecord) -> None:
+        """Save what the listener of a bucket says now."""
+        row = {column.name: getattr(record, column.name) for column in listeners.c}
+        with self._database.write() as connection:
+            connection.execute(_save(connection.dialect.name), row)
+
+    def all(self) -> list[ListenerRecord]:
+        """Return what each listener said last, by bucket."""
+        query = sa.select(listeners).order_by(listeners.c.bucket)
+        with self._database.read() as connection:
+            return [ListenerRecord(**row) for row in connection.execute(query).mappings()]
+
+
+def _version_of(taking: Taking) -> _Version:
+    return taking.bucket, taking.key, taking.version
+
+
+def _enter(
+    connection: sa.Connection, takings: Iterable[Taking], now: datetime, *, existing: bool = False
+) -> set[_Version]:
+    """Give object versions their rows; return those that had none."""
+    wanted = {_version_of(taking): taking for taking in takings}
+    by_bucket: dict[str, list[str]] = {}
+    for bucket, key, _ in wanted:
+        by_bucket.setdefault(bucket, []).append(key)
+    new = set(wanted)
+    for bucket, keys in by_bucket.items():
+        found = connection.execute(_KNOWN, {"bucket": bucket, "keys": keys})
+        new -= {(bucket, key, version) for key, version, _, _ in found}
+    if new:
+        connection.execute(
+            sa.insert(intake),
+            [
+                {
+                    "bucket": bucket,
+                    "key": key,
+                    "version": version,
+                    "listed": wanted[bucket, key, version].listed,
+                    "existing": existing,
+                    "taken": now,
+                }
+                for bucket, key, version in sorted(new)
+            ],
+        )
+    return new
+
+
+def _queue(connection: sa.Connection, new: Mapping[str, ExecutionRecord]) -> int:
+    """Queue executions; return how many there were not yet."""
+    there = set(connection.scalars(_THERE, {"run_ids": list(new)})) if new else set[str]()
+    added = [record for run_id, record in new.items() if run_id not in there]
+    if not added:
+        return 0
+    known = {id: queue.known_pipeline(connection, id) for id in {r.pipeline_id for r in added}}
+    queue.add_all(
+        connection,
+        [
+            (record, {"dedupe_key": record.run_id, "pipeline_id": known[record.pipeline_id]})
+            for record in added
+        ],
+    )
+    return len(added)
+
+
+_KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
+_BUCKET: sa.BindParameter[Any] = sa.bindparam("bucket")
+_ITS_KEYS = sa.and_(intake.c.bucket == _BUCKET, intake.c.key.in_(_KEYS))
+_KNOWN = sa.select(intake.c.key, intake.c.version, intake.c.listed, intake.c.existing).where(
+    _ITS_KEYS
+)
+_RELIST = (
+    sa.update(intake)
+    .where(
+        intake.c.bucket == sa.bindparam("its_bucket"),
+        intake.c.key == sa.bindparam("its_key"),
+        intake.c.version == sa.bindparam("its_version"),
+    )
+    .values(listed=sa.bindparam("new_listed"))
+)
+_WAITING = sa.select(arrivals.c.key).where(arrivals.c.bucket == _BUCKET, arrivals.c.key.in_(_KEYS))
+_WATCHED = sa.select(watched).where(watched.c.bucket == _BUCKET)
+_THERE = sa.select(executions.c.run_id).where(
+    executions.c.run_id.in_(sa.bindparam("run_ids", expanding=True))
+)
+_OUTPUTS = (
+    sa.select(
+        objects.c.object,
+        objects.c.size,
+        objects.c.md5,
+        sa.and_(
+            objects.c.published.is_(False),
+            executions.c.state.not_in([str(state) for state in ExecutionState if state.ended]),
+        ),
+    )
+    .join(executions, executions.c.run_id == objects.c.run_id)
+    .where(objects.c.bucket == _BUCKET, objects.c.object.in_(_KEYS))
+    .distinct()
+)
+_STARTED = sa.select(executions.c.workflow_id, executions.c.object, executions.c.version).where(
+    executions.c.kind == str(ExecutionKind.WORKFLOW),
+    executions.c.bucket == _BUCKET,
+    executions.c.object.in_(_KEYS),
+)
+
+
+@cache
+def _unknown(dialect: str) -> sa.Select[Any]:
+    names = members(dialect, "names")
+    same = sa.select(intake.c.key).where(
+        intake.c.bucket == _BUCKET,
+        intake.c.key == names.c.key,
+        intake.c.listed == names.c.value,
+    )
+    return sa.select(names.c.key).where(~same.exists())
+
+
+@cache
+def _watch(dialect: str) -> Upsert:
+    insert: Any = upsert(dialect, watched)
+    return insert.on_conflict_do_nothing(index_elements=[watched.c.bucket])
+
+
+@cache
+def _save(dialect: str) -> Upsert:
+    insert: Any = upsert(dialect, listeners)
+    new = {column.name: insert.excluded[column.name] for column in listeners.c}
+    return insert.on_conflict_do_update(index_elements=[listeners.c.bucket], set_=new)

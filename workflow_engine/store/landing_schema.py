@@ -1,0 +1,65 @@
+"""The tables of the intake. Types and rules as in `schema.py`.
+
+Object keys are compared by their bytes in both databases, as Python compares them and as buckets
+list them. Importing this module adds its tables to the same metadata.
+"""
+
+import sqlalchemy as sa
+
+from workflow_engine.store.schema import FreeText, Moment, metadata
+
+_BYTES = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+# What was noticed and is not taken yet: the queue of the intake.
+arrivals = sa.Table(
+    "arrivals",
+    metadata,
+    sa.Column("bucket", _BYTES, primary_key=True),
+    sa.Column("key", _BYTES, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("first_noticed", Moment, nullable=False),
+    sa.Column("due", Moment, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("notices", sa.Integer, nullable=False),
+    sa.Column("look", sa.Text, nullable=False),
+    sa.Column("listed", sa.Text, nullable=False),
+    sa.Column("again", sa.Boolean, nullable=False),
+    sa.Index("arrivals_by_due", "due"),
+    sqlite_with_rowid=False,
+)
+
+# One row per object version that was ever taken; the primary key makes it once.
+intake = sa.Table(
+    "intake",
+    metadata,
+    sa.Column("bucket", _BYTES, primary_key=True),
+    sa.Column("key", _BYTES, primary_key=True),
+    sa.Column("version", _BYTES, primary_key=True),
+    # what a listing calls the version
+    sa.Column("listed", sa.Text, nullable=False),
+    # lay there when the bucket was first watched, and started nothing
+    sa.Column("existing", sa.Boolean, nullable=False),
+    sa.Column("taken", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+watched = sa.Table(
+    "watched",
+    metadata,
+    sa.Column("bucket", sa.Text, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    # when the first listing was complete
+    sa.Column("listed", Moment),
+)
+
+listeners = sa.Table(
+    "listeners",
+    metadata,
+    sa.Column("bucket", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("problem", FreeText, nullable=False),
+    sa.Column("last_event", Moment),
+    sa.Column("last_reconcile", Moment),
+    sa.Column("seen", sa.BigInteger, nullable=False),
+    sa.Column("updated", Moment, nullable=False),
+)

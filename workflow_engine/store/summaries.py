@@ -1,0 +1,94 @@
+"""Executions as lists show them, each one row of the database.
+
+A summary has what the API tells of an execution, in the form in which it tells it: its moments
+are text, and nothing is read that is not shown. `pages.py` chooses the executions.
+"""
+
+from collections.abc import Sequence
+from itertools import starmap
+from typing import Any, NamedTuple
+
+import orjson
+import sqlalchemy as sa
+
+from workflow_engine.store.expressions import JsonArrays, WireTime
+from workflow_engine.store.schema import activities, executions
+
+
+class ActivitySummary(NamedTuple):
+    """What lists show of an activity.
+
+    Moments are as in `YYYY-MM-DDThh:mm:ssZ`. `message_result` is JSON text, None for nothing.
+    """
+
+    position: int
+    name: str
+    type: str
+    state: str
+    job_id: str
+    code: str
+    message: str
+    started: str | None
+    ended: str | None
+    message_result: str | None
+
+
+class ExecutionSummary(NamedTuple):
+    """What lists show of an execution. `created` is as in `YYYY-MM-DDThh:mm:ssZ`."""
+
+    run_id: str
+    workflow_id: str
+    workflow: str
+    state: str
+    media_id: str
+    bucket: str
+    location: str
+    object: str
+    user_data: str
+    created: str
+    activities: list[ActivitySummary]
+
+
+_ACTIVITIES = (
+    sa.select(
+        JsonArrays(
+            activities.c.position,
+            activities.c.name,
+            activities.c.type,
+            activities.c.state,
+            activities.c.job_id,
+            activities.c.code,
+            activities.c.message,
+            WireTime(activities.c.started),
+            WireTime(activities.c.ended),
+            sa.func.nullif(activities.c.message_result, "{}"),
+        )
+    )
+    .where(activities.c.run_id == executions.c.run_id)
+    .correlate(executions)
+    .scalar_subquery()
+)
+
+#: every execution as `summary_of` reads it; the last column is only there to order by
+SUMMARIES = sa.select(
+    executions.c.run_id,
+    executions.c.workflow_id,
+    executions.c.workflow,
+    executions.c.state,
+    executions.c.media_id,
+    executions.c.bucket,
+    executions.c.location,
+    executions.c.object,
+    executions.c.user_data,
+    WireTime(executions.c.created).label("moment"),
+    _ACTIVITIES.label("activities"),
+    sa.type_coerce(executions.c.created, sa.types.NullType()).label("created"),
+)
+
+
+def summary_of(row: Sequence[Any]) -> ExecutionSummary:
+    """Return the summary that a row of `SUMMARIES` holds."""
+    *columns, begun, _ = row
+    # the database gives them in any order
+    ordered: list[list[Any]] = sorted(orjson.loads(begun))
+    return ExecutionSummary._make((*columns, list(starmap(ActivitySummary, ordered))))

@@ -1,0 +1,60 @@
+"""The custom templates of outputs and of watermarks."""
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from workflow_engine.catalog.records import TemplateKind, TemplateRecord, TemplateState
+from workflow_engine.store.catalog_rows import in_order, template_of, template_row
+from workflow_engine.store.catalog_schema import templates
+from workflow_engine.store.database import Database
+
+
+class TemplateTable:
+    """Custom templates; `catalog/templates.py` has the rules."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, record: TemplateRecord) -> None:
+        """Add a template."""
+        with self._database.write() as connection:
+            connection.execute(sa.insert(templates).values(template_row(record)))
+
+    def get(self, template_id: str) -> TemplateRecord | None:
+        """Return a template of any kind, deleted or not."""
+        query = sa.select(templates).where(templates.c.id == template_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        return template_of(row) if row else None
+
+    def by_ids(self, template_ids: Collection[str], kind: TemplateKind) -> list[TemplateRecord]:
+        """Return those of some templates that exist and are of a kind, in the order of the ids."""
+        query = sa.select(templates).where(
+            templates.c.id.in_(template_ids), templates.c.kind == str(kind)
+        )
+        with self._database.read() as connection:
+            found = connection.execute(query).mappings().all()
+        return in_order(template_ids, map(template_of, found))
+
+    def search(
+        self, kind: TemplateKind, state: TemplateState | None, *, offset: int, limit: int
+    ) -> tuple[list[TemplateRecord], int]:
+        """Return templates of a kind, newest first, and how many there are in all."""
+        chosen = templates.c.kind == str(kind)
+        if state is not None:
+            chosen &= templates.c.state == str(state)
+        age = (templates.c.created.desc(), templates.c.id.desc())
+        query = sa.select(templates).where(chosen).order_by(*age).offset(offset).limit(limit)
+        with self._database.read() as connection:
+            found = connection.execute(query).mappings().all()
+            total = connection.scalar(
+                sa.select(sa.func.count()).select_from(templates).where(chosen)
+            )
+        return [template_of(row) for row in found], total or 0
+
+    def save(self, record: TemplateRecord) -> bool:
+        """Save a template; false when there is none."""
+        update = sa.update(templates).where(templates.c.id == record.id)
+        with self._database.write() as connection:
+            return connection.execute(update.values(template_row(record))).rowcount > 0

@@ -1,0 +1,84 @@
+"""How an execution comes to be: its record, and the pipeline that it waits in."""
+
+from collections.abc import Mapping
+
+from workflow_engine.catalog.media import media_id
+from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
+from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
+from workflow_engine.graph import Graph
+from workflow_engine.records import (
+    DEFAULT_PRIORITY,
+    ActivityRecord,
+    ExecutionKind,
+    ExecutionRecord,
+    ExecutionState,
+    Json,
+    ObjectRef,
+    new_id,
+    utc_now,
+)
+from workflow_engine.store import Store
+
+
+def new_execution(
+    graph: Graph,
+    ref: ObjectRef,
+    *,
+    name: str,
+    pipeline_id: str,
+    workflow_id: str = "",
+    kind: ExecutionKind = ExecutionKind.WORKFLOW,
+    priority: int = DEFAULT_PRIORITY,
+    request: Mapping[str, Json] | None = None,
+    origin: str = "",
+    version: str = "",
+    output_root: str = "",
+    user_data: str = "",
+    fresh: bool = False,
+    state: ExecutionState = ExecutionState.QUEUED,
+    run_id: str = "",
+) -> ExecutionRecord:
+    """Return a new execution of a graph on an input, under a new RunId unless one is given."""
+    return ExecutionRecord(
+        run_id=run_id or new_id(),
+        workflow_id=workflow_id,
+        workflow=name,
+        topology=graph.topology.text,
+        input=ref,
+        media_id=media_id(ref),
+        kind=kind,
+        pipeline_id=pipeline_id,
+        priority=priority,
+        request=request or {},
+        origin=origin,
+        version=version,
+        output_root=output_root,
+        user_data=user_data,
+        fresh=fresh,
+        state=state,
+        created=utc_now(),
+        activities=tuple(
+            ActivityRecord(name=name, type=graph.nodes[name].type) for name in graph.order
+        ),
+    )
+
+
+def pipeline_of(graph: Graph, store: Store | None, *, strict: bool) -> str:
+    """Return the id of the pipeline that Start names: one that is known, else the default one.
+
+    Raises TopologyError where `strict` refuses an unknown one (design, 3).
+    """
+    wanted = graph.start.parameters.model_dump(by_alias=True).get("PipelineId") or ""
+    if wanted == DEFAULT_PIPELINE_ID:
+        return wanted
+    if store is not None and wanted and store.pipelines.get(wanted) is not None:
+        return wanted
+    if strict and wanted:
+        problem = Problem(
+            code=Code.RESOURCE_NOT_FOUND,
+            message=f'The pipeline "{wanted}" is not known.',
+            pointer=pointer_to("Activities", graph.start.name, "Parameters", "PipelineId"),
+            remedy="Set [pipelines] strict = false to use the default pipeline.",
+        )
+        raise TopologyError([graph.topology.document.place(problem)])
+    return DEFAULT_PIPELINE_ID

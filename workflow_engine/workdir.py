@@ -1,0 +1,111 @@
+"""Where executions work: `<root>/<RunId>/attempt-*`, private and thrown away at the end.
+
+A directory is in use while a process holds the lock in it, whichever store that process has and
+however long it was suspended; the kernel gives the lock back when the process dies. What nobody
+holds was left by a killed process and goes when the next execution begins.
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_LOCK = ".lock"
+
+
+class WorkDirectory:
+    """The directory of one execution. Whoever took it over holds the same one."""
+
+    def __init__(self, root: Path, run_id: str) -> None:
+        self._path = root / run_id
+        self._attempts: list[Path] = []
+        self._lock = -1
+        self._mutex = threading.Lock()
+
+    def attempt(self) -> Path:
+        """Return a new empty directory. Raises OSError."""
+        with self._mutex:
+            if self._lock < 0:
+                self._lock = _hold(self._path)
+            made = Path(tempfile.mkdtemp(dir=self._path, prefix="attempt-"))
+            self._attempts.append(made)
+        return made
+
+    def remove(self) -> None:
+        """Remove what was made here, and the directory unless somebody else works in it."""
+        with self._mutex:
+            for attempt in self._attempts:
+                shutil.rmtree(attempt, ignore_errors=True)
+            self._attempts.clear()
+            if self._lock >= 0:
+                os.close(self._lock)
+                self._lock = -1
+                _remove_unused(self._path)
+
+
+def sweep(root: Path, before: Callable[[str], None] = lambda run_id: None) -> None:
+    """Remove the directories that killed processes left below `root`.
+
+    `before` is called with the RunId of each, while nobody can work in it.
+    """
+    with suppress(FileNotFoundError):
+        for path in root.iterdir():
+            _remove_unused(path, before)
+
+
+def _hold(path: Path) -> int:
+    """Create a directory, hold its lock together with others, and return the open lock."""
+    while True:
+        path.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = _open(path)
+        except FileNotFoundError:
+            continue  # another process has just removed the directory
+        # file systems without locks sweep nothing
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        if _is_there(path, lock):
+            return lock
+        os.close(lock)
+
+
+def _remove_unused(path: Path, before: Callable[[str], None] = lambda run_id: None) -> None:
+    try:
+        lock = _open(path)
+    except OSError:
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        log.debug("%s is in use", path)
+    else:
+        _remove(path, before)
+    finally:
+        os.close(lock)
+
+
+def _remove(path: Path, before: Callable[[str], None]) -> None:
+    try:
+        before(path.name)
+    except Exception as error:  # what others left must not break whoever finds it
+        log.warning("%s stays until it is looked at again: %s", path, error)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _open(path: Path) -> int:
+    return os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
+def _is_there(path: Path, lock: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path / _LOCK), os.fstat(lock))
+    except FileNotFoundError:
+        return False
