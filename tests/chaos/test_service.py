@@ -220,8 +220,9 @@ def test_a_second_signal_leaves_the_execution_for_the_next_serve(service: Servic
 
 def test_cancel_stops_a_running_execution(service: Service, prefect: LocalServer):
     """By the command line, and in the Prefect UI."""
-    runs = [submit(service, "very slow") for _ in range(2)]
+    runs = [submit(service, "very slow")]
     encoding(service, runs[0])
+    runs.append(submit(service, "very slow"))
     told = service("execution", "cancel", runs[0])
     assert told.returncode == 0, told.stderr
     wait_for(lambda: service.record(runs[1]).prefect_url)
