@@ -172,8 +172,12 @@ def sound_seconds(path: Path) -> float:
 
 
 def similarity(path: Path, other: Path) -> float:
-    """The structural similarity (SSIM) of the pictures of two files, at most 1."""
-    command = [str(ffmpeg_path()), "-nostats", "-i", str(path), "-i", str(other), "-lavfi", "ssim"]
+    """The structural similarity (SSIM) of the pictures of two files, at most 1.
+
+    Those of the first are scaled to the size of the other's.
+    """
+    graph = "[0:v][1:v]scale=rw:rh[scaled];[scaled][1:v]ssim"
+    command = [str(ffmpeg_path()), "-nostats", "-i", str(path), "-i", str(other), "-lavfi", graph]
     done = subprocess.run(
         [*command, "-f", "null", "-"], check=True, capture_output=True, stdin=subprocess.DEVNULL
     )
