@@ -27,8 +27,13 @@ _AUDIO_CODECS = {
 }
 
 
+#: what each file was made of: two different files under one name would depend on the order
+_MADE: dict[Path, tuple[str, ...]] = {}
+
+
 def make(path: Path, *arguments: str) -> Path:
     """Run ffmpeg with these arguments and `path` as its output, unless the file is there."""
+    assert _MADE.setdefault(path, arguments) == arguments, f"{path} is the name of another file"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"draft-{path.name}")

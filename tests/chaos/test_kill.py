@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -149,6 +151,24 @@ def test_a_strangers_server_on_the_port_is_not_adopted(alone: CommandLine, clip:
         server.shutdown()
     assert ended.code == 0, ended.err
     assert f":{port}/" not in ended.json["PrefectUrl"]
+
+
+def test_two_data_directories_that_want_one_port(alone: CommandLine, clip: Path):
+    """Neither reports to the server of the other, whoever gets the port."""
+    other = CommandLine(alone.cwd / "other", alone.cwd)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    run = ("run", EXAMPLES / "remux-hls.json", clip, "--json", "--output-dir")
+    wanted = {"MEDIAFLOW_PREFECT__PORT": str(port)}
+    try:
+        processes = [line.start(*run, line.data / "out", env=wanted) for line in (alone, other)]
+        ended = [(*process.communicate(timeout=180), process.returncode) for process in processes]
+        assert [code for _, _, code in ended] == [0, 0], ended
+        urls = [json.loads(out)["PrefectUrl"] for out, _, _ in ended]
+        assert len({urlsplit(url).port for url in urls}) == 2
+    finally:
+        other("prefect", "stop")
 
 
 def test_another_process_under_the_recorded_number_is_left_alone(alone: CommandLine):

@@ -163,7 +163,7 @@ def test_black_borders_are_cut_off(tmp_path, media_dir):
 
 def test_without_borders_the_picture_stays_whole(tmp_path, quarters, media_dir):
     black = media.make(
-        media_dir / "black.mp4", "-f", "lavfi", "-i", "color=black:s=160x96:d=1:r=10"
+        media_dir / "black-160x96.mp4", "-f", "lavfi", "-i", "color=black:s=160x96:d=1:r=10"
     )
     for n, source in enumerate((quarters, black)):
         made = run(tmp_path / str(n), source, plain(Video={"Crop": "border"}), templates=PLAIN)

@@ -2,23 +2,12 @@
 
 import pytest
 
-from tests import media
 from tests.transcodes import box_of, frames, output, run
 
 SIZE = (320, 180)
 WHITE, GREY = (254, 254, 254), (128, 128, 128)
 RED, LIME, BLUE = (254, 0, 0), (0, 254, 0), (0, 0, 254)
 TINY = {"Width": "320", "Crf": "8"}
-
-
-@pytest.fixture
-def wall(media_dir):
-    """One second of even grey."""
-    return media.make(
-        media_dir / "wall.mp4",
-        *("-f", "lavfi", "-i", "color=gray:size=320x180:rate=25:duration=1"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"),
-    )
 
 
 @pytest.fixture

@@ -16,16 +16,6 @@ LOGO = {"Bucket": "side", "Location": "local", "Object": "logo.png"}
 
 
 @pytest.fixture
-def wall(media_dir):
-    """One second of even grey."""
-    return media.make(
-        media_dir / "wall.mp4",
-        *("-f", "lavfi", "-i", "color=gray:size=320x180:rate=25:duration=1"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"),
-    )
-
-
-@pytest.fixture
 def side(media_dir):
     """The bucket `side`: a red logo of 40x20, a blue one, a film that turns from red to blue."""
     red, blue = (

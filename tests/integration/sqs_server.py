@@ -1,5 +1,6 @@
 """A real server that speaks the protocol of SQS."""
 
+import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -17,8 +18,13 @@ def sqs_server() -> Generator[str]:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    url = f"http://{host}:{port}"
+    try:
+        yield url
+    finally:
+        # what it knows is kept in this process, not in the server
+        urllib.request.urlopen(f"{url}/moto-api/reset", data=b"", timeout=20).close()
+        server.stop()
 
 
 def sqs_client(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -72,7 +72,7 @@ def shown_url(api_url: str) -> str:
 def running_server(data_dir: Path) -> LocalServer | None:
     """Return this data directory's server if it answers."""
     server = _recorded(data_dir)
-    return server if server and _is_ours(server, data_dir) else None
+    return server if server and _is_ours(server, _home(data_dir)) else None
 
 
 def _recorded(data_dir: Path) -> LocalServer | None:
@@ -85,11 +85,11 @@ def _recorded(data_dir: Path) -> LocalServer | None:
     return server if _alive(server) else None
 
 
-def _is_ours(server: LocalServer, data_dir: Path) -> bool:
-    """Whether what answers on the port has this data directory as its home."""
+def _is_ours(server: LocalServer, home: Path) -> bool:
+    """Whether what answers on the port has this directory as its home."""
     match _get(f"{server.api_url}/admin/settings"):
-        case {"home": str(home)}:
-            return home == str(_home(data_dir))
+        case {"home": str(told)}:
+            return told == str(home)
         case _:
             return False
 
@@ -136,16 +136,16 @@ def ensure_server(data_dir: Path, port: int, say: Callable[[str], None]) -> Loca
     home.mkdir(parents=True, exist_ok=True)
     with _locked(home / "server.lock"):
         if server := _recorded(data_dir):
-            return _awaited(server, data_dir)
+            return _awaited(server, home)
         say("Starting a local Prefect server; it stays for the next runs.")
         return _start(home, port if port and _is_free(port) else _free_port())
 
 
-def _awaited(server: LocalServer, data_dir: Path) -> LocalServer:
+def _awaited(server: LocalServer, home: Path) -> LocalServer:
     """Wait for a server that is there but slow; a second one beside it would share its database."""
     deadline = time.monotonic() + SLOW_TIMEOUT
     while time.monotonic() < deadline:
-        if _is_ours(server, data_dir):
+        if _is_ours(server, home):
             return server
         time.sleep(0.2)
     raise InstallationError(
@@ -198,9 +198,11 @@ def _start(home: Path, port: int) -> LocalServer:
         (home / "server.json").write_text(json.dumps(asdict(server)))
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline and process.poll() is None:
-            if answers(server.api_url):
+            if _is_ours(server, home):
                 return server
             time.sleep(0.1)
+        if process.poll() is not None and not _is_free(port):
+            return _start(home, _free_port())  # another program was faster
         lines = log_path.read_text(errors="replace").strip().splitlines()
         raise InstallationError(
             Code.INSTALLATION,

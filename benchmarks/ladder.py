@@ -1,0 +1,328 @@
+"""A ladder of renditions by mediaflow, and by the commands that people write for it.
+
+    python -m benchmarks.ladder [--preset veryfast|medium ...] [--rounds 3]
+
+1080/720/480/360, H.264 and AAC, from a generated 1080p clip with motion and from a real clip of
+720p, both looped to a minute. The ways take turns: a shell script with one ffmpeg for each
+rendition, the best single ffmpeg that we can write by hand, an execution submitted to a running
+`mediaflow serve`, and `mediaflow run` in the foreground. Wall time counts from the call to the
+end of the execution. CPU time is that of all processes: ffmpeg, engine and Prefect's server.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from activities.ffmpeg import ffmpeg_path
+from benchmarks.overhead import MEDIAFLOW, line
+from tests import media
+from tests.service import Service, wait_for
+from workflow_engine.executor.prefect_server import running_server, stop_server
+
+SECONDS = 60
+PRESETS = ("veryfast", "medium")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rendition: its size, and its bit rates in kbit/s."""
+
+    width: int
+    height: int
+    video: int
+    audio: int
+
+
+LADDER = (
+    Rung(1920, 1080, 4500, 128),
+    Rung(1280, 720, 2500, 128),
+    Rung(854, 480, 1200, 96),
+    Rung(640, 360, 700, 64),
+)
+
+
+@dataclass
+class Taken:
+    """What one way took, a figure for each round."""
+
+    wall: list[float] = field(default_factory=list[float])
+    cpu: list[float] = field(default_factory=list[float])
+
+
+# --- the clips --------------------------------------------------------------------------------
+
+
+def clips(work: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what each clip is and its file, of a minute."""
+    short = work / "zoom.mp4"
+    picture = "mandelbrot=size=1920x1080:rate=25:end_scale=0.02:end_pts=250"
+    media.make(
+        short,
+        *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=frequency=440"),
+        *("-vf", "noise=alls=4:allf=t", "-t", "10", "-c:v", "libx264", "-preset", "veryfast"),
+        *("-pix_fmt", "yuv420p", "-crf", "20", "-c:a", "aac"),
+    )
+    for what, given in (
+        ("generated 1080p", short),
+        ("real clip (Big Buck Bunny), 720p", media.big_buck_bunny()),
+    ):
+        yield (
+            what,
+            media.make(
+                work / f"long-{given.name}",
+                *("-stream_loop", "-1", "-i", str(given), "-t", str(SECONDS), "-c", "copy"),
+            ),
+        )
+
+
+# --- the commands by hand ---------------------------------------------------------------------
+
+
+def encoders(rung: Rung, preset: str) -> list[str]:
+    return [
+        *f"-c:v libx264 -preset {preset} -profile:v high -pix_fmt yuv420p".split(),
+        *f"-b:v {rung.video}k -maxrate {rung.video * 3 // 2}k -bufsize {rung.video * 2}k".split(),
+        *f"-g 250 -c:a aac -b:a {rung.audio}k -ac 2 -ar 44100 -movflags +faststart".split(),
+    ]
+
+
+def script(clip: Path, out: Path, preset: str) -> list[list[str]]:
+    """One ffmpeg after another."""
+    head = [str(ffmpeg_path()), "-nostdin", "-y", "-v", "error", "-i", str(clip)]
+    return [
+        [
+            *(*head, "-map", "0:v:0", "-map", "0:a:0"),
+            *("-vf", f"scale={rung.width}:{rung.height},setsar=1"),
+            *(*encoders(rung, preset), str(out / f"{rung.height}.mp4")),
+        ]
+        for rung in LADDER
+    ]
+
+
+def single(clip: Path, out: Path, preset: str) -> list[list[str]]:
+    """One decode, each rung scaled from the one above it."""
+    command = [str(ffmpeg_path()), "-nostdin", "-y", "-v", "error", "-i", str(clip)]
+    graph, above = [], "[0:v:0]"
+    for rung in LADDER[:-1]:
+        name = rung.height
+        graph.append(f"{above}scale={rung.width}:{rung.height},setsar=1,split[v{name}][s{name}]")
+        above = f"[s{name}]"
+    graph.append(f"{above}scale={LADDER[-1].width}:{LADDER[-1].height},setsar=1[v360]")
+    command += ["-filter_complex", ";".join(graph)]
+    for rung in LADDER:
+        command += ["-map", f"[v{rung.height}]", "-map", "0:a:0"]
+        command += [*encoders(rung, preset), str(out / f"{rung.height}.mp4")]
+    return [command]
+
+
+# --- mediaflow --------------------------------------------------------------------------------
+
+
+def topology(preset: str) -> str:
+    activities: dict[str, Any] = {
+        "start": {"Type": "Start", "Parameters": {"InputFile": {"Bucket": "uploads"}}},
+    }
+    for rung in LADDER:
+        video = {
+            **{"Codec": "H.264", "Preset": preset, "Profile": "high", "Gop": "250"},
+            **{"Width": str(rung.width), "Height": str(rung.height), "Bitrate": str(rung.video)},
+            **{"Maxrate": str(rung.video * 3 // 2), "Bufsize": str(rung.video * 2)},
+        }
+        audio = {"Codec": "AAC", "Bitrate": str(rung.audio), "Channels": "2", "Samplerate": "44100"}
+        output = {
+            **{"OutputObject": f"{{RunId}}/{rung.height}", "TemplateId": "S00000001-200030"},
+            **{"Video": video, "Audio": audio},
+        }
+        parameters = {"OutputBucket": "renditions", "Outputs": [output]}
+        activities[f"h{rung.height}"] = {"Type": "Transcode", "Parameters": parameters}
+    activities["report"] = {"Type": "Report"}
+    names = list(activities)[1:-1]
+    edges = {"start": names, **{name: ["report"] for name in names}, "report": []}
+    return json.dumps({"Activities": activities, "Dependencies": edges})
+
+
+class Served:
+    """A running service that takes one execution after another."""
+
+    def __init__(self, home: Path) -> None:
+        self.service = Service(home)
+        for preset in PRESETS:
+            (home / f"workflows/{preset}.json").write_text(topology(preset))
+        self.service.start()
+        assert self.service.process
+        prefect = running_server(self.service.data)
+        assert prefect is not None
+        self.pids = (self.service.process.pid, prefect.pid)
+
+    def cpu(self) -> float:
+        """CPU seconds of the service, of its children that ended, and of Prefect's server."""
+        return sum(consumed(pid) for pid in self.pids)
+
+    def run(self, clip: Path, preset: str) -> None:
+        """Submit by the API, and wait for the end."""
+        url = f"http://uploads.local.aliyuncs.com/{clip.name}"
+        with self.service.store() as store:
+            workflow = store.workflows.named(preset)
+            assert workflow is not None
+            answer = self.service.legacy()(
+                "AddMedia", FileURL=url, MediaWorkflowId=workflow.id, OverrideParams="{}"
+            )
+            run_id = answer["Media"]["RunIdList"]["RunId"][0]
+
+            def state() -> Any:
+                found = store.execution(run_id)
+                return found.state if found and found.state.ended else None
+
+            assert str(wait_for(state, 600)) == "Completed", store.execution(run_id)
+
+
+def consumed(pid: int) -> float:
+    """CPU seconds of a process and of its children that ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / TICKS
+
+
+# --- measuring --------------------------------------------------------------------------------
+
+
+def children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def by_hand(commands: list[list[str]]) -> None:
+    for command in commands:
+        subprocess.run(command, check=True)
+
+
+def compare(what: str, clip: Path, preset: str, work: Path, served: Served, rounds: int) -> None:
+    """Print the medians of the ways, which take turns, and their ratios."""
+    out = work / "by-hand"
+    out.mkdir(exist_ok=True)
+    (work / "ladder.json").write_text(topology(preset))
+    foreground = [MEDIAFLOW, "run", "ladder.json", clip, "--fresh", "--json"]
+
+    def run() -> None:
+        subprocess.run(foreground, cwd=work, check=True, capture_output=True)
+
+    run_prefect = running_server(work / "data")
+    assert run_prefect is not None
+    ways: dict[str, tuple[Callable[[], None], Callable[[], float]]] = {
+        "a, mediaflow serve": (lambda: served.run(clip, preset), served.cpu),
+        "a, mediaflow run": (run, lambda: children() + consumed(run_prefect.pid)),
+        "b, one ffmpeg for each": (lambda: by_hand(script(clip, out, preset)), children),
+        "c, one ffmpeg by hand": (lambda: by_hand(single(clip, out, preset)), children),
+    }
+    taken = {way: Taken() for way in ways}
+    for _ in range(rounds):
+        for way, (work_, cpu) in ways.items():
+            began, before = time.perf_counter(), cpu()
+            work_()
+            taken[way].wall.append(time.perf_counter() - began)
+            taken[way].cpu.append(cpu() - before)
+    print(f"\n{what}, {SECONDS} s, preset {preset}, medians of {rounds} rounds")
+    for way, found in taken.items():
+        note = f"CPU {statistics.median(found.cpu):.1f} s"
+        line(way, statistics.median(found.wall), "s", note)
+    for way in list(ways)[:2]:
+        for peer in list(ways)[2:]:
+            name = f"{way} / {peer}"
+            cpu = ratio(taken[way].cpu, taken[peer].cpu)
+            line(name, ratio(taken[way].wall, taken[peer].wall), "x", f"CPU {cpu:.2f} x")
+
+
+def ratio(ours: list[float], peers: list[float]) -> float:
+    """The median of the ratios, round by round: the machine's speed drifts."""
+    return statistics.median(a / b for a, b in zip(ours, peers, strict=True))
+
+
+def warm_up(work: Path, served: Served) -> None:
+    """Run a short clip in both ways: the first execution starts Prefect's server, or meets it."""
+    clip = media.clip(served.service.bucket("uploads"))
+    served.run(clip, "veryfast")
+    (work / "ladder.json").write_text(topology("veryfast"))
+    command = [MEDIAFLOW, "run", "ladder.json", clip, "--json"]
+    subprocess.run(command, cwd=work, check=True, capture_output=True)
+
+
+@contextmanager
+def watched(pid: int) -> Iterator[list[float]]:
+    """Watch the memory of a process and of all below it; the peak, in MB, is in the list."""
+    peak, done = [0.0], threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.1):
+            peak[0] = max(peak[0], sum(map(resident, family(pid))))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        thread.join()
+
+
+def family(pid: int) -> list[int]:
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            try:
+                found += map(int, task.read_text().split())
+            except OSError:
+                continue
+    return found
+
+
+def resident(pid: int) -> float:
+    """Resident memory in MB."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    rows = [row for row in status.splitlines() if row.startswith("VmRSS")]
+    return int(rows[0].split()[1]) / 1000 if rows else 0.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--preset", choices=PRESETS, nargs="+", default=PRESETS)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mediaflow-bench-") as directory:
+        work = Path(directory)
+        os.environ["MEDIAFLOW_DATA"] = str(work / "data")
+        (work / "clips").mkdir()
+        given = list(clips(work / "clips"))
+        served = Served(work / "serve")
+        try:
+            for _, clip in given:
+                shutil.copy(clip, served.service.bucket("uploads"))
+            warm_up(work, served)
+            for preset in chosen.preset:
+                for what, clip in given:
+                    compare(what, clip, preset, work, served, chosen.rounds)
+            assert served.service.process
+            with watched(served.service.process.pid) as peak:
+                served.run(given[0][1], PRESETS[-1])
+            line("serve with the ladder at preset medium, peak with ffmpeg", peak[0], "MB")
+        finally:
+            served.service.close()
+            stop_server(work / "data")
+
+
+if __name__ == "__main__":
+    main()
