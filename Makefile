@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
+# files of tests run side by side; many of them wait more than they compute
+SIDE_BY_SIDE := -n 3 --dist loadfile
 
 .PHONY: help setup demo test test-long lint conformance bench lock clean
 
@@ -43,10 +45,10 @@ demo: setup
 	@echo "The run is in the Prefect UI at the address above. Stop its server: $(BIN)/mediaflow prefect stop"
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not long"
 
 test-long: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -61,6 +63,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.service
 	$(BIN)/python -m benchmarks.landing
 	$(BIN)/python -m benchmarks.buckets
+	$(BIN)/python -m benchmarks.ladder
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet pyproject.toml --extra build -o requirements.lock

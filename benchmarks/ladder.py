@@ -132,9 +132,8 @@ def single(clip: Path, out: Path, preset: str) -> list[list[str]]:
 
 
 def topology(preset: str) -> str:
-    activities: dict[str, Any] = {
-        "start": {"Type": "Start", "Parameters": {"InputFile": {"Bucket": "uploads"}}},
-    }
+    start = {"InputFile": {"Bucket": "uploads"}, "PipelineId": "0" * 32}
+    activities: dict[str, Any] = {"start": {"Type": "Start", "Parameters": start}}
     for rung in LADDER:
         video = {
             **{"Codec": "H.264", "Preset": preset, "Profile": "high", "Gop": "250"},

@@ -114,7 +114,10 @@ def _command(name: str, folder: Path, port: int) -> list[str]:
     command = f"server -ip=127.0.0.1 -ip.bind=127.0.0.1 -filer -s3 -s3.port={port}"
     small = "-master.volumeSizeLimitMB=128 -volume.max=0 -s3.port.iceberg=0 -s3.port.lance=0"
     grpc = f"-s3.port.grpc={free_port()}"
-    return [_installed("weed"), *command.split(), *small.split(), grpc, *ports, f"-dir={data}"]
+    # relative: the path of a socket must be short, and the server runs in the folder
+    sockets = [f"-{part}.localSocket={part}.sock" for part in ("filer", "s3")]
+    weed = [_installed("weed"), *command.split(), *small.split(), grpc, *ports, *sockets]
+    return [*weed, f"-dir={data}"]
 
 
 def _installed(program: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,13 @@ class CommandLine:
     def __init__(self, data: Path, cwd: Path) -> None:
         self.data = data
         self.cwd = cwd
+        self._started: list[subprocess.Popen[str]] = []
+
+    def close(self) -> None:
+        """Leave no process behind, whatever the test did."""
+        for process in self._started:
+            process.kill()
+            process.communicate()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -42,7 +50,7 @@ class CommandLine:
         return {**kept, "PATH": "/nowhere", "HOME": str(self.cwd), "MEDIAFLOW_DATA": str(self.data)}
 
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [COMMAND, *map(str, arguments)],
             cwd=self.cwd,
             env=self.environment | options.pop("env", {}),
@@ -52,6 +60,8 @@ class CommandLine:
             text=True,
             **options,
         )
+        self._started.append(process)
+        return process
 
     def __call__(self, *arguments: str | Path, **options: Any) -> Ended:
         with self.start(*arguments, **options) as process:
@@ -79,17 +89,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def mediaflow(data: Path, tmp_path: Path) -> CommandLine:
+def mediaflow(data: Path, tmp_path: Path) -> Iterator[CommandLine]:
     """The command line in an empty directory, sharing store and Prefect server."""
-    return CommandLine(data, tmp_path)
+    with closing(CommandLine(data, tmp_path)) as line:
+        yield line
 
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[CommandLine]:
     """The command line with a data directory of its own."""
-    line = CommandLine(tmp_path / "data", tmp_path)
-    yield line
-    line("prefect", "stop")
+    with closing(CommandLine(tmp_path / "data", tmp_path)) as line:
+        yield line
+        line("prefect", "stop")
 
 
 @pytest.fixture(scope="session")
