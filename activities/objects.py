@@ -11,12 +11,13 @@ from pydantic import AfterValidator
 from workflow_engine.buckets import parse
 from workflow_engine.buckets.urls import check_bucket_name
 from workflow_engine.errors import Code, InvalidInputError, Problem
-from workflow_engine.placeholders import Names, check_key, decode_object, unknown_placeholders
+from workflow_engine.placeholders import Names, check_key, unknown_placeholders
 from workflow_engine.records import ObjectRef
 from workflow_engine.topology.wire import Text, WireModel, shown, wire_error
 
 #: placeholders of objects that belong to the input
 SOURCE_NAMES = frozenset({"ObjectPrefix", "FileName", "ExtName"})
+_SHORTEST = Names(object_prefix="", file_name="x", ext_name="x", run_id="0" * 32, media_id="0" * 32)
 
 
 def _bucket(name: str) -> str:
@@ -81,21 +82,25 @@ class ObjectTarget(WireModel):
 def name_faults(name: str, allowed: Collection[str], pointer: str) -> Iterator[Problem]:
     """Yield what is wrong with an object name; `allowed` are the placeholders it may hold."""
     try:
-        decoded = decode_object(name)
+        unknown = unknown_placeholders(name, allowed)
     except InvalidInputError as error:
         yield Problem(code=error.code, message=error.message, pointer=pointer, remedy=error.remedy)
         return
-    for placeholder in unknown_placeholders(name, allowed):
+    for placeholder in unknown:
         yield Problem(
             code=Code.INVALID,
             message=f'The placeholder "{{{placeholder}}}" is not known here.',
             pointer=pointer,
             remedy=f"Use {', '.join(f'{{{known}}}' for known in sorted(allowed))}.",
         )
-    if {".", ".."} & set(decoded.split("/")):
-        yield Problem(
-            code=Code.OBJECT_KEY,
-            message=f'The object name "{decoded}" has a part "." or "..".',
-            pointer=pointer,
-            remedy="Write the path without such parts.",
-        )
+    try:
+        check_key(_shortest_key(name))
+    except InvalidInputError as error:
+        yield Problem(code=error.code, message=error.message, pointer=pointer, remedy=error.remedy)
+
+
+def _shortest_key(name: str) -> str:
+    """Return the shortest key that a name may become: what is wrong with it always will be."""
+    key = _SHORTEST.fill(name)
+    # an extension may follow
+    return key if key and not key.endswith("/") else f"{key}x"

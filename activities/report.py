@@ -1,13 +1,13 @@
 """The Report activity: one `report.json` that tells all about an execution.
 
 It runs last, whatever happened before it. The file holds the execution, its input, every other
-activity with commands, warnings and outputs, the tools and totals: `document` builds it. The
-schema is our own, numbered by `SCHEMA`. Specification: topology, 4.5.
+activity with commands, warnings, outputs and what else it read, the tools and totals: `document`
+builds it. The schema is our own, numbered by `SCHEMA`. Specification: topology, 4.5.
 """
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import Annotated, cast
@@ -19,7 +19,10 @@ from workflow_engine.activity import (
     ActivityResult,
     PlanContext,
     Produced,
+    Side,
+    SideInput,
     Step,
+    read_nothing,
 )
 from workflow_engine.errors import MediaflowError
 from workflow_engine.records import (
@@ -35,6 +38,9 @@ from workflow_engine.records import (
     wire_time,
 )
 from workflow_engine.topology.wire import Choice, WireModel
+
+#: from the name of an activity to what it read beside the input
+ReadBy = Callable[[str], Mapping[SideInput, Side]]
 
 #: raised when a reader of older reports could stumble
 SCHEMA = 1
@@ -69,7 +75,7 @@ class Report(Activity[ReportParameters]):
             "Published": _published(publish_type, others),
         }
         path = context.work / FILE_NAME
-        content = document(execution, others, digests, utc_now()) | publishing
+        content = document(execution, others, digests, utc_now(), context.read_by) | publishing
         text = json.dumps(content, ensure_ascii=False, indent=2)
         path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         ref = place(execution.run_id, [output for record in others for output in record.outputs])
@@ -105,12 +111,13 @@ def document(
     others: Sequence[ActivityRecord],
     digests: Digests,
     now: datetime,
+    read_by: ReadBy = read_nothing,
 ) -> dict[str, Json]:
     """Return the report as JSON values.
 
     `others` are the activities without Report, which is still running; `digests` are the
-    input's. The execution's State is the one that it will have (specification, topology, 8):
-    `Fail` if Start failed, else `Completed`.
+    input's, `read_by` tells what an activity read beside it. The execution's State is the one
+    that it will have (specification, topology, 8): `Fail` if Start failed, else `Completed`.
     """
     wire = execution.to_wire()
     for key in ("ActivityList", "Input", "EndTime", "Report"):
@@ -122,7 +129,11 @@ def document(
         "Schema": SCHEMA,
         "Execution": wire,
         "Input": _input(execution, others, digests),
-        "Activities": [_activity(record) for record in others if _began(record)],
+        "Activities": [
+            _activity(record) | {"SideInputs": _side_inputs(execution.input, read_by(record.name))}
+            for record in others
+            if _began(record)
+        ],
         "Totals": _totals(execution, others, now),
         "Tools": _tools(),
     }
@@ -165,6 +176,19 @@ def _activity(record: ActivityRecord) -> dict[str, Json]:
     wire["Warnings"] = list(record.warnings)
     wire["Outputs"] = [_output(output) for output in record.outputs]
     return wire
+
+
+def _side_inputs(source: ObjectRef, found: Mapping[SideInput, Side]) -> list[Json]:
+    """Every object that was read beside the input, once."""
+    sides = {one.ref: side.digests for one, side in found.items() if not _same(one.ref, source)}
+    return [
+        {**ref.to_wire(), "Size": digests.size, "SHA256": digests.sha256}
+        for ref, digests in sides.items()
+    ]
+
+
+def _same(ref: ObjectRef, other: ObjectRef) -> bool:
+    return (ref.bucket, ref.object) == (other.bucket, other.object)
 
 
 def _output(output: Output) -> dict[str, Json]:

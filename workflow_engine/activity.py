@@ -32,6 +32,11 @@ ENTRY_POINT_GROUP = "mediaflow.activities"
 TemplateLookup = Callable[[str], Mapping[str, Json] | None]
 
 
+def read_nothing(name: str) -> "Mapping[SideInput, Side]":
+    """Return {}: what is read beside the input where no activity reads anything."""
+    return {}
+
+
 def no_templates(template_id: str) -> Mapping[str, Json] | None:
     """Return None: the lookup of a place without custom templates."""
     return None
@@ -195,7 +200,7 @@ class ActivityContext:
     under their `Side.name`. `progress` takes 0 to 1
     and may be called often. Set `cancel` means: stop, kill what you started, raise
     InterruptedRunError. `slot` is held while a media process runs. `execution` returns the
-    execution as it stands, for Report.
+    execution as it stands, and `read_by` what an activity of it read beside the input, for Report.
     """
 
     activity: str
@@ -207,6 +212,7 @@ class ActivityContext:
     cancel: threading.Event
     slot: Callable[[], AbstractContextManager[object]]
     execution: Callable[[], ExecutionRecord]
+    read_by: Callable[[str], Mapping[SideInput, Side]] = read_nothing
     log: logging.LoggerAdapter[logging.Logger]
 
 

@@ -32,7 +32,13 @@ from workflow_engine.structure import (
     spread,
     unreachable,
 )
-from workflow_engine.topology import Topology, key_problems, parse_topology, problems_of
+from workflow_engine.topology import (
+    Topology,
+    key_problems,
+    parse_topology,
+    places_of,
+    problems_of,
+)
 from workflow_engine.topology.encoded import without
 from workflow_engine.topology.suggest import Suggester
 from workflow_engine.topology.wire import WireModel, shown
@@ -230,7 +236,8 @@ def _nodes(
             continue
         activity = registry[types[name]]
         base = pointer_to("Activities", name, "Parameters")
-        parameters = _parameters(activity.parameters, entry.parameters, base, problems)
+        parameters, wrong = _parameters(activity.parameters, entry.parameters, base)
+        problems += wrong
         if parameters is None:
             continue
         problems += key_problems(parameters, base)
@@ -240,28 +247,30 @@ def _nodes(
             predecessor_types={types[p] for p in dag.predecessors(name) if p in types},
             templates=templates,
         )
-        problems += _based(activity.check(parameters, around), base)
+        # what was left out as wrong is not missing
+        told = {problem.pointer for problem in wrong}
+        found = _based(activity.check(parameters, around), base)
+        problems += (problem for problem in found if problem.pointer not in told)
         nodes[name] = Node(name=name, activity=activity, parameters=parameters)
     return nodes
 
 
 def _parameters(
-    model: type[WireModel], given: dict[str, Json], base: str, problems: list[Problem]
-) -> WireModel | None:
-    """Validate parameters; when single values are wrong, what remains without them.
+    model: type[WireModel], given: dict[str, Json], base: str
+) -> tuple[WireModel | None, list[Problem]]:
+    """Validate parameters; when single values are wrong, return what remains without them.
 
     So that one wrong value does not hide the problems of the others. None when a value is wrong
     that nothing can do without.
     """
     try:
-        return model.model_validate(given)
+        return model.model_validate(given), []
     except ValidationError as error:
-        problems += problems_of(error, base)
-        places = [item["loc"] for item in error.errors(include_url=False, include_input=False)]
+        wrong, places = list(problems_of(error, base)), places_of(error)
     try:
-        return model.model_validate(without(given, places))
+        return model.model_validate(without(given, places)), wrong
     except ValidationError:
-        return None
+        return None, wrong
 
 
 def _based(problems: Iterable[Problem], base: str) -> Iterator[Problem]:

@@ -264,6 +264,23 @@ class Planner:
                 self._plan(sibling)
             return self._planned[name]
 
+    def agrees(self, name: str, key: str) -> bool:
+        """Whether an activity, planned now, has this content key: what shapes it did not change.
+
+        One that cannot be planned now agrees, too: what it would read is gone, not another. It is
+        planned again when it is kept or becomes ready.
+        """
+        with self._lock:
+            planned = self._plan(name)
+            del self._planned[name]
+            return planned.step is None or planned.key == key
+
+    def read_by(self, name: str) -> Mapping[SideInput, Side]:
+        """Return what an activity read beside the input, as far as it was planned."""
+        with self._lock:
+            planned = self._planned.get(name)
+            return planned.side if planned else {}
+
     def keep(self, name: str, result: Result) -> None:
         """Take the result of an activity that succeeded, for those behind it."""
         with self._lock:

@@ -143,13 +143,13 @@ class Runner:
         given = Input(ref=self._source.ref, digests=self._read_input(), names=self._names)
         self._planner = Planner(self.graph, given, self._templates, self._sides.read)
         sweep(self._around.buckets, self._around.store.intents(self._record.run_id))
+        keys = self._around.store.step_keys(self._record.run_id)
         for name in self.graph.order:
             record = self._activities[name]
             if record.state is ActivityState.WAITING:
                 continue
             self._require_no_interrupt()
-            done = record.state is ActivityState.SUCCESS and record.type != REPORT
-            if not done or not self._publisher.finished.intact(record.outputs, self.cancel):
+            if not self._may_stay(record, keys.get(name)):
                 self._around.store.reset_activity(self._claim, name)
                 self._show(ActivityRecord(name=name, type=record.type))
                 continue
@@ -161,6 +161,14 @@ class Runner:
                 warnings=record.warnings,
             )
             self._planner.keep(name, kept)
+
+    def _may_stay(self, record: ActivityRecord, key: str | None) -> bool:
+        """Whether a success still counts: nothing that shaped it changed, nor did its outputs."""
+        if record.state is not ActivityState.SUCCESS or record.type == REPORT:
+            return False
+        if key is not None and not self._planner.agrees(record.name, key):
+            return False
+        return self._publisher.finished.intact(record.outputs, self.cancel)
 
     def _read_input(self) -> Digests:
         """Return the digests of the input; one that cannot be read will fail Start."""
@@ -391,6 +399,7 @@ class Runner:
             cancel=self.cancel,
             slot=self._around.slot,
             execution=lambda: self.record,
+            read_by=lambda one: self._planner.read_by(one),
             log=logging.LoggerAdapter(log, {"run_id": self._record.run_id, "activity": name}),
         )
 

@@ -26,6 +26,8 @@ M = TypeVar("M", bound=WireModel)
 
 #: longest key-frame interval, in frames (specification, transcode, 4)
 MAX_GOP_FRAMES = 100_000
+#: seconds; no picture is longer, and its frames can be counted
+MAX_SECONDS = 1_000_000
 #: most cut times of one ForceSegTime list (specification, transcode, 6)
 MAX_FORCED_CUTS = 10
 
@@ -45,20 +47,21 @@ PIXEL_FORMATS = (
 
 Bit = Annotated[bool, Boolean()]
 
+_BOX = r"([0-9]{1,32}:){3}[0-9]{1,32}"
+_SECOND = r"[0-9]{1,32}(\.[0-9]{1,3})?"
+
 
 def _gop(value: str) -> str:
     if value.endswith("s"):
-        if float(value[:-1]) == 0:
-            raise wire_error(
-                Code.OUT_OF_RANGE,
-                f"The value {shown(value)} is out of range.",
-                'Use more than 0 seconds, such as "10s".',
-            )
-    elif not 1 <= int(value) <= MAX_GOP_FRAMES:
+        inside = 0 < float(value[:-1]) <= MAX_SECONDS
+    else:
+        inside = 1 <= int(value) <= MAX_GOP_FRAMES
+    if not inside:
         raise wire_error(
             Code.OUT_OF_RANGE,
             f"The value {shown(value)} is out of range.",
-            f"Use 1 to {MAX_GOP_FRAMES} frames, or seconds with the suffix s.",
+            f"Use 1 to {MAX_GOP_FRAMES} frames, or more than 0 and at most {MAX_SECONDS} "
+            'seconds, such as "10s".',
         )
     return value
 
@@ -79,12 +82,12 @@ def _canvas(value: str) -> str:
 
 
 def _cuts(value: str) -> str:
-    times = [float(part) for part in value.split(",")]
-    if len(times) > MAX_FORCED_CUTS or min(times) <= 0:
+    times = cuts_of(value)
+    if value.count(",") >= MAX_FORCED_CUTS or not 0 < times[0] <= times[-1] <= MAX_SECONDS:
         raise wire_error(
             Code.OUT_OF_RANGE,
             f"The value {shown(value)} is out of range.",
-            f"Use at most {MAX_FORCED_CUTS} times, each later than 0.",
+            f"Use at most {MAX_FORCED_CUTS} times, each later than 0 and at most {MAX_SECONDS}.",
         )
     return value
 
@@ -121,29 +124,28 @@ class Video(WireModel):
     fps: Annotated[float, Number(0, 60, low_open=True)] | None = None
     gop: Annotated[
         str,
-        Text(pattern=r"\d{1,9}|\d{1,6}(\.\d{1,6})?s", form='frames ("250") or seconds ("10s")'),
+        Text(
+            pattern=r"[0-9]{1,32}|[0-9]{1,32}(\.[0-9]{1,6})?s",
+            form='frames ("250") or seconds ("10s")',
+        ),
         AfterValidator(_gop),
     ] = "10s"
     preset: Annotated[str, Choice(("veryfast", "fast", "medium", "slow", "slower"))] | None = None
     scan_mode: Annotated[str, Choice(("auto", "progressive", "interlaced"))] = "auto"
-    bufsize: Annotated[float, Number(1000, 128000, unit="kbit")] = 6000
+    bufsize: Annotated[int, Number(1000, 128000, unit="kbit")] = 6000
     maxrate: Annotated[float, Number(10, 50000, unit="kbit/s")] | None = None
     pix_fmt: Annotated[str, Choice(PIXEL_FORMATS)] = "yuv420p"
     remove: Bit = False
     crop: (
         Annotated[
             str,
-            Text(pattern=r"border|(\d{1,5}:){3}\d{1,5}", form="border, or width:height:left:top"),
+            Text(pattern=rf"border|{_BOX}", form="border, or width:height:left:top"),
             AfterValidator(_crop),
         ]
         | None
     ) = None
     pad: (
-        Annotated[
-            str,
-            Text(pattern=r"(\d{1,5}:){3}\d{1,5}", form="width:height:left:top"),
-            AfterValidator(_canvas),
-        ]
+        Annotated[str, Text(pattern=_BOX, form="width:height:left:top"), AfterValidator(_canvas)]
         | None
     ) = None
 
@@ -189,7 +191,7 @@ class Segment(WireModel):
         Annotated[
             str,
             Text(
-                pattern=r"\d{1,5}(\.\d{1,3})?(,\d{1,5}(\.\d{1,3})?)*",
+                pattern=f"{_SECOND}(,{_SECOND})*",
                 form='times in seconds with up to 3 decimals, such as "23,55.5,60"',
             ),
             AfterValidator(_cuts),

@@ -4,6 +4,7 @@ Numbers keep the form in which they were given: what is stored and answered is w
 `pixels` reads them.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, Any, ClassVar
@@ -19,10 +20,11 @@ from workflow_engine.topology.wire import Choice, JsonObject, Number, WireModel,
 #: pixels; the largest side and offset
 MAX_PIXELS = 4096
 #: decimals count to this place, the rest is dropped
-SMALLEST_SHARE = 0.0001
+SMALLEST_SHARE = Decimal("0.0001")
 #: the corners that offsets count from
 CORNERS = ("TopRight", "TopLeft", "BottomRight", "BottomLeft")
 
+_PIXELS = re.compile(r"\s*(-?\d+)\s*px\s*", re.ASCII)
 _SECONDS = Number(0, unit="seconds")
 _LENGTH = Number(0, low_open=True, unit="seconds")
 
@@ -31,11 +33,11 @@ def _extent(low: int) -> BeforeValidator:
     """Validate whole pixels in [low, MAX_PIXELS], or a share of the output's size."""
 
     def check(value: Any) -> Any:
-        plain = value.strip() if isinstance(value, str) else value
-        pixels = isinstance(plain, str) and plain.endswith("px")
-        number = Number().check(plain.removesuffix("px") if pixels else plain, whole=pixels)
+        pixels = _PIXELS.fullmatch(value) if isinstance(value, str) else None
+        Number().check(pixels[1] if pixels else value, whole=pixels is not None)
+        number = _decimal(value)
         inside = low <= number <= MAX_PIXELS
-        if not (inside if number == int(number) else SMALLEST_SHARE <= number < 1):
+        if not (inside if number == number.to_integral_value() else SMALLEST_SHARE <= number < 1):
             raise wire_error(
                 Code.OUT_OF_RANGE,
                 f"The value {shown(value)} is out of range.",
@@ -97,11 +99,14 @@ class WaterMarkConfig(Placement, Document):
 
 def pixels(value: Given, whole: int) -> int:
     """Return a side or an offset in pixels; a share is one of `whole`, cut to 4 decimals."""
-    number = Decimal(str(value).strip().removesuffix("px"))
+    number = _decimal(value)
     if number == number.to_integral_value():
         return int(number)
-    share = number.quantize(Decimal(str(SMALLEST_SHARE)), rounding=ROUND_DOWN)
-    return round(share * whole)
+    return round(number.quantize(SMALLEST_SHARE, rounding=ROUND_DOWN) * whole)
+
+
+def _decimal(value: Given) -> Decimal:
+    return Decimal(str(value).strip().removesuffix("px").strip())
 
 
 def find_watermark(template_id: str, custom: TemplateLookup) -> WaterMarkConfig:

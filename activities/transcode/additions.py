@@ -56,12 +56,15 @@ def _at_most(limit: int) -> Callable[[tuple[T, ...]], tuple[T, ...]]:
     return check
 
 
+def track_number(value: str) -> int:
+    """Return the number of a stream, counted from 0 among those of its kind."""
+    return int(value.rpartition(":")[2])
+
+
 def _track(value: str) -> str:
-    if int(value.rpartition(":")[2]) > 255:
+    if track_number(value) > 255:
         raise wire_error(
-            Code.OUT_OF_RANGE,
-            f"The value {shown(value)} is out of range.",
-            "Use 0:a:0 to 0:a:255.",
+            Code.OUT_OF_RANGE, f"The value {shown(value)} is out of range.", "Use at most 255."
         )
     return value
 
@@ -69,7 +72,13 @@ def _track(value: str) -> str:
 #: an audio stream of a file
 AudioTrack = Annotated[
     str,
-    Text(pattern=r"0:a:\d{1,3}", form="0:a:n, n counted from 0 among the audio streams"),
+    Text(pattern=r"0:a:[0-9]{1,32}", form="0:a:n, n counted from 0 among the audio streams"),
+    AfterValidator(_track),
+]
+#: a video stream; tables of the documents write it in three ways (specification, transcode, C-1)
+VideoTrack = Annotated[
+    str,
+    Text(pattern=r"(0:[av]:)?[0-9]{1,32}", form="0:v:n, n counted from 0 among the video streams"),
     AfterValidator(_track),
 ]
 
@@ -128,7 +137,7 @@ def _side(value: str) -> str:
 
 
 _Side = Annotated[
-    str, Text(pattern=r"full|-1|\d{1,4}", form="pixels, -1 or full"), AfterValidator(_side)
+    str, Text(pattern=r"full|-?[0-9]{1,32}", form="pixels, -1 or full"), AfterValidator(_side)
 ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from activities.templates.sections import Audio
 from activities.transcode.containers import (
+    AAC_DENSITY,
     ADTS_CHANNELS,
     ADTS_CONTAINERS,
     CHANNELS,
@@ -77,6 +78,16 @@ def _bit_rate_faults(settings: Settings, audio: Audio) -> Iterator[Problem]:
             settings.pointer("audio", "bitrate"),
             f"FLAC keeps every bit, so the bit rate {audio.bitrate:g} has no effect.",
             "Take the field out.",
+            Severity.WARNING,
+        )
+    most = AAC_DENSITY * audio.channels * audio.samplerate / 1000
+    if audio.codec == "AAC" and audio.bitrate > most:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            settings.pointer("audio", "bitrate"),
+            f"AAC of {audio.samplerate} Hz with {audio.channels} channels holds no more than "
+            f"{most:.0f} kbit/s.",
+            "Lower Bitrate.",
             Severity.WARNING,
         )
     limits = bit_rates(audio.codec, audio.samplerate, audio.channels)

@@ -5,13 +5,13 @@ models; here templates, combinations and neighbours in the graph. Specification:
 and 9; transcode.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from activities.objects import name_faults
 from activities.templates import Kind, Template, find
 from activities.transcode.naming import ALLOWED, clashes, unfilled_key
-from activities.transcode.parameters import Output, TranscodeParameters
+from activities.transcode.parameters import STREAM_FIELDS, Output, TranscodeParameters
 from activities.transcode.rules import faults
 from activities.transcode.settings import settings_of
 from activities.transcode.stages import stage_faults
@@ -22,9 +22,10 @@ from workflow_engine.errors import Code, InvalidInputError, Problem, Severity, p
 def problems(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
     """Yield every problem of an activity's parameters."""
     yield from _missing(parameters, around)
+    yield from _outside_of_packages(parameters, around)
     sound: dict[int, str] = {}
     for index, output in enumerate(parameters.outputs):
-        found = list(name_faults(output.output_object, ALLOWED, "/OutputObject"))
+        found = list(name_faults(output.output_object, ALLOWED, output.name_pointer))
         template = _template(output, around, found)
         if template:
             found += _output_faults(output, template, around)
@@ -32,12 +33,29 @@ def problems(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator
         if template and all(problem.severity is Severity.WARNING for problem in found):
             container = settings_of(output, template).container
             sound[index] = unfilled_key(output, container, append=parameters.append_extension)
-    yield from _clashes(sound)
+    yield from _clashes(sound, parameters.outputs)
 
 
 def at_output(problem: Problem, index: int) -> Problem:
     """Return a problem of one output with its pointer made relative to `Parameters`."""
     return replace(problem, pointer=pointer_to("Outputs", index) + problem.pointer)
+
+
+def _outside_of_packages(
+    parameters: TranscodeParameters, around: Neighbourhood
+) -> Iterator[Problem]:
+    """Yield the fields of streams that no package could take."""
+    if "PackageConfig" in around.ancestor_types:
+        return
+    for name in STREAM_FIELDS:
+        if getattr(parameters, name) is not None:
+            field = TranscodeParameters.model_fields[name].alias
+            yield Problem(
+                code=Code.NOT_SUPPORTED,
+                message=f'There is no PackageConfig before "{around.name}", which {field} needs.',
+                pointer=f"/{field}",
+                remedy="Take it out: it belongs to a stream of a package.",
+            )
 
 
 def _missing(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
@@ -81,12 +99,12 @@ def _output_faults(output: Output, template: Template, around: Neighbourhood) ->
     yield from stage_faults(settings, around.templates)
 
 
-def _clashes(keys: Mapping[int, str]) -> Iterator[Problem]:
+def _clashes(keys: Mapping[int, str], outputs: Sequence[Output]) -> Iterator[Problem]:
     places = list(keys)
     for first, second, key in clashes(list(keys.values())):
         yield Problem(
             code=Code.INVALID,
             message=f'The outputs {places[first]} and {places[second]} both write "{key}".',
-            pointer=pointer_to("Outputs", places[second], "OutputObject"),
+            pointer=pointer_to("Outputs", places[second]) + outputs[places[second]].name_pointer,
             remedy="Give each output a name of its own.",
         )

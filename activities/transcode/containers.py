@@ -121,6 +121,8 @@ CHANNELS = {
 #: the same for containers that hold AAC as ADTS, whose headers have no number for 7.1
 ADTS_CHANNELS = (1, 2, 4, 5, 6)
 ADTS_CONTAINERS = ("m3u8", "ts")
+#: kbit/s of one channel of AAC for each kHz: a frame of 1024 samples has at most 6144 bits
+AAC_DENSITY = 6
 #: sample rates, Hz, of codecs that do not have all; libvorbis manages no bit rate at 96 kHz
 SAMPLE_RATES = {
     "MP3": (22050, 32000, 44100, 48000),

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from activities.objects import object_of
 from activities.probe import AudioStream, MediaInfo
-from activities.transcode.additions import INPUT, Mix
+from activities.transcode.additions import INPUT, Mix, track_number
 from activities.transcode.chains import Chain, Filter, Input, filter_of
 from activities.transcode.looking import MEDIA, media_of
 from activities.transcode.pieces import SPARE_SOUND, Mixed, Piece, piece_of, samples, sound_form
@@ -115,7 +115,7 @@ def _length_of(timeline: Timeline) -> float | None:
 def _stream(mix: Mix, at: str, media: MediaInfo, heard: AudioStream | None) -> AudioStream:
     """Return the track that is mixed in: of the input, one that is not heard yet."""
     if mix.map is not None:
-        number = int(mix.map.rpartition(":")[2])
+        number = track_number(mix.map)
         found = media.audios[number] if number < len(media.audios) else None
     elif mix.amix_url == INPUT:
         found = next((one for one in media.audios if one != heard), None)

@@ -4,9 +4,16 @@ Single fields are checked here, combinations in `rules.py`. Specification: topol
 transcode, 2. What this version refuses by name stands in `later`.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Self, cast
 
-from pydantic import AfterValidator, AliasChoices, Field
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
 from activities.objects import BucketName, ObjectUrl
 from activities.packaging.models import (
@@ -15,19 +22,27 @@ from activities.packaging.models import (
     MultiBitrateVideoStream,
     Representation,
 )
-from activities.templates.sections import Audio, Container, MuxConfig, TransConfig, Video
+from activities.templates.sections import (
+    MAX_SECONDS,
+    Audio,
+    Container,
+    MuxConfig,
+    TransConfig,
+    Video,
+)
 from activities.transcode.additions import (
     Amix,
     AudioTrack,
     MergeList,
     OpeningList,
     TailSlateList,
+    VideoTrack,
     some,
 )
 from activities.transcode.encryption import Encryption, NonStandard
 from activities.transcode.marks import WaterMark, at_most
 from activities.transcode.subtitle_config import SubtitleConfig
-from workflow_engine.errors import Code
+from workflow_engine.errors import Code, pointer_to
 from workflow_engine.topology.wire import (
     Boolean,
     ClockTime,
@@ -36,6 +51,7 @@ from workflow_engine.topology.wire import (
     Number,
     Text,
     WireModel,
+    shown,
     wire_error,
 )
 
@@ -80,8 +96,20 @@ class Region(WireModel):
     height: Annotated[float, Number(0, 8192, low_open=True)] = Field(alias="h")
 
 
+def _moment(value: str) -> str:
+    if int(value) > 1000 * MAX_SECONDS:
+        raise wire_error(
+            Code.OUT_OF_RANGE,
+            f"The value {shown(value)} is out of range.",
+            f"Use at most {MAX_SECONDS} seconds.",
+        )
+    return value
+
+
 #: milliseconds of the source, as a string
-Moment = Annotated[str, Text(pattern=r"\d{1,9}", form="whole milliseconds")]
+Moment = Annotated[
+    str, Text(pattern=r"[0-9]{1,32}", form="whole milliseconds"), AfterValidator(_moment)
+]
 Regions = Annotated[tuple[Annotated[Region, JsonObject], ...], JsonArray]
 
 
@@ -92,7 +120,6 @@ class Output(WireModel):
         {
             "DigiWaterMark",
             "SuperReso",
-            "VideoStreamMap",
             "WaterMarkConfigUrl",
         }
     )
@@ -105,6 +132,7 @@ class Output(WireModel):
     video: Annotated[Video, JsonObject] | None = None
     audio: Annotated[Audio, JsonObject] | None = None
     audio_stream_map: AudioTrack | None = None
+    video_stream_map: VideoTrack | None = None
     mux_config: Annotated[MuxConfig, JsonObject] | None = None
     trans_config: Annotated[TransConfig, JsonObject] | None = None
     clip: Annotated[Clip, JsonObject] | None = None
@@ -125,6 +153,20 @@ class Output(WireModel):
     subtitle_config: Annotated[SubtitleConfig, JsonObject] | None = None
     user_data: Annotated[str, Text(max_bytes=1024, empty=True)] = ""
     priority: Annotated[int, Number(1, 10)] = 6
+    _name_field: str = PrivateAttr("OutputObject")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_the_alias(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        output = handler(data)
+        if isinstance(data, dict) and cast("dict[str, Any]", data).get("OutputObject") is None:
+            output._name_field = "Object"
+        return output
+
+    @property
+    def name_pointer(self) -> str:
+        """Where the name stands: OutputObject has an alias (specification, topology, C-2)."""
+        return pointer_to(self._name_field)
 
     @property
     def merges(self) -> bool:
@@ -132,8 +174,15 @@ class Output(WireModel):
         return bool(self.merge_list or self.merge_config_url)
 
 
+#: fields of an activity that makes a stream of a package
+STREAM_FIELDS = (
+    *("multi_bitrate_video_stream", "ext_x_media", "representation"),
+    *("web_vtt_subtitle_url", "input_config"),
+)
+
+
 class TranscodeParameters(WireModel):
-    """Parameters of Transcode; the last five belong to packages.
+    """Parameters of Transcode; the `STREAM_FIELDS` belong to packages.
 
     Without `append_extension`, which is an extension of ours, outputs are called what
     OutputObject says, as in jobs outside of workflows (specification, topology, 11).
@@ -161,9 +210,4 @@ class TranscodeParameters(WireModel):
     @property
     def packaged(self) -> bool:
         """Whether the activity makes a stream of a package."""
-        return bool(
-            self.extracts_subtitles
-            or self.multi_bitrate_video_stream
-            or self.ext_x_media
-            or self.representation
-        )
+        return any(getattr(self, name) is not None for name in STREAM_FIELDS)

@@ -9,7 +9,7 @@ are relative to the output; those of picture and sound are in `video_rules.py` a
 from collections.abc import Iterator
 
 from activities.templates import Kind
-from activities.transcode.addition_rules import addition_faults
+from activities.transcode.addition_rules import PICTURE_MODES, addition_faults
 from activities.transcode.audio_rules import audio_faults
 from activities.transcode.containers import (
     AUDIO_CONTAINERS,
@@ -71,7 +71,7 @@ def _copy_faults(settings: Settings) -> Iterator[Problem]:
                 "Take the field out, or use a template that encodes.",
             )
     for name in NEEDS_ENCODING:
-        if getattr(settings.output, name) is not None:
+        if getattr(settings.output, name):
             yield problem(
                 Code.NOT_SUPPORTED,
                 f"/{type(settings.output).model_fields[name].alias}",
@@ -79,7 +79,7 @@ def _copy_faults(settings: Settings) -> Iterator[Problem]:
                 "for this.",
                 "Take the field out, or use a template that encodes.",
             )
-    for name, harmless in (("trans_mode", "onepass"), ("adj_dar_method", "none")):
+    for name, harmless in PICTURE_MODES.items():
         value = getattr(settings.trans, name)
         if value != harmless:
             yield problem(
@@ -202,7 +202,23 @@ def _playlist_faults(settings: Settings) -> Iterator[Problem]:
         )
 
 
+def _palette_faults(settings: Settings) -> Iterator[Problem]:
+    gif = settings.mux.gif
+    if settings.container == "gif" and gif.dither_mode and not gif.is_custom_palette:
+        own = (settings.template if settings.document else settings.output).mux_config
+        given = own.gif.model_fields_set if own else set[str]()
+        names = {"dither_mode": "DitherMode", "is_custom_palette": "IsCustomPalette"}
+        places = [f"/MuxConfig/Gif/{names[name]}" for name in names if name in given]
+        yield problem(
+            Code.NOT_SUPPORTED,
+            places[0] if places else "/TemplateId",
+            f'The DitherMode "{gif.dither_mode}" needs a palette of its own.',
+            "Take DitherMode out, or set IsCustomPalette to true.",
+        )
+
+
 def _mux_faults(settings: Settings) -> Iterator[Problem]:
+    yield from _palette_faults(settings)
     mux, container = settings.output.mux_config, settings.container
     if mux is None:
         return
@@ -221,11 +237,4 @@ def _mux_faults(settings: Settings) -> Iterator[Problem]:
             "/MuxConfig/Gif",
             f'The template "{settings.template.id}" copies the pictures of a GIF as they are.',
             "Take Gif out, or use a template that encodes.",
-        )
-    if mux.gif.dither_mode and not mux.gif.is_custom_palette:
-        yield problem(
-            Code.NOT_SUPPORTED,
-            "/MuxConfig/Gif/DitherMode",
-            f'The DitherMode "{mux.gif.dither_mode}" needs a palette of its own.',
-            "Take DitherMode out, or set IsCustomPalette to true.",
         )

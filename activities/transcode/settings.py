@@ -46,7 +46,7 @@ class Settings:
         return model is not None and name in model.model_fields_set
 
     def asked(self, section: str) -> Collection[str]:
-        """Return the fields of Video or Audio that somebody asked for: the output, no preset.
+        """Return the fields of a section that somebody asked for: the output, no preset.
 
         Where a template itself is judged, they are the template's.
         """

@@ -1,12 +1,18 @@
 """Which streams of the source an output takes, and whether they can be copied.
 
-Specification: transcode, 2 (AudioStreamMap) and 19 (remux).
+Specification: transcode, 2 (AudioStreamMap, VideoStreamMap) and 19 (remux).
 """
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from activities.probe import AudioStream, MediaInfo, VideoStream
+from activities.transcode.additions import track_number
 from activities.transcode.containers import CONTAINERS, FLV_MP3_RATES, WITHOUT_ROTATION
 from activities.transcode.settings import Settings
 from workflow_engine.errors import ActivityError, Code
+
+S = TypeVar("S", AudioStream, VideoStream)
 
 #: demuxers that know no presentation times, only the order of decoding
 WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
@@ -20,16 +26,27 @@ def video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
     """
     if settings.video is None:
         return None
-    if media.video is None:
+    wanted = settings.output.video_stream_map
+    stream = _numbered(media.videos, wanted) if wanted else media.video
+    if stream is None:
+        told = f" {wanted}; it has {len(media.videos)}" if wanted else ""
         raise ActivityError(
             Code.RESOURCE_NOT_SUPPORTED,
-            'The resource operated "InputFile" is not supported: it has no video stream, and the '
-            f'template "{settings.template.id}" makes video.',
-            remedy="Use an audio template, or remove the video from the output.",
+            f'The resource operated "InputFile" is not supported: it has no video stream{told}, '
+            f'and the template "{settings.template.id}" makes video.',
+            pointer="/VideoStreamMap" if wanted else "",
+            remedy="Take VideoStreamMap out, or name a stream that is there."
+            if wanted
+            else "Use an audio template, or remove the video from the output.",
         )
     if settings.copy:
-        _require_copyable(settings, media, media.video)
-    return media.video
+        _require_copyable(settings, media, stream)
+    return stream
+
+
+def _numbered(streams: Sequence[S], wanted: str) -> S | None:
+    number = track_number(wanted)
+    return streams[number] if number < len(streams) else None
 
 
 def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream) -> None:
@@ -53,11 +70,7 @@ def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
     if settings.audio is None:
         return None
     wanted = settings.output.audio_stream_map
-    if wanted is None:
-        stream = media.default_audio
-    else:
-        number = int(wanted.rpartition(":")[2])
-        stream = media.audios[number] if number < len(media.audios) else None
+    stream = _numbered(media.audios, wanted) if wanted else media.default_audio
     if stream is None:
         if wanted is None and settings.video is not None:
             return None
@@ -65,6 +78,7 @@ def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
             Code.NO_AUDIO_STREAM,
             f'The resource operated "InputFile" has no audio stream{f" {wanted}" if wanted else ""}'
             f"; it has {len(media.audios)}.",
+            pointer="/AudioStreamMap" if wanted else "",
             remedy="Use a source with sound, or a template and an AudioStreamMap that fit it.",
         )
     if settings.copy:

@@ -82,6 +82,13 @@ def _codec_faults(settings: Settings, video: Video) -> Iterator[Problem]:
             f'{codec} has no TransMode "{settings.trans.trans_mode}" here.',
             f"Use {' or '.join(modes)}.",
         )
+    if codec == "AV1" and video.crf is not None and video.crf % 1:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            settings.pointer("video", "crf"),
+            f"AV1 takes whole numbers as Crf, and not {video.crf:g}.",
+            f"Use {video.crf // 1:g} or {video.crf // 1 + 1:g}.",
+        )
     if codec == "AV1" and video.maxrate and video.crf is None and video.bitrate is not None:
         yield problem(
             Code.NOT_SUPPORTED,

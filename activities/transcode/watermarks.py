@@ -97,6 +97,14 @@ def _faults(mark: WaterMark, templates: TemplateLookup) -> Iterator[Problem]:
         yield from name_faults(mark.input_file.object, SOURCE_NAMES, "/InputFile/Object")
     if mark.text_water_mark:
         yield from fonts.font_faults(mark.text_water_mark.font_name, "/TextWaterMark/FontName")
+        if mark.text_water_mark.border_width > MAX_BORDER:
+            yield problem(
+                Code.NOT_SUPPORTED,
+                "/TextWaterMark/BorderWidth",
+                f"The outline is drawn {MAX_BORDER} pixels wide.",
+                f"Use at most {MAX_BORDER}.",
+                Severity.WARNING,
+            )
 
 
 def _placement(mark: WaterMark, templates: TemplateLookup) -> Placement:

@@ -185,7 +185,6 @@ UNPROVEN: dict[str, str] = {
     "Input.Audio.Channels": _LATER,
     "Input.Audio.Samplerate": _LATER,
     "Input.Referer": "Buckets are read directly; nothing asks for it.",
-    "VideoStreamMap": _ANSWERS,
     "Priority": "Changes the order of jobs, not the output; tested with the queue.",
     "Video.MaxFps": _ANSWERS,
     "Video.BitrateBnd": _ANSWERS,

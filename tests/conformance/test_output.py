@@ -7,7 +7,7 @@ import pytest
 from activities.probe import MediaInfo
 from tests import media
 from tests.context import RUN_ID
-from tests.transcodes import HLS, MP3, kbps, output, packets, plan, run, stream
+from tests.transcodes import HLS, MP3, MP4_COPY, hashes, kbps, output, packets, plan, run, stream
 from workflow_engine.errors import ActivityError, Code
 
 TINY = {"Width": "160"}
@@ -29,6 +29,28 @@ def test_names_made_of_the_file(tmp_path, clip):
     md5 = hashlib.md5(segment.path.read_bytes()).hexdigest()
     assert made.produced(1).ref.object.startswith(f"b-{md5}-")
     assert segment.ref.object.startswith(f"b-{md5}-")
+
+
+@pytest.mark.proves("VideoStreamMap", by="packets, packet hashes")
+def test_the_second_picture_of_the_source(tmp_path, media_dir):
+    two = media.make(
+        media_dir / "two-pictures.mp4",
+        *("-f", "lavfi", "-i", "color=black:size=160x90:rate=25:duration=2"),
+        *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10:duration=2"),
+        *("-map", "0", "-map", "1", "-preset", "veryfast", "-pix_fmt", "yuv420p"),
+    )
+    made = run(
+        tmp_path,
+        two,
+        *(output(Video=TINY, **given) for given in ({}, {"VideoStreamMap": "0:v:1"})),
+        output(MP4_COPY, VideoStreamMap="1"),
+    )
+    assert [len(packets(made[n])) for n in range(3)] == [50, 20, 20]
+    assert hashes(made[2], "v") == hashes(two, "v")[1:]
+    with pytest.raises(ActivityError) as caught:
+        plan(two, output(Video=TINY, VideoStreamMap="0:a:2"))
+    assert caught.value.code == Code.RESOURCE_NOT_SUPPORTED and "0:a:2" in caught.value.message
+    assert caught.value.pointer == "/Outputs/0/VideoStreamMap"
 
 
 @pytest.mark.proves("Video.Height", by="ffprobe")

@@ -38,6 +38,52 @@ def test_a_resumed_execution_makes_damaged_outputs_again(bench: Bench):
     assert ("a",) in bench.ran and (bench.out / "a").read_text() == "content A"
 
 
+@pytest.fixture
+def logo(bench: Bench) -> Path:
+    """An object that activities read beside the input."""
+    folder = bench.path / "outputs" / "side"
+    folder.mkdir(parents=True)
+    (folder / "logo").write_text("first ")
+    return folder / "logo"
+
+
+def half_done(bench: Bench) -> str:
+    """The RunId of an execution of which a and c succeeded, and b is to be resumed."""
+    blocked = bench.out / "b"
+    blocked.mkdir(parents=True)
+    first = bench.run(
+        {"a": {"Reads": "logo", "Text": "A"}, "b": {"Reads": "logo", "Text": "B"}, "c": {}}
+    )
+    assert states(first) | {"b": "Success"} == dict.fromkeys(states(first), "Success")
+    blocked.rmdir()
+    bench.fakes.ran.calls.clear()
+    return first.run_id
+
+
+def test_a_resumed_execution_has_one_version_of_what_else_it_reads(bench: Bench, logo: Path):
+    run_id = half_done(bench)
+    logo.write_text("second ")
+    again = bench.engine.resume(run_id, executor=InlineExecutor())
+    assert set(states(again).values()) == {"Success"} and bench.ran == [("a",), ("b",)]
+    assert [(bench.out / n).read_text()[:-1] for n in "ab"] == ["content second "] * 2
+
+
+def test_what_was_only_written_again_is_the_same(bench: Bench, logo: Path):
+    run_id = half_done(bench)
+    logo.unlink()
+    logo.write_text("first ")
+    bench.engine.resume(run_id, executor=InlineExecutor())
+    assert bench.ran == [("b",)]
+
+
+def test_what_was_made_of_a_side_input_that_is_gone_is_kept(bench: Bench, logo: Path):
+    run_id = half_done(bench)
+    logo.unlink()
+    again = bench.engine.resume(run_id, executor=InlineExecutor())
+    assert states(again)["a"] == "Success" and bench.ran == []
+    assert again.activity("b").code == "InvalidParameter.ResourceNotFound"
+
+
 def test_an_execution_is_not_resumed_on_another_input(bench: Bench):
     first = bench.run({"a": {"Fail": "X"}})
     bench.input.write_text("other content")

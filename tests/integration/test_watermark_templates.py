@@ -1,5 +1,6 @@
 """Watermarks, their templates and subtitles through the engine: files in buckets, real media."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def side(tmp_path):
 
 
 def topology(path: Path, *outputs) -> Path:
-    """A Start and one Transcode for each output."""
+    """A Start, one Transcode for each output, and a Report."""
     fast = {"Width": "320", "Crf": "10", "Preset": "veryfast"}
     works = {
         f"t{n}": {
@@ -55,8 +56,16 @@ def topology(path: Path, *outputs) -> Path:
     }
     start = {"InputFile": {"Bucket": "in", "ObjectPrefix": "vod/"}, "PipelineId": "0" * 32}
     value = {
-        "Activities": {"start": {"Type": "Start", "Parameters": start}, **works},
-        "Dependencies": {"start": list(works), **{name: [] for name in works}},
+        "Activities": {
+            "start": {"Type": "Start", "Parameters": start},
+            **works,
+            "report": {"Type": "Report"},
+        },
+        "Dependencies": {
+            "start": list(works),
+            **{name: ["report"] for name in works},
+            "report": [],
+        },
     }
     file = path / "flow.json"
     file.write_text(json.dumps(value))
@@ -85,7 +94,14 @@ def test_marks_of_several_activities(tmp_path, engine, side):
     source = engine.open_input(workflow, str(wall))
     record = engine.run(workflow, source, executor=InlineExecutor())
     assert {one.name: one.message for one in record.activities if one.message} == {}
-    assert len({one.commands for one in record.activities if one.name != "start"}) == 1
+    assert len({one.commands for one in record.activities if one.type == "Transcode"}) == 1
+    told = json.loads(Path(record.report).read_text())["Activities"]
+    read = {one["Name"]: [side["Object"] for side in one["SideInputs"]] for one in told}
+    assert read == {"start": [], "t0": ["logo.png"], "t1": ["logo.png"], "t2": ["vod/wall.srt"]}
+    digest = hashlib.sha256((side / "logo.png").read_bytes()).hexdigest()
+    assert told[1]["SideInputs"] == [
+        LOGO | {"Size": (side / "logo.png").stat().st_size, "SHA256": digest}
+    ]
     first, second, third = (
         frames(tmp_path / "outputs" / "out" / f"{n}.mp4", (320, 180)) for n in range(3)
     )

@@ -48,7 +48,7 @@ def test_wrong_inputs():
     assert input_problem(Object="%2Froot.mp4") == (Code.OBJECT_KEY, "/Input/Object")
     assert input_problem(Object="%ff") == (Code.OBJECT_KEY, "/Input/Object")
     assert input_problem(Object="") == (Code.EMPTY_VALUE, "/Input/Object")
-    assert input_problem(Bucket=None) == (Code.FORMAT, "/Input/Bucket")
+    assert input_problem(Bucket=None) == (Code.NULL_VALUE, "/Input/Bucket")
     assert input_problem(Container={"Format": "s16le"}) == (Code.NOT_SUPPORTED, "/Input/Container")
     assert input_problem(Audio={"Channels": "2"}) == (Code.NOT_SUPPORTED, "/Input/Audio")
 

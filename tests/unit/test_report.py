@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.report import SCHEMA, Report, document, place
+from workflow_engine.activity import Side, SideInput
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -119,6 +120,22 @@ def test_the_report_tells_of_every_activity_that_began():
         "too large",
         "last words",
     )
+
+
+def test_what_an_activity_read_beside_the_input_is_listed_once():
+    logo = ObjectRef(bucket="side", object="logo.png", location="local")
+    source = execution().input
+    refs = [(logo, "watermark"), (logo, "other"), (source, "loudness 1")]
+    side = Side(name="side-1.png", digests=DIGESTS)
+    read = {SideInput(ref=ref, kind=kind): side for ref, kind in refs}
+    records = (START, HD)
+    told = document(
+        execution(*records), records, DIGESTS, NOW, {"hd": read, "start": {}}.__getitem__
+    )
+    assert [one["SideInputs"] for one in told["Activities"]] == [
+        [],
+        [{**logo.to_wire(), "Size": 7, "SHA256": "5" * 64}],
+    ]
 
 
 def test_the_input_has_its_checksums_and_media_info():

@@ -65,8 +65,51 @@ def test_encodings(given, codec, encoding):
     assert texts(given(srt("汉字"), encoding, codec=codec)) == ["汉字"]
 
 
-def test_big5_is_found_where_gbk_does_not_fit(given):
-    assert texts(given(srt("繁體中文字幕"), codec="big5")) == ["繁體中文字幕"]
+#: single words whose bytes are characters in the other encoding, too
+TRADITIONAL = (
+    "對不起",
+    "沒關係",
+    "救命啊",
+    "導演",
+    "聖誕快樂",
+    "閉嘴",
+    "請坐",
+    "醫生",
+    "鑰匙",
+    "完",
+)
+SIMPLIFIED = (
+    "对不起",
+    "没关系",
+    "救命啊",
+    "导演",
+    "圣诞快乐",
+    "闭嘴",
+    "请坐",
+    "医生",
+    "钥匙",
+    "完",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [(one, "big5") for one in ("繁體中文字幕", *TRADITIONAL)]
+    + [(one, "gbk") for one in ("简体中文字幕", *SIMPLIFIED)],
+)
+def test_one_word_tells_big5_from_gbk(given, text, codec):
+    assert texts(given(srt(text), codec=codec)) == [text]
+
+
+def test_words_that_are_daily_ones_in_both_are_gbk(given):
+    assert texts(given(srt("謝謝"), codec="big5")) == ["谅谅"]
+    assert texts(given(srt("謝謝", "再見"), codec="big5")) == ["謝謝", "再見"]
+
+
+def test_utf8_comes_first(given):
+    both = "测试".encode("gbk").decode("cp950", "ignore")
+    assert texts(given(srt(both))) == [both]
+    assert texts(given(srt("ascii"))) == ["ascii"]
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,22 @@ def test_hls_with_mp3_sound_is_a_warning():
     assert problem.severity is Severity.WARNING
 
 
+@pytest.mark.parametrize(
+    ("audio", "warned"),
+    [
+        ({"Bitrate": "530"}, True),
+        ({"Bitrate": "529"}, False),
+        ({"Bitrate": "1000", "Channels": "6"}, False),
+        ({"Bitrate": "140", "Channels": "1", "Samplerate": "22050"}, True),
+    ],
+)
+def test_more_than_aac_can_hold_is_a_warning(audio, warned):
+    found = problems([{"OutputObject": "a", "TemplateId": MP4, "Audio": audio}])
+    assert [(p.pointer, p.severity) for p in found] == (
+        [("/Outputs/0/Audio/Bitrate", Severity.WARNING)] if warned else []
+    )
+
+
 def test_an_intelligent_template_is_fine_behind_an_analysis():
     output = {"OutputObject": "a", "TemplateId": SMART}
     assert problems([output], ancestors=("Start", "Analysis")) == []
@@ -287,7 +303,7 @@ def test_counters_of_pictures_are_no_placeholders_here():
 
 
 def test_what_the_specification_has_and_this_version_has_not_is_listed_by_name():
-    spec = {"VideoStreamMap", "DigiWaterMark", "SuperReso"}
+    spec = {"WaterMarkConfigUrl", "DigiWaterMark", "SuperReso"}
     assert spec <= Output.later
 
 

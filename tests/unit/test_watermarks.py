@@ -111,6 +111,12 @@ def test_outputs_without_room_for_them():
     assert problems(text(), template=MP3) == [(Code.NOT_SUPPORTED, "")]
 
 
+def test_a_wide_outline_is_drawn_less_wide_and_says_so():
+    place = "/0/TextWaterMark/BorderWidth"
+    assert problems(text(BorderWidth="257")) == [(Code.NOT_SUPPORTED, place)]
+    assert problems(text(BorderWidth="256")) == []
+
+
 def test_what_is_only_odd_is_a_warning():
     read = Transcode.parameters.model_validate(wire(text(FontName="Comic Sans") | {"Dx": 8}))
     around = Neighbourhood(name="hd", ancestor_types=(), predecessor_types=())

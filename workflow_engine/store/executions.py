@@ -365,6 +365,14 @@ class Store:
             if announce is not None:
                 add_message(connection, announce)
 
+    def step_keys(self, run_id: str) -> Mapping[str, str]:
+        """Return the content keys of an execution's activities that succeeded, by name."""
+        query = sa.select(activities.c.name, activities.c.step_key).where(
+            activities.c.run_id == run_id, activities.c.step_key.is_not(None)
+        )
+        with self._database.read() as connection:
+            return {row.name: row.step_key for row in connection.execute(query)}
+
     def find_step(self, step_key: str) -> StepResult | None:
         """Return the newest result under a content key; its outputs may be gone since."""
         with self._database.read() as connection:

@@ -32,6 +32,7 @@ __all__ = [
     "TopologyModel",
     "key_problems",
     "parse_topology",
+    "places_of",
     "problems_of",
 ]
 
@@ -89,12 +90,19 @@ class Topology:
         return [*self.activities, *self.unreadable]
 
 
+def places_of(error: ValidationError) -> list[tuple[str | int, ...]]:
+    """Return where each value stands that pydantic reports, as a path of wire names."""
+    found = [item["loc"] for item in error.errors(include_url=False, include_input=False)]
+    # what is wrong with a key of a dictionary has a path that ends behind it
+    return [place[:-1] if place[1:] and place[-1] == "[key]" else place for place in found]
+
+
 def problems_of(error: ValidationError, base: str = "") -> Iterable[Problem]:
     """Turn what pydantic reports into problems; `base` is the pointer of the validated value."""
-    for item in error.errors(include_url=False):
+    for item, place in zip(error.errors(include_url=False), places_of(error), strict=True):
         context = item.get("ctx", {})
         code = item["type"]
-        name = item["loc"][-1] if item["loc"] else ""
+        name = place[-1] if place else ""
         if code == "missing":
             code = Code.NULL_VALUE
             message, remedy = f'The parameter "{name}" is missing.', f'Add "{name}".'
@@ -104,9 +112,7 @@ def problems_of(error: ValidationError, base: str = "") -> Iterable[Problem]:
             remedy = f"Write a JSON {word}."
         else:
             message, remedy = item["msg"], str(context.get("remedy", ""))
-        yield Problem(
-            code=code, message=message, pointer=base + pointer_to(*item["loc"]), remedy=remedy
-        )
+        yield Problem(code=code, message=message, pointer=base + pointer_to(*place), remedy=remedy)
 
 
 def key_problems(model: WireModel, base: str = "") -> Iterable[Problem]:

@@ -14,13 +14,21 @@ and describe both forms in the JSON Schema. Specification: topology, 3.
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    model_validator,
+)
 from pydantic.alias_generators import to_pascal
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from workflow_engine.errors import Code
@@ -47,6 +55,15 @@ def _range_text(low: float | None, high: float | None, low_open: bool, high_open
     left = ("(" if low_open else "[") + (f"{low:g}" if low is not None else "-inf")
     right = (f"{high:g}" if high is not None else "inf") + (")" if high_open else "]")
     return f"{left}, {right}"
+
+
+#: a number inside a string, in ASCII
+_NUMERAL = r"\s*-?\d+(\.\d+)?\s*"
+
+
+def _require_content(value: object) -> None:
+    if value == "":
+        raise wire_error(Code.EMPTY_VALUE, "The value must not be empty.")
 
 
 @dataclass(frozen=True)
@@ -76,7 +93,7 @@ class Number:
             number["exclusiveMinimum" if self.low_open else "minimum"] = self.low
         if self.high is not None:
             number["exclusiveMaximum" if self.high_open else "maximum"] = self.high
-        text = {"type": "string", "pattern": r"^\s*-?\d+(\.\d+)?\s*$"}
+        text = {"type": "string", "pattern": f"^{_NUMERAL}$"}
         unit = {"description": f"unit: {self.unit}"} if self.unit else {}
         return {"anyOf": [number, text], **unit}
 
@@ -114,7 +131,8 @@ class Number:
         return below or above
 
     def _parse(self, value: Any) -> float:
-        if isinstance(value, str) and re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)\s*", value):
+        _require_content(value)
+        if isinstance(value, str) and re.fullmatch(_NUMERAL, value, re.ASCII):
             value = float(value) if len(value) < 64 else math.nan
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wire_error(Code.NUMBER_FORMAT, f"The value {shown(value)} is not a number.")
@@ -158,8 +176,8 @@ class Text:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise wire_error(Code.FORMAT, f"The value {shown(value)} is not a string.")
         text = str(value)
-        if not text and not self.empty:
-            raise wire_error(Code.EMPTY_VALUE, "The value must not be empty.")
+        if not self.empty:
+            _require_content(text)
         size = len(text.encode("utf-8", "surrogatepass"))
         if self.max_bytes is not None and size > self.max_bytes:
             raise wire_error(
@@ -200,16 +218,18 @@ class Choice:
 
     def check(self, value: Any) -> str:
         """Return the word in its own spelling. Raises PydanticCustomError."""
-        if isinstance(value, str):
-            text = value.casefold() if self.any_case else value
+        _require_content(value)
+        # of other letters some become Latin ones, such as the sign of kelvin
+        if isinstance(value, str) and value.isascii():
+            text = value.lower() if self.any_case else value
             for word in self.words:
-                if text == (word.casefold() if self.any_case else word):
+                if text == (word.lower() if self.any_case else word):
                     return word
             for alias, word in self.aliases:
-                if text == (alias.casefold() if self.any_case else alias):
+                if text == (alias.lower() if self.any_case else alias):
                     return word
             for word in self.later:
-                if text.casefold() == word.casefold():
+                if text.lower() == word.lower():
                     raise wire_error(
                         Code.NOT_SUPPORTED,
                         f"The value {shown(value)} is not supported by this version.",
@@ -300,22 +320,27 @@ JsonObject = _Json(dict, Code.JSON_OBJECT_FORMAT, "object")
 JsonArray = _Json(list, Code.JSON_ARRAY_FORMAT, "array")
 
 
+#: hours and minutes may be missing
+_CLOCK = r"\s*(\d{1,32}:){0,2}\d{1,32}(\.\d+)?\s*"
+
+
 def _clock_seconds(value: Any) -> float:
-    text = str(value).strip()
-    if isinstance(value, bool) or not re.fullmatch(r"(\d{1,5}:){0,2}\d{1,5}(\.\d+)?", text):
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(_CLOCK, text, re.ASCII):
         raise wire_error(
             Code.FORMAT,
             f"The value {shown(value)} is not a time.",
             "Use hh:mm:ss[.SSS] or seconds[.SSS].",
         )
-    seconds = 0.0
-    for part in text.split(":"):
-        seconds = seconds * 60 + float(part)
-    if seconds > 86399.999:
+    first, *others = (float(part) for part in text.split(":"))
+    seconds = first
+    for part in others:
+        seconds = seconds * 60 + part
+    if seconds > 86399.999 or any(part >= 60 for part in others):
         raise wire_error(
             Code.OUT_OF_RANGE,
             f"The time {shown(value)} is out of range.",
-            "Use at most 23:59:59.999.",
+            "Use at most 23:59:59.999, with less than 60 minutes and seconds.",
         )
     return seconds
 
@@ -348,13 +373,20 @@ class WireModel(BaseModel):
             return data
         values = cast("dict[str, Any]", data)
         required = _required_names(cls)
-        return {k: v for k, v in values.items() if k in required or v not in (None, "")}
+        return {k: v for k, v in values.items() if v is not None and (v != "" or k in required)}
 
 
 @cache
 def _required_names(model: type[WireModel]) -> frozenset[str]:
-    fields = model.model_fields.items()
-    return frozenset(field.alias or name for name, field in fields if field.is_required())
+    fields = [field for field in model.model_fields.values() if field.is_required()]
+    return frozenset(name for field in fields for name in _wire_names(field))
+
+
+def _wire_names(field: FieldInfo) -> Iterable[str]:
+    """Return the names under which a field may be given."""
+    if isinstance(field.validation_alias, AliasChoices):
+        return [str(name) for name in field.validation_alias.choices]
+    return [field.alias or ""]
 
 
 def models_inside(model: WireModel) -> Sequence[tuple[tuple[str | int, ...], WireModel]]:
