@@ -107,13 +107,13 @@ def _custom(template_id: str, given: Mapping[str, Json]) -> Template:
 def from_analysis(entry: Mapping[str, Any]) -> Template:
     """Return the template that one item of an Analysis TemplateList describes.
 
-    Specification: analysis, 4. Fields that only answers have (`Video.later`) are passed over.
+    Specification: analysis, 4. Fields that only answers have (`Video.echoed`) are passed over.
     Raises ActivityError for an item that is no template, such as one of a size out of range.
     """
-    answers = {"Video": Video.later, "Audio": Audio.later}
+    answers = {"Video": Video.echoed, "Audio": Audio.echoed}
     given = {
-        name: {k: v for k, v in entry[name].items() if k not in later}
-        for name, later in answers.items()
+        name: {k: v for k, v in entry[name].items() if k not in echoed}
+        for name, echoed in answers.items()
         if entry.get(name)
     }
     try:

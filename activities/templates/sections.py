@@ -108,8 +108,8 @@ class Container(WireModel):
 class Video(WireModel):
     """The picture (specification, transcode, 4): kbit/s, kbit, pixels, frames per second."""
 
-    # the specification has them in answers only, and gives some of them two meanings
-    later: ClassVar[frozenset[str]] = frozenset(
+    # some of them have two meanings (specification, transcode, 20, C-5)
+    echoed: ClassVar[frozenset[str]] = frozenset(
         {"BitrateBnd", "Degrain", "MaxFps", "Qscale", "ResoPriority"}
     )
 
@@ -166,7 +166,7 @@ class Volume(WireModel):
 class Audio(WireModel):
     """The sound (specification, transcode, 5): kbit/s, Hz."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"Qscale"})
+    echoed: ClassVar[frozenset[str]] = frozenset({"Qscale"})
 
     codec: Annotated[str, Choice(("AAC", "MP3", "VORBIS", "FLAC"), any_case=True)] = "AAC"
     # the encoder that every ffmpeg has makes the low-complexity profile only

@@ -161,7 +161,7 @@ class Opening(Slate):
 class Tail(Slate):
     """A clip behind the end, which is faded over to in `blend_duration` seconds."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"Start"})
+    echoed: ClassVar[frozenset[str]] = frozenset({"Start"})
 
     tail_url: ObjectUrl
     blend_duration: ClockTime = 0.0

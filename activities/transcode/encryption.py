@@ -61,7 +61,7 @@ def _uri(value: str) -> str:
 class Encryption(WireModel):
     """How the segments of an HLS output are encrypted: key and address of the key, Base64."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"Id", "SkipCnt"})
+    echoed: ClassVar[frozenset[str]] = frozenset({"Id", "SkipCnt"})
 
     type: Annotated[str, Choice(("hls-aes-128",))]
     # there is no key management service that could unwrap the key

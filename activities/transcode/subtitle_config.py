@@ -40,8 +40,8 @@ def _count(files: tuple[ExtSubtitle, ...]) -> tuple[ExtSubtitle, ...]:
 class SubtitleConfig(WireModel):
     """What is burnt into the picture."""
 
-    # which streams of the source, in answers only
-    later: ClassVar[frozenset[str]] = frozenset({"SubtitleList"})
+    # which streams of the source
+    echoed: ClassVar[frozenset[str]] = frozenset({"SubtitleList"})
 
     ext_subtitle_list: Annotated[
         tuple[Annotated[ExtSubtitle, JsonObject], ...], JsonArray, AfterValidator(_count)

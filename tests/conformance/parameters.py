@@ -177,7 +177,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
     },
 }
 
-_ANSWERS = "In answers only; refused in requests."
+_ANSWERS = "In answers only; ignored in requests, with a warning."
+_REFUSED = "In answers only; refused in requests."
 _LATER = "Refused by name: not supported yet."
 #: parameters that no test proves, and why
 UNPROVEN: dict[str, str] = {
@@ -192,8 +193,8 @@ UNPROVEN: dict[str, str] = {
     "Video.Qscale": _ANSWERS,
     "Video.ResoPriority": _ANSWERS,
     "Audio.Qscale": _ANSWERS,
-    "DigiWaterMark": _ANSWERS,
-    "SuperReso": _ANSWERS,
+    "DigiWaterMark": _REFUSED,
+    "SuperReso": _REFUSED,
     "Encryption.SkipCnt": _ANSWERS,
     "TailSlateList.Start": _ANSWERS,
 }

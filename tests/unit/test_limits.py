@@ -11,7 +11,17 @@ from pydantic import ValidationError
 from activities.transcode.additions import MergeConfig
 from tests.unit.limits.judging import errors, field, placed, side_by_side, told
 from tests.unit.limits.others import OTHERS, PACKAGES, REQUESTS
-from tests.unit.limits.outputs import MARK, MP4, OUTPUTS, PART, PLACEMENT, REFUSED, SECTIONS, Limit
+from tests.unit.limits.outputs import (
+    ECHOED,
+    MARK,
+    MP4,
+    OUTPUTS,
+    PART,
+    PLACEMENT,
+    REFUSED,
+    SECTIONS,
+    Limit,
+)
 from tests.unit.limits.rules import (
     BUCKET,
     EMPTY,
@@ -24,7 +34,9 @@ from tests.unit.limits.rules import (
     UNSUPPORTED,
     arabic,
 )
+from workflow_engine.activity import load_registry
 from workflow_engine.api.actions import ACTIONS
+from workflow_engine.graph import load
 from workflow_engine.topology import problems_of
 
 ALL = [*SECTIONS, *PLACEMENT, *OUTPUTS, *OTHERS, *PACKAGES]
@@ -40,8 +52,16 @@ def test_what_is_inside_is_accepted_and_what_is_outside_refused_by_its_own_name(
 
 
 @pytest.mark.parametrize("at", REFUSED)
-def test_what_only_answers_have_is_refused_by_its_own_name(at: str):
+def test_what_this_version_does_not_do_is_refused_by_its_own_name(at: str):
     assert told(field(at), ["1", {}]) == [[(UNSUPPORTED, f"/Outputs/0{at}")]] * 2
+
+
+@pytest.mark.parametrize("at", ECHOED)
+def test_what_only_answers_have_is_ignored_with_a_warning(at: str):
+    for value in ("1", {}):
+        topology = side_by_side([("Transcode", placed(field(at), value))])
+        warnings = load(json.dumps(topology), load_registry()).warnings
+        assert [one.remedy for one in warnings if one.pointer.endswith(at)] == ["Remove it."]
 
 
 Drawn = st.SearchStrategy[tuple[Limit, Any, str]]

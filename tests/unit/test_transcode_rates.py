@@ -2,7 +2,6 @@
 
 import pytest
 
-from activities.templates.sections import Audio, Video
 from tests.transcode_plans import MP3, MP4, encoding, failure, media, rendition, step_of
 from tests.unit.test_transcode_check import found
 from workflow_engine.errors import Code
@@ -85,11 +84,6 @@ def test_a_given_side_is_judged_as_it_is(video, larger):
         assert encoding(Video=video, TransConfig=rule, source=media(**SMALL))
     warned = step_of(Video=video, source=media(**SMALL)).warnings
     assert [warning.code for warning in warned] == [Code.UPSCALE] * larger
-
-
-def test_fields_of_answers_are_refused_by_name():
-    assert {"MaxFps", "BitrateBnd", "Degrain", "Qscale", "ResoPriority"} <= Video.later
-    assert "Qscale" in Audio.later
 
 
 def test_fast_sources_are_brought_down():

@@ -116,7 +116,7 @@ def problems_of(error: ValidationError, base: str = "") -> Iterable[Problem]:
 
 
 def key_problems(model: WireModel, base: str = "") -> Iterable[Problem]:
-    """Report the keys that no field takes: those of a later version are errors."""
+    """Report the keys that no field takes: those of a later version are errors, others warnings."""
     for path, inner in models_inside(model):
         if not inner.model_extra:
             continue
@@ -129,6 +129,14 @@ def key_problems(model: WireModel, base: str = "") -> Iterable[Problem]:
                     message=f'The parameter "{key}" is not supported by this version.',
                     pointer=pointer,
                     remedy="Remove it, or do this step elsewhere.",
+                )
+            elif key in inner.echoed:
+                yield Problem(
+                    code=Code.UNKNOWN_KEY,
+                    message=f'The key "{key}" belongs to answers; here it has no effect.',
+                    pointer=pointer,
+                    remedy="Remove it.",
+                    severity=Severity.WARNING,
                 )
             else:
                 yield Problem(

@@ -356,7 +356,8 @@ class WireModel(BaseModel):
     """Base of every parameters model: Pascal-case wire names, unknown keys kept.
 
     Optional fields may come as `null` or `""`, which mean absent. Fields named in `later` belong
-    to the specification but not yet to this version: using one is an error, never ignored.
+    to the specification but not yet to this version: using one is an error, never ignored. Those
+    named in `echoed` are fields of answers, which come back in what was copied out of one.
     """
 
     model_config = ConfigDict(
@@ -365,6 +366,8 @@ class WireModel(BaseModel):
 
     #: wire names of the specification that this version refuses
     later: ClassVar[frozenset[str]] = frozenset()
+    #: wire names of answers, which have no effect in a request, with a warning
+    echoed: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod

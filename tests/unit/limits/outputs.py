@@ -280,9 +280,11 @@ OUTPUTS = [
     ),
 ]
 
-#: what the documents have in answers only, or this version does not do, refused by name
-REFUSED = (
-    *("/DigiWaterMark", "/SuperReso", "/WaterMarkConfigUrl"),
+#: what this version does not do, refused by name
+REFUSED = ("/DigiWaterMark", "/SuperReso", "/WaterMarkConfigUrl")
+
+#: what the documents have in answers only, ignored with a warning
+ECHOED = (
     *("/Video/MaxFps", "/Video/Degrain", "/Video/Qscale", "/Video/ResoPriority", "/Audio/Qscale"),
     *("/Video/BitrateBnd", "/SubtitleConfig/SubtitleList"),
 )
