@@ -227,11 +227,17 @@ class TestRuns:
         dropped = [record for record in caplog.records if "dropped" in record.message]
         assert len(dropped) == 5  # dot folders are hidden, which is no news
 
-    def test_a_link_out_of_the_bucket(self, home: Home, caplog: pytest.LogCaptureFixture):
-        (home.path / "uploads" / "out.mp4").symlink_to("/etc/passwd")
-        home.note("out.mp4")
+    def test_links_out_of_the_bucket(self, home: Home, caplog: pytest.LogCaptureFixture):
+        home.engine.workflows.add("w", flow())
+        home.put("clip.mp4", bucket="everything")
+        (home.path / "uploads/file.mp4").symlink_to(home.path / "everything/clip.mp4")
+        (home.path / "uploads/folder").symlink_to("../everything")
+        home.note("file.mp4", "folder/clip.mp4")
+        home.landing.reconcile("uploads")
         home.settle()
-        assert "leads out of the bucket" in caplog.text
+        assert caplog.text.count("leads out of the bucket") == 2
+        assert home.landing.replay("uploads").listed == 0
+        assert home.runs() == []
 
     def test_a_bucket_that_is_not_configured(self, home: Home, caplog: pytest.LogCaptureFixture):
         home.note("a.mp4", bucket="nobody")

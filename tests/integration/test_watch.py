@@ -148,6 +148,21 @@ class TestWaysIn:
         assert watching.taken() == ["a.mp4", "中 %2F+.mp4"]
         assert watching.problem == ""
 
+    def test_names_that_are_easily_lost(self, watching: Watching):
+        names = ["a b", "a+b", "a%2Bb", "a%2F..%2Fb", "Clip", "clip", "\U0001f3ac" * 62, "-rf"]
+        names += ["x/" * 508 + "x"]  # 1,023 bytes
+        heard, listed = [sorted(f"{folder}/{name}.mp4" for name in names) for folder in "hl"]
+        watching.start()
+        for key in (*heard, f"h/{names[-1]}x.mp4"):
+            watching.put(key)
+        wait(lambda: watching.taken() == heard)
+        watching.stop()
+        for key in (*listed, f"l/{names[-1]}x.mp4"):
+            watching.put(key)
+        watching.start()
+        assert watching.settle() == heard + listed
+        assert watching.problem == ""
+
     def test_a_root_that_is_a_link(self, tmp_path: Path):
         (tmp_path / "real").mkdir()
         (tmp_path / "uploads").symlink_to("real")
