@@ -121,12 +121,12 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], Service]]:
 
 
 @contextmanager
-def store_away(service: Service) -> Iterator[None]:
-    """Take the table of arrivals away, so that the store fails."""
+def store_away(service: Service, table: str = "arrivals") -> Iterator[None]:
+    """Take a table away, so that the store fails."""
     with closing(sqlite3.connect(service.home / "mediaflow.db")) as connection:
-        connection.execute("ALTER TABLE arrivals RENAME TO away")
+        connection.execute(f"ALTER TABLE {table} RENAME TO away")
         yield
-        connection.execute("ALTER TABLE away RENAME TO arrivals")
+        connection.execute(f"ALTER TABLE away RENAME TO {table}")
 
 
 def folder(url: str = "", name: str = "uploads", events: str = "", settle: float = 0.2) -> str:
@@ -735,6 +735,16 @@ class TestPolling:
         service.put("b.mp4")
         assert service.settled(2) == ["a.mp4", "b.mp4"]
         wait(lambda: service.problem == "")
+
+    def test_what_is_wrong_shows_as_soon_as_the_store_takes_it(
+        self, make: Make, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        service = make(self.BUCKET).start()
+        with store_away(service, "listeners"):
+            (service.home / "uploads").rename(service.home / "away")
+            wait(lambda: "uploads" in service.problem)
+            wait(lambda: "the record of a listener was not kept" in caplog.text)
+        wait(lambda: "cannot be listed" in service.record().problem, 5)
 
 
 # --- an object store ---------------------------------------------------------------------
