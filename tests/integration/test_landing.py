@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.stores import add, lines_of, process, success
+from tests.integration.test_local_bucket import pretend_mounted
 from tests.unit.topologies import report, start, text, topology, transcode
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
 from workflow_engine.catalog.landing import ListenerRecord, Notice, Reconciled
@@ -327,6 +328,21 @@ class TestSettling:
         home.settle()
         (run,) = home.runs()
         assert run.version == home.version("a.mp4")
+
+    def test_a_file_on_a_network_mount_where_nobody_can_tell(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ):
+        home.engine.workflows.add("w", flow())
+        pretend_mounted("nfs4", home.path, monkeypatch)
+        with home.put("a.mp4").open("a") as file:
+            home.note("a.mp4")
+            for _ in range(6):
+                file.write("more")
+                file.flush()
+                home.settle_for(SETTLE / 2)
+            assert home.keys() == []
+            home.settle(5)  # its size and time have stayed the same
+        assert home.keys() == ["a.mp4"]
 
     def test_a_file_that_a_listing_found_while_it_grew(self, home: Home):
         home.engine.workflows.add("w", flow("everything"))
