@@ -496,6 +496,25 @@ class TestMountsAndLimits:
             process.ask(f"echo content > {mount}/d/b.mp4")
             sandbox.taken("a.mp4", "d/b.mp4")
 
+    def test_what_lay_in_a_share_before_the_first_watch(self, sandbox: Sandbox):
+        mount, outside = sandbox.mount, sandbox.mount.parent / "share"
+        outside.mkdir()
+
+        def with_old(key: str) -> Process:
+            file = f"{outside}/{key}"
+            lay = f"echo content > {file} && touch -d '1 hour ago' {file}"
+            return sandbox.process(f"mount -t tmpfs share {outside} && {lay}")
+
+        with with_old("old.mp4") as process:
+            wait(sandbox.watching.reconciled)
+            process.ask(f"mount --bind {outside} {mount}; echo content > {mount}/new.mp4")
+            sandbox.taken("new.mp4")
+        listed = sandbox.watching.reconciled()
+        with with_old("copied.mp4") as process:  # it was not there at the first watch
+            wait(lambda: sandbox.watching.reconciled() != listed)
+            process.ask(f"mount --bind {outside} {mount}")
+            sandbox.taken("copied.mp4", "new.mp4")
+
     def test_fewer_watches_than_folders(self, sandbox: Sandbox):
         limit = "echo 5 > /proc/sys/user/max_inotify_watches"
         for number in range(8):
