@@ -198,7 +198,10 @@ class Legacy:
         for name, value in parameters.items():
             text = json.dumps(value) if isinstance(value, dict | list) else value
             getattr(request, f"set_{name}")(text)
-        return json.loads(self._client.do_action_with_exception(request))
+        try:
+            return json.loads(self._client.do_action_with_exception(request))
+        finally:
+            self._client.session.close()  # nobody else closes the connection
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:

@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -78,7 +78,7 @@ class Watching:
 
     def process(self, *command: str) -> "Process":
         """Watch in a process of its own, below `command`; see `Process`."""
-        return Process(self, command)
+        return Process(*command, sys.executable, "-m", "tests.watching", self.config)
 
     # --- what there is to see ------------------------------------------------------------
 
@@ -133,10 +133,10 @@ class Watching:
 
 
 class Process:
-    """Watches in a process of its own."""
+    """Watches in a process of its own, whose command comes to `watch`."""
 
-    def __init__(self, watching: Watching, command: Sequence[str]) -> None:
-        self._command = [*command, sys.executable, "-m", "tests.watching", str(watching.config)]
+    def __init__(self, *command: str | Path) -> None:
+        self._command = command
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> "Process":
@@ -171,6 +171,12 @@ class Process:
         assert self._process
         self._process.send_signal(number)
 
+    def wait(self, seconds: float) -> None:
+        """Let it live for a while, or until it dies by itself."""
+        assert self._process
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+
     def __enter__(self) -> "Process":
         return self.start()
 
@@ -195,8 +201,8 @@ def engine(config: Path) -> Engine:
     return Engine(load_settings(config), registry=FakeRegistry().registry)
 
 
-def topology(prefix: str = "", **activities: Any) -> str:
-    bound = {"Bucket": "uploads", "Location": "local", "ObjectPrefix": prefix}
+def topology(prefix: str = "", *, bucket: str = "uploads", **activities: Any) -> str:
+    bound = {"Bucket": bucket, "Location": "local", "ObjectPrefix": prefix}
     start = {"Type": "Start", "Parameters": {"InputFile": bound}}
     report = {"Type": "Report"}
     return topologies.text(topologies.topology({"start": start, **activities, "report": report}))
@@ -210,12 +216,17 @@ def wait(condition: Callable[[], Any], seconds: float = 20) -> Any:
     return found
 
 
-def main() -> None:
+def watch(
+    config: Path,
+    factories: Mapping[str, ListenerFactory] = FACTORIES,
+    began: Callable[[], None] = lambda: None,
+) -> None:
     """Watch until the standard input ends; each line of it is a shell command to run here."""
-    watched = engine(Path(sys.argv[1]))
-    triggers = Triggers(watched, factories=FACTORIES)
+    watched = engine(config)
+    triggers = Triggers(watched, factories=factories)
     triggers.start()
     print("watching", flush=True)
+    began()
     for number, line in enumerate(sys.stdin):
         if number:
             subprocess.run(line, shell=True, check=True, stdout=sys.stderr)
@@ -225,4 +236,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    watch(Path(sys.argv[1]))

@@ -99,8 +99,8 @@ class Attendant:
             if not stopping and self._pause() <= 0:
                 self._list()
             shown = self._shown()
-            if shown != saved or stopping or time.monotonic() - saved_at > HEARTBEAT_SECONDS:
-                self._save(shown)
+            late = time.monotonic() - saved_at > HEARTBEAT_SECONDS
+            if (shown != saved or stopping or late) and self._save(shown):
                 saved, saved_at = shown, time.monotonic()
             if stopping:
                 return
@@ -140,8 +140,10 @@ class Attendant:
             problem = " ".join(filter(None, (self._record.problem, self._trouble)))
             return replace(self._record, problem=problem)
 
-    def _save(self, record: ListenerRecord) -> None:
+    def _save(self, record: ListenerRecord) -> bool:
         try:
             self._landing.report(replace(record, updated=datetime.now(UTC)))
-        except Exception as error:  # it is saved again soon
+        except Exception as error:  # the next look saves it
             log.warning("the record of a listener was not kept: %s", error)
+            return False
+        return True

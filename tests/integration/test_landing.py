@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.stores import add, lines_of, process, success
+from tests.integration.test_local_bucket import pretend_mounted
 from tests.unit.topologies import report, start, text, topology, transcode
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
 from workflow_engine.catalog.landing import ListenerRecord, Notice, Reconciled
@@ -234,11 +235,17 @@ class TestRuns:
         dropped = [record for record in caplog.records if "dropped" in record.message]
         assert len(dropped) == 5  # dot folders are hidden, which is no news
 
-    def test_a_link_out_of_the_bucket(self, home: Home, caplog: pytest.LogCaptureFixture):
-        (home.path / "uploads" / "out.mp4").symlink_to("/etc/passwd")
-        home.note("out.mp4")
+    def test_links_out_of_the_bucket(self, home: Home, caplog: pytest.LogCaptureFixture):
+        home.engine.workflows.add("w", flow())
+        home.put("clip.mp4", bucket="everything")
+        (home.path / "uploads/file.mp4").symlink_to(home.path / "everything/clip.mp4")
+        (home.path / "uploads/folder").symlink_to("../everything")
+        home.note("file.mp4", "folder/clip.mp4")
+        home.landing.reconcile("uploads")
         home.settle()
-        assert "leads out of the bucket" in caplog.text
+        assert caplog.text.count("leads out of the bucket") == 2
+        assert home.landing.replay("uploads").listed == 0
+        assert home.runs() == []
 
     def test_a_bucket_that_is_not_configured(self, home: Home, caplog: pytest.LogCaptureFixture):
         home.note("a.mp4", bucket="nobody")
@@ -328,6 +335,21 @@ class TestSettling:
         home.settle()
         (run,) = home.runs()
         assert run.version == home.version("a.mp4")
+
+    def test_a_file_on_a_network_mount_where_nobody_can_tell(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ):
+        home.engine.workflows.add("w", flow())
+        pretend_mounted("nfs4", home.path, monkeypatch)
+        with home.put("a.mp4").open("a") as file:
+            home.note("a.mp4")
+            for _ in range(6):
+                file.write("more")
+                file.flush()
+                home.settle_for(SETTLE / 2)
+            assert home.keys() == []
+            home.settle(5)  # its size and time have stayed the same
+        assert home.keys() == ["a.mp4"]
 
     def test_a_file_that_a_listing_found_while_it_grew(self, home: Home):
         home.engine.workflows.add("w", flow("everything"))

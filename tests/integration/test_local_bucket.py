@@ -184,6 +184,17 @@ class TestReading:
         assert not os.path.lexists(tmp_path / "source")
 
 
+def pretend_mounted(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the file system of a folder be of another kind, on which leases are refused alike."""
+    device = folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    mounts = folder / f"mounts-{kind}"
+    mounts.write_text(
+        f"1 0 0:1 / /proc rw - proc proc rw\n2 0 {number} / / rw shared:1 - {kind} a:/b rw\n"
+    )
+    monkeypatch.setattr(files, "_MOUNTS", mounts)
+
+
 class TestWriters:
     """Whether somebody is still writing: `Bucket.settled`."""
 
@@ -236,6 +247,16 @@ class TestWriters:
                 finally:
                     os.seteuid(0)
                 assert not bucket.settled("a.mp4")
+
+    @pytest.mark.parametrize("kind", ["nfs4", "cifs"])
+    def test_network_mounts_tell_nothing(
+        self, bucket: LocalBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        with (bucket.root / "a.mp4").open("wb"):
+            pretend_mounted(kind, tmp_path, monkeypatch)
+            assert bucket.settled("a.mp4")
+            pretend_mounted("ext4", tmp_path, monkeypatch)
+            assert not bucket.settled("a.mp4")
 
     def test_what_is_gone(self, bucket: LocalBucket) -> None:
         assert bucket.settled("a.mp4")

@@ -148,6 +148,21 @@ class TestWaysIn:
         assert watching.taken() == ["a.mp4", "中 %2F+.mp4"]
         assert watching.problem == ""
 
+    def test_names_that_are_easily_lost(self, watching: Watching):
+        names = ["a b", "a+b", "a%2Bb", "a%2F..%2Fb", "Clip", "clip", "\U0001f3ac" * 62, "-rf"]
+        names += ["x/" * 508 + "x"]  # 1,023 bytes
+        heard, listed = [sorted(f"{folder}/{name}.mp4" for name in names) for folder in "hl"]
+        watching.start()
+        for key in (*heard, f"h/{names[-1]}x.mp4"):
+            watching.put(key)
+        wait(lambda: watching.taken() == heard)
+        watching.stop()
+        for key in (*listed, f"l/{names[-1]}x.mp4"):
+            watching.put(key)
+        watching.start()
+        assert watching.settle() == heard + listed
+        assert watching.problem == ""
+
     def test_a_root_that_is_a_link(self, tmp_path: Path):
         (tmp_path / "real").mkdir()
         (tmp_path / "uploads").symlink_to("real")
@@ -480,6 +495,25 @@ class TestMountsAndLimits:
             process.ask(f"mkdir {mount}/d; mount -t tmpfs other {mount}/d; touch {mount}/d/e.mp4")
             process.ask(f"echo content > {mount}/d/b.mp4")
             sandbox.taken("a.mp4", "d/b.mp4")
+
+    def test_what_lay_in_a_share_before_the_first_watch(self, sandbox: Sandbox):
+        mount, outside = sandbox.mount, sandbox.mount.parent / "share"
+        outside.mkdir()
+
+        def with_old(key: str) -> Process:
+            file = f"{outside}/{key}"
+            lay = f"echo content > {file} && touch -d '1 hour ago' {file}"
+            return sandbox.process(f"mount -t tmpfs share {outside} && {lay}")
+
+        with with_old("old.mp4") as process:
+            wait(sandbox.watching.reconciled)
+            process.ask(f"mount --bind {outside} {mount}; echo content > {mount}/new.mp4")
+            sandbox.taken("new.mp4")
+        listed = sandbox.watching.reconciled()
+        with with_old("copied.mp4") as process:  # it was not there at the first watch
+            wait(lambda: sandbox.watching.reconciled() != listed)
+            process.ask(f"mount --bind {outside} {mount}")
+            sandbox.taken("copied.mp4", "new.mp4")
 
     def test_fewer_watches_than_folders(self, sandbox: Sandbox):
         limit = "echo 5 > /proc/sys/user/max_inotify_watches"

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 _TEMPORARY_NAME = 40
 #: bytes that are read at once
 BLOCK = 1 << 20
+#: file systems that refuse leases by EAGAIN, too, when nobody writes: their server lent none
+_LENT = frozenset({"nfs", "nfs4", "cifs", "smb3"})
+_MOUNTS = Path("/proc/self/mountinfo")
 
 
 def hidden_name(path: Path) -> str:
@@ -156,10 +159,22 @@ def has_writer(path: Path) -> bool | None:
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
-        return True if error.errno == errno.EAGAIN else None
+        writer = error.errno == errno.EAGAIN and _file_system(descriptor) not in _LENT
+        return True if writer else None
     finally:
         os.close(descriptor)
     return False
+
+
+def _file_system(descriptor: int) -> str:
+    """Return the kind of file system that an open file lies in, empty when that is not known."""
+    device = os.fstat(descriptor).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for line in _MOUNTS.read_text(errors="surrogateescape").splitlines():
+        mount, _, rest = line.partition(" - ")
+        if mount.split(" ")[2] == number:
+            return rest.split(" ")[0]
+    return ""
 
 
 def has_link(root: Path, key: str) -> bool:

@@ -17,6 +17,7 @@ from workflow_engine.landing.looking import (
     is_folder,
     landed_since,
     look_at,
+    mount_point,
     name_in_listing,
     require_there,
     went_away,
@@ -39,13 +40,16 @@ class Lister:
     def __init__(self, engine: "Engine", starter: Starter) -> None:
         self._engine = engine
         self._starter = starter
+        self._mounts: dict[str, str] = {}  # at the last listing of each bucket
 
     def reconcile(self, name: str, prefix: str, source: str, began: datetime | None) -> Reconciled:
         """See `Landing.reconcile`."""
         started = time.monotonic()
         settings, bucket = self._settings(name), self._engine.buckets.get(name)
-        before = require_there(bucket)
+        before, mount = require_there(bucket), mount_point(bucket)
         intake = self._engine.store.intake
+        if len(mount) > len(self._mounts.get(name, mount)):
+            intake.begin_again(name)  # it was the empty folder below the mount
         watched = intake.watch(name, began or utc_now())
         skips = watched.listed is None and settings.existing == "skip"
         listed = new = 0
@@ -60,6 +64,7 @@ class Lister:
             new += len(unknown)
         if require_there(bucket) != before:
             raise went_away(bucket)
+        self._mounts[name] = mount
         if not prefix and watched.listed is None:
             intake.complete(name, utc_now())
         return Reconciled(listed=listed, new=new, seconds=time.monotonic() - started)

@@ -151,6 +151,14 @@ def require_there(bucket: Bucket) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+def mount_point(bucket: Bucket) -> str:
+    """Return where the file system is mounted that holds a bucket's folder, "" for no folder."""
+    if not isinstance(bucket, LocalBucket):
+        return ""
+    root = bucket.root.resolve()
+    return next(str(path) for path in (root, *root.parents) if os.path.ismount(path))
+
+
 def went_away(bucket: Bucket) -> MediaflowError:
     """Return the error of a folder that was unmounted, or replaced, while it was listed."""
     return MediaflowError(

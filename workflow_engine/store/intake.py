@@ -126,6 +126,11 @@ class IntakeTable:
         with self._database.write() as connection:
             connection.execute(update.values(listed=listed))
 
+    def begin_again(self, bucket: str) -> None:
+        """Let the next listing be the first one, when nothing in the bucket is known yet."""
+        with self._database.write() as connection:
+            connection.execute(_BEGIN_AGAIN, {"its_bucket": bucket})
+
     def outputs_at(self, bucket: str, keys: Collection[str]) -> Mapping[str, list[OwnOutput]]:
         """Return what executions published under some keys, or intend to, by key."""
         found: dict[str, list[OwnOutput]] = {}
@@ -237,6 +242,14 @@ _RELIST = (
 )
 _WAITING = sa.select(arrivals.c.key).where(arrivals.c.bucket == _BUCKET, arrivals.c.key.in_(_KEYS))
 _WATCHED = sa.select(watched).where(watched.c.bucket == _BUCKET)
+_BEGIN_AGAIN = (
+    sa.update(watched)
+    .where(
+        watched.c.bucket == sa.bindparam("its_bucket"),
+        ~sa.exists().where(intake.c.bucket == sa.bindparam("its_bucket")),
+    )
+    .values(listed=None)
+)
 _THERE = sa.select(executions.c.run_id).where(
     executions.c.run_id.in_(sa.bindparam("run_ids", expanding=True))
 )

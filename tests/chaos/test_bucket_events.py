@@ -1,0 +1,215 @@
+"""Objects land in a store while the process that takes them in is killed again and again.
+
+Their events come by a queue: repeated, shuffled, late, too early, or not at all. In the end each
+object has one run of the version that it has in the end, and none has two.
+"""
+
+import random
+import sqlite3
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.bucket_events import NAMES, UNLISTED, WAYS, Post, Writer, real_name
+from tests.integration.sqs_server import create_queue, sqs_client
+from tests.s3 import ENVIRONMENT, S3Server, s3_servers
+from tests.watching import Process, engine, topology, wait
+
+__all__ = ["s3_servers"]
+
+#: the first one has no versions, the second one has; nobody lists the third one
+BUCKETS = ("plain", "versions", UNLISTED)
+#: objects that land in each bucket, in each way
+SHARE = 40
+WRITERS = 6
+SECONDS = 15
+KILLS = 7
+#: a process that is to die at a commit gets so many, at most
+COMMITS = 25
+#: seconds that a process lives, at most
+LIFE = 2.0
+
+CONFIGURATION = """
+[buckets.{bucket}]
+url = "s3://{real_name}"
+endpoint_url = "{endpoint}"
+addressing_style = "path"
+access_key_id_env = "TEST_S3_KEY"
+secret_access_key_env = "TEST_S3_SECRET"
+settle_seconds = 0.3
+events = {{sqs = "{queue}"}}
+"""
+
+#: bucket, key and version
+Version = tuple[str, str, str]
+
+
+class Cloud:
+    """A store, a queue of its events, and the configuration that listens to them."""
+
+    def __init__(self, home: Path, server: S3Server, queue_client: Any) -> None:
+        self.server = server
+        self.queue_client = queue_client
+        self.queue = create_queue(queue_client, "events")
+        self.config = home / "mediaflow.toml"
+        self._database = home / "mediaflow.db"
+        text = f'[store]\nurl = "sqlite:///{self._database}"\n'
+        for bucket in BUCKETS:
+            name = real_name(bucket)
+            server.create(name)
+            text += CONFIGURATION.format(
+                bucket=bucket, real_name=name, endpoint=server.url, queue=self.queue
+            )
+        versioned = {"Bucket": real_name("versions")}
+        with server.client() as client:
+            client.put_bucket_versioning(**versioned, VersioningConfiguration={"Status": "Enabled"})
+        self.config.write_text(text)
+        self.engine = engine(self.config)
+        for bucket in BUCKETS:
+            self.engine.workflows.add(bucket, topology(bucket=bucket))
+
+    def process(self, *death: str) -> Process:
+        """The process that takes in what lands; `death` is the commit at which it dies."""
+        return Process(sys.executable, "-m", "tests.chaos.bucket_events", self.config, *death)
+
+    def listed(self) -> list[str]:
+        """The buckets that were listed, each with the time of its last listing."""
+        records = self.engine.store.listeners.all()
+        return [f"{one.bucket} {one.last_reconcile}" for one in records if one.last_reconcile]
+
+    def present(self) -> set[Version]:
+        """The versions that lie in the store now."""
+        with self.server.client() as client:
+            return {
+                (bucket, one["Key"], _version(client.head_object(Bucket=name, Key=one["Key"])))
+                for bucket in BUCKETS
+                for name in [real_name(bucket)]
+                for page in client.get_paginator("list_objects_v2").paginate(Bucket=name)
+                for one in page["Contents"]
+            }
+
+    def runs(self) -> Counter[Version]:
+        """How many executions each version has."""
+        records = self.engine.store.executions(limit=100_000)
+        return Counter((one.input.bucket, one.input.object, one.version) for one in records)
+
+    def ran(self, bucket: str, key: str) -> bool:
+        with closing(sqlite3.connect(self._database)) as connection:
+            query = "SELECT 1 FROM executions WHERE bucket = ? AND object = ?"
+            return connection.execute(query, (bucket, key)).fetchone() is not None
+
+    def wait_for(self, wanted: set[Version]) -> None:
+        """Wait until these have run, and neither a message nor an arrival is left."""
+        deadline = time.monotonic() + 60
+        while not self._quiet() or wanted - self.runs().keys():
+            assert time.monotonic() < deadline, sorted(wanted - self.runs().keys())[:20]
+            time.sleep(0.3)
+
+    def _quiet(self) -> bool:
+        names = (
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        )
+        answer = self.queue_client.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)
+        left = sum(map(int, answer["Attributes"].values()))
+        return not left and not self.engine.store.arrivals.count()
+
+
+def _version(head: Any) -> str:
+    etag, seconds = head["ETag"].strip('"'), int(head["LastModified"].timestamp())
+    return head.get("VersionId") or f"{etag}-{head['ContentLength']}-{seconds}"
+
+
+@pytest.fixture
+def cloud(
+    tmp_path: Path,
+    s3_servers: Callable[[str], S3Server],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Cloud]:
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    with closing(sqs_client(s3_servers("moto").url, monkeypatch)) as queues:
+        made = Cloud(tmp_path, s3_servers("seaweedfs"), queues)
+        with closing(made.engine):
+            yield made
+
+
+def test_kill_9_while_uploads_are_told_of(cloud: Cloud):
+    process = cloud.process().start()
+    wait(lambda: len(cloud.listed()) == len(BUCKETS) - 1)
+    post = Post(cloud.queue_client, cloud.queue)
+    writers: list[Writer] = []
+    try:
+        with cloud.server.client() as client:
+            writers += [Writer(client, post, cloud.ran) for _ in range(WRITERS)]
+            hand_out(writers)
+            for thread in (post, *writers):
+                thread.start()
+            process = kill_again_and_again(cloud, process)
+            for writer in writers:
+                writer.join(120)
+            assert all(writer.done for writer in writers)
+        for bucket, key in ((UNLISTED, "never/was.mp4"), (UNLISTED, "../a.mp4"), ("no", "a.mp4")):
+            post.tell(bucket, key, "Put")
+        post.close()
+        present = cloud.present()
+        cloud.wait_for({one for one in present if one[0] == UNLISTED})
+        process.kill()
+        before = cloud.listed()
+        process = cloud.process().start()
+        wait(lambda: not set(before) & set(cloud.listed()))  # finds what no event told of
+        cloud.wait_for(present)
+        time.sleep(1)  # for runs that there must not be
+    finally:
+        process.kill()
+    assert post.dropped > 0
+    compare(cloud, writers, present)
+
+
+def hand_out(writers: list[Writer]) -> None:
+    """Give each writer its share of the uploads."""
+    turn = cycle(writers)
+    for way in WAYS:
+        for bucket in BUCKETS:
+            for number in range(SHARE):
+                name = f"{NAMES[number % len(NAMES)]}{number // len(NAMES)}"
+                next(turn).add(way, bucket, f"{way}/{name}.mp4", random.uniform(0, SECONDS))
+
+
+def kill_again_and_again(cloud: Cloud, process: Process) -> Process:
+    """Kill at any time, and have two of three die at a commit; return one that lives."""
+    for number in range(KILLS):
+        process.wait(random.uniform(0.3, LIFE))
+        process.kill()
+        death = (str(random.randint(1, COMMITS)), random.choice(("before", "after")))
+        process = cloud.process(*(death if number % 3 else ())).start()
+    process.wait(LIFE)
+    process.kill()
+    return cloud.process().start()
+
+
+def compare(cloud: Cloud, writers: list[Writer], present: set[Version]) -> None:
+    """Each object has one run of the version that it has now, and none of what never was."""
+    written = {name: versions for one in writers for name, versions in one.written.items()}
+    runs = cloud.runs()
+    assert [one for one, count in runs.items() if count > 1] == []
+    assert sorted(present - runs.keys()) == []
+    strange = [
+        (bucket, key, version)
+        for bucket, key, version in runs
+        if not {version, version.rpartition("-")[0]} & written.get((bucket, key), set())
+    ]
+    assert strange == []
+    assert [one for writer in writers for one in writer.early] == []
+    assert {(bucket, key) for bucket, key, _ in present} == {
+        name for name, versions in written.items() if versions
+    }
+    assert len(present) > 0.9 * SHARE * len(BUCKETS) * len(WAYS)
