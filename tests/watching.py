@@ -171,11 +171,12 @@ class Process:
         assert self._process
         self._process.send_signal(number)
 
-    def wait(self, seconds: float) -> None:
-        """Let it live for a while, or until it dies by itself."""
+    def dies(self, seconds: float) -> bool:
+        """Let it live for a while; whether it dies by itself."""
         assert self._process
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
+        return self._process.returncode is not None
 
     def __enter__(self) -> "Process":
         return self.start()

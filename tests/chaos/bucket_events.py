@@ -95,7 +95,7 @@ class Post(threading.Thread):
                 going = [self._waiting.pop() for _ in range((len(self._waiting) + 1) // 2)]
             messages: list[Any] = []
             while going:
-                count = random.randint(1, 10)
+                count = random.randint(1, 20)
                 messages.append({"Records": going[:count]})
                 del going[:count]
             for first in range(0, len(messages), 10):

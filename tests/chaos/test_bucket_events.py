@@ -33,8 +33,8 @@ SECONDS = 15
 KILLS = 7
 #: a process that is to die at a commit gets so many, at most
 COMMITS = 25
-#: seconds that a process lives, at most
-LIFE = 2.0
+#: seconds that a process gets to take something in
+LIFE = 5.0
 
 CONFIGURATION = """
 [buckets.{bucket}]
@@ -100,27 +100,30 @@ class Cloud:
         records = self.engine.store.executions(limit=100_000)
         return Counter((one.input.bucket, one.input.object, one.version) for one in records)
 
-    def ran(self, bucket: str, key: str) -> bool:
+    def count(self, where: str = "true", *values: str) -> int:
+        """How many executions there are."""
         with closing(sqlite3.connect(self._database)) as connection:
-            query = "SELECT 1 FROM executions WHERE bucket = ? AND object = ?"
-            return connection.execute(query, (bucket, key)).fetchone() is not None
+            query = f"SELECT count(*) FROM executions WHERE {where}"
+            return connection.execute(query, values).fetchone()[0]
+
+    def ran(self, bucket: str, key: str) -> bool:
+        return self.count("bucket = ? AND object = ?", bucket, key) > 0
 
     def wait_for(self, wanted: set[Version]) -> None:
         """Wait until these have run, and neither a message nor an arrival is left."""
-        deadline = time.monotonic() + 60
-        while not self._quiet() or wanted - self.runs().keys():
-            assert time.monotonic() < deadline, sorted(wanted - self.runs().keys())[:20]
-            time.sleep(0.3)
+        deadline = time.monotonic() + 120
+        while (found := (self._left(), sorted(wanted - self.runs().keys()))) != (0, []):
+            assert time.monotonic() < deadline, found
+            time.sleep(0.5)
 
-    def _quiet(self) -> bool:
+    def _left(self) -> int:
         names = (
             "ApproximateNumberOfMessages",
             "ApproximateNumberOfMessagesNotVisible",
             "ApproximateNumberOfMessagesDelayed",
         )
         answer = self.queue_client.get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)
-        left = sum(map(int, answer["Attributes"].values()))
-        return not left and not self.engine.store.arrivals.count()
+        return sum(map(int, answer["Attributes"].values())) + self.engine.store.arrivals.count()
 
 
 def _version(head: Any) -> str:
@@ -187,13 +190,21 @@ def hand_out(writers: list[Writer]) -> None:
 def kill_again_and_again(cloud: Cloud, process: Process) -> Process:
     """Kill at any time, and have two of three die at a commit; return one that lives."""
     for number in range(KILLS):
-        process.wait(random.uniform(0.3, LIFE))
+        let_live(cloud, process)
         process.kill()
         death = (str(random.randint(1, COMMITS)), random.choice(("before", "after")))
         process = cloud.process(*(death if number % 3 else ())).start()
-    process.wait(LIFE)
+    let_live(cloud, process)
     process.kill()
     return cloud.process().start()
+
+
+def let_live(cloud: Cloud, process: Process) -> None:
+    """Return soon after a process has taken something in, or when it is dead."""
+    before, until = cloud.count(), time.monotonic() + LIFE
+    while cloud.count() == before and time.monotonic() < until and not process.dies(0.05):
+        pass
+    process.dies(random.uniform(0, 1))
 
 
 def compare(cloud: Cloud, writers: list[Writer], present: set[Version]) -> None:
