@@ -138,8 +138,8 @@ def sync_folder(folder: Path) -> None:
             raise
 
 
-def has_writer(path: Path) -> bool | None:
-    """Whether a process has the file open for writing; None where nobody can tell.
+def is_settled(path: Path | str) -> bool | None:
+    """Whether no process has the file open for writing; None where nobody can tell.
 
     Asked for by a read lease. The kernel grants them on local file systems, to the owner of the
     file and to CAP_LEASE.
@@ -150,16 +150,16 @@ def has_writer(path: Path) -> bool | None:
         # does not wait for whoever holds a lease, which is a file server that lets a client write
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
-        return True if error.errno == errno.EAGAIN else None
+        return False if error.errno == errno.EAGAIN else None
     try:
         # who opens the file for writing meanwhile sends a signal; the default one would kill us
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
-        return True if error.errno == errno.EAGAIN else None
+        return False if error.errno == errno.EAGAIN else None
     finally:
         os.close(descriptor)
-    return False
+    return True
 
 
 def has_link(root: Path, key: str) -> bool:
