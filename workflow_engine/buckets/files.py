@@ -17,6 +17,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import BinaryIO
 
 from workflow_engine.errors import InterruptedRunError
 from workflow_engine.records import Block, Digests, DigestSum
@@ -56,27 +57,31 @@ def stage_copy(source: Path, hidden: Path) -> None:
 
 
 def stage_blocks(blocks: Iterable[Block], hidden: Path) -> Digests:
-    """Write blocks under a hidden name, onto the disk, and return their digests.
+    """Write blocks under a hidden name, onto the disk, and return their digests without MD5.
 
     Raises OSError, and what the blocks raise.
     """
-    with _whole(hidden):
-        return write_blocks(blocks, hidden)
-
-
-def write_blocks(blocks: Iterable[Block], path: Path) -> Digests:
-    """Write a file and return its digests. Raises OSError, and what the blocks raise."""
-    total = DigestSum()
-    with path.open("wb", buffering=0) as file:
+    total = DigestSum(md5=False)
+    with _whole(hidden), hidden.open("wb") as file:
         for block in blocks:
-            view = memoryview(block)
-            # some file systems take much longer for more at once
-            for start in range(0, len(view), BLOCK):
-                piece = view[start : start + BLOCK]
-                total.update(piece)
-                while piece:
-                    piece = piece[file.write(piece) :]
+            total.update(block)
+            file.write(block)
     return total.result()
+
+
+def write_at(file: BinaryIO, start: int, block: Block) -> None:
+    """Write a block into an open file; from any thread. Raises OSError."""
+    rest = memoryview(block)
+    while rest:
+        written = os.pwrite(file.fileno(), rest, start)
+        rest, start = rest[written:], start + written
+
+
+def blocks_at(file: BinaryIO, start: int, end: int) -> Iterator[Block]:
+    """Yield what an open file holds from a place on. Raises OSError."""
+    while start < end and (block := os.pread(file.fileno(), min(BLOCK, end - start), start)):
+        yield block
+        start += len(block)
 
 
 @contextmanager

@@ -130,10 +130,11 @@ class IntakeTable:
         """Return what executions published under some keys, or intend to, by key."""
         found: dict[str, list[OwnOutput]] = {}
         with self._database.read() as connection:
-            for key, size, md5, in_work in connection.execute(
+            for key, size, sha256, md5, in_work in connection.execute(
                 _OUTPUTS, {"bucket": bucket, "keys": list(keys)}
             ):
-                found.setdefault(key, []).append(OwnOutput(size=size, md5=md5, in_work=in_work))
+                own = OwnOutput(size=size, sha256=sha256, md5=md5, in_work=in_work)
+                found.setdefault(key, []).append(own)
         return found
 
     def started(self, bucket: str, keys: Collection[str]) -> set[tuple[str, str, str]]:
@@ -244,6 +245,7 @@ _OUTPUTS = (
     sa.select(
         objects.c.object,
         objects.c.size,
+        objects.c.sha256,
         objects.c.md5,
         sa.and_(
             objects.c.published.is_(False),
