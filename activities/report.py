@@ -162,10 +162,15 @@ def _input(
         **execution.input.to_wire(),
         "UserData": execution.user_data,
         "Size": digests.size,
-        "MD5": digests.md5,
-        "SHA256": digests.sha256,
+        **_sums(digests),
         **found,
     }
+
+
+def _sums(digests: Digests) -> dict[str, Json]:
+    """The checksums; nobody may have needed the MD5 of an object of a store."""
+    known = {"MD5": digests.md5} if digests.md5 else {}
+    return {**known, "SHA256": digests.sha256}
 
 
 def _activity(record: ActivityRecord) -> dict[str, Json]:
@@ -192,8 +197,7 @@ def _same(ref: ObjectRef, other: ObjectRef) -> bool:
 
 
 def _output(output: Output) -> dict[str, Json]:
-    wire = output.to_wire()
-    wire |= {"MD5": output.digests.md5, "SHA256": output.digests.sha256}
+    wire = output.to_wire() | _sums(output.digests)
     if output.media:
         wire["Properties"] = dict(output.media)
     return wire

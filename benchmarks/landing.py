@@ -1,8 +1,8 @@
-"""What it takes until a file that landed is queued, and until a large folder is listed.
+"""What it takes until a file that landed is queued, and until what landed unheard is found.
 
 Latencies count from the end of settling. Each is measured in turn with a bare watchdog observer
 on the same kind of folder, in a process of its own, so that figures hold on a noisy machine; the
-bare observer only hears, it stores nothing.
+bare observer only hears, it stores nothing. `listings.py` measures listings.
 """
 
 import json
@@ -12,20 +12,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from watchdog.events import FileClosedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.inotify import InotifyObserver
 
+from benchmarks import listings
 from benchmarks.overhead import line
 from tests import watching
 from tests.watching import FACTORIES, ROOT, Watching
 from triggers.service import Triggers
 
-BURST, PACED, ROUNDS = 5_000, 100, 3
-FILES, FOLDERS = 100_000, 1_000
+BURST, PACED, ROUNDS = 5_000, 100, 5
 SETTLE = 0.5
 
 #: writes files, and prints when each was closed
@@ -44,22 +43,27 @@ print(json.dumps(closed))
 
 def main() -> None:
     for what, count, pause in (("paced", PACED, 0.05), ("burst", BURST, 0.0)):
-        bare: list[float] = []
-        ours: list[float] = []
+        bare: list[list[float]] = []
+        ours: list[list[float]] = []
         for _ in range(ROUNDS):
-            bare += latencies("observe", count, pause, 0.0)
-            ours += latencies("take_in", count, pause, SETTLE)
+            bare.append(sorted(latencies("observe", count, pause, 0.0)))
+            ours.append(sorted(latencies("take_in", count, pause, SETTLE)))
         show(f"bare watchdog, {count} files {what}", bare)
         show(f"end of settling to queued, {count} files {what}", ours)
-        share = statistics.median(ours) - statistics.median(bare)
+        share = middle(ours, 0.5) - middle(bare, 0.5)
         line(f"own share, median, {count} files {what}", share * 1000, "ms")
-    listings()
+    listings.folder()
+    listings.store()
 
 
-def show(what: str, found: list[float]) -> None:
-    found = sorted(found)
-    p99 = found[int(len(found) * 0.99)] * 1000
-    line(what, statistics.median(found) * 1000, "ms", f"p99 {p99:.0f} ms, max {found[-1]:.3f} s")
+def show(what: str, rounds: list[list[float]]) -> None:
+    p99, longest = middle(rounds, 0.99) * 1000, max(found[-1] for found in rounds)
+    line(what, middle(rounds, 0.5) * 1000, "ms", f"p99 {p99:.0f} ms, max {longest:.3f} s")
+
+
+def middle(rounds: list[list[float]], share: float) -> float:
+    """Return a quantile of latencies in order: of each round, and of these the median."""
+    return statistics.median(found[int(len(found) * share)] for found in rounds)
 
 
 def latencies(child: str, count: int, pause: float, settle: float) -> list[float]:
@@ -140,84 +144,8 @@ def answer(moments: dict[str, float]) -> None:
     print(json.dumps(moments))
 
 
-# --- listings ----------------------------------------------------------------------------
-
-
-def listings() -> None:
-    with tempfile.TemporaryDirectory(prefix="mediaflow-bench-") as directory:
-        home = Path(directory)
-        made = Watching(home)
-        for folder in range(FOLDERS):
-            path = made.root / f"{folder:04}"
-            path.mkdir()
-            for number in range(FILES // FOLDERS):
-                (path / f"{number:04}.mp4").write_bytes(b"x")
-        made.close()
-        figures: dict[str, Any] = json.loads(start("listing", home).communicate()[0])
-        line(f"bare walk with stat, {FILES} files", figures["walk"])
-        line("the bucket's listing alone", figures["list"])
-        for what in ("first", "again", "ten new"):
-            seconds, found, megabytes = figures[what]
-            note = f"{seconds / figures['walk']:.1f} x the walk; {found} new; "
-            line(f"reconcile, {what}", seconds, "s", f"{note}{megabytes:.0f} MB more at the peak")
-
-
-def listing(home: Path) -> None:
-    """Time a walk and reconciles of the same folder."""
-    print("ready", flush=True)
-    engine = watching.engine(home / "mediaflow.toml")
-    root = home / "uploads"
-
-    def reconcile() -> tuple[float, int, float]:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on
-        before = peak()
-        seconds, found = timed(lambda: engine.landing.reconcile("uploads"))
-        return seconds, found.new, peak() - before
-
-    engine.store.executions()
-    walk(root)
-    figures: dict[str, Any] = {"walk": timed(lambda: walk(root))[0]}
-    bucket = engine.buckets.get("uploads")
-    figures["list"] = timed(lambda: sum(1 for _ in bucket.list("")))[0]
-    figures["first"] = reconcile()
-    figures["again"] = reconcile()
-    for number in range(10):
-        (root / f"{number:04}" / "new.mp4").write_bytes(b"x")
-    figures["ten new"] = reconcile()
-    engine.close()
-    print(json.dumps(figures))
-
-
-def walk(root: Path) -> int:
-    """Look at every file once, as little as a listing can do."""
-    count = 0
-    folders = [os.fspath(root)]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                else:
-                    entry.stat()
-                    count += 1
-    return count
-
-
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
-    result = work()
-    return time.perf_counter() - began, result
-
-
-def peak() -> float:
-    """Peak resident memory in MB."""
-    status = Path("/proc/self/status").read_text()
-    (row,) = (row for row in status.splitlines() if row.startswith("VmHWM"))
-    return int(row.split()[1]) / 1000
-
-
 if __name__ == "__main__":
     if len(sys.argv) == 3:
-        {"observe": observe, "take_in": take_in, "listing": listing}[sys.argv[1]](Path(sys.argv[2]))
+        {"observe": observe, "take_in": take_in}[sys.argv[1]](Path(sys.argv[2]))
     else:
         main()

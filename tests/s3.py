@@ -148,7 +148,8 @@ class Proxy:
     """Passes connections on to a server, counts, and breaks them as it is told.
 
     An answer is cut off behind `cut_after` bytes as long as `cuts` is above 0, which it lowers.
-    Callers get no more through while `stalled`, once they have sent `stall_after` bytes.
+    Byte `spoils` of what a connection brings arrives changed. Callers get no more through while
+    `stalled`, once they have sent `stall_after` bytes.
     """
 
     def __init__(self, target: str) -> None:
@@ -157,7 +158,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.cuts = self.cut_after = 0
-        self.stall_after = 1 << 62
+        self.stall_after = self.spoils = 1 << 62
         self.sent = self.received = 0  # bytes, as callers see it
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -184,6 +185,9 @@ class Proxy:
             passed = 0
             with suppress(OSError):
                 while data := server.recv(65536):
+                    if passed <= self.spoils < passed + len(data):
+                        at = self.spoils - passed
+                        data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
                     passed += len(data)
                     with self._lock:
                         self.received += len(data)

@@ -15,8 +15,8 @@ from workflow_engine import Notice
 
 log = logging.getLogger(__name__)
 
-#: seconds that a first key waits for others
-GATHER_SECONDS = 0.02
+#: seconds that a first key waits for others, which are then due together
+GATHER_SECONDS = 0.005
 #: keys that are noted at once
 BATCH = 500
 #: seconds between attempts while the store takes nothing

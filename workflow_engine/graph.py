@@ -20,7 +20,7 @@ from workflow_engine.activity import (
     no_templates,
 )
 from workflow_engine.errors import Code, Problem, Severity, TopologyError, pointer_to
-from workflow_engine.records import Json, stable_id
+from workflow_engine.records import ActivityRecord, Json, stable_id
 from workflow_engine.structure import (
     REPORT,
     START,
@@ -82,6 +82,11 @@ class Graph:
     def report(self) -> Node | None:
         """The Report activity, if there is one."""
         return next((node for node in self.nodes.values() if node.type == REPORT), None)
+
+    @cached_property
+    def waiting(self) -> tuple[ActivityRecord, ...]:
+        """The activities of a new execution, in their order."""
+        return tuple(ActivityRecord(name=name, type=self.nodes[name].type) for name in self.order)
 
     def predecessors(self, name: str) -> tuple[str, ...]:
         """Direct predecessors of an activity."""

@@ -28,6 +28,7 @@ MAX_COMPONENT_BYTES = 255
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}")
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -134,7 +135,7 @@ def _key_fault(key: str) -> str:
         return "is not valid UTF-8"
     if len(encoded) > MAX_KEY_BYTES:
         return f"has {len(encoded)} bytes, more than {MAX_KEY_BYTES}"
-    if any(ord(c) < 32 or ord(c) == 127 for c in key):
+    if _CONTROL.search(key):
         return "holds a control character"
     for part in key.split("/"):
         if part in ("", ".", ".."):

@@ -117,16 +117,20 @@ class ObjectRef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Digests:
-    """Size in bytes and checksums of a file, lower-case hexadecimal."""
+    """Size in bytes and checksums of a file, lower-case hexadecimal.
+
+    SHA-256 tells contents apart. MD5, which takes more than twice as long, is for those who name
+    or check objects by it: it is empty where nobody does, and not compared.
+    """
 
     size: int
     sha256: str
-    md5: str
+    md5: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, path: Path) -> "Digests":
-        """Read a file once, in blocks of 1 MiB, and return its digests. Raises OSError."""
-        total = DigestSum()
+        """Read a file once, in blocks of 1 MiB, and return both digests. Raises OSError."""
+        total = DigestSum(md5=True)
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 total.update(block)
@@ -134,20 +138,24 @@ class Digests:
 
 
 class DigestSum:
-    """Computes the digests of content that comes in blocks, both at the same time."""
+    """Computes the digests of content that comes in blocks, both at the same time.
 
-    def __init__(self) -> None:
+    MD5 only when it is asked for.
+    """
+
+    def __init__(self, *, md5: bool) -> None:
         self._size = 0
         self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
         self._thread: ThreadPoolExecutor | None = None  # ends with this object
 
     def update(self, block: Block) -> None:
         """Take the next block."""
         self._size += len(block)
-        if len(block) < _WORTH_A_THREAD:
-            self._md5.update(block)
+        if self._md5 is None or len(block) < _WORTH_A_THREAD:
             self._sha256.update(block)
+            if self._md5 is not None:
+                self._md5.update(block)
             return
         self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="md5")
         other = self._thread.submit(self._md5.update, block)
@@ -156,7 +164,8 @@ class DigestSum:
 
     def result(self) -> Digests:
         """Return the digests of all blocks so far."""
-        return Digests(size=self._size, sha256=self._sha256.hexdigest(), md5=self._md5.hexdigest())
+        md5 = self._md5.hexdigest() if self._md5 is not None else ""
+        return Digests(size=self._size, sha256=self._sha256.hexdigest(), md5=md5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

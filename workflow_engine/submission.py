@@ -8,7 +8,6 @@ from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
 from workflow_engine.graph import Graph
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
-    ActivityRecord,
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
@@ -57,9 +56,7 @@ def new_execution(
         fresh=fresh,
         state=state,
         created=utc_now(),
-        activities=tuple(
-            ActivityRecord(name=name, type=graph.nodes[name].type) for name in graph.order
-        ),
+        activities=graph.waiting,
     )
 
 

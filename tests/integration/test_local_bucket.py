@@ -243,7 +243,7 @@ class TestWriters:
             with (bucket.root / "a.mp4").open("wb"):
                 os.seteuid(65534)
                 try:
-                    assert bucket.settled("a.mp4")
+                    assert bucket.settled("a.mp4") is None
                 finally:
                     os.seteuid(0)
                 assert not bucket.settled("a.mp4")
@@ -254,14 +254,14 @@ class TestWriters:
     ) -> None:
         with (bucket.root / "a.mp4").open("wb"):
             pretend_mounted(kind, tmp_path, monkeypatch)
-            assert bucket.settled("a.mp4")
+            assert bucket.settled("a.mp4") is None
             pretend_mounted("ext4", tmp_path, monkeypatch)
-            assert not bucket.settled("a.mp4")
+            assert bucket.settled("a.mp4") is False
 
     def test_what_is_gone(self, bucket: LocalBucket) -> None:
-        assert bucket.settled("a.mp4")
+        assert bucket.settled("a.mp4") is None
         os.mkfifo(bucket.root / "pipe")
-        assert bucket.settled("pipe")
+        assert bucket.settled("pipe") is None
 
     def test_a_writer_that_comes_meanwhile_waits_and_kills_nobody(
         self, bucket: LocalBucket

@@ -315,9 +315,9 @@ class TestOutputs:
         store.save_execution(claim, state=ExecutionState.RUNNING)
         store.intend(claim, "a", [output("x", size=1)])
         store.finish_activity(claim, success("b", output("y", size=2)), step_key=None)
-        md5 = output("x").digests.md5
-        intent = OwnOutput(size=1, md5=md5, in_work=True)
-        published = OwnOutput(size=2, md5=md5, in_work=False)
+        sums = {"sha256": output("x").digests.sha256, "md5": output("x").digests.md5}
+        intent = OwnOutput(size=1, in_work=True, **sums)
+        published = OwnOutput(size=2, in_work=False, **sums)
         found = store.intake.outputs_at("out", ["x", "y", "z"])
         assert found == {"x": [intent], "y": [published]}
         store.save_execution(claim, state=ExecutionState.FAIL, ended=NOW)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -150,6 +151,12 @@ def test_the_input_has_its_checksums_and_media_info():
         "SHA256": "5" * 64,
         "Properties": {"Duration": "4.0"},
     }
+
+
+def test_a_checksum_that_nobody_needed_is_left_out():
+    digests = replace(DIGESTS, md5="")
+    told = document(execution(START), [START], digests, NOW)["Input"]
+    assert "MD5" not in told and told["SHA256"] == "5" * 64
 
 
 def test_totals_add_up():

@@ -17,6 +17,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import BinaryIO
 
 from workflow_engine.errors import InterruptedRunError
 from workflow_engine.records import Block, Digests, DigestSum
@@ -59,27 +60,31 @@ def stage_copy(source: Path, hidden: Path) -> None:
 
 
 def stage_blocks(blocks: Iterable[Block], hidden: Path) -> Digests:
-    """Write blocks under a hidden name, onto the disk, and return their digests.
+    """Write blocks under a hidden name, onto the disk, and return their digests without MD5.
 
     Raises OSError, and what the blocks raise.
     """
-    with _whole(hidden):
-        return write_blocks(blocks, hidden)
-
-
-def write_blocks(blocks: Iterable[Block], path: Path) -> Digests:
-    """Write a file and return its digests. Raises OSError, and what the blocks raise."""
-    total = DigestSum()
-    with path.open("wb", buffering=0) as file:
+    total = DigestSum(md5=False)
+    with _whole(hidden), hidden.open("wb") as file:
         for block in blocks:
-            view = memoryview(block)
-            # some file systems take much longer for more at once
-            for start in range(0, len(view), BLOCK):
-                piece = view[start : start + BLOCK]
-                total.update(piece)
-                while piece:
-                    piece = piece[file.write(piece) :]
+            total.update(block)
+            file.write(block)
     return total.result()
+
+
+def write_at(file: BinaryIO, start: int, block: Block) -> None:
+    """Write a block into an open file; from any thread. Raises OSError."""
+    rest = memoryview(block)
+    while rest:
+        written = os.pwrite(file.fileno(), rest, start)
+        rest, start = rest[written:], start + written
+
+
+def blocks_at(file: BinaryIO, start: int, end: int) -> Iterator[Block]:
+    """Yield what an open file holds from a place on. Raises OSError."""
+    while start < end and (block := os.pread(file.fileno(), min(BLOCK, end - start), start)):
+        yield block
+        start += len(block)
 
 
 @contextmanager
@@ -141,8 +146,8 @@ def sync_folder(folder: Path) -> None:
             raise
 
 
-def has_writer(path: Path) -> bool | None:
-    """Whether a process has the file open for writing; None where nobody can tell.
+def is_settled(path: Path | str) -> bool | None:
+    """Whether no process has the file open for writing; None where nobody can tell.
 
     Asked for by a read lease. The kernel grants them on local file systems, to the owner of the
     file and to CAP_LEASE.
@@ -153,17 +158,17 @@ def has_writer(path: Path) -> bool | None:
         # does not wait for whoever holds a lease, which is a file server that lets a client write
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
-        return True if error.errno == errno.EAGAIN else None
+        return False if error.errno == errno.EAGAIN else None
     try:
         # who opens the file for writing meanwhile sends a signal; the default one would kill us
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
         writer = error.errno == errno.EAGAIN and _file_system(descriptor) not in _LENT
-        return True if writer else None
+        return False if writer else None
     finally:
         os.close(descriptor)
-    return False
+    return True
 
 
 def _file_system(descriptor: int) -> str:

@@ -79,11 +79,11 @@ class Bucket(Protocol):
         """
         ...
 
-    def settled(self, key: str) -> bool:
-        """Whether nobody is known to be writing the object; True where objects appear whole.
+    def settled(self, key: str) -> bool | None:
+        """Whether nobody is writing the object; True where objects appear whole.
 
-        Where the storage cannot tell (network mounts, files of others) this is True, too: only
-        a version that stays the same says more then.
+        None where the storage cannot tell (network mounts, files of others): only a version that
+        stays the same says more then.
         """
         ...
 

@@ -40,15 +40,25 @@ class LocalBucket:
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `Bucket.head`. Folders, pipes and devices are no objects."""
-        return _head(self.name, key, self._path(key))
+        return _head(self.name, key, self.place(key))
 
-    def settled(self, key: str) -> bool:
+    def settled(self, key: str) -> bool | None:
         """See `Bucket.settled`: no process has the file open for writing."""
-        return not files.has_writer(self._path(key))
+        return files.is_settled(self.place(key))
 
     def place(self, key: str) -> str:
-        """See `Bucket.place`."""
-        return str(self._path(key))
+        """See `Bucket.place`: the last part of the path may be a link that stays in the bucket."""
+        check_key(key)
+        if files.has_link(self.root, key):
+            root = os.path.realpath(self.root)
+            if os.path.commonpath((root, os.path.realpath(self.root / key))) != root:
+                raise InvalidInputError(
+                    Code.OBJECT_KEY,
+                    f'The object key "{key}" leads out of the bucket "{self.name}" by a symbolic '
+                    "link.",
+                    remedy="Remove the link, or make its target a bucket of its own.",
+                )
+        return os.path.join(self.root, key)
 
     def identity(self, key: str) -> str:
         """See `Bucket.identity`."""
@@ -142,7 +152,7 @@ class LocalBucket:
                 continue
             try:
                 check_key(key)
-                path = self._path(key) if entry.is_symlink() else entry.path
+                path = self.place(key) if entry.is_symlink() else entry.path
                 info = _head(self.name, key, path)
             except InvalidInputError as error:
                 log.debug("not listed: %s", error)
@@ -151,19 +161,7 @@ class LocalBucket:
                 yield info
 
     def _path(self, key: str) -> Path:
-        """Return the path of a key, its last part possibly a link that stays in the bucket."""
-        check_key(key)
-        path = self.root / key
-        if files.has_link(self.root, key):
-            root = os.path.realpath(self.root)
-            if os.path.commonpath((root, os.path.realpath(path))) != root:
-                raise InvalidInputError(
-                    Code.OBJECT_KEY,
-                    f'The object key "{key}" leads out of the bucket "{self.name}" by a symbolic '
-                    "link.",
-                    remedy="Remove the link, or make its target a bucket of its own.",
-                )
-        return path
+        return Path(self.place(key))
 
     @contextmanager
     def changing(self, key: str) -> Generator[None]:
@@ -227,10 +225,10 @@ class SingleFileBucket:
         check_key(key)
         return _head(self.name, key, self._path) if key == self._key else None
 
-    def settled(self, key: str) -> bool:
+    def settled(self, key: str) -> bool | None:
         """See `Bucket.settled`."""
         check_key(key)
-        return not files.has_writer(self._path)
+        return files.is_settled(self._path)
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectInfo]:
         """See `Bucket.list`."""

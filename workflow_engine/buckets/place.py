@@ -19,8 +19,8 @@ class Place:
         return self.bucket.head(self.key)
 
     def digests(self, *, version: str = "", cancel: Event | None = None) -> Digests:
-        """Read the object whole and return its digests; raises as `Bucket.fetch` does."""
-        total = DigestSum()
+        """Read the object whole, return its digests without MD5; raises as `Bucket.fetch`."""
+        total = DigestSum(md5=False)
         for block in self.bucket.read(self.key, version=version, cancel=cancel):
             total.update(block)
         return total.result()

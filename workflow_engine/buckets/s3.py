@@ -89,11 +89,11 @@ class S3Bucket:
     def fetch(
         self, key: str, target: Path, *, version: str = "", cancel: Event | None = None
     ) -> Digests:
-        """See `Bucket.fetch`: a download; its digests are held against what the store knows."""
+        """See `Bucket.fetch`: a download, held against size and MD5 that the store tells."""
         pinned = self._pinned(key, version)
         part = target.with_name(files.hidden_name(target))
         try:
-            found = files.write_blocks(Reader(self.client, pinned, cancel).blocks(), part)
+            found = Reader(self.client, pinned, cancel).save(part)
             if found.size != pinned.size or (pinned.md5 and found.md5 != pinned.md5):
                 raise MediaflowError(
                     Code.RESOURCE_CONTENT_BAD,

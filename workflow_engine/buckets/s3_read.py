@@ -1,37 +1,41 @@
 """Reading objects of a store: pinned to one version, in order, and on after a broken connection.
 
 Parts are fetched ahead by a few threads, so that a distant store is read faster than by one
-connection, with as many parts in memory. Every answer must be of the version that is read: not
-all servers obey If-Match.
+connection. Whoever reads blocks has as many parts in memory; to a file the threads write by
+themselves, and hold a block each. Every answer must be of the version that is read: not all
+servers obey If-Match.
 """
 
 import re
 import threading
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+from workflow_engine.buckets import files
 from workflow_engine.buckets.faults import changed
 from workflow_engine.buckets.interface import ObjectInfo
 from workflow_engine.buckets.s3_client import ABSENT, Client
 from workflow_engine.errors import Code, InterruptedRunError, InvalidInputError
-from workflow_engine.records import Block
+from workflow_engine.records import Block, Digests, DigestSum
 
 #: bytes of one request
 PART = 8 << 20
+#: bytes of one request for a file: longer ones cost less, as long as each thread has several
+FILE_PART = 32 << 20
 #: parts that are fetched while one is used
 AHEAD = 4
-#: bytes between two looks at whether to go on
-_BLOCK = 1 << 20
 #: broken connections in a row, without a byte in between
 ATTEMPTS = 6
 #: before the second attempt, in seconds; doubled for each one after it
 FIRST_PAUSE = 0.5
 
+_T = TypeVar("_T")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -126,11 +130,37 @@ class Reader:
 
     def blocks(self) -> Generator[Block]:
         """Yield the content in order; raises as `Bucket.fetch` does."""
-        pending: deque[Future[bytearray]] = deque()
+        for part in self._parts(PART, lambda start, end: list(self._range(start, end))):
+            yield from part
+
+    def save(self, path: Path) -> Digests:
+        """Write the content to a new file and return its digests, MD5 where the ETag tells it.
+
+        Raises OSError, and as `Bucket.fetch` does.
+        """
+        total = DigestSum(md5=bool(self._version.md5))
+        with path.open("w+b", buffering=0) as file:
+
+            def write(start: int, end: int) -> tuple[int, int]:
+                at = start
+                for block in self._range(start, end):
+                    files.write_at(file, at, block)
+                    at += len(block)
+                return start, end
+
+            step = min(max(PART, self._version.size // (4 * AHEAD)), FILE_PART)
+            for start, end in self._parts(step, write):
+                for block in files.blocks_at(file, start, end):  # the page cache has them
+                    total.update(block)
+        return total.result()
+
+    def _parts(self, step: int, fetch: Callable[[int, int], _T]) -> Generator[_T]:
+        """Fetch parts ahead, from a first byte to a last one, and yield them in order."""
+        size, pending = self._version.size, deque[Future[_T]]()
         pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="s3-read")
         try:
-            for start in range(0, self._version.size, PART):
-                pending.append(pool.submit(self._part, start))
+            for start in range(0, size, step):
+                pending.append(pool.submit(fetch, start, min(start + step, size)))
                 if len(pending) > AHEAD:
                     yield pending.popleft().result()
             while pending:
@@ -139,29 +169,27 @@ class Reader:
             self._over.set()
             pool.shutdown(cancel_futures=True)
 
-    def _part(self, start: int) -> bytearray:
-        """Fetch one part, going on where a connection broke."""
+    def _range(self, start: int, end: int) -> Generator[bytes]:
+        """Yield a part in blocks, going on where a connection broke."""
         from botocore.exceptions import BotoCoreError
 
-        part = bytearray(min(PART, self._version.size - start))
-        view = memoryview(part)
-        done = failures = 0
-        while done < len(part):
+        failures = 0
+        while start < end:
             try:
-                with closing(self._open(start + done, start + len(part) - 1)) as body:
-                    while done < len(part):
+                with closing(self._open(start, end - 1)) as body:
+                    while start < end:
                         self._require_going_on()
-                        count = body.readinto(view[done : done + _BLOCK])
-                        if count == 0:
+                        block = body.read(min(files.BLOCK, end - start))
+                        if not block:
                             raise ConnectionError("the body ended early")
-                        done += count
+                        start += len(block)
                         failures = 0
+                        yield block
             except (BotoCoreError, OSError) as error:
                 failures += 1
                 if failures == ATTEMPTS:
                     raise self._client.failure(error, self._version.key) from error
                 self._over.wait(FIRST_PAUSE * 2 ** (failures - 1))
-        return part
 
     def _open(self, first: int, last: int) -> Any:
         """Return the body of a range of the version. Raises InvalidInputError for another one."""

@@ -243,12 +243,12 @@ class Writer:
 
 
 class Stream:
-    """Reads so and so many bytes of content that comes in blocks, and computes its digests."""
+    """Reads so and so many bytes of content that comes in blocks, and computes its SHA-256."""
 
     def __init__(self, blocks: Iterator[Block]) -> None:
         self._blocks = blocks
         self._rest = memoryview(b"")
-        self.total = DigestSum()
+        self.total = DigestSum(md5=False)
 
     def read(self, count: int) -> Block:
         """Return the next bytes, fewer only at the end."""

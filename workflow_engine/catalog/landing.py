@@ -97,6 +97,7 @@ class OwnOutput:
     """What an execution published under a key, or intends to while it runs."""
 
     size: int
+    sha256: str
     md5: str
     in_work: bool
 

@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
-from workflow_engine.buckets.files import has_writer
 from workflow_engine.catalog.landing import Arrival
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.records import utc_now
@@ -91,20 +89,10 @@ def _look(bucket: Bucket, key: str, before: str, settle_seconds: float) -> Look:
     if info is None:
         return Look()
     old = info.modified <= now - max(timedelta(seconds=settle_seconds), _FILE_CLOCK)
-    stable = info.version == before or (old and _is_whole(bucket, key, seen=bool(before)))
-    return Look(info=info, complete=info.size > 0 and settled and stable)
-
-
-def _is_whole(bucket: Bucket, key: str, *, seen: bool) -> bool:
-    """Tell whether what has not changed for a while is known to be all of the object.
-
-    A file that was `seen` in another version may be written on another machine.
-    """
-    if not is_folder(bucket):
-        return True
-    if seen:
-        return False
-    return has_writer(Path(bucket.place(key))) is False
+    # a file that was seen in another version may be written on another machine
+    whole = settled is True and not (before and is_folder(bucket))
+    stable = info.version == before or (old and whole)
+    return Look(info=info, complete=info.size > 0 and settled is not False and stable)
 
 
 def next_look(arrival: Arrival, *, settle_seconds: float, now: datetime) -> datetime:

@@ -212,13 +212,13 @@ class OwnOutputs:
         """
         if any(output.in_work for output in outputs):
             return True
-        sums = {output.md5 for output in outputs if output.size == info.size}
-        if not sums:
+        alike = [output for output in outputs if output.size == info.size]
+        if not alike:
             return False
-        if getattr(info, "etag", "") in sums:
+        if info.etag in {output.md5 for output in alike}:
             return True
         found = self._digests(bucket, info, wait=wait)
-        return None if found is None else found.md5 in sums
+        return None if found is None else found.sha256 in {output.sha256 for output in alike}
 
     def _digests(self, bucket: Bucket, info: ObjectInfo, *, wait: bool) -> Digests | None:
         known = self._engine.store.cached_digests(bucket.place(info.key), info.version)
@@ -239,8 +239,7 @@ class OwnOutputs:
         try:
             with tempfile.TemporaryDirectory(dir=self._engine.settings.data_dir) as folder:
                 file = Path(folder) / "object"
-                bucket.fetch(info.key, file)
-                found = Digests.of(file)
+                found = bucket.fetch(info.key, file) or Digests.of(file)
             now = bucket.head(info.key)
             if now is None or now.version != info.version:
                 return None

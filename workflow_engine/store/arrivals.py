@@ -16,6 +16,7 @@ from workflow_engine.catalog.landing import Arrival, Notice
 from workflow_engine.store.database import Database, Upsert, upsert
 from workflow_engine.store.json_rows import elements
 from workflow_engine.store.landing_schema import arrivals
+from workflow_engine.store.prepared import write_all
 from workflow_engine.store.rows import Row, to_json
 
 #: two processes that lock rows in one order never wait for each other in a circle
@@ -64,15 +65,12 @@ class ArrivalTable:
 
     def due(self, *, now: datetime, limit: int) -> list[Arrival]:
         """Return arrivals that are due, those first that are it the longest."""
-        query = sa.select(arrivals).where(arrivals.c.due <= now).order_by(arrivals.c.due)
-        with self._database.read() as connection:
-            found = connection.execute(query.limit(limit)).mappings().all()
-        return [Arrival(**row) for row in found]
+        found = self._database.rows(_DUE, {"now": now, "limit": limit})
+        return [Arrival(**dict(zip(_COLUMNS, row, strict=True))) for row in found]
 
     def next_due(self) -> datetime | None:
         """Return when the next arrival is due, None when none waits."""
-        with self._database.read() as connection:
-            return connection.scalar(sa.select(sa.func.min(arrivals.c.due)))
+        return self._database.rows(_NEXT_DUE, {})[0][0]
 
     def postpone(self, looked_at: Sequence[Arrival]) -> None:
         """Save when arrivals are due again and what the look said, unless noticed meanwhile."""
@@ -121,7 +119,7 @@ def remove(connection: sa.Connection, gone: Iterable[Arrival]) -> None:
     """Remove arrivals in a caller's transaction; those that were noticed again stay."""
     values = [_as_read(arrival) for arrival in sorted(gone, key=_in_order)]
     if values:
-        connection.execute(_REMOVE, values)
+        write_all(connection, _REMOVE, values)
 
 
 def _row(arrival: Arrival) -> Row:
@@ -138,6 +136,13 @@ def _as_read(arrival: Arrival) -> Row:
 
 
 _COLUMNS = tuple(column.name for column in arrivals.c)
+_DUE = (
+    sa.select(arrivals)
+    .where(arrivals.c.due <= sa.bindparam("now"))
+    .order_by(arrivals.c.due)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+_NEXT_DUE = sa.select(sa.func.min(arrivals.c.due))
 _UNCHANGED = sa.and_(
     arrivals.c.bucket == sa.bindparam("its_bucket"),
     arrivals.c.key == sa.bindparam("its_key"),

@@ -7,6 +7,7 @@ tables, `executions.py` and its neighbours what is done with them.
 """
 
 import sqlite3
+import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ class Database:
         self._engine = _engine(url)
         self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         self._reader = Reader(self._engine)
+        self._writing = threading.Lock()
         self.shown_url = shown_url(url)
         try:
             self._prepare()
@@ -82,7 +84,7 @@ class Database:
     @contextmanager
     def write(self) -> Generator[sa.Connection]:
         """Run a transaction that commits at the end, or leaves nothing when it raises."""
-        with self._reported(), self._engine.connect() as connection:
+        with self._turn(), self._reported(), self._engine.connect() as connection:
             connection.execution_options(**{_WRITE: True})
             with connection.begin():
                 yield connection
@@ -102,6 +104,19 @@ class Database:
         """
         if not self._is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(turn)))
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        """Let the writers of this process to SQLite take turns.
+
+        By itself it has each one sleep, longer and longer, while others write one after another.
+        """
+        taken = self._is_sqlite and self._writing.acquire(timeout=BUSY_SECONDS)
+        try:
+            yield
+        finally:
+            if taken:
+                self._writing.release()
 
     @property
     def _is_sqlite(self) -> bool:

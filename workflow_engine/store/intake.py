@@ -27,6 +27,7 @@ from workflow_engine.store.arrivals import remove
 from workflow_engine.store.database import Database, Upsert, upsert
 from workflow_engine.store.json_rows import members
 from workflow_engine.store.landing_schema import arrivals, intake, listeners, watched
+from workflow_engine.store.prepared import write_all
 from workflow_engine.store.rows import to_json
 from workflow_engine.store.schema import executions, objects
 
@@ -116,9 +117,8 @@ class IntakeTable:
 
     def watched(self, bucket: str) -> Watched | None:
         """Return since when a bucket is watched, None when it never was."""
-        with self._database.read() as connection:
-            row = connection.execute(_WATCHED, {"bucket": bucket}).mappings().first()
-        return Watched(**row) if row else None
+        found = self._database.rows(_WATCHED, {"bucket": bucket})
+        return Watched(**dict(zip(watched.c.keys(), found[0], strict=True))) if found else None
 
     def complete(self, bucket: str, listed: datetime) -> None:
         """Remember when the first listing of a bucket was complete, once."""
@@ -135,10 +135,11 @@ class IntakeTable:
         """Return what executions published under some keys, or intend to, by key."""
         found: dict[str, list[OwnOutput]] = {}
         with self._database.read() as connection:
-            for key, size, md5, in_work in connection.execute(
+            for key, size, sha256, md5, in_work in connection.execute(
                 _OUTPUTS, {"bucket": bucket, "keys": list(keys)}
             ):
-                found.setdefault(key, []).append(OwnOutput(size=size, md5=md5, in_work=in_work))
+                own = OwnOutput(size=size, sha256=sha256, md5=md5, in_work=in_work)
+                found.setdefault(key, []).append(own)
         return found
 
     def started(self, bucket: str, keys: Collection[str]) -> set[tuple[str, str, str]]:
@@ -191,8 +192,9 @@ def _enter(
         found = connection.execute(_KNOWN, {"bucket": bucket, "keys": keys})
         new -= {(bucket, key, version) for key, version, _, _ in found}
     if new:
-        connection.execute(
-            sa.insert(intake),
+        write_all(
+            connection,
+            _ENTER,
             [
                 {
                     "bucket": bucket,
@@ -225,6 +227,7 @@ def _queue(connection: sa.Connection, new: Mapping[str, ExecutionRecord]) -> int
     return len(added)
 
 
+_ENTER = sa.insert(intake)
 _KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
 _BUCKET: sa.BindParameter[Any] = sa.bindparam("bucket")
 _ITS_KEYS = sa.and_(intake.c.bucket == _BUCKET, intake.c.key.in_(_KEYS))
@@ -257,6 +260,7 @@ _OUTPUTS = (
     sa.select(
         objects.c.object,
         objects.c.size,
+        objects.c.sha256,
         objects.c.md5,
         sa.and_(
             objects.c.published.is_(False),

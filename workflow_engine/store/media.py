@@ -1,6 +1,6 @@
 """The media of the library, one for each input object."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -11,7 +11,7 @@ from workflow_engine.records import Json
 from workflow_engine.store.catalog_rows import in_order, media_details, media_of, media_row
 from workflow_engine.store.catalog_schema import media
 from workflow_engine.store.database import Database, Upsert, upsert
-from workflow_engine.store.prepared import Select, each, one_of
+from workflow_engine.store.prepared import Select, each, one_of, write_all
 from workflow_engine.store.rows import Row, to_json
 from workflow_engine.store.schema import executions
 
@@ -41,7 +41,7 @@ class MediaTable:
     def add(self, record: MediaRecord) -> MediaRecord:
         """Add a media, in the place of a deleted one; return the one that is in the store now."""
         with self._database.write() as connection:
-            put_media(connection, record)
+            put_media(connection, [record])
             return _stored(connection, record.id)
 
     def save(self, record: MediaRecord) -> MediaRecord | None:
@@ -92,9 +92,11 @@ def _stored(connection: sa.Connection, media_id: str) -> MediaRecord:
     return media_of(found.mappings().one())
 
 
-def put_media(connection: sa.Connection, record: MediaRecord) -> None:
-    """Add a media when there is none, or a deleted one."""
-    connection.execute(_put(connection.dialect.name), media_row(record))
+def put_media(connection: sa.Connection, records: Iterable[MediaRecord]) -> None:
+    """Add each media when there is none, or a deleted one."""
+    added = [media_row(record) for record in records]
+    if added:
+        write_all(connection, _put(connection.dialect.name), added)
 
 
 def describe_media(connection: sa.Connection, run_id: str, properties: Mapping[str, Json]) -> None:

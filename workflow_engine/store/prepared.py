@@ -1,22 +1,27 @@
-"""Queries that are asked all the time, without what SQLAlchemy does around each execution.
+"""Queries and writes that come all the time, without what SQLAlchemy does around each of them.
 
-A query is compiled once for its database. From then on it is its text and a list of values, for
-a connection that waits for such; a transaction, a visit to the pool and an object for each row
-would cost more than the query itself.
+A statement is compiled once for its database. From then on a query is its text and a list of
+values, for a connection that waits for such; a transaction, a visit to the pool and an object for
+each row would cost more than the query itself. `write_all` writes many rows in a caller's
+transaction, where every row would be looked at several times.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from queue import SimpleQueue
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.sql.compiler import SQLCompiler
 
 #: with any columns
 Select = sa.Select[*tuple[Any, ...]]
 Query = Select | sa.CompoundSelect[*tuple[Any, ...]]
+#: with parameters of any names
+Write = sa.Insert | sa.Update | sa.Delete
 Rows = Sequence[Sequence[Any]]
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -33,11 +38,7 @@ class Prepared:
         compiled = query.compile(dialect=dialect)
         self.text = str(compiled)
         self._order = compiled.positiontup
-        self._bind: dict[str, _Convert] = {
-            name: convert
-            for name, bind in compiled.binds.items()
-            if (convert := bind.type.dialect_impl(dialect).bind_processor(dialect))
-        }
+        self._bind = _converters(compiled, dialect)
         self._read: list[tuple[int, _Convert]] = [
             (index, convert)
             for index, column in enumerate(query.selected_columns)
@@ -65,6 +66,47 @@ class Prepared:
         return {
             name: bind[name](value) if name in bind else value for name, value in values.items()
         }
+
+
+def write_all(connection: sa.Connection, write: Write, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run a write that is a constant once for each row, of which there is at least one.
+
+    Rows name the values of its parameters; an INSERT takes the columns that the rows have.
+    """
+    _writer(write, tuple(rows[0]), connection.dialect)(connection, rows)
+
+
+@lru_cache
+def _writer(
+    write: Write, names: tuple[str, ...], dialect: sa.Dialect
+) -> Callable[[sa.Connection, Sequence[Mapping[str, Any]]], None]:
+    columns = names if isinstance(write, sa.Insert) else None
+    compiled = write.compile(dialect=dialect, column_keys=columns)
+    converters = _converters(compiled, dialect)
+    order = [(name, converters.get(name)) for name in compiled.positiontup or names]
+
+    def run(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        values = [
+            [convert(row[name]) if convert else row[name] for name, convert in order]
+            for row in rows
+        ]
+        connection.exec_driver_sql(
+            compiled.string,
+            [tuple(one) for one in values]
+            if dialect.positional
+            else [dict(zip(names, one, strict=True)) for one in values],
+        )
+
+    return run
+
+
+def _converters(compiled: SQLCompiler, dialect: sa.Dialect) -> dict[str, _Convert]:
+    """Return what turns values of Python's types into those of the driver, by parameter."""
+    return {
+        name: convert
+        for name, bind in compiled.binds.items()
+        if (convert := bind.type.dialect_impl(dialect).bind_processor(dialect))
+    }
 
 
 class Reader:

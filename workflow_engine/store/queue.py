@@ -8,6 +8,8 @@ others' sake. Each function runs inside a caller's transaction.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from itertools import groupby
 
 import sqlalchemy as sa
 
@@ -16,7 +18,9 @@ from workflow_engine.errors import Code, Interruption, InvalidInputError
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
 from workflow_engine.store import rows, statements
 from workflow_engine.store.catalog_schema import pipelines
+from workflow_engine.store.json_rows import elements
 from workflow_engine.store.media import put_media
+from workflow_engine.store.prepared import write_all
 from workflow_engine.store.schema import activities, executions, is_begun, is_queued
 from workflow_engine.store.statements import Claim
 
@@ -46,18 +50,31 @@ _NEW: rows.Row = {"fence": 0, "lapses": 0, "cancel_requested": False}
 def add_all(connection: sa.Connection, new: Sequence[tuple[ExecutionRecord, rows.Row]]) -> None:
     """Add executions, each with its columns, as `add` does."""
     execution_rows = [rows.execution_row(record) | _NEW | columns for record, columns in new]
-    activity_rows = [
-        {"run_id": record.run_id, "name": a.name, "position": position} | rows.activity_row(a)
-        for record, _ in new
-        for position, a in enumerate(record.activities)
-    ]
-    connection.execute(sa.insert(executions), execution_rows)
-    if activity_rows:
-        connection.execute(sa.insert(activities), activity_rows)
-    for record, _ in new:
-        if record.kind is ExecutionKind.WORKFLOW:
-            media = MediaRecord(id=record.media_id, file=record.input, created=record.created)
-            put_media(connection, media)
+    write_all(connection, _ADD_EXECUTIONS, execution_rows)
+    for alike, group in groupby(new, key=lambda one: one[0].activities):
+        run_ids = rows.to_json([record.run_id for record, _ in group])
+        for position, activity in enumerate(alike):
+            values = {"name": activity.name, "position": position} | rows.activity_row(activity)
+            statement = _add_activity(connection.dialect.name)
+            connection.execute(statement, values | {"run_ids": run_ids})
+    inputs = (record for record, _ in new if record.kind is ExecutionKind.WORKFLOW)
+    put_media(
+        connection,
+        (MediaRecord(id=one.media_id, file=one.input, created=one.created) for one in inputs),
+    )
+
+
+_ADD_EXECUTIONS = sa.insert(executions)
+
+
+@cache
+def _add_activity(dialect: str) -> sa.Insert:
+    """Return what adds an activity to many executions at once."""
+    run_ids = elements(dialect, "run_ids")
+    columns = [column for column in activities.c if column.name not in ("run_id", "step_key")]
+    values = [sa.bindparam(column.name, type_=column.type) for column in columns]
+    names = ["run_id", *(column.name for column in columns)]
+    return sa.insert(activities).from_select(names, sa.select(run_ids.c.value, *values))
 
 
 def known_pipeline(connection: sa.Connection, pipeline_id: str) -> str:

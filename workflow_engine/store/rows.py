@@ -47,7 +47,10 @@ class StepResult:
 
 def to_json(value: Json) -> str:
     """Return JSON text, characters as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def json_object(text: str) -> dict[str, Json]:

@@ -31,6 +31,8 @@ def storable(text: str) -> str:
     What a tool prints may hold either; a state must be saved all the same.
     """
     clean = text.replace("\0", "\ufffd")
+    if clean.isascii():
+        return clean
     return clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

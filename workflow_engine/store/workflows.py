@@ -43,6 +43,17 @@ def _page_and_total(states: int) -> tuple[Select, Select]:
     return page, total
 
 
+_MATCHING = (
+    sa.select(workflows)
+    .where(
+        workflows.c.bucket == sa.bindparam("bucket"),
+        workflows.c.state == str(WorkflowState.ACTIVE),
+        workflows.c.trigger_mode == str(TriggerMode.OSS_AUTO_TRIGGER),
+    )
+    .order_by(workflows.c.created, workflows.c.id)
+)
+
+
 class WorkflowTable:
     """Workflows and workflow files; `catalog/workflows.py` has the rules."""
 
@@ -98,16 +109,9 @@ class WorkflowTable:
 
     def matching(self, bucket: str) -> list[WorkflowRecord]:
         """Return the workflows that a new object in a bucket may start, the oldest first."""
-        query = (
-            sa.select(workflows)
-            .where(
-                workflows.c.bucket == bucket,
-                workflows.c.state == str(WorkflowState.ACTIVE),
-                workflows.c.trigger_mode == str(TriggerMode.OSS_AUTO_TRIGGER),
-            )
-            .order_by(workflows.c.created, workflows.c.id)
-        )
-        return self._all(query)
+        names = workflows.c.keys()
+        found = self._database.rows(_MATCHING, {"bucket": bucket})
+        return [workflow_of(dict(zip(names, row, strict=True))) for row in found]
 
     def files(self) -> list[WorkflowFileRecord]:
         """Return what became of each workflow file, by their paths."""
