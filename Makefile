@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
-# files of tests run side by side; many of them wait more than they compute
-SIDE_BY_SIDE := -n 3 --dist loadfile
+# files of tests run side by side, those that take long first; many wait more than they compute
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test test-long lint conformance bench lock clean
 
