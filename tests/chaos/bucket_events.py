@@ -127,13 +127,13 @@ class Writer(threading.Thread):
         self._post = post
         self._ran = ran
         self._uploads: list[tuple[float, str, Generator[float]]] = []
-        self.written: dict[tuple[str, str], set[str]] = {}
+        self.written: dict[tuple[str, str], list[str]] = {}
         self.early: list[tuple[str, str]] = []
         self.done = False
 
     def add(self, way: str, bucket: str, key: str, seconds: float) -> None:
         """Begin an upload so many seconds after the start."""
-        self.written[bucket, key] = set()
+        self.written[bucket, key] = []
         self._uploads.append((seconds, f"{bucket} {key}", WAYS[way](self, bucket, key)))
 
     def run(self) -> None:
@@ -201,7 +201,7 @@ class Writer(threading.Thread):
 
     def _landed(self, bucket: str, key: str, kind: str, size: int, answer: Any) -> None:
         etag, version_id = answer["ETag"].strip('"'), answer.get("VersionId")
-        self.written[bucket, key].add(version_id or f"{etag}-{size}")
+        self.written[bucket, key].append(version_id or f"{etag}-{size}")
         told = {"versionId": version_id} if version_id else {}
         self._post.tell(bucket, key, kind, size=size, eTag=etag, **told)
 
