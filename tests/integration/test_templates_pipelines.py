@@ -316,7 +316,6 @@ def test_search_templates(call: Call):
             "InvalidParameter.NotSupported",
             "/Video/Profile",
         ),
-        ({"Video": {"Degrain": "3"}}, "InvalidParameter.NotSupported", "/Video/Degrain"),
         (
             {"Video": {}, "MuxConfig": {"Segment": {"Duration": 61}}},
             "InvalidParameter.OutOfRange",
