@@ -1,6 +1,6 @@
 """A ladder of renditions by mediaflow, and by the commands that people write for it.
 
-    python -m benchmarks.ladder [--preset veryfast|medium ...] [--rounds 3]
+    python -m benchmarks.ladder [--clip generated|real ...] [--preset veryfast|medium ...]
 
 1080/720/480/360, H.264 and AAC, from a generated 1080p clip with motion and from a real clip of
 720p, both looped to a minute. The ways take turns: a shell script with one ffmpeg for each
@@ -65,27 +65,31 @@ class Taken:
 # --- the clips --------------------------------------------------------------------------------
 
 
-def clips(work: Path) -> Iterator[tuple[str, Path]]:
-    """Yield what each clip is and its file, of a minute."""
-    short = work / "zoom.mp4"
+def generated(work: Path) -> Path:
+    """A zoom into a fractal with grain, 1080p."""
     picture = "mandelbrot=size=1920x1080:rate=25:end_scale=0.02:end_pts=250"
-    media.make(
-        short,
+    return media.make(
+        work / "zoom.mp4",
         *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=frequency=440"),
         *("-vf", "noise=alls=4:allf=t", "-t", "10", "-c:v", "libx264", "-preset", "veryfast"),
         *("-pix_fmt", "yuv420p", "-crf", "20", "-c:a", "aac"),
     )
-    for what, given in (
-        ("generated 1080p", short),
-        ("real clip (Big Buck Bunny), 720p", media.big_buck_bunny()),
-    ):
-        yield (
-            what,
-            media.make(
-                work / f"long-{given.name}",
-                *("-stream_loop", "-1", "-i", str(given), "-t", str(SECONDS), "-c", "copy"),
-            ),
-        )
+
+
+def real(work: Path) -> Path:
+    """Big Buck Bunny, 720p."""
+    return media.big_buck_bunny()
+
+
+CLIPS = {"generated": generated, "real": real}
+
+
+def looped(clip: Path, work: Path) -> Path:
+    """The clip again and again, for a minute."""
+    return media.make(
+        work / f"long-{clip.name}",
+        *("-stream_loop", "-1", "-i", str(clip), "-t", str(SECONDS), "-c", "copy"),
+    )
 
 
 # --- the commands by hand ---------------------------------------------------------------------
@@ -299,24 +303,26 @@ def resident(pid: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--preset", choices=PRESETS, nargs="+", default=PRESETS)
+    parser.add_argument("--clip", choices=CLIPS, nargs="+", default=list(CLIPS))
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mediaflow-bench-") as directory:
         work = Path(directory)
         os.environ["MEDIAFLOW_DATA"] = str(work / "data")
         (work / "clips").mkdir()
-        given = list(clips(work / "clips"))
+        folder = work / "clips"
+        given = {name: looped(CLIPS[name](folder), folder) for name in chosen.clip}
         served = Served(work / "serve")
         try:
-            for _, clip in given:
+            for clip in given.values():
                 shutil.copy(clip, served.service.bucket("uploads"))
             warm_up(work, served)
             for preset in chosen.preset:
-                for what, clip in given:
-                    compare(what, clip, preset, work, served, chosen.rounds)
+                for name, clip in given.items():
+                    compare(f"{name} clip", clip, preset, work, served, chosen.rounds)
             assert served.service.process
             with watched(served.service.process.pid) as peak:
-                served.run(given[0][1], PRESETS[-1])
+                served.run(next(iter(given.values())), PRESETS[-1])
             line("serve with the ladder at preset medium, peak with ffmpeg", peak[0], "MB")
         finally:
             served.service.close()
