@@ -6,13 +6,13 @@ topology, 4.1 and 9; mediainfo, 2 and 3.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, cast
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from activities import ffmpeg
 from activities.objects import BucketName
-from activities.probe import MediaInfo, missing_bytes
+from activities.probe import RAW_FORMATS, MediaInfo, RawSound, missing_bytes
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -24,7 +24,15 @@ from workflow_engine.activity import (
     Step,
 )
 from workflow_engine.errors import Code
-from workflow_engine.topology.wire import Choice, JsonObject, Text, WireModel, shown, wire_error
+from workflow_engine.topology.wire import (
+    Choice,
+    JsonObject,
+    Number,
+    Text,
+    WireModel,
+    shown,
+    wire_error,
+)
 
 
 def _pipeline_id(value: str) -> str:
@@ -56,12 +64,53 @@ _queue_name = _named("queue", Code.QUEUE_NAME, "A-Za-z", "a letter")
 _topic_name = _named("topic", Code.TOPIC_NAME, "A-Za-z0-9", "a letter or a digit")
 
 
+class RawContainer(WireModel):
+    """The format of samples that have no container (specification, transcode, 1)."""
+
+    format: Annotated[str, Choice(RAW_FORMATS)]
+
+
+class RawAudio(WireModel):
+    """The sound of samples that have no container (specification, transcode, 1)."""
+
+    channels: Annotated[int, Number(1, 8)]
+    samplerate: Annotated[int, Number(0, 320000, low_open=True, unit="Hz")]
+
+
 class InputFile(WireModel):
-    """Which objects trigger the workflow: those of a bucket whose keys begin with the prefix."""
+    """Which objects trigger the workflow: those of a bucket whose keys begin with the prefix.
+
+    `container` and `audio` belong together, and say that the objects are raw sound. The
+    specification has them for jobs; in workflows they are an extension.
+    """
 
     bucket: BucketName
     location: Annotated[str, Text()] = ""
     object_prefix: Annotated[str, Text(max_bytes=1023)] = ""
+    container: Annotated[RawContainer, JsonObject] | None = None
+    audio: Annotated[RawAudio, JsonObject] | None = None
+
+    @model_validator(mode="after")
+    def _raw_sound_is_described_whole(self) -> "InputFile":
+        if (self.container is None) != (self.audio is None):
+            raise wire_error(
+                Code.NULL_VALUE,
+                "Raw sound is described by Container and Audio together, and one of them is "
+                "missing.",
+                "Give Container.Format, Audio.Channels and Audio.Samplerate, or leave them out.",
+            )
+        return self
+
+    @property
+    def raw(self) -> RawSound | None:
+        """What raw sound the objects are; None for files that say it themselves."""
+        if self.container is None or self.audio is None:
+            return None
+        return RawSound(
+            format=self.container.format,
+            channels=self.audio.channels,
+            samplerate=self.audio.samplerate,
+        )
 
 
 class StartParameters(WireModel):
@@ -90,8 +139,9 @@ class Start(Activity[StartParameters]):
         yield ffmpeg.ffprobe_finding()
 
     def plan(self, parameters: StartParameters, context: PlanContext) -> Step:
-        """Nothing of the parameters shapes the media info."""
-        return Step()
+        """Only what is said of raw sound shapes the media info."""
+        raw = parameters.input_file.raw
+        return Step(identity={"Raw": raw.to_json()} if raw else {}, resolved=raw)
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Probe the input and refuse what cannot be worked on.
@@ -99,8 +149,9 @@ class Start(Activity[StartParameters]):
         Raises ActivityError: `InvalidParameter.ResourceContentBad` for what is no media or was
         cut off, `.ResourceNotSupported` for playlists and still pictures.
         """
-        media = MediaInfo.of(context.source, cancel=context.cancel)
-        if missing := missing_bytes(context.source):
+        raw = cast("RawSound | None", step.resolved)
+        media = MediaInfo.of(context.source, raw=raw, cancel=context.cancel)
+        if not raw and (missing := missing_bytes(context.source)):
             raise ffmpeg.content_bad(f"the file is cut off, {missing} bytes are missing")
         if media.format_name.endswith("_pipe"):
             raise ffmpeg.still_picture()

@@ -48,15 +48,16 @@ class Made:
 
 
 def planned(
-    source: Path, *outputs, templates=no_templates, objects=None, **parameters
+    source: Path, *outputs, templates=no_templates, objects=None, raw=None, **parameters
 ) -> tuple[Step, dict[str, Path]]:
     """The step of these outputs, and the files that it reads beside the source, by name.
 
-    `objects` are files by their `bucket/key`; they are read as the engine reads them.
+    `objects` are files by their `bucket/key`; they are read as the engine reads them. `raw` says
+    what the samples of a source without a container are.
     """
     named = [{"OutputObject": f"{{RunId}}/{n}-{{FileName}}"} | o for n, o in enumerate(outputs)]
     wire = {"OutputBucket": "out-bucket", "Outputs": json.dumps(named)} | parameters
-    info = MediaInfo.of(source).to_json()
+    info = MediaInfo.of(source, raw=raw).to_json()
     context = make_plan_context(source, media=info, templates=templates)
     read, activity = Transcode.parameters.model_validate(wire), Transcode()
     files: dict[str, Path] = {}

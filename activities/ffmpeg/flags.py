@@ -7,6 +7,7 @@ prints and how much damage it bears, `argv` joins them with a graph of ffmpeg-py
     command = argv(ffmpeg.output(source.video, "file:out.mp4", vcodec="libx264"))
 """
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import ffmpeg
@@ -37,21 +38,28 @@ GLOBAL_FLAGS = (
 )
 
 
-def input_options() -> dict[str, str]:
-    """Return the options of every input, for `ffmpeg.input("file:...", **input_options())`."""
+def input_options(given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the options of an input, for `ffmpeg.input("file:...", **input_options())`.
+
+    `given` are further ones; an input whose format `f` is among them is opened as nothing else.
+    """
+    options = given or {}
     return {
+        **options,
         "protocol_whitelist": "file",
-        "format_whitelist": ",".join(FORMATS),
+        "format_whitelist": options.get("f") or ",".join(FORMATS),
         "max_pixels": str(MAX_PIXELS),
     }
 
 
-def probe_options(*, playlists: bool) -> tuple[str, ...]:
+def probe_options(
+    given: Mapping[str, str] | None = None, *, playlists: bool = False
+) -> tuple[str, ...]:
     """Return the input options of ffprobe; `playlists` also opens HLS lists, for our own only.
 
-    `crypto` is the protocol of encrypted segments.
+    `given` is that of `input_options`; `crypto` is the protocol of encrypted segments.
     """
-    options = input_options()
+    options = input_options(given)
     if playlists:
         options["format_whitelist"] += ",hls"
         options["protocol_whitelist"] += ",crypto"

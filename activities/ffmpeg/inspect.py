@@ -7,7 +7,7 @@ import codecs
 import json
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -48,19 +48,22 @@ def still_picture(detail: str = "") -> ActivityError:
 def probe_json(
     path: Path,
     *,
+    opened: Mapping[str, str] | None = None,
     playlists: bool = False,
     timeout: float = 60,
     cancel: threading.Event | None = None,
 ) -> dict[str, Json]:
     """Return what ffprobe says about format, streams and programs of a local file.
 
-    `playlists` allows HLS lists that mediaflow wrote itself; `timeout` is in seconds. Raises
-    ActivityError (`InvalidParameter.ResourceContentBad`, `.ResourceNotSupported` for lists that
-    name other files, `Timeout`), InterruptedRunError, InstallationError.
+    `opened` are further input options, `playlists` allows HLS lists that mediaflow wrote itself;
+    `timeout` is in seconds. Raises ActivityError (`InvalidParameter.ResourceContentBad`,
+    `.ResourceNotSupported` for lists that name other files, `Timeout`), InterruptedRunError,
+    InstallationError.
     """
     answer: list[str] = []
     show = ("-of", "json", "-show_format", "-show_streams", "-show_programs")
-    ask(path, show, answer.append, playlists=playlists, timeout=timeout, cancel=cancel)
+    on_line = answer.append
+    ask(path, show, on_line, opened=opened, playlists=playlists, timeout=timeout, cancel=cancel)
     try:
         found: Json = json.loads("".join(answer))
     except ValueError:
@@ -75,17 +78,18 @@ def ask(
     arguments: Sequence[str],
     on_line: Callable[[str], None],
     *,
+    opened: Mapping[str, str] | None = None,
     playlists: bool = False,
     timeout: float = 60,
     cancel: threading.Event | None = None,
 ) -> None:
     """Run ffprobe on a local file with these arguments; `on_line` gets every line it prints.
 
-    Raises as `probe_json` does.
+    Options and errors are those of `probe_json`.
     """
     _check_file(path, playlists)
     command = (
-        *(str(ffprobe_path()), "-v", "error", *probe_options(playlists=playlists)),
+        *(str(ffprobe_path()), "-v", "error", *probe_options(opened, playlists=playlists)),
         *(*arguments, "-i", f"file:{path.absolute()}"),
     )
     tail, watch, size = Tail(path.absolute().parent), Stopwatch(), 0

@@ -1,7 +1,8 @@
 """What is in a media file: ffprobe's answer, typed.
 
 `MediaInfo.of` probes a file; `streams` reads single streams, `properties` gives the wire form
-of specification, mediainfo, 2, and `completeness` tells whether the file was cut off.
+of specification, mediainfo, 2, `completeness` tells whether the file was cut off, and `raw`
+describes sound that does not say what it is.
 """
 
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 from activities import ffmpeg
 from activities.probe.completeness import counts_its_frames, missing_bytes
 from activities.probe.properties import properties
+from activities.probe.raw import RAW_FORMATS, RawSound
 from activities.probe.streams import (
     AudioStream,
     SubtitleStream,
@@ -29,7 +31,15 @@ from activities.probe.streams import (
 )
 from workflow_engine.records import Json
 
-__all__ = ["AudioStream", "MediaInfo", "SubtitleStream", "VideoStream", "missing_bytes"]
+__all__ = [
+    "RAW_FORMATS",
+    "AudioStream",
+    "MediaInfo",
+    "RawSound",
+    "SubtitleStream",
+    "VideoStream",
+    "missing_bytes",
+]
 
 #: streams that are kept: a file may claim a thousand
 _MAX_STREAMS = 64
@@ -64,7 +74,8 @@ _DISPOSITIONS = ("default", "attached_pic", "timed_thumbnails")
 class MediaInfo:
     """A probed media file. `duration` is in seconds, `size` in bytes; None means unknown.
 
-    `guessed` means that the duration comes from the bit rate of the first frames.
+    `guessed` means that the duration comes from the bit rate of the first frames. `opened` are the
+    options of ffmpeg that the file is opened with.
     `probe` is the part of ffprobe's JSON that everything else is read from.
     """
 
@@ -78,24 +89,33 @@ class MediaInfo:
     videos: tuple[VideoStream, ...]
     audios: tuple[AudioStream, ...]
     subtitles: tuple[SubtitleStream, ...]
+    opened: tuple[tuple[str, str], ...]
 
     @classmethod
     def of(
         cls,
         path: Path,
         *,
+        raw: RawSound | None = None,
         playlists: bool = False,
         timeout: float = 60,
         cancel: threading.Event | None = None,
     ) -> "MediaInfo":
         """Probe a local file; `playlists` allows HLS lists that mediaflow wrote itself.
 
+        `raw` says what the sound of a file without any description is.
+
         Raises ActivityError when it cannot be used: unreadable, a list of other files, no audio
         and no video, or of no length (specification, mediainfo, 3).
         """
-        answer = ffmpeg.probe_json(path, playlists=playlists, timeout=timeout, cancel=cancel)
+        opened = raw.options if raw else None
+        answer = ffmpeg.probe_json(
+            path, opened=opened, playlists=playlists, timeout=timeout, cancel=cancel
+        )
         probe = _trimmed(answer)
-        if counts_its_frames(path):
+        if opened:
+            probe["opened"] = dict(opened)
+        elif counts_its_frames(path):
             probe["counted"] = True
         media = cls.parse(probe)
         if not media.videos and not media.audios:
@@ -131,6 +151,7 @@ class MediaInfo:
             ),
             audios=tuple(audio_stream(s, position) for position, s in enumerate(audio)),
             subtitles=tuple(subtitle_stream(s, n) for n, s in enumerate(subtitles)),
+            opened=tuple((k, str(v)) for k, v in section(probe.get("opened")).items()),
         )
 
     @classmethod

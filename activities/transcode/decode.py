@@ -146,7 +146,7 @@ class Decode:
             self._pictures[member] = next(outlets[size]), len(before) + 1
 
     def _origin(self, origin: Input) -> Node:
-        return ffmpeg.input(f"file:{self._source}", **dict(origin.options), **input_options())
+        return ffmpeg.input(f"file:{self._source}", **input_options(dict(origin.options)))
 
     def picture(self, target: Target, stream: int) -> tuple[Node, int]:
         """Return the picture for a target, and how many of its filters are done."""
@@ -164,7 +164,7 @@ class Decode:
         """Open an input for one chain; equal chains would be one to ffmpeg-python, not two."""
         self._opened += 1
         path = target.beside(given.file) if given.file else self._source
-        options = {"filename": f"file:{path}", **dict(given.options), **input_options()}
+        options = {"filename": f"file:{path}", **input_options(dict(given.options))}
         # `args` are hashed and not printed
         return InputNode("input", args=[self._opened], kwargs=options).stream()
 

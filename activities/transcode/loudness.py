@@ -74,7 +74,8 @@ class Loudness:
 def measure(kind: str, context: ActivityContext) -> Mapping[str, Json]:
     """Decode the whole sound and return its `Loudness`, None for -inf."""
     heard: dict[str, Any] = json.loads(kind.partition(" ")[2])
-    source = graph.input(f"file:{context.source}", **dict(heard["part"]), **ffmpeg.input_options())
+    options = ffmpeg.input_options(dict(heard["part"]))
+    source = graph.input(f"file:{context.source}", **options)
     shape = Heard(**heard).form
     levels = {"measure_perchannel": "none", "measure_overall": "RMS_level", "metadata": "1"}
     steps = [

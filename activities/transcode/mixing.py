@@ -85,7 +85,9 @@ def _piece(
         seek, length = timeline.start, _length_of(timeline)
         if cut:
             seek, length = float(cut[0]), float(cut[1] - cut[0])
-    options = (("ss", f"{seek:.3f}"),) if seek else ()
+    options = media.opened
+    if seek:
+        options += (("ss", f"{seek:.3f}"),)
     if length is not None:
         options += (("t", f"{length:.3f}"),)
     piece = piece_of(

@@ -20,14 +20,17 @@ def timeline_of(request: Request, video: VideoStream | None, audio: AudioStream 
     duration, exact = _whole(request.media, video, audio)
     span = source_span(request.settings.output)
     shown = (video.duration if video else None) or duration
+    options = request.media.opened
     if span is None:
-        return Timeline(origin=Input(), start=0.0, duration=duration, exact=exact, shown=shown)
+        origin = Input(options=options)
+        return Timeline(origin=origin, start=0.0, duration=duration, exact=exact, shown=shown)
     if video and video.duration and span.seek >= video.duration and not request.media.guessed:
         raise outside(span, "Seek", video.duration)
     if duration is not None and span.seek >= duration and not request.media.guessed:
         raise outside(span, "Seek", duration)
     length = length_of(span, duration)
-    options = (("ss", f"{span.seek:.3f}"),) if span.seek else ()
+    if span.seek:
+        options += (("ss", f"{span.seek:.3f}"),)
     if span.end is not None or span.duration is not None:
         options += (("t", f"{length:.3f}"),)
     return Timeline(

@@ -179,12 +179,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
 
 _ANSWERS = "In answers only; ignored in requests, with a warning."
 _REFUSED = "In answers only; refused in requests."
-_LATER = "Refused by name: not supported yet."
 #: parameters that no test proves, and why
 UNPROVEN: dict[str, str] = {
-    "Input.Container.Format": _LATER,
-    "Input.Audio.Channels": _LATER,
-    "Input.Audio.Samplerate": _LATER,
     "Input.Referer": "Buckets are read directly; nothing asks for it.",
     "Priority": "Changes the order of jobs, not the output; tested with the queue.",
     "Video.MaxFps": _ANSWERS,

@@ -425,6 +425,36 @@ def test_a_media_info_job(engine: Engine, clip: Path):
     assert answer["NonExistMediaInfoJobIds"] == {"String": [UNKNOWN]}
 
 
+def test_jobs_on_raw_sound(engine: Engine, media_dir: Path):
+    samples = media.make(
+        media_dir / "tone-8k.s16be",
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=8000:duration=4", "-f", "s16be"),
+    )
+    source = upload(samples, "tone.pcm")
+    container = json.dumps({"Format": "s16be"})
+    for rate in (8000, 16000):
+        audio = {"Channels": "1", "Samplerate": str(rate)}
+        raw = {**source, "Container": container, "Audio": audio}
+        (result,) = submit(engine, raw, output(f"{rate}.mp3"))
+        info = call(engine, "SubmitMediaInfoJob", Input=raw)["MediaInfoJob"]
+        run_all(engine)
+        made = transcode_job(engine, result["Job"]["JobId"])
+        length = float(made["Output"]["Properties"]["Duration"])
+        assert length == pytest.approx(32000 / rate, abs=0.1), made
+        answer = call(engine, "QueryMediaInfoJobList", MediaInfoJobIds=info["JobId"])
+        (job,) = answer["MediaInfoJobList"]["MediaInfoJob"]
+        (stream,) = job["Properties"]["Streams"]["AudioStreamList"]["AudioStream"]
+        assert (stream["CodecName"], stream["Samplerate"]) == ("pcm_s16be", str(rate))
+    plain = call(engine, "SubmitMediaInfoJob", Input=source)["MediaInfoJob"]
+    run_all(engine)
+    answer = call(engine, "QueryMediaInfoJobList", MediaInfoJobIds=plain["JobId"])
+    (job,) = answer["MediaInfoJobList"]["MediaInfoJob"]
+    assert (job["State"], job["Code"]) == ("Fail", Code.RESOURCE_CONTENT_BAD)
+    half = {**source, "Container": container}
+    error = refused(engine, "SubmitMediaInfoJob", Input=half)
+    assert error == (Code.NULL_VALUE, "/Input")
+
+
 def test_a_media_info_job_that_is_waited_for(engine: Engine, clip: Path):
     source = upload(clip)
     answers: list[dict[str, Any]] = []

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from activities.probe import RawSound
 from workflow_engine.activity import load_registry
 from workflow_engine.catalog.records import PipelineRecord, TemplateKind, TemplateRecord
 from workflow_engine.errors import Code, InvalidInputError, TopologyError
@@ -16,7 +17,7 @@ from workflow_engine.records import ObjectRef, utc_now
 from workflow_engine.topology import problems_of
 
 PIPELINE = "0123456789abcdef0123456789abcdef"
-SOURCE = ObjectRef(bucket="in-bucket", location="local", object="a/b.mp4")
+SOURCE = JobInput(Bucket="in-bucket", Location="local", Object="a/b.mp4")
 OUT = Target(bucket="out-bucket", location="local")
 
 
@@ -49,8 +50,6 @@ def test_wrong_inputs():
     assert input_problem(Object="%ff") == (Code.OBJECT_KEY, "/Input/Object")
     assert input_problem(Object="") == (Code.EMPTY_VALUE, "/Input/Object")
     assert input_problem(Bucket=None) == (Code.NULL_VALUE, "/Input/Bucket")
-    assert input_problem(Container={"Format": "s16le"}) == (Code.NOT_SUPPORTED, "/Input/Container")
-    assert input_problem(Audio={"Channels": "2"}) == (Code.NOT_SUPPORTED, "/Input/Audio")
 
 
 def test_the_topology_of_an_output():
@@ -58,6 +57,31 @@ def test_the_topology_of_an_output():
     graph = parse(topologies.transcode(SOURCE, PIPELINE, output, OUT))
     assert graph.order == ("start", "transcode")
     assert graph.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("raw", "code", "pointer"),
+    [
+        ({"Container": {"Format": "s16"}}, Code.INVALID, "/Input/Container/Format"),
+        ({"Container": "{"}, Code.JSON_OBJECT_FORMAT, "/Input/Container"),
+        ({"Container": {}}, Code.NULL_VALUE, "/Input/Container/Format"),
+        (
+            {"Audio": '{"Channels": "9", "Samplerate": "8000"}'},
+            *(Code.OUT_OF_RANGE, "/Input/Audio/Channels"),
+        ),
+        ({"Audio": {"Channels": "2"}}, Code.NULL_VALUE, "/Input/Audio/Samplerate"),
+        ({"Container": None}, Code.NULL_VALUE, "/Input"),
+        ({"Audio": None}, Code.NULL_VALUE, "/Input"),
+    ],
+)
+def test_raw_sound_is_described_whole(raw: dict[str, Any], code: str, pointer: str):
+    described = {"Container": '{"Format": "mulaw"}', "Audio": {"Channels": "2", "Samplerate": 8000}}
+    given = {"Bucket": "in-bucket", "Object": "a.raw", **described}
+    (start,) = parse(topologies.media_info(JobInput(**given), PIPELINE)).nodes.values()
+    found = start.parameters.input_file.raw
+    assert found == RawSound(format="mulaw", channels=2, samplerate=8000)
+    error = refused(topologies.media_info(JobInput(**given | raw), PIPELINE))
+    assert (error.code, error.pointer) == (code, pointer)
 
 
 def test_the_topology_of_an_intelligent_output():

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
 from workflow_engine.buckets.urls import check_bucket_name
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.placeholders import check_key, decode_object, placeholders_in
-from workflow_engine.records import ObjectRef
+from workflow_engine.records import Json, ObjectRef
 from workflow_engine.topology.wire import Text, WireModel, wire_error
 
 
@@ -28,14 +28,6 @@ def _key(name: str) -> str:
     return key
 
 
-def _raw(value: Any) -> Any:
-    raise wire_error(
-        Code.NOT_SUPPORTED,
-        "Raw ADPCM and PCM inputs, which this parameter describes, are not supported.",
-        "Wrap the sound in a container such as wav, and leave the parameter out.",
-    )
-
-
 #: placeholders that a job outside of workflows has no value for
 _OF_WORKFLOWS = frozenset({"RunId", "MediaId"})
 
@@ -47,19 +39,27 @@ class JobInput(WireModel):
     """`{Bucket, Location, Object}` and what else a job says about its input.
 
     `object` comes URL-encoded and is kept as the key itself. `referer` is kept and has no effect.
+    `container` and `audio` describe raw sound; Start checks them.
     """
 
     bucket: BucketName
     location: Annotated[str, Text()] = ""
     object: Annotated[str, Text(max_bytes=3 * 1023), AfterValidator(_key)]
     referer: Annotated[str, Text(max_bytes=1024)] = ""
-    container: Annotated[Any, BeforeValidator(_raw)] = None
-    audio: Annotated[Any, BeforeValidator(_raw)] = None
+    container: Any = None
+    audio: Any = None
 
     @property
     def ref(self) -> ObjectRef:
         """The object."""
         return ObjectRef(bucket=self.bucket, object=self.object, location=self.location)
+
+    @property
+    def input_file(self) -> dict[str, Json]:
+        """What Start gets as its InputFile."""
+        bound: dict[str, Json] = {"Bucket": self.bucket, "Location": self.location}
+        raw = {"Container": self.container, "Audio": self.audio}
+        return {**bound, **{name: value for name, value in raw.items() if value is not None}}
 
 
 def refuse_workflow_placeholders(name: str, pointer: str) -> None:

@@ -74,7 +74,7 @@ class Jobs:
         """Queue a job that takes pictures. Raises InvalidInputError."""
         pipeline = self._queue.pipeline(pipeline_id)
         self._queue.require_bucket(given.bucket, "/Input/Bucket")
-        graph = self._parse(topologies.snapshot(given.ref, pipeline.id, config))
+        graph = self._parse(topologies.snapshot(given, pipeline.id, config))
         for name in ("OutputFile", "TileOutputFile"):
             if file := members(members(config).get(name)):
                 pointer = pointer_to("SnapshotConfig", name)
@@ -100,7 +100,7 @@ class Jobs:
         pipeline = self._queue.pipeline(pipeline_id)
         boost.refuse_analysis(pipeline)
         self._queue.require_bucket(given.bucket, "/Input/Bucket")
-        graph = self._parse(topologies.analysis(given.ref, pipeline.id, config))
+        graph = self._parse(topologies.analysis(given, pipeline.id, config))
         request = {"AnalysisConfig": analysis_echo(config)}
         kind = ExecutionKind.ANALYSIS
         return self._queue.add(
@@ -121,7 +121,7 @@ class Jobs:
         """
         pipeline = self._queue.pipeline(pipeline_id)
         self._queue.require_bucket(given.bucket, "/Input/Bucket")
-        graph = self._parse(topologies.media_info(given.ref, pipeline.id))
+        graph = self._parse(topologies.media_info(given, pipeline.id))
         request = {"Async": asynchronous}
         kind = ExecutionKind.MEDIA_INFO
         return self._queue.add(kind, graph, given, pipeline, request, user_data=user_data)

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workflow_engine.errors import InvalidInputError, pointer_to
-from workflow_engine.records import Json, ObjectRef
+from workflow_engine.jobs.given import JobInput
+from workflow_engine.records import Json
 
 _PARAMETERS = re.compile(r"^/Activities/[^/]+/Parameters(?=/|$)")
 _OUTPUT = "/Outputs/0"
@@ -30,25 +31,25 @@ class Target:
 Activities = Mapping[str, tuple[str, Mapping[str, Json]]]
 
 
-def media_info(source: ObjectRef, pipeline_id: str) -> str:
+def media_info(given: JobInput, pipeline_id: str) -> str:
     """Return the topology that probes an object, as JSON text."""
-    return _chain({"start": _start(source, pipeline_id)})
+    return _chain({"start": _start(given, pipeline_id)})
 
 
-def snapshot(source: ObjectRef, pipeline_id: str, config: Json) -> str:
+def snapshot(given: JobInput, pipeline_id: str, config: Json) -> str:
     """Return the topology that takes pictures of an object, as JSON text."""
     work = ("Snapshot", {"SnapshotConfig": config})
-    return _chain({"start": _start(source, pipeline_id), "snapshot": work})
+    return _chain({"start": _start(given, pipeline_id), "snapshot": work})
 
 
-def analysis(source: ObjectRef, pipeline_id: str, config: Json) -> str:
+def analysis(given: JobInput, pipeline_id: str, config: Json) -> str:
     """Return the topology that analyses an object, as JSON text."""
     work = _analysis(config)
-    return _chain({"start": _start(source, pipeline_id), "analysis": work})
+    return _chain({"start": _start(given, pipeline_id), "analysis": work})
 
 
 def transcode(
-    source: ObjectRef,
+    given: JobInput,
     pipeline_id: str,
     output: Json,
     target: Target,
@@ -60,7 +61,7 @@ def transcode(
     `target` says which bucket. With `analysed`, the configuration of an analysis, it is made
     behind that analysis.
     """
-    first = {"start": _start(source, pipeline_id)}
+    first = {"start": _start(given, pipeline_id)}
     if analysed is not None:
         first["analysis"] = _analysis(analysed)
     return _chain({**first, "transcode": _transcode(output, target)})
@@ -79,9 +80,8 @@ def asked(error: InvalidInputError, *, output: int = 0) -> InvalidInputError:
     return InvalidInputError(error.code, error.message, pointer=pointer, remedy=error.remedy)
 
 
-def _start(source: ObjectRef, pipeline_id: str) -> tuple[str, dict[str, Json]]:
-    bound = {"Bucket": source.bucket, "Location": source.location}
-    return "Start", {"PipelineId": pipeline_id, "InputFile": bound}
+def _start(given: JobInput, pipeline_id: str) -> tuple[str, dict[str, Json]]:
+    return "Start", {"PipelineId": pipeline_id, "InputFile": given.input_file}
 
 
 def _analysis(config: Json) -> tuple[str, dict[str, Json]]:

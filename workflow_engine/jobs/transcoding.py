@@ -41,7 +41,7 @@ def add_transcode(
     config = analysis.request.get("AnalysisConfig") if analysis else None
     graph = queue.engine.parse(
         topologies.transcode(
-            given.ref, pipeline.id, output, target, analysed=(config or {}) if intelligent else None
+            given, pipeline.id, output, target, analysed=(config or {}) if intelligent else None
         )
     )
     boost.refuse_template(pipeline, template_id, store.templates.get(template_id))

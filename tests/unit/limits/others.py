@@ -11,12 +11,36 @@ _CROPPED = {"AnalysisConfig": {"PropertiesControl": {"Crop": {"Mode": "Auto"}}}}
 _SHOTS = {"SnapshotConfig": {"OutputFile": {**LOGO, "Object": "{Count}.jpg"}, "Time": "0"}}
 _EVEN = {"SnapshotConfig": {**_SHOTS["SnapshotConfig"], "Num": "2"}}
 _START = start()["Parameters"]
+_RAW = {
+    "Container": {"Format": "s16le"},
+    "Audio": {"Channels": "2", "Samplerate": "8000"},
+}
+_RAW_START = {**_START, "InputFile": {**_START["InputFile"], **_RAW}}
 _PIXELS = number(8, 4096, whole=True)
 
 #: parameters of the other activities
 OTHERS = [
     Limit("Start", "/MessageType", word("Queue", "Topic"), _START),
     Limit("Start", "/InputFile/ObjectPrefix", text(1023), _START),
+    Limit(
+        "Start",
+        "/InputFile/Container/Format",
+        word(
+            *("alaw", "mulaw", "s8", "u8", "f32be", "f32le", "f64be", "f64le", "s16be", "s16le"),
+            *("s24be", "s24le", "s32be", "s32le", "u16be", "u16le", "u24be", "u24le"),
+            *("u32be", "u32le"),
+        ),
+        _RAW_START,
+        True,
+    ),
+    Limit("Start", "/InputFile/Audio/Channels", number(1, 8, whole=True), _RAW_START, True),
+    Limit(
+        "Start",
+        "/InputFile/Audio/Samplerate",
+        number(0, 320000, open_low=True, whole=True),
+        _RAW_START,
+        True,
+    ),
     Limit("Snapshot", "/SnapshotConfig/Time", number(0, whole=True), _SHOTS, True),
     Limit("Snapshot", "/SnapshotConfig/Interval", number(0), _EVEN),
     Limit("Snapshot", "/SnapshotConfig/Num", number(1, whole=True), _SHOTS),
