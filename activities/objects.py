@@ -1,4 +1,4 @@
-"""Buckets and object names as parameters: what Start, Transcode and Snapshot share.
+"""Object names as parameters: what Start, Transcode and Snapshot share.
 
 Specification: topology, 4.1 and 11; snapshot, 2.
 """
@@ -9,27 +9,15 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from workflow_engine.buckets import parse
-from workflow_engine.buckets.urls import check_bucket_name
 from workflow_engine.errors import Code, InvalidInputError, Problem
 from workflow_engine.placeholders import Names, check_key, unknown_placeholders
 from workflow_engine.records import ObjectRef
+from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import Text, WireModel, shown, wire_error
 
 #: placeholders of objects that belong to the input
 SOURCE_NAMES = frozenset({"ObjectPrefix", "FileName", "ExtName"})
 _SHORTEST = Names(object_prefix="", file_name="x", ext_name="x", run_id="0" * 32, media_id="0" * 32)
-
-
-def _bucket(name: str) -> str:
-    try:
-        check_bucket_name(name)
-    except InvalidInputError as error:
-        raise wire_error(error.code, error.message, error.remedy) from None
-    return name
-
-
-#: the name of a bucket
-BucketName = Annotated[str, Text(), AfterValidator(_bucket)]
 
 
 def check_object_url(url: str) -> str:

@@ -11,7 +11,6 @@ from typing import Annotated, cast
 from pydantic import AfterValidator, model_validator
 
 from activities import ffmpeg
-from activities.objects import BucketName
 from activities.probe import RAW_FORMATS, MediaInfo, RawSound, missing_bytes
 from workflow_engine.activity import (
     Activity,
@@ -24,6 +23,7 @@ from workflow_engine.activity import (
     Step,
 )
 from workflow_engine.errors import Code
+from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import (
     Choice,
     JsonObject,

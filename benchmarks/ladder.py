@@ -15,6 +15,7 @@ import os
 import resource
 import shutil
 import statistics
+import struct
 import subprocess
 import tempfile
 import threading
@@ -169,13 +170,24 @@ class Served:
         prefect = running_server(self.service.data)
         assert prefect is not None
         self.pids = (self.service.process.pid, prefect.pid)
+        self._uploads = 0
+
+    def upload(self, clip: Path) -> Path:
+        """Put a clip into the bucket as one that was never seen: nothing made of it is reused."""
+        self._uploads += 1
+        uploaded = self.service.bucket("uploads") / f"{self._uploads}-{clip.name}"
+        shutil.copy(clip, uploaded)
+        with uploaded.open("ab") as file:
+            # an empty box of mp4 with another content each time
+            file.write(struct.pack(">I4sQ", 16, b"free", self._uploads))
+        return uploaded
 
     def cpu(self) -> float:
         """CPU seconds of the service, of its children that ended, and of Prefect's server."""
         return sum(consumed(pid) for pid in self.pids)
 
     def run(self, clip: Path, preset: str) -> None:
-        """Submit by the API, and wait for the end."""
+        """Submit an uploaded clip by the API, and wait for the end."""
         url = f"http://uploads.local.aliyuncs.com/{clip.name}"
         with self.service.store() as store:
             workflow = store.workflows.named(preset)
@@ -216,24 +228,25 @@ def compare(what: str, clip: Path, preset: str, work: Path, served: Served, roun
     out = work / "by-hand"
     out.mkdir(exist_ok=True)
     (work / "ladder.json").write_text(topology(preset))
-    foreground = [MEDIAFLOW, "run", "ladder.json", clip, "--fresh", "--json"]
 
-    def run() -> None:
+    def run(uploaded: Path) -> None:
+        foreground = [MEDIAFLOW, "run", "ladder.json", uploaded, "--json"]
         subprocess.run(foreground, cwd=work, check=True, capture_output=True)
 
     run_prefect = running_server(work / "data")
     assert run_prefect is not None
-    ways: dict[str, tuple[Callable[[], None], Callable[[], float]]] = {
-        "a, mediaflow serve": (lambda: served.run(clip, preset), served.cpu),
+    ways: dict[str, tuple[Callable[[Path], None], Callable[[], float]]] = {
+        "a, mediaflow serve": (lambda given: served.run(given, preset), served.cpu),
         "a, mediaflow run": (run, lambda: children() + consumed(run_prefect.pid)),
-        "b, one ffmpeg for each": (lambda: by_hand(script(clip, out, preset)), children),
-        "c, one ffmpeg by hand": (lambda: by_hand(single(clip, out, preset)), children),
+        "b, one ffmpeg for each": (lambda given: by_hand(script(given, out, preset)), children),
+        "c, one ffmpeg by hand": (lambda given: by_hand(single(given, out, preset)), children),
     }
     taken = {way: Taken() for way in ways}
     for _ in range(rounds):
+        uploaded = served.upload(clip)
         for way, (work_, cpu) in ways.items():
             began, before = time.perf_counter(), cpu()
-            work_()
+            work_(uploaded)
             taken[way].wall.append(time.perf_counter() - began)
             taken[way].cpu.append(cpu() - before)
     print(f"\n{what}, {SECONDS} s, preset {preset}, medians of {rounds} rounds")
@@ -254,7 +267,7 @@ def ratio(ours: list[float], peers: list[float]) -> float:
 
 def warm_up(work: Path, served: Served) -> None:
     """Run a short clip in both ways: the first execution starts Prefect's server, or meets it."""
-    clip = media.clip(served.service.bucket("uploads"))
+    clip = served.upload(media.clip(work))
     served.run(clip, "veryfast")
     (work / "ladder.json").write_text(topology("veryfast"))
     command = [MEDIAFLOW, "run", "ladder.json", clip, "--json"]
@@ -314,15 +327,13 @@ def main() -> None:
         given = {name: looped(CLIPS[name](folder), folder) for name in chosen.clip}
         served = Served(work / "serve")
         try:
-            for clip in given.values():
-                shutil.copy(clip, served.service.bucket("uploads"))
             warm_up(work, served)
             for preset in chosen.preset:
                 for name, clip in given.items():
                     compare(f"{name} clip", clip, preset, work, served, chosen.rounds)
             assert served.service.process
             with watched(served.service.process.pid) as peak:
-                served.run(next(iter(given.values())), PRESETS[-1])
+                served.run(served.upload(next(iter(given.values()))), PRESETS[-1])
             line("serve with the ladder at preset medium, peak with ffmpeg", peak[0], "MB")
         finally:
             served.service.close()

@@ -1,5 +1,6 @@
 """Requests to the API, signed by hand, and what the API core needs of an engine."""
 
+import base64
 import hashlib
 import hmac
 import time
@@ -12,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from workflow_engine.api.calls import VERSION
-from workflow_engine.api.signing import sign_v1
+from workflow_engine.api.signing import string_to_sign
 from workflow_engine.settings.models import ServiceSettings
 
 KEY, SECRET = "testKey", "testSecret"
@@ -21,6 +22,13 @@ KEY, SECRET = "testKey", "testSecret"
 def moment(seconds_ago: float = 0) -> str:
     then = datetime.fromtimestamp(time.time() - seconds_ago, UTC)
     return then.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def sign_v1(method: str, parameters: Mapping[str, str], secret: str) -> str:
+    """The parameter Signature that belongs to a request."""
+    text = string_to_sign(method, parameters)
+    digest = hmac.digest(f"{secret}&".encode(), text.encode(), "sha1")
+    return base64.b64encode(digest).decode()
 
 
 def v1_parameters(

@@ -59,7 +59,6 @@ class Neighbourhood:
 
     name: str
     ancestor_types: Collection[str]
-    predecessor_types: Collection[str]
     templates: TemplateLookup = no_templates
 
 
@@ -91,8 +90,7 @@ class PlanContext:
     """The input of one run, as far as planning needs it.
 
     `upstream` maps a type to the result of the nearest ancestor of that type, for those that
-    have one. `side` holds what `Activity.reads` asked for. `digests` is None only while nothing
-    could be read.
+    have one. `side` holds what `Activity.reads` asked for.
     """
 
     activity: str

@@ -2,7 +2,7 @@
 
 It brings settings, buckets, store, catalog, graph and executor together; it holds no rules of
 its own. `submission.py` makes executions, `inputs.py` opens what they read, `catalog/` holds
-what is registered, `runner.py` runs one execution.
+what is registered, `running.py` runs what was claimed.
 
     engine = Engine(load_settings())
     workflow = engine.load(Path("ladder.json"))
@@ -12,14 +12,13 @@ what is registered, `runner.py` runs one execution.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
 from workflow_engine import graph as graphs
-from workflow_engine import publication
+from workflow_engine import lease
 from workflow_engine.activity import Registry, load_registry
 from workflow_engine.buckets import Buckets
 from workflow_engine.catalog.media import MediaLibrary, media_id
@@ -28,11 +27,8 @@ from workflow_engine.catalog.pipelines import Pipelines
 from workflow_engine.catalog.records import TemplateKind, TemplateState, WorkflowRecord
 from workflow_engine.catalog.templates import Templates
 from workflow_engine.catalog.workflows import Workflows
-from workflow_engine.effects import Effects
 from workflow_engine.errors import (
     Code,
-    InterruptedRunError,
-    Interruption,
     InvalidInputError,
     LeaseLostError,
     MediaflowError,
@@ -46,12 +42,10 @@ from workflow_engine.graph import Graph, Workflow
 from workflow_engine.inputs import Inputs
 from workflow_engine.jobs import Jobs
 from workflow_engine.landing import Landing
-from workflow_engine.lease import LEASE, Lease, owner_name
-from workflow_engine.messages import Outbox, Sender
+from workflow_engine.messages import Outbox
 from workflow_engine.placeholders import Names
 from workflow_engine.plan import Plan
 from workflow_engine.preview import preview
-from workflow_engine.publishing import sweep as sweep_staged
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
     ActivityState,
@@ -62,16 +56,13 @@ from workflow_engine.records import (
     ObjectRef,
     utc_now,
 )
-from workflow_engine.runner import Observer, Runner, Surroundings
+from workflow_engine.runner import Observer, Runner
+from workflow_engine.running import Running, as_engine_error
 from workflow_engine.settings import Settings
 from workflow_engine.source import Source
 from workflow_engine.store import Claim, ExecutionFilter, ExecutionSummary, Page, Store
 from workflow_engine.submission import new_execution, pipeline_of
 from workflow_engine.topology.overrides import apply_overrides
-from workflow_engine.workdir import sweep
-
-#: seconds that the end of a foreground run waits for its messages; `serve` sends what is left
-MESSAGE_PATIENCE = 5.0
 
 
 class Engine:
@@ -107,7 +98,7 @@ class Engine:
             lambda: self.store if self._store_exists() else None,
         )
         self._output_dir = output_dir
-        self._slots = threading.BoundedSemaphore(settings.runner.processes)
+        self._running = Running(self)
 
     @cached_property
     def store(self) -> Store:
@@ -176,8 +167,8 @@ class Engine:
         """Writes the messages of executions."""
         return Outbox(self.settings)
 
-    def _template(self, template_id: str) -> Mapping[str, Json] | None:
-        """Return a custom template; the lookup of topologies and plans."""
+    def custom_template(self, template_id: str) -> Mapping[str, Json] | None:
+        """Return a custom template; a `TemplateLookup`."""
         record = self.store.templates.get(template_id) if self._store_exists() else None
         if record is None or record.state is not TemplateState.NORMAL:
             return None
@@ -189,7 +180,7 @@ class Engine:
 
     def parse(self, text: str, file: str = "") -> Graph:
         """Return the graph of a topology's text. Raises TopologyError with every problem in it."""
-        return graphs.load(text, self.registry, file, templates=self._template)
+        return graphs.load(text, self.registry, file, templates=self.custom_template)
 
     def _accepted(self, text: str, file: str = "") -> Graph:
         """Return the graph of a topology that may be registered; see `load` for the pipeline."""
@@ -242,14 +233,15 @@ class Engine:
             source,
             Names.of(source.ref.object, media_id=media_id(source.ref)),
             buckets=self.buckets,
-            opener=self._open_side,
+            opener=self.opener(self.buckets),
             store=self.store if known else None,
             fuse=self.settings.runner.fuse,
-            templates=self._template,
+            templates=self.custom_template,
         )
 
-    def _open_side(self, ref: ObjectRef) -> Source:
-        return self._inputs.side(ref, self.buckets.get)
+    def opener(self, buckets: Buckets) -> Callable[[ObjectRef], Source]:
+        """Return what finds and pins an object beside the input; it raises as `open_input` does."""
+        return lambda ref: self._inputs.side(ref, buckets.get)
 
     # --- the queue -----------------------------------------------------------------------
 
@@ -326,15 +318,26 @@ class Engine:
 
         Raises InvalidInputError when there is none or it has ended.
         """
-        before = self._required(run_id)
+        before = self.execution(run_id)
         self.store.request_cancel(run_id)
-        record = self._required(run_id)
+        record = self.execution(run_id)
         # one that has just ended of itself was not cancelled either
         if before.state.ended or (record.state.ended and record.code != Code.CANCELLED):
             raise InvalidInputError(
                 Code.INVALID_STATE,
                 f'The execution "{run_id}" has ended as {record.state}.',
                 remedy="Only executions that have not ended can be cancelled.",
+            )
+        return record
+
+    def execution(self, run_id: str) -> ExecutionRecord:
+        """Return an execution. Raises InvalidInputError when there is none."""
+        record = self.store.execution(run_id)
+        if record is None:
+            raise InvalidInputError(
+                Code.RESOURCE_NOT_FOUND,
+                f'There is no execution with the RunId "{run_id}".',
+                remedy="See mediaflow execution list.",
             )
         return record
 
@@ -387,13 +390,15 @@ class Engine:
             fresh=fresh,
             state=ExecutionState.RUNNING,
         )
-        claim = self.store.add_execution(record, owner=owner_name(), lease_seconds=LEASE)
+        claim = self.store.add_execution(
+            record, owner=lease.owner_name(), lease_seconds=lease.LEASE
+        )
 
         def prepare() -> Runner:
-            return self._runner(claim, workflow.graph, record, source, observers)
+            return self._running.runner(claim, workflow.graph, record, source, observers)
 
-        return self._with_messages(
-            record.run_id, lambda: self._execute(claim, prepare, executor, on_start)
+        return self._running.with_messages(
+            record.run_id, lambda: self._running.execute(claim, prepare, executor, on_start)
         )
 
     def resume(
@@ -412,7 +417,7 @@ class Engine:
         """
         self._resumable(run_id)
         try:
-            claim = self.store.claim(run_id, owner=owner_name(), lease_seconds=LEASE)
+            claim = self.store.claim(run_id, owner=lease.owner_name(), lease_seconds=lease.LEASE)
         except LeaseLostError as error:
             raise InvalidInputError(error.code, error.message, remedy=error.remedy) from None
 
@@ -420,12 +425,11 @@ class Engine:
             # read again under the claim: another process may have ended it meanwhile
             record = self._resumable(run_id)
             source = self._inputs.again(record)
-            if record.output_root:
-                self.buckets = self.buckets.below(Path(record.output_root))
-            return self._runner(claim, self.parse(record.topology), record, source, observers)
+            graph = self.parse(record.topology)
+            return self._running.runner(claim, graph, record, source, observers)
 
-        return self._with_messages(
-            run_id, lambda: self._execute(claim, prepare, executor, on_start)
+        return self._running.with_messages(
+            run_id, lambda: self._running.execute(claim, prepare, executor, on_start)
         )
 
     def run_claimed(
@@ -440,27 +444,16 @@ class Engine:
 
         def prepare() -> Runner:
             try:
-                record = self._required(claim.run_id)
+                record = self.execution(claim.run_id)
                 graph, source = self.parse(record.topology), self._source_of(record)
-                return self._runner(claim, graph, record, source)
+                return self._running.runner(claim, graph, record, source)
             except (StoreError, LeaseLostError):
                 raise
             except Exception as error:
-                self._refuse(claim, _as_engine_error(error))
+                self._running.refuse(claim, as_engine_error(error))
                 raise
 
-        return self._execute(claim, prepare, executor, on_start)
-
-    def _refuse(self, claim: Claim, error: MediaflowError) -> None:
-        """End an execution that cannot be run."""
-        record = replace(
-            self._required(claim.run_id),
-            state=ExecutionState.FAIL,
-            code=error.code,
-            message=error.message,
-            ended=utc_now(),
-        )
-        Effects(self.store, self.outbox, None).end(claim, record)
+        return self._running.execute(claim, prepare, executor, on_start)
 
     def _source_of(self, record: ExecutionRecord) -> Source:
         """Return the input of a queued execution, also when it cannot be read."""
@@ -469,18 +462,8 @@ class Engine:
         except MediaflowError as error:
             return Source.missing(record.input, error)
 
-    def _required(self, run_id: str) -> ExecutionRecord:
-        record = self.store.execution(run_id)
-        if record is None:
-            raise InvalidInputError(
-                Code.RESOURCE_NOT_FOUND,
-                f'There is no execution with the RunId "{run_id}".',
-                remedy="See mediaflow execution list.",
-            )
-        return record
-
     def _resumable(self, run_id: str) -> ExecutionRecord:
-        record = self._required(run_id)
+        record = self.execution(run_id)
         failed = any(one.state is ActivityState.FAIL for one in record.activities)
         if record.state is ExecutionState.COMPLETED and not failed:
             raise InvalidInputError(
@@ -490,108 +473,6 @@ class Engine:
             )
         return record
 
-    def _execute(
-        self,
-        claim: Claim,
-        prepare: Callable[[], Runner],
-        executor: Executor,
-        on_start: Callable[[Runner], None],
-    ) -> ExecutionRecord:
-        """Run what is left of a claimed execution; the claim is kept and given back at the end."""
-        with Lease(self.store, claim) as lease:
-            runner = prepare()
-            try:
-                lease.on_stop(runner.stop)
-                on_start(runner)
-                runner.take_up()
-                executor.execute(runner)
-            except InterruptedRunError:
-                return self._stopped(runner, claim)
-            except (StoreError, LeaseLostError):
-                runner.clean()
-                raise
-            except BaseException as error:
-                runner.finish(_as_engine_error(error))
-                raise
-            return runner.finish()
-
-    def _stopped(self, runner: Runner, claim: Claim) -> ExecutionRecord:
-        """End an interrupted execution, unless another process goes on with it."""
-        if runner.interruption is not Interruption.LEFT:
-            return runner.finish(InterruptedRunError(runner.interruption))
-        runner.clean()
-        self.store.renew(claim, LEASE)  # tells who lost the claim, and whether the store works
-        return runner.record
-
-    def _runner(
-        self,
-        claim: Claim,
-        graph: Graph,
-        record: ExecutionRecord,
-        source: Source,
-        observers: Sequence[Observer] = (),
-    ) -> Runner:
-        self.sweep()
-        names = Names.of(source.ref.object, run_id=record.run_id, media_id=record.media_id)
-        return Runner(
-            graph=graph,
-            record=record,
-            claim=claim,
-            source=source,
-            names=names,
-            around=Surroundings(
-                store=self.store,
-                buckets=self.buckets,
-                opener=self._open_side,
-                work_root=self.work_root,
-                slot=self._slot,
-                effects=Effects(self.store, self.outbox, graph, self._access()),
-                fuse=self.settings.runner.fuse,
-            ),
-            templates=self._template,
-            observers=observers,
-        )
-
     def sweep(self) -> None:
         """Take away what killed processes of this machine left in folders and buckets."""
-        sweep(self.work_root, self._sweep_staged)
-
-    def _sweep_staged(self, run_id: str) -> None:
-        """Take away what a killed process had staged, unless another one goes on with it."""
-        intents = self.store.intents(run_id)  # before another process claims it
-        if not self.store.is_running(run_id):
-            sweep_staged(self.buckets, intents)
-
-    def _access(self) -> publication.Access | None:
-        buckets = self.buckets
-        return publication.access_in(buckets) if buckets.have_access_rules else None
-
-    def _slot(self) -> AbstractContextManager[object]:
-        return self._slots
-
-    def _with_messages(
-        self, run_id: str, execute: Callable[[], ExecutionRecord]
-    ) -> ExecutionRecord:
-        """Send the messages of a foreground run; the record tells what is known of them then.
-
-        `serve` sends what cannot be sent in time.
-        """
-        if not (self.settings.queues or self.settings.topics):
-            return execute()
-        sender = Sender(self.store, self.settings)
-        self.outbox.wake = sender.wake
-        sender.start()
-        try:
-            execute()
-            sender.wait(run_id, MESSAGE_PATIENCE)
-        finally:
-            sender.stop(0)
-        return self._required(run_id)
-
-
-def _as_engine_error(error: BaseException) -> MediaflowError:
-    if isinstance(error, MediaflowError):
-        return error
-    if isinstance(error, KeyboardInterrupt | SystemExit):
-        return InterruptedRunError()
-    return MediaflowError(Code.INTERNAL, f"The operation has failed: {error!r}.")
+        self._running.sweep()

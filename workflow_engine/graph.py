@@ -249,7 +249,6 @@ def _nodes(
         around = Neighbourhood(
             name=name,
             ancestor_types=ancestors[name],
-            predecessor_types={types[p] for p in dag.predecessors(name) if p in types},
             templates=templates,
         )
         # what was left out as wrong is not missing

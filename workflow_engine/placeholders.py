@@ -18,8 +18,6 @@ from workflow_engine.errors import Code, InvalidInputError
 
 #: known only after the output exists; the activity replaces them before it publishes
 AFTER_ENCODING = frozenset({"DestMd5", "DestAvgBitrate"})
-#: counters and times of pictures, replaced per picture
-PER_PICTURE = frozenset({"Count", "TileCount", "SnapshotTime"})
 
 #: bytes of UTF-8, S3 and OSS alike
 MAX_KEY_BYTES = 1023
@@ -66,7 +64,7 @@ class Names:
     def fill(self, template: str) -> str:
         """Decode a template and fill every placeholder that is known before the work.
 
-        Placeholders of `AFTER_ENCODING` and `PER_PICTURE`, and unknown ones, stay as they are.
+        Those of `AFTER_ENCODING`, counters and times of pictures, and unknown ones stay.
         Repeated slashes collapse (specification, topology, 11).
         """
         values = {

@@ -29,7 +29,7 @@ from workflow_engine.placeholders import Names
 from workflow_engine.records import Digests, Json, ObjectRef
 from workflow_engine.topology.wire import WireModel
 
-#: more outputs than this in one process cost more memory than a second decode is worth
+#: more activities than this in one process cost more memory than a second decode is worth
 MAX_SHARED = 6
 
 

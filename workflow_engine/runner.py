@@ -1,8 +1,8 @@
 """One execution, activity by activity: from ready to published, with every state committed.
 
 An executor calls `run_activity` for each activity once its predecessors have ended, from any
-thread; the runner knows nothing of scheduling. `publishing.py` makes outputs visible and finds
-finished ones, `sharing.py` runs siblings in one process. Specification: topology, 6-9.
+thread; the runner knows nothing of scheduling. `publishing.py` makes outputs visible, `reuse.py`
+finds finished ones, `sharing.py` runs siblings in one process. Specification: topology, 6-9.
 """
 
 import logging

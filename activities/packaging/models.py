@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AliasChoices, Field
 
-from activities.objects import BucketName
 from workflow_engine.errors import Code
+from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import (
     Choice,
     JsonArray,

@@ -1,8 +1,7 @@
 """From renditions to ffmpeg commands, as graphs of ffmpeg-python: pure, nothing runs.
 
 One process opens a source once and feeds every output (`split`); an output in two passes has
-two processes of its own, a GIF one. Only this module and `decode.py`
-touch ffmpeg-python, which has no types.
+two processes of its own, a GIF one. ffmpeg-python has no types.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from activities.objects import BucketName, ObjectUrl
+from activities.objects import ObjectUrl
 from activities.packaging.models import (
     ExtXMedia,
     InputConfig,
@@ -43,6 +43,7 @@ from activities.transcode.encryption import Encryption, NonStandard
 from activities.transcode.marks import WaterMark, at_most
 from activities.transcode.subtitle_config import SubtitleConfig
 from workflow_engine.errors import Code, pointer_to
+from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import (
     Boolean,
     ClockTime,

@@ -17,7 +17,7 @@ import pytest
 
 from tests.integration.queued import CONFIGURATION, Queue, wait_for
 from tests.integration.stores import execution, output
-from workflow_engine import effects, engine, lease
+from workflow_engine import effects, lease
 from workflow_engine.buckets import LocalBucket
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, StoreError
@@ -28,7 +28,6 @@ from workflow_engine.records import (
     new_id,
 )
 from workflow_engine.runner import Observer
-from workflow_engine.service import dispatcher
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Claim, database
 
@@ -46,8 +45,6 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
 def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "LEASE", 1.0)
     monkeypatch.setattr(lease, "RENEWAL", 0.1)
-    monkeypatch.setattr(engine, "LEASE", 1.0)
-    monkeypatch.setattr(dispatcher, "LEASE", 1.0)
 
 
 def foreground(

@@ -359,8 +359,9 @@ def test_a_boost_pipeline(engine: Engine, audio_clip: Path):
         Code.BOOST_CONTAINER,
         None,
     ]
-    known = engine.media.add(ObjectRef(bucket="in-bucket", object="a.m4a"))
-    engine.store.media.set_properties(known.id, {"Duration": "4.0"})
+    engine.media.add(ObjectRef(bucket="in-bucket", object="a.m4a"))
+    call(engine, "SubmitMediaInfoJob", Input=source)
+    run_all(engine)
     assert refused(
         engine,
         "SubmitJobs",

@@ -1,7 +1,7 @@
 """Who gets a message, and what MNSMessageResult says when nobody does."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,36 +9,18 @@ from typing import Any
 
 import pytest
 
+from tests.integration import stores
 from tests.unit import topologies
 from workflow_engine import graph as graphs
 from workflow_engine.activity import load_registry
 from workflow_engine.catalog.records import MessageRecord, PipelineRecord
 from workflow_engine.graph import Graph
 from workflow_engine.messages import Outbox, Outgoing
-from workflow_engine.records import (
-    ActivityRecord,
-    ActivityState,
-    ExecutionRecord,
-    ObjectRef,
-    new_id,
-    utc_now,
-)
+from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, utc_now
 from workflow_engine.settings import MessageSettings, Settings
 from workflow_engine.store import Store
 
 FILE = MessageSettings(file=Path("/none.jsonl"))
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/mediaflow.db"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    store = Store.open(url)
-    yield store
-    store.close()
 
 
 @pytest.fixture
@@ -52,16 +34,7 @@ def graph(**start: Any) -> Graph:
 
 
 def execution(store: Store) -> ExecutionRecord:
-    record = ExecutionRecord(
-        run_id=new_id(),
-        workflow_id="9" * 32,
-        workflow="wf",
-        topology="{}",
-        input=ObjectRef(bucket="in", object="a/b/c.flv"),
-        media_id="5" * 32,
-        created=utc_now(),
-        activities=(started(),),
-    )
+    record = stores.execution(activities=(started(),))
     store.add_execution(record, owner="me", lease_seconds=60)
     return record
 

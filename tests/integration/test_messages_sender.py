@@ -16,18 +16,12 @@ from typing import Any
 
 import pytest
 
+from tests.integration import stores
 from tests.integration.sqs_server import create_queue, received, sqs_client, sqs_server
 from tests.integration.webhook_server import Answer, WebhookServer
 from workflow_engine.catalog.records import MessageRecord
 from workflow_engine.messages import Sender, lane, sender
-from workflow_engine.records import (
-    ActivityRecord,
-    ActivityState,
-    ExecutionRecord,
-    ObjectRef,
-    new_id,
-    utc_now,
-)
+from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, new_id, utc_now
 from workflow_engine.settings import MessageSettings, Settings
 from workflow_engine.store import Store
 
@@ -38,18 +32,6 @@ Running = Callable[..., AbstractContextManager[Sender]]
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "FIRST_SECONDS", 0.05)
     monkeypatch.setattr(sender, "POLL_SECONDS", 0.05)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/mediaflow.db"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    store = Store.open(url)
-    yield store
-    store.close()
 
 
 @pytest.fixture
@@ -75,15 +57,8 @@ def queues(**receivers: MessageSettings) -> Settings:
 
 
 def execution(store: Store) -> ExecutionRecord:
-    record = ExecutionRecord(
-        run_id=new_id(),
-        workflow_id="9" * 32,
-        workflow="wf",
-        topology="{}",
-        input=ObjectRef(bucket="in", object="a/b/c.flv"),
-        media_id="5" * 32,
-        created=utc_now(),
-        activities=(ActivityRecord(name="start", type="Start", state=ActivityState.SUCCESS),),
+    record = stores.execution(
+        activities=(ActivityRecord(name="start", type="Start", state=ActivityState.SUCCESS),)
     )
     store.add_execution(record, owner="me", lease_seconds=60)
     return record
@@ -316,7 +291,7 @@ class TestFailures:
     def test_a_store_that_fails_is_told_and_awaited(
         self, store: Store, running: Running, tmp_path: Path
     ) -> None:
-        database = tmp_path / "mediaflow.db"
+        database = tmp_path / "data" / "mediaflow.db"
 
         def alter(statement: str) -> None:
             with sqlite3.connect(database, timeout=10) as other:

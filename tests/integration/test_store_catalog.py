@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.stores import execution, lines_of, load, process
+from tests.integration.stores import execution, lines_of, load, process, success
 from workflow_engine.catalog.records import (
     DEFAULT_PIPELINE_ID,
     BucketType,
@@ -187,7 +187,10 @@ class TestMedia:
 
     def test_saving_leaves_what_runs_write(self, store: Store) -> None:
         record = store.media.add(media())
-        store.media.set_properties(record.id, {"a": 1})
+        run = execution("start", media_id=record.id)
+        claim = store.add_execution(run, owner="me", lease_seconds=60)
+        found = {"Properties": {"a": 1}}
+        store.finish_activity(claim, success("start", type="Start", data=found), step_key=None)
         store.media.set_publish_state(record.id, PublishState.PUBLISHED)
         details = {"title": "t", "description": "d", "category_id": 3, "tags": ("a", "b")}
         saved = store.media.save(replace(record, cover_url="http://c", **details))

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.api_requests import KEY, SECRET, acs3_headers, v1_parameters
+from tests.api_requests import KEY, SECRET, acs3_headers, sign_v1, v1_parameters
 from workflow_engine.api.signing import (
     CLOCK_WINDOW,
     Signed,
-    sign_v1,
     string_to_sign,
     verify_acs3,
     verify_v1,

@@ -13,7 +13,7 @@ from activities.snapshot.moments import fill, moments, picture_size
 from workflow_engine.activity import Neighbourhood
 from workflow_engine.errors import ActivityError, Code
 
-AROUND = Neighbourhood(name="shots", ancestor_types={"Start"}, predecessor_types={"Start"})
+AROUND = Neighbourhood(name="shots", ancestor_types={"Start"})
 
 
 def parameters(cover: Any = None, **config: Any) -> SnapshotParameters:

@@ -53,5 +53,5 @@ def test_bad_parameters(changes: dict[str, Any], code: str | None) -> None:
 def test_names_of_queues_and_topics() -> None:
     parameters = start(MessageType="Topic", QueueName="Jobs-2", TopicName="2-jobs")
     assert (parameters.queue_name, parameters.topic_name) == ("Jobs-2", "2-jobs")
-    around = Neighbourhood(name="start", ancestor_types=(), predecessor_types=())
+    around = Neighbourhood(name="start", ancestor_types=())
     assert list(Start().check(parameters, around)) == []

@@ -31,7 +31,7 @@ def problems(*files, template=MP4):
         read = parameters(*files, template=template)
     except ValidationError as error:
         return list(problems_of(error))
-    around = Neighbourhood(name="hd", ancestor_types=(), predecessor_types=())
+    around = Neighbourhood(name="hd", ancestor_types=())
     return list(Transcode().check(read, around))
 
 

@@ -19,7 +19,6 @@ def problems(outputs, *, ancestors=("Start",), templates=no_templates, **paramet
     around = Neighbourhood(
         name="hd",
         ancestor_types=ancestors,
-        predecessor_types=ancestors,
         templates=templates,
     )
     return list(Transcode().check(read, around))

@@ -35,9 +35,7 @@ def problems(*marks, template=MP4, templates=no_templates):
     except ValidationError as error:
         found = list(problems_of(error))
     else:
-        around = Neighbourhood(
-            name="hd", ancestor_types=(), predecessor_types=(), templates=templates
-        )
+        around = Neighbourhood(name="hd", ancestor_types=(), templates=templates)
         found = list(Transcode().check(read, around))
     assert all(one.remedy for one in found)
     return [(one.code, one.pointer.removeprefix("/Outputs/0/WaterMarks")) for one in found]
@@ -119,7 +117,7 @@ def test_a_wide_outline_is_drawn_less_wide_and_says_so():
 
 def test_what_is_only_odd_is_a_warning():
     read = Transcode.parameters.model_validate(wire(text(FontName="Comic Sans") | {"Dx": 8}))
-    around = Neighbourhood(name="hd", ancestor_types=(), predecessor_types=())
+    around = Neighbourhood(name="hd", ancestor_types=())
     found = list(Transcode().check(read, around))
     assert [one.severity for one in found] == [Severity.WARNING] * 2
 

@@ -70,11 +70,6 @@ def string_to_sign(method: str, parameters: Mapping[str, str]) -> str:
     return f"{method}&%2F&{encoded}"
 
 
-def sign_v1(method: str, parameters: Mapping[str, str], secret: str) -> str:
-    """Return the parameter Signature that belongs to a request."""
-    return _v1_signature(string_to_sign(method, parameters), secret)
-
-
 def verify_v1(
     method: str, parameters: Mapping[str, str], secrets: Mapping[str, str], now: float
 ) -> Signed:

@@ -9,14 +9,13 @@ Specification: api, 4, 5 and 9; analysis; mediainfo, 1; snapshot, 1.
 """
 
 from workflow_engine.jobs.echo import output_echo
-from workflow_engine.jobs.given import BucketName, JobInput
+from workflow_engine.jobs.given import JobInput
 from workflow_engine.jobs.jobs import Jobs
 from workflow_engine.jobs.message import job_message
 from workflow_engine.jobs.objects import job_object
 from workflow_engine.jobs.topologies import Target
 
 __all__ = [
-    "BucketName",
     "JobInput",
     "Jobs",
     "Target",

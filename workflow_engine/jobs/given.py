@@ -4,19 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from workflow_engine.buckets.urls import check_bucket_name
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.placeholders import check_key, decode_object, placeholders_in
 from workflow_engine.records import Json, ObjectRef
+from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import Text, WireModel, wire_error
-
-
-def _bucket(name: str) -> str:
-    try:
-        check_bucket_name(name)
-    except InvalidInputError as error:
-        raise wire_error(error.code, error.message, error.remedy) from None
-    return name
 
 
 def _key(name: str) -> str:
@@ -30,9 +22,6 @@ def _key(name: str) -> str:
 
 #: placeholders that a job outside of workflows has no value for
 _OF_WORKFLOWS = frozenset({"RunId", "MediaId"})
-
-#: the name of a bucket
-BucketName = Annotated[str, Text(), AfterValidator(_bucket)]
 
 
 class JobInput(WireModel):

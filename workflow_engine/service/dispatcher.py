@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable
 
+from workflow_engine import lease
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, Interruption, LeaseLostError, MediaflowError
 from workflow_engine.executor import Executor
-from workflow_engine.lease import LEASE, owner_name
 from workflow_engine.records import ExecutionState
 from workflow_engine.runner import Runner
 from workflow_engine.store import Claim
@@ -32,7 +32,7 @@ class Dispatcher:
     def __init__(self, engine: Engine, executor: Callable[[], Executor]) -> None:
         self._engine = engine
         self._executor = executor
-        self._owner = owner_name()
+        self._owner = lease.owner_name()
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._runners: set[Runner] = set()
@@ -110,7 +110,7 @@ class Dispatcher:
     def _claim(self) -> Claim | None:
         try:
             claim = self._engine.store.claim_next(
-                owner=self._owner, lease_seconds=LEASE, busy=self._running
+                owner=self._owner, lease_seconds=lease.LEASE, busy=self._running
             )
         except Exception as error:  # the store may fail now and answer at the next look
             if not self._problem:

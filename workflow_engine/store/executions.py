@@ -330,14 +330,6 @@ class Store:
             found = connection.execute(query).mappings().all()
         return [rows.intent_of(row) for row in found]
 
-    def is_own_output(self, bucket: str, object: str) -> bool:
-        """Tell whether an execution has published this object, or is about to."""
-        query = sa.select(sa.literal(1)).where(
-            objects.c.bucket == bucket, objects.c.object == object
-        )
-        with self._database.read() as connection:
-            return connection.execute(query.limit(1)).first() is not None
-
     def finish_activity(
         self,
         claim: Claim,

@@ -60,10 +60,6 @@ class MediaTable:
         """Save who may read the outputs of a media."""
         self._set([media_id], publish_state=str(state))
 
-    def set_properties(self, media_id: str, properties: Mapping[str, Json]) -> None:
-        """Save what a run found out about the file of a media."""
-        self._set([media_id], properties=to_json(dict(properties)))
-
     def set_cover(self, media_id: str, url: str) -> None:
         """Save the cover of a media."""
         self._set([media_id], cover_url=url)

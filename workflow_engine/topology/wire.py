@@ -348,9 +348,6 @@ def _clock_seconds(value: Any) -> float:
 #: seconds, from `hh:mm:ss[.SSS]`, `mm:ss` or plain seconds (specification, transcode, 8)
 ClockTime = Annotated[float, BeforeValidator(_clock_seconds)]
 
-#: 32 hexadecimal characters
-Id32 = Annotated[str, Text(pattern=r"[0-9a-fA-F]{32}", form="32 hexadecimal characters")]
-
 
 class WireModel(BaseModel):
     """Base of every parameters model: Pascal-case wire names, unknown keys kept.

@@ -10,8 +10,9 @@ from workflow_engine.api.parameters import Identifier, Identifiers, NotEmpty
 from workflow_engine.api.shapes import Strings, nested_properties
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.jobs import BucketName, Target, output_echo
+from workflow_engine.jobs import Target, output_echo
 from workflow_engine.records import ExecutionKind, ExecutionRecord, Json
+from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import Choice, JsonArray, Text, wire_error
 
 #: most outputs of one call, a job each
