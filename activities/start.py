@@ -150,7 +150,7 @@ class Start(Activity[StartParameters]):
         cut off, `.ResourceNotSupported` for playlists and still pictures.
         """
         raw = cast("RawSound | None", step.resolved)
-        media = MediaInfo.of(context.source, raw=raw, cancel=context.cancel)
+        media = MediaInfo.of(context.source, raw=raw, ends=True, cancel=context.cancel)
         if not raw and (missing := missing_bytes(context.source)):
             raise ffmpeg.content_bad(f"the file is cut off, {missing} bytes are missing")
         if media.format_name.endswith("_pipe"):

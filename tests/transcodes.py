@@ -57,7 +57,7 @@ def planned(
     """
     named = [{"OutputObject": f"{{RunId}}/{n}-{{FileName}}"} | o for n, o in enumerate(outputs)]
     wire = {"OutputBucket": "out-bucket", "Outputs": json.dumps(named)} | parameters
-    info = MediaInfo.of(source, raw=raw).to_json()
+    info = MediaInfo.of(source, raw=raw, ends=True).to_json()
     context = make_plan_context(source, media=info, templates=templates)
     read, activity = Transcode.parameters.model_validate(wire), Transcode()
     files: dict[str, Path] = {}

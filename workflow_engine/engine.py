@@ -223,7 +223,7 @@ class Engine:
         return self._inputs.open(bound, given, key)
 
     def plan(self, workflow: Workflow, source: Source, *, fresh: bool = False) -> Plan:
-        """Plan a run without running anything but the probe of the input.
+        """Plan a run: the input and what is read beside it are measured, nothing is encoded.
 
         Raises ActivityError when Start itself would fail.
         """

@@ -1,4 +1,4 @@
-"""What a run would do, found without running anything but the probe of the input."""
+"""What a run would do: the input and what is read beside it are measured, nothing is encoded."""
 
 import logging
 import tempfile

@@ -15,7 +15,7 @@ from workflow_engine.plan import Planned
 log = logging.getLogger(__name__)
 
 #: failures that would hit every member alone as well
-_COMMON_FAILURES = (Code.TIMEOUT, Code.NO_SPACE, Code.INSTALLATION)
+_COMMON_FAILURES = (Code.TIMEOUT, Code.NO_SPACE)
 
 
 class SharedRun:

@@ -1,8 +1,8 @@
 """What is in a media file: ffprobe's answer, typed.
 
 `MediaInfo.of` probes a file; `streams` reads single streams, `properties` gives the wire form
-of specification, mediainfo, 2, `completeness` tells whether the file was cut off, and `raw`
-describes sound that does not say what it is.
+of specification, mediainfo, 2, `completeness` tells whether the file was cut off, `ends` when
+each stream ends, and `raw` describes sound that does not say what it is.
 """
 
 import threading
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from activities import ffmpeg
 from activities.probe.completeness import counts_its_frames, missing_bytes
+from activities.probe.ends import WITHOUT_ENDS, stream_ends
 from activities.probe.properties import properties
 from activities.probe.raw import RAW_FORMATS, RawSound
 from activities.probe.streams import (
@@ -50,9 +51,6 @@ _MAX_TAG = 256
 _GUESSED_DURATION = frozenset(
     {"aac", "ac3", "amr", "eac3", "h264", "hevc", "m4v", "mjpeg", "mp3", "mpegvideo"}
 )
-
-#: containers of one duration, which ffprobe then gives to every stream
-_ONE_DURATION = frozenset({"asf", "rm"})
 
 _FORMAT_KEYS = (
     *("nb_streams", "nb_programs", "format_name", "format_long_name", "start_time"),
@@ -97,13 +95,15 @@ class MediaInfo:
         path: Path,
         *,
         raw: RawSound | None = None,
+        ends: bool = False,
         playlists: bool = False,
         timeout: float = 60,
         cancel: threading.Event | None = None,
     ) -> "MediaInfo":
         """Probe a local file; `playlists` allows HLS lists that mediaflow wrote itself.
 
-        `raw` says what the sound of a file without any description is.
+        `raw` says what the sound of a file without any description is. With `ends`, streams get
+        a duration of their own also where that takes reading their packets.
 
         Raises ActivityError when it cannot be used: unreadable, a list of other files, no audio
         and no video, or of no length (specification, mediainfo, 3).
@@ -118,6 +118,11 @@ class MediaInfo:
         elif counts_its_frames(path):
             probe["counted"] = True
         media = cls.parse(probe)
+        if ends and media.format_name in WITHOUT_ENDS and media.duration:
+            wanted = [stream.index for stream in (*media.videos, *media.audios)]
+            found = stream_ends(path, wanted, media.start_time + media.duration, cancel=cancel)
+            probe["ends"] = {str(n): round(end - media.start_time, 6) for n, end in found.items()}
+            media = cls.parse(probe)
         if not media.videos and not media.audios:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
         if media.duration == 0:
@@ -129,8 +134,10 @@ class MediaInfo:
         """Read ffprobe's JSON."""
         container = section(probe.get("format"))
         streams = sections(probe.get("streams"))
-        if container.get("format_name") in _ONE_DURATION:
-            streams = [{**stream, "duration": None} for stream in streams]
+        if container.get("format_name") in WITHOUT_ENDS:
+            # what ffprobe gives to every stream is the duration of the file
+            ends = section(probe.get("ends"))
+            streams = [{**s, "duration": ends.get(str(s.get("index")))} for s in streams]
         audio = [s for s in streams if s.get("codec_type") == "audio"]
         video = [s for s in streams if s.get("codec_type") == "video"]
         subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]

@@ -97,13 +97,18 @@ class Document:
             plain=data["plain"],
         )
 
-    def from_second(self, seconds: float) -> "Document":
-        """Return what is left when the picture begins later."""
-        offset = round(seconds * 1000)
+    def between(self, begin: float, end: float) -> "Document":
+        """Return what is left of the seconds from `begin` to `end`, which is 0 afterwards."""
+        first = round(begin * 1000)
+        last = math.inf if math.isinf(end) else round(end * 1000)
         events = tuple(
-            replace(event, start=max(0, event.start - offset), end=event.end - offset)
+            replace(
+                event,
+                start=max(event.start, first) - first,
+                end=int(min(event.end, last)) - first,
+            )
             for event in self.events
-            if event.end > offset
+            if event.end > first and event.start < last
         )
         return replace(self, events=events)
 

@@ -12,6 +12,9 @@ one line, and a stage adds to it at its end. `command.py` makes ffmpeg graphs of
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+#: seconds
+_ROUNDED = 0.0005
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkFile:
@@ -75,6 +78,15 @@ def filter_of(name: str, *others: Chain, **options: object) -> Filter:
     """Return a filter; options are written with `str`, except files."""
     values = tuple((k, v if isinstance(v, WorkFile) else str(v)) for k, v in options.items())
     return Filter(name=name, options=values, others=others)
+
+
+def shown_between(start: float, end: float | None) -> str:
+    """Return the expression of `enable` for the frames from a second on, and before another.
+
+    Times of frames are rounded to the time base of their stream, hence the half millisecond.
+    """
+    shown_from = f"gte(t,{start - _ROUNDED:.6f})"
+    return shown_from if end is None else f"{shown_from}*lt(t,{end - _ROUNDED:.6f})"
 
 
 def simple(filters: Iterable[Filter]) -> bool:

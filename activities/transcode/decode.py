@@ -111,7 +111,10 @@ class Decode:
             picture, encoding = target.rendition.picture, _encoding(target)
             assert picture and encoding
             scaled = split_at_scale(encoding.filters)
-            key = (scaled[0], picture.part) if scaled and simple(scaled[0]) else number
+            # pictures of one rung have one pixel format: ffmpeg settles on that of the first
+            key = number
+            if scaled and simple(scaled[0]):
+                key = (scaled[0], picture.part, encoding.pix_fmt)
             head = (target.rendition.origin, picture.stream)
             ladders.setdefault((head, key), []).append(target)
         firsts = {

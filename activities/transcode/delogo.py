@@ -7,7 +7,7 @@ Specification: transcode, 15.
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from activities.transcode.chains import Filter, filter_of
+from activities.transcode.chains import Filter, filter_of, shown_between
 from activities.transcode.geometry import Box, Source
 from activities.transcode.parameters import Region
 from activities.transcode.scene import Request, Timeline
@@ -20,24 +20,23 @@ def blur(request: Request, timeline: Timeline, source: Source) -> Iterator[Filte
     Raises ActivityError (`InvalidParameter.OutOfRange`) for a region outside of the picture.
     """
     given = request.settings.output.de_watermark or {}
-    times = sorted((int(key), regions) for key, regions in given.items())
     # the last keeps on to the end
-    for (start, regions), (end, _) in pairwise([*times, (None, ())]):
+    for start, end in pairwise([*sorted(given, key=int), None]):
         assert start is not None
-        yield from _blurred(start, end, regions, timeline, source)
+        yield from _blurred(start, end, given[start], timeline, source)
 
 
 def _blurred(
-    start: int, end: int | None, regions: Sequence[Region], timeline: Timeline, source: Source
+    start: str, end: str | None, regions: Sequence[Region], timeline: Timeline, source: Source
 ) -> Iterator[Filter]:
     """`start` and `end` are milliseconds of the source; a Clip moves them."""
-    begin = max(0.0, start / 1000 - timeline.start)
-    stop = None if end is None else end / 1000 - timeline.start
+    begin = max(0.0, int(start) / 1000 - timeline.start)
+    stop = None if end is None else int(end) / 1000 - timeline.start
     if stop is not None and stop <= begin:
         return
-    enable = f"gte(t,{begin:.3f})" + (f"*lt(t,{stop:.3f})" if stop is not None else "")
+    enable = shown_between(begin, stop)
     for index, region in enumerate(regions):
-        left, top, width, height = _box(region, source, pointer_to(str(start), index))
+        left, top, width, height = _box(region, source, pointer_to(start, index))
         # the whole time needs no condition
         when = {} if begin == 0 and stop is None else {"enable": enable}
         yield filter_of("delogo", x=left, y=top, w=width, h=height, **when)

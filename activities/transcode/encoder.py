@@ -117,7 +117,7 @@ def audio_options(encoding: AudioEncoding) -> Options:
     options = {
         "c:a": AUDIO_ENCODERS[encoding.codec],
         "ar": str(encoding.samplerate),
-        "ac": str(encoding.channels),
+        "ch_layout": encoding.layout,
     }
     if encoding.bitrate is not None:
         return options | {"b:a": f"{encoding.bitrate:g}k"}

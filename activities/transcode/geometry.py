@@ -2,7 +2,8 @@
 
 Everything is computed here, in whole pixels, so that a plan can say the size of an output and a
 check can compare it. The source is taken as ffmpeg hands it to the filters: already turned
-upright. Specification: transcode, 4 and 7 (AdjDarMethod).
+upright. Errors name a field of Video as their pointer. Specification: transcode, 4 and 7
+(AdjDarMethod).
 
 >>> source = Source(width=1920, height=1080, sar=Fraction(1))
 >>> place(source, Wish(width=1280)).size
@@ -106,6 +107,7 @@ def cropped(source: Source, crop: Box | None) -> Source:
             Code.OUT_OF_RANGE,
             f'The Crop "{width}:{height}:{left}:{top}" is out of range: the picture of '
             f'"InputFile" has {source.width}x{source.height} pixels.',
+            pointer="crop",
             remedy="Use a part that lies inside the picture.",
         )
     return replace(source, width=width, height=height)
@@ -130,6 +132,7 @@ def wanted_size(source: Source, wish: Wish) -> Size:
             Code.OUT_OF_RANGE,
             f"The size {size[0]}x{size[1]} is out of range: the picture of "
             f'"InputFile" has {source.width}x{source.height} pixels.',
+            pointer="height" if wish.width is None else "width",
             remedy=f"Choose a width and height that keep both sides within {MAX_SIDE} pixels.",
         )
     return size
@@ -198,6 +201,7 @@ def _padded(picture: Size, pad: Box, lines: int) -> tuple[Size, Filter]:
             Code.OUT_OF_RANGE,
             f'The Pad "{":".join(str(n) for n in pad)}" is out of range: the picture of '
             f"{picture[0]}x{picture[1]} pixels does not fit into it.",
+            pointer="pad",
             remedy="Enlarge the canvas, or set a smaller Width and Height.",
         )
     return (width, height), _pad(width, height, left, top)

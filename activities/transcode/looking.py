@@ -18,7 +18,7 @@ def look_at_media(kind: str, context: ActivityContext) -> Mapping[str, Json]:
     Raises ActivityError as `MediaInfo.of` does, and for a file that was cut off.
     """
     try:
-        media = MediaInfo.of(context.source, cancel=context.cancel)
+        media = MediaInfo.of(context.source, ends=True, cancel=context.cancel)
         if missing := missing_bytes(context.source):
             raise content_bad(f"the file is cut off, {missing} bytes are missing")
         return media.to_json()

@@ -24,8 +24,6 @@ from workflow_engine.records import Json
 
 #: first word of `SideInput.kind`
 LOUDNESS = "loudness"
-#: ffmpeg's layouts by number of channels: those that `-ac` takes
-LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 #: LUFS and dB at which there is nothing to be made louder
 SILENCE = -69.0
 
@@ -39,7 +37,7 @@ class Heard:
 
     stream: int
     samplerate: int
-    channels: int
+    layout: str
     part: tuple[tuple[str, str], ...]
 
     @property
@@ -52,7 +50,7 @@ class Heard:
         """The filters that give the sound the channels and the rate of the output."""
         return (
             filter_of("aresample", sample_rate=self.samplerate),
-            filter_of("aformat", channel_layouts=LAYOUTS[self.channels - 1]),
+            filter_of("aformat", channel_layouts=self.layout),
         )
 
 

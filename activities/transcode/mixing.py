@@ -79,12 +79,13 @@ def _piece(
     side = None if own else request.side[_media(mix)]
     media = media_of(side.facts) if side else request.media
     stream = _stream(mix, at, media, source if own else None)
-    seek, length = mix.start or 0.0, mix.duration
+    seek, length, pointer = mix.start or 0.0, mix.duration, f"{at}/Start"
     if own and mix.start is None and length is None:
         # the same stretch as that of the other track
         seek, length = timeline.start, _length_of(timeline)
         if cut:
             seek, length = float(cut[0]), float(cut[1] - cut[0])
+            pointer = "/Clip/TimeSpan/Seek"
     options = media.opened
     if seek:
         options += (("ss", f"{seek:.3f}"),)
@@ -103,7 +104,7 @@ def _piece(
         raise ActivityError(
             Code.OUT_OF_RANGE,
             f'The Start {seek:g} is out of range: nothing is left of "{mix.amix_url}".',
-            pointer=f"{at}/Start",
+            pointer=pointer,
             remedy="Choose a start inside the sound.",
         )
     return piece

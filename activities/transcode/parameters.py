@@ -107,6 +107,17 @@ def _moment(value: str) -> str:
     return value
 
 
+def _distinct(regions: "dict[str, Any]") -> "dict[str, Any]":
+    moments = [int(key) for key in regions]
+    if len(set(moments)) < len(moments):
+        raise wire_error(
+            Code.INVALID,
+            "Two keys mean the same moment.",
+            "Write all regions of a moment under one key.",
+        )
+    return regions
+
+
 #: milliseconds of the source, as a string
 Moment = Annotated[
     str, Text(pattern=r"[0-9]{1,32}", form="whole milliseconds"), AfterValidator(_moment)
@@ -147,7 +158,9 @@ class Output(WireModel):
         Annotated[NonStandard, JsonObject] | None, Field(alias="M3U8NonStandardSupport")
     ] = None
     rotate: Annotated[float, Number(0, 360, high_open=True, unit="degrees clockwise")] | None = None
-    de_watermark: Annotated[dict[Moment, Regions], JsonObject] | None = None
+    de_watermark: Annotated[dict[Moment, Regions], AfterValidator(_distinct), JsonObject] | None = (
+        None
+    )
     water_marks: (
         Annotated[tuple[Annotated[WaterMark, JsonObject], ...], JsonArray, at_most] | None
     ) = None

@@ -23,7 +23,7 @@ from activities.transcode.scene import Request, Scene, Timeline
 from activities.transcode.settings import Settings
 from activities.transcode.stages import picture_filters
 from activities.transcode.video_rules import PROFILE_PIXEL_FORMATS
-from workflow_engine.errors import ActivityError, Code, Problem
+from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
 #: Crf when neither Crf nor Bitrate is given
 DEFAULT_CRF = {"H.264": 23.0, "H.265": 26.0, "AV1": 32.0}
@@ -59,6 +59,8 @@ def resolve_picture(
         rate=wanted_rate(video, stream),
     )
     filters, rate, fields = _filters(scene, stream, placement)
+    if settings.output.de_watermark and video.pix_fmt.endswith("10le"):
+        warnings.append(_coarse(video.pix_fmt))
     gop, key_every = _key_frames(video, rate)
     if segment is not None:
         # segments begin with key frames: Gop then only says how far apart they may be
@@ -182,6 +184,17 @@ def _interlaced(source: Fraction, wanted: Fraction | None) -> tuple[Fraction, It
         return rate, iter((filter_of("fps", fps=2 * rate), filter_of("interlace", scan="tff")))
     rate = wanted or source
     return rate, iter((filter_of("fps", fps=rate), filter_of("setfield", mode="tff")))
+
+
+def _coarse(pix_fmt: str) -> Problem:
+    return Problem(
+        code=Code.NOT_SUPPORTED,
+        message=f'DeWatermark works on 8 bits of a colour, so that the output in "{pix_fmt}" has '
+        "no finer ones.",
+        pointer="/DeWatermark",
+        remedy="Use an output of 8 bits, or take DeWatermark out.",
+        severity=Severity.WARNING,
+    )
 
 
 def _key_frames(video: Video, rate: Fraction) -> tuple[int, Fraction | None]:

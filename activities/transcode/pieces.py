@@ -11,7 +11,6 @@ from fractions import Fraction
 
 from activities.probe import AudioStream, MediaInfo, VideoStream
 from activities.transcode.chains import Chain, Filter, Input, filter_of
-from activities.transcode.loudness import LAYOUTS
 from activities.transcode.rendition import AudioEncoding
 
 #: seconds of sound that a file may lack beside what it tells: encoders delay it
@@ -155,8 +154,8 @@ def sound_steps(piece: Piece, wanted: AudioEncoding) -> Iterator[Filter]:
     """Yield the filters that give a sound its form and its length."""
     if piece.audio is None:
         assert piece.seconds is not None
-        layout, rate = LAYOUTS[wanted.channels - 1], wanted.samplerate
-        yield filter_of("anullsrc", channel_layout=layout, sample_rate=rate)
+        rate = wanted.samplerate
+        yield filter_of("anullsrc", channel_layout=wanted.layout, sample_rate=rate)
         yield filter_of("atrim", end_sample=samples(piece.seconds, wanted))
         return
     yield from sound_form(wanted)
@@ -169,8 +168,7 @@ def sound_steps(piece: Piece, wanted: AudioEncoding) -> Iterator[Filter]:
 def sound_form(wanted: AudioEncoding) -> Iterator[Filter]:
     """Yield the filters that let a sound begin at 0, in the form of the output."""
     yield filter_of("aresample", **{"async": 1, "first_pts": 0})
-    layout = LAYOUTS[wanted.channels - 1]
-    yield filter_of("aformat", sample_rates=wanted.samplerate, channel_layouts=layout)
+    yield filter_of("aformat", sample_rates=wanted.samplerate, channel_layouts=wanted.layout)
 
 
 def samples(seconds: Fraction, wanted: AudioEncoding) -> int:

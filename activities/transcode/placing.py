@@ -4,6 +4,8 @@ The sizes themselves are computed in `geometry.py`. Specification: transcode, 4,
 """
 
 import math
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from activities.probe import VideoStream
@@ -50,9 +52,25 @@ def placement_of(request: Request, stream: VideoStream, warnings: list[Problem])
         pad=box_of(video.pad) if video.pad else None,
         lines=4 if video.scan_mode == "interlaced" else 2,
     )
-    size = _checked_size(settings, cropped(source, wish.crop), wish, warnings)
-    placement = place(source, wish, size)
+    with _fields_of(settings):
+        part = cropped(source, wish.crop)
+        wanted = wanted_size(part, wish)
+    size = _checked_size(settings, part, wish, wanted, warnings)
+    with _fields_of(settings):
+        placement = place(source, wish, size)
     return replace(placement, before_scale=(*bare, *turn, *placement.before_scale))
+
+
+@contextmanager
+def _fields_of(settings: Settings) -> Generator[None]:
+    """Turn the fields that errors name into pointers to where they were given."""
+    try:
+        yield
+    except ActivityError as error:
+        pointer = settings.pointer("video", error.pointer)
+        raise ActivityError(
+            error.code, error.message, pointer=pointer, remedy=error.remedy
+        ) from None
 
 
 def _without_border(
@@ -77,15 +95,15 @@ def _width(settings: Settings, video: Video, source: Source) -> int | None:
 
 
 def _checked_size(
-    settings: Settings, part: Source, wish: Wish, warnings: list[Problem]
+    settings: Settings, part: Source, wish: Wish, size: Size, warnings: list[Problem]
 ) -> Size | None:
-    """Return the size that IsCheckReso puts in the place of the wish's, None to keep that.
+    """Return the size that IsCheckReso puts in the place of the wish's `size`, None to keep that.
 
     Raises ActivityError for IsCheckResoFail.
     """
     video, trans = settings.video, settings.trans
     assert video is not None
-    size, limit = wanted_size(part, wish), part.shown
+    limit = part.shown
     if not _larger(part, wish, size):
         return None
     field = "width" if video.width is not None else "height"

@@ -28,6 +28,18 @@ PROBE_NAMES = {
 }
 
 
+#: ffmpeg's layouts by number of channels
+_LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
+#: what three and four channels are to Vorbis and FLAC
+_OWN_LAYOUTS = {3: "3.0", 4: "quad"}
+
+
+def layout_of(codec: str, channels: int) -> str:
+    """Return which channels an output has that has so many, as ffmpeg calls it."""
+    own = _OWN_LAYOUTS.get(channels) if codec in ("VORBIS", "FLAC") else None
+    return own or _LAYOUTS[channels - 1]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoEncoding:
     """How the picture is encoded; bit rates in kbit/s, buffer in kbit. No rate: GIF and WebP.
@@ -77,6 +89,11 @@ class AudioEncoding:
     channels: int
     deep: bool
     filters: tuple[Filter, ...]
+
+    @property
+    def layout(self) -> str:
+        """Which channels they are; see `layout_of`."""
+        return layout_of(self.codec, self.channels)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,7 +27,7 @@ from activities.transcode.scene import Request, SoundScene, Timeline
 from activities.transcode.settings import Settings
 from activities.transcode.stages import sound_filters
 from activities.transcode.streams import audio_stream, video_stream
-from workflow_engine.errors import ActivityError, Code, Problem
+from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
 #: seconds of an HLS segment unless MuxConfig says otherwise
 SEGMENT_SECONDS = 10
@@ -58,6 +58,8 @@ def resolve(request: Request) -> tuple[Rendition, list[Problem]]:
     video, audio = video_stream(settings, media), audio_stream(settings, media)
     warnings: list[Problem] = []
     picture = sound = None
+    if audio is None and settings.audio and media.audios:
+        warnings.append(_silent())
     timeline = joined(request, video, audio)
     duration = timeline.duration
     # cuts are made in the picture, where there is one
@@ -85,6 +87,16 @@ def resolve(request: Request) -> tuple[Rendition, list[Problem]]:
     return rendition, warnings
 
 
+def _silent() -> Problem:
+    return Problem(
+        code=Code.OUT_OF_RANGE,
+        message='The sound of "InputFile" ends before Clip.TimeSpan.Seek: there is none to take.',
+        pointer="/Clip/TimeSpan/Seek",
+        remedy="Choose an earlier Seek, if the output shall have sound.",
+        severity=Severity.WARNING,
+    )
+
+
 def _limit(media: MediaInfo, timeline: Timeline, picture: Picture | None) -> float:
     """Return the seconds at which an output is cut: more than its source can hold."""
     duration, joint = timeline.duration, timeline.joint
@@ -104,7 +116,15 @@ def _segments(settings: Settings, duration: float | None) -> tuple[float | None,
     if not forced:
         return float(length or SEGMENT_SECONDS), ()
     cuts = set(cuts_of(forced))
-    if length and duration:
+    if length:
+        if duration is None:
+            raise ActivityError(
+                Code.RESOURCE_NOT_SUPPORTED,
+                'The resource operated "InputFile" is not supported: its length is unknown, which '
+                "Segment.Duration beside ForceSegTime needs.",
+                pointer=settings.pointer("mux_config", "segment"),
+                remedy="Take one of the two out, or remux the file first.",
+            )
         count = math.ceil((duration - SHORTEST_SEGMENT) / length)
         if count > MAX_CUTS:
             raise ActivityError(
@@ -169,7 +189,8 @@ def _audio_rate(settings: Settings, audio: Audio, stream: AudioStream | None) ->
     source, wanted = stream.bitrate_kbps if stream else None, audio.bitrate
     if audio.codec == "FLAC":
         return None
-    if limits := bit_rates(audio.codec, audio.samplerate, audio.channels):
+    limits = bit_rates(audio.codec, audio.samplerate, audio.channels)
+    if limits:
         # a template's rate, that is; the encoder would take the nearest without a word, or none
         wanted = min(max(wanted, limits[0]), limits[1])
     if not stream or not source or wanted <= source:
@@ -178,7 +199,9 @@ def _audio_rate(settings: Settings, audio: Audio, stream: AudioStream | None) ->
         raise bitrate_error(settings, "Audio", wanted, source)
     # only between equal codecs do equal bit rates mean equal quality (specification, 7)
     same = stream.codec == PROBE_NAMES[audio.codec]
-    return source if settings.trans.is_check_audio_bitrate and same else wanted
+    if not settings.trans.is_check_audio_bitrate or not same:
+        return wanted
+    return max(source, limits[0]) if limits else source
 
 
 def _bytes(picture: Picture | None, sound: Sound | None, duration: float | None) -> int | None:

@@ -67,11 +67,13 @@ def lay_openings(scene: Scene) -> Iterator[Filter]:
                 pointer=f"{at}/Start",
                 remedy="Choose a start inside the main video.",
             )
-        begin = round(opening.start * scene.rate) / scene.rate
+        first = round(opening.start * scene.rate)
+        begin = first / scene.rate
         # half a frame earlier: times of frames are rounded
         half = 1 / scene.rate / 2
         start, end = float(begin - half), float(begin + piece.seconds - half)
-        late = filter_of("setpts", expr=f"PTS+{float(begin):.6f}/TB")
+        # its times count frames
+        late = filter_of("setpts", expr=f"PTS+{first}")
         size = _size(opening, piece, scene)
         chain = _picture(piece, scene, size, (*picture_steps(piece), late))
         left, top = ((whole - own) // 4 * 2 for whole, own in zip(scene.size, size, strict=True))

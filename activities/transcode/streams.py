@@ -10,6 +10,7 @@ from activities.probe import AudioStream, MediaInfo, VideoStream
 from activities.transcode.additions import track_number
 from activities.transcode.containers import CONTAINERS, FLV_MP3_RATES, WITHOUT_ROTATION
 from activities.transcode.settings import Settings
+from activities.transcode.timeline import source_span
 from workflow_engine.errors import ActivityError, Code
 
 S = TypeVar("S", AudioStream, VideoStream)
@@ -64,7 +65,8 @@ def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream)
 def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
     """Return the stream that an output takes its sound from, None when it has none.
 
-    Raises ActivityError (`InvalidParameter.NoAudioStream`) when the source has no such stream,
+    A stream that ends before a Clip begins counts as none beside a picture. Raises ActivityError
+    (`InvalidParameter.NoAudioStream`) when the source has no such stream,
     `.ResourceNotSupported` when it cannot be copied.
     """
     if settings.audio is None:
@@ -81,12 +83,20 @@ def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
             pointer="/AudioStreamMap" if wanted else "",
             remedy="Use a source with sound, or a template and an AudioStreamMap that fit it.",
         )
+    if settings.video and ends_before(settings, stream):
+        return None
     if settings.copy:
         fits = stream.codec in CONTAINERS[settings.container].copy_audio
         flv_mp3 = settings.container == "flv" and stream.codec == "mp3"
         if not fits or (flv_mp3 and stream.sample_rate not in FLV_MP3_RATES):
             raise _cannot_copy(settings, f"{stream.codec} audio of {stream.sample_rate} Hz")
     return stream
+
+
+def ends_before(settings: Settings, stream: AudioStream) -> bool:
+    """Whether a Clip of the source begins where a stream has ended."""
+    span = source_span(settings.output)
+    return span is not None and stream.duration is not None and span.seek >= stream.duration
 
 
 def _cannot_copy(settings: Settings, what: str) -> ActivityError:

@@ -6,7 +6,9 @@ above those of the one before.
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from activities import fonts
 from activities.objects import SOURCE_NAMES, name_faults
@@ -70,9 +72,7 @@ def look_at_subtitles(kind: str, context: ActivityContext) -> Mapping[str, Json]
 
 def burn_subtitles(scene: Scene) -> Iterator[Filter]:
     """Draw every subtitle file, in the time of the source."""
-    taken, joint = 0.0, scene.timeline.joint
-    # a Clip may come behind merging
-    begin = scene.timeline.start + float(joint.cut[0] if joint and joint.cut else 0)
+    taken, (begin, end) = 0.0, _shown(scene)
     for index, one in enumerate(_listed(scene.request.settings)):
         wanted = _side_input(scene.request, one)
         facts = scene.request.side[wanted].facts
@@ -84,11 +84,23 @@ def burn_subtitles(scene: Scene) -> Iterator[Filter]:
                 pointer=f"{_pointer(index)}/Input",
                 remedy="Use an srt or ass file, and its encoding as CharEnc.",
             )
-        document = Document.from_json(facts).from_second(begin)
+        document = Document.from_json(facts).between(begin, end)
         if document.events:
             fitted = document.fitted(*scene.size)
             yield _burnt(fitted.raised(taken))
             taken += fitted.tall
+
+
+def _shown(scene: Scene) -> tuple[float, float]:
+    """Return where in the source the output begins, and where it leaves it for something else."""
+    start, joint = scene.timeline.start, scene.timeline.joint
+    if joint is None:
+        return start, math.inf
+    # a Clip may come behind merging
+    begin, end = joint.cut or (Fraction(0), None)
+    own = [one for one in (joint.first.seconds, end) if one is not None]
+    # half a frame earlier: times of frames are rounded
+    return start + float(begin), start + float(min(own) - 1 / scene.rate / 2) if own else math.inf
 
 
 def _burnt(document: Document) -> Filter:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from activities.templates.sections import Volume
 from activities.transcode.chains import Filter, filter_of
-from activities.transcode.loudness import LAYOUTS, Heard, Loudness
+from activities.transcode.loudness import Heard, Loudness
+from activities.transcode.rendition import layout_of
 from activities.transcode.scene import Request, SoundScene
 from activities.transcode.settings import Settings, problem
 from activities.transcode.streams import audio_stream, video_stream
@@ -62,7 +63,7 @@ def change_volume(scene: SoundScene) -> Iterator[Filter]:
     if volume is None or scene.stream is None:
         return
     # downmixing behind the gain would change the level again
-    yield filter_of("aformat", channel_layouts=LAYOUTS[scene.wanted.channels - 1])
+    yield filter_of("aformat", channel_layouts=scene.wanted.layout)
     if volume.method == "dynamic":
         yield _follow(
             volume.integrated_loudness_target, volume.true_peak, volume.loudness_range_target
@@ -89,7 +90,8 @@ def _volume(settings: Settings) -> Volume | None:
 def _measurement(request: Request, stream: int, part: tuple[tuple[str, str], ...]) -> SideInput:
     audio = request.settings.audio
     assert audio is not None
-    heard = Heard(stream=stream, samplerate=audio.samplerate, channels=audio.channels, part=part)
+    layout = layout_of(audio.codec, audio.channels)
+    heard = Heard(stream=stream, samplerate=audio.samplerate, layout=layout, part=part)
     return SideInput(ref=request.source, kind=heard.kind)
 
 

@@ -20,7 +20,14 @@ from activities.templates.watermark import (
     find_watermark,
     pixels,
 )
-from activities.transcode.chains import Chain, Filter, Input, WorkFile, filter_of
+from activities.transcode.chains import (
+    Chain,
+    Filter,
+    Input,
+    WorkFile,
+    filter_of,
+    shown_between,
+)
 from activities.transcode.geometry import Size
 from activities.transcode.marks import TextWaterMark, WaterMark
 from activities.transcode.scene import Request, Scene
@@ -246,7 +253,6 @@ def _enabled(timeline: Timeline | None) -> dict[str, str]:
     if timeline is None:
         return {}
     start = _start(timeline)
-    shown_from = f"gte(t,{start:.6f})"
     if timeline.duration == "ToEND":
-        return {"enable": shown_from} if start else {}
-    return {"enable": f"{shown_from}*lt(t,{start + float(timeline.duration):.6f})"}
+        return {"enable": shown_between(start, None)} if start else {}
+    return {"enable": shown_between(start, start + float(timeline.duration))}

@@ -254,3 +254,17 @@ def test_dash_with_sound_only_beside_others(tmp_path, clip):
     assert packets(sound, "a")
     ((picture, _, _),) = dash_streams(folder / f"1-{clip.stem}.mpd")
     assert len(packets(picture)) == 100
+
+
+@pytest.mark.parametrize("codec", ["VORBIS", "FLAC"])
+def test_channels_in_front_and_behind(tmp_path, media_dir, codec):
+    around = media.make(
+        media_dir / "around.wav",
+        *("-f", "lavfi", "-i", "sine=frequency=440:duration=1", "-ac", "6"),
+    )
+    sound = {"Codec": codec, "Bitrate": "128"} if codec == "VORBIS" else {"Codec": codec}
+    form = {"Container": {"Format": "ogg" if codec == "VORBIS" else "flac"}}
+    wanted = [output(MP3, **form, Audio={**sound, "Channels": n}) for n in ("3", "4")]
+    made = run(tmp_path, around, *wanted)
+    layouts = [stream(made[n], "a")["channel_layout"] for n in (0, 1)]
+    assert layouts == ["3.0", "quad"]

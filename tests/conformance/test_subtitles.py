@@ -70,6 +70,23 @@ def test_times_follow_the_source(tmp_path, wall, side):
     assert abs(left + width / 2 - 160) <= 3 and 150 < top + height <= 178 and height < 16
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_cut_off_the_source_is_not_told_over_what_follows(tmp_path, wall, side, first):
+    file = side.write("wall.srt", srt(start="00:00:00,300", end="00:00:01,500"))
+    side["side/wall.mp4"] = wall
+    span = {"Seek": "0.2", "Duration": "0.2" if first else "1.2"}
+    fields = {
+        "MergeList": [{"MergeURL": "oss://side/wall.mp4"}],
+        "Clip": {"TimeSpan": span, "ConfigToClipFirstPart": first},
+    }
+    made = run(tmp_path, wall, burnt(file, **fields), objects=side)
+    seen = [bool(box_of(picture, 320, WHITE)) for picture in frames(made[0], SIZE)]
+    # from 0.3 s on: to 0.4 s of the source, or to its end after 1 s
+    until, count = (5, 30) if first else (20, 30)
+    assert [n for n, one in enumerate(seen) if one] == list(range(3, until))
+    assert len(seen) == count
+
+
 def test_times_follow_the_source_where_clip_comes_behind_merging(tmp_path, wall, side):
     file = side.write("wall.srt", srt())
     side["side/wall.mp4"] = wall

@@ -115,6 +115,20 @@ def test_times(tmp_path, wall, side):
     assert seen(4) == "r" * 5 + "-" * 10
 
 
+def test_times_of_frames_are_as_exact_as_they_are_written(tmp_path, media_dir, side):
+    thirty = media.make(
+        media_dir / "thirty.mp4",
+        *("-f", "lavfi", "-i", "color=gray:size=320x180:rate=30:duration=4"),
+        *("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"),
+        *("-video_track_timescale", "15360"),
+    )
+    times = {"Start": "3.7", "Duration": "0.2"}
+    made = run(tmp_path, thirty, marked(mark(Timeline=times)), objects=side)
+    at = (SIZE[0] * 8 + 300) * 3
+    seen = [n for n, picture in enumerate(frames(made[0], SIZE)) if picture[at] > 200]
+    assert seen == list(range(111, 117))
+
+
 @pytest.mark.proves("WaterMarks.WaterMarkTemplateId", by="pixels")
 def test_templates(tmp_path, wall, side):
     given = {

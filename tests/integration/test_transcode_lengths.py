@@ -7,7 +7,7 @@ import pytest
 from activities.probe import MediaInfo
 from activities.transcode.verify import verify
 from tests import media
-from tests.transcodes import FLV, HLS, HLS_COPY, MP3, MP4, output, packets, run
+from tests.transcodes import FLV, HLS, HLS_COPY, MP3, MP4, frame_numbers, output, packets, run
 from workflow_engine.errors import ActivityError, Code
 
 TINY = {"Width": "128"}
@@ -105,3 +105,12 @@ def test_forced_cuts_that_do_not_come_out_are_told(tmp_path, media_dir):
         assert "#EXT-X-MEDIA-SEQUENCE:1\n" in made[n].read_text()
     both = {"Segment": {"ForceSegTime": "1.5", "Duration": "2"}}
     assert not run(tmp_path / "b", source, output(HLS, Video=TINY, MuxConfig=both)).result.warnings
+
+
+def test_a_clip_behind_the_end_of_the_sound_is_silent_and_says_so(tmp_path, media_dir):
+    source = media.with_sound(media.numbered(media_dir, 3), "mp4", sound=1)
+    cut = {"Clip": {"TimeSpan": {"Seek": "2", "Duration": "0.4"}}}
+    made = run(tmp_path, source, output(Video={"Width": "160"}, **cut))
+    assert frame_numbers(made[0]) == [n % media.PERIOD for n in range(50, 60)]
+    assert not MediaInfo.of(made[0]).audios
+    assert "/Outputs/0/Clip/TimeSpan/Seek" in [one.pointer for one in made.step.warnings]

@@ -71,6 +71,26 @@ def test_parts_follow_the_input_in_its_form(tmp_path, red, files):
     assert sum("side-" in word for word in made.step.commands[0]) == 4
 
 
+@pytest.mark.parametrize(("picture", "sound"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize("container", ["flv", "asf"])
+def test_streams_that_do_not_end_together(tmp_path, media_dir, files, container, picture, sound):
+    source = media.make(
+        media_dir / f"uneven-{picture}-{sound}.{container}",
+        *("-f", "lavfi", "-i", f"color=red:size=160x90:rate=25:duration={picture}"),
+        *("-f", "lavfi", "-i", f"sine=frequency=400:duration={sound}"),
+        *("-c:v", "libx264" if container == "flv" else "mpeg4", "-pix_fmt", "yuv420p"),
+        *("-c:a", "aac" if container == "flv" else "wmav2"),
+    )
+    wanted = output(Video=TINY, MergeList=[part("green.mp4")])
+    made = run(tmp_path, source, wanted, objects=files)
+    assert MediaInfo.of(made[0]).duration == pytest.approx(3, abs=0.15)
+    early, late, after = colours(made[0], 0.5, 1.85, 2.2)
+    assert near(early, RED) and near(late, RED) and not near(after, RED)
+    assert [tone(made[0], at) for at in (0.5, 1.5, 2.2, 2.8)] == [
+        *(400, 400 if sound == 2 else 0, 800, 800)
+    ]
+
+
 @pytest.mark.proves("MergeList.Start", "MergeList.Duration", by="frame numbers")
 def test_a_stretch_of_a_part(tmp_path, media_dir, files):
     source = media.with_sound(media.numbered(media_dir, 2), "mp4", sound=2)

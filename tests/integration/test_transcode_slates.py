@@ -140,6 +140,16 @@ def test_an_opening_is_seen_over_the_picture(tmp_path, red, files, url, start):
     assert shown == [first <= n < first + 10 for n in range(25)]
 
 
+def test_an_opening_begins_at_its_frame_at_rates_that_are_no_whole_numbers(tmp_path, media_dir):
+    ntsc = media.coloured(media_dir, "red", 400, 2, fps="30000/1001")
+    flash = media.coloured(media_dir, "green", 0, 0.1, fps="30000/1001")
+    given = opening("flash.mp4", Start="1", Width="full", Height="full")
+    made = run(tmp_path, ntsc, output(Video=TINY, **given), objects={"side/flash.mp4": flash})
+    middles = decoded(made[0], "-vf", "crop=2:2:80:44,format=rgb24", "-f", "rawvideo")
+    shown = [n for n in range(60) if near(tuple(middles[12 * n : 12 * n + 3]), GREEN)]
+    assert shown == [30, 31, 32]
+
+
 @pytest.mark.proves("OpeningList.Width", "OpeningList.Height", by="pixels")
 @pytest.mark.parametrize(
     ("fields", "width", "height"),

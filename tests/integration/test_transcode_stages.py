@@ -11,6 +11,7 @@ from tests.transcodes import (
     MP3,
     decoded,
     frame_numbers,
+    hashes,
     near,
     output,
     packets,
@@ -92,3 +93,17 @@ def test_rungs_of_a_ladder_are_as_good_as_single_outputs(tmp_path, bunny):
         assert len(packets(ladder[n])) == len(packets(alone[0])) == 132
         assert similarity(ladder[n], bunny) == pytest.approx(similarity(alone[0], bunny), abs=0.005)
     assert decoded(ladder[2], "-f", "rawvideo") == decoded(ladder[3], "-f", "rawvideo")
+
+
+def test_a_rung_of_ten_bits_is_not_made_of_one_of_eight(tmp_path, media_dir):
+    deep = media.make(
+        media_dir / "deep.mkv",
+        *("-f", "lavfi", "-i", "gradients=size=640x360:rate=25:duration=1:speed=0.02"),
+        *("-pix_fmt", "yuv420p10le", "-c:v", "ffv1"),
+    )
+    wide = video(Width="320", Preset="veryfast")
+    fine = video(Codec="H.265", Width="160", PixFmt="yuv420p10le", Crf="4")
+    made = run(tmp_path / "both", deep, wide, fine, video(Width="160", Preset="veryfast"))
+    assert len(made.step.commands) == 1
+    alone = run(tmp_path / "alone", deep, fine)
+    assert hashes(made[1], "v") == hashes(alone[0], "v")

@@ -1,5 +1,7 @@
 """What is taken out of srt and ass files, and what is not."""
 
+import math
+
 import pytest
 
 from activities.subtitles import Document, SubtitleError, read
@@ -186,11 +188,13 @@ def test_a_document_survives_its_facts(given):
 
 
 def test_a_clip_shifts_and_drops(given):
-    found = given(srt("a", "b", "c")).from_second(1.5)
+    found = given(srt("a", "b", "c")).between(1.5, math.inf)
     assert [(e.start, e.end, e.text) for e in found.events] == [(0, 250, "b"), (750, 1250, "c")]
     assert "Dialogue: 0,0:00:00.75,0:00:01.25,Default,,0,0,0,,c" in str(found)
     # a hundredth of a second is the unit of ASS
-    assert "0:00:00.25,0:00:00.75" in str(given(srt("a")).from_second(0.005))
+    assert "0:00:00.25,0:00:00.75" in str(given(srt("a")).between(0.005, math.inf))
+    short = given(srt("a", "b", "c")).between(0, 1.5)
+    assert [(e.start, e.end, e.text) for e in short.events][1:] == [(1250, 1500, "b")]
 
 
 def test_lines_are_broken_and_files_raised(given):

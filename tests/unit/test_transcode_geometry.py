@@ -84,18 +84,18 @@ def test_pad_is_the_final_canvas_and_the_place_of_the_picture():
 
 
 @pytest.mark.parametrize(
-    ("wish", "told"),
+    ("wish", "told", "field"),
     [
-        (Wish(crop=(1920, 1080, 2, 0)), "1920x1080"),
-        (Wish(width=640, pad=(640, 360, 2, 0)), "640x360"),
-        (Wish(crop=(16, 1080, 0, 0), width=4096), "16x1080"),
+        (Wish(crop=(1920, 1080, 2, 0)), "1920x1080", "crop"),
+        (Wish(width=640, pad=(640, 360, 2, 0)), "640x360", "pad"),
+        (Wish(crop=(16, 1080, 0, 0), width=4096), "16x1080", "width"),
     ],
 )
-def test_what_does_not_fit_is_told_with_the_sizes(wish, told):
+def test_what_does_not_fit_is_told_with_the_sizes(wish, told, field):
     with pytest.raises(ActivityError) as caught:
         place(HD, wish)
     assert caught.value.code == Code.OUT_OF_RANGE
-    assert told in caught.value.message
+    assert told in caught.value.message and caught.value.pointer == field
 
 
 def test_a_pixel_of_absurd_shape_is_refused():

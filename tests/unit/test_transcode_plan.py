@@ -50,7 +50,7 @@ def test_the_command_is_the_one_that_will_run_in_the_work_directory():
     assert option(step, "-b:v") == "1800k" and option(step, "-b:a") == "128k"
     assert option(step, "-c:v") == "libx264" and option(step, "-preset") == "medium"
     assert option(step, "-profile:v") == "high" and option(step, "-pix_fmt") == "yuv420p"
-    assert option(step, "-ar") == "44100" and option(step, "-ac") == "2"
+    assert option(step, "-ar") == "44100" and option(step, "-ch_layout") == "stereo"
     assert option(step, "-movflags") == "+faststart"
     assert option(step, "-g") == "250"
     assert "-protocol_whitelist" in argv[: argv.index("-i")]

@@ -1,10 +1,12 @@
 """Bit rates, sizes and fields that stand in each other's way."""
 
 import pytest
+from pydantic import ValidationError
 
 from tests.transcode_plans import MP3, MP4, encoding, failure, media, rendition, step_of
 from tests.unit.test_transcode_check import found
 from workflow_engine.errors import Code
+from workflow_engine.topology import problems_of
 
 HLS, FLV = "S00000001-100030", "S00000001-000030"
 MP3_320 = "S00000001-300050"
@@ -89,3 +91,21 @@ def test_a_given_side_is_judged_as_it_is(video, larger):
 def test_fast_sources_are_brought_down():
     fast = encoding(source=media(avg_frame_rate="480/1"))
     assert fast.rate == 60 and "fps=fps=60" in [str(step) for step in fast.filters]
+
+
+def test_the_source_s_rate_is_none_that_the_codec_has_not():
+    source = media(video=False, container="ogg")
+    source["Probe"]["streams"][0] |= {"codec_name": "vorbis", "bit_rate": "40000"}
+    vorbis = {"Container": {"Format": "ogg"}, "Audio": {"Codec": "VORBIS"}}
+    rule = {"TransConfig": {"IsCheckAudioBitrate": "true"}}
+    sound = rendition(MP3, source=source, **vorbis, **rule).sound
+    assert sound and sound.encoding and sound.encoding.bitrate == 45
+
+
+def test_one_moment_has_one_key():
+    region = [{"l": 10, "t": 10, "w": 10, "h": 10}]
+    assert found(MP4, DeWatermark={"0": region, "1000": []}) == []
+    with pytest.raises(ValidationError) as caught:
+        found(MP4, DeWatermark={"0": region, "00": region})
+    (problem,) = problems_of(caught.value)
+    assert (problem.code, problem.pointer) == (Code.INVALID, "/Outputs/0/DeWatermark")

@@ -113,3 +113,33 @@ def test_cuts_follow_the_picture():
     assert rendition(HLS, source=source, MuxConfig=rule).cuts == (5.0, 10.0)
     hardly = media(duration="20.02")
     assert rendition(HLS, source=hardly, MuxConfig=rule).cuts == (5.0, 10.0)
+
+
+def test_cuts_at_intervals_need_a_length():
+    source = lengths(MKV, total=None)
+    rule = {"Segment": {"Duration": "10", "ForceSegTime": "5"}}
+    error = failure(TemplateId=HLS, source=source, MuxConfig=rule)
+    assert (error.code, error.pointer) == (
+        Code.RESOURCE_NOT_SUPPORTED,
+        "/Outputs/0/MuxConfig/Segment",
+    )
+    only = {"Segment": {"ForceSegTime": "5"}}
+    assert rendition(HLS, source=source, MuxConfig=only).cuts == (5.0,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"Video": {"Crop": "1918:1080:4:0"}}, "/Outputs/0/Video/Crop"),
+        ({"Video": {"Pad": "16:16:0:0"}}, "/Outputs/0/Video/Pad"),
+    ],
+)
+def test_what_does_not_fit_the_picture_is_named(fields, pointer):
+    assert failure(TemplateId=MP4, source=media(), **fields).pointer == pointer
+
+
+def test_fine_colours_are_lost_beside_blurred_regions():
+    region = {"0": [{"l": 10, "t": 10, "w": 10, "h": 10}]}
+    for pix_fmt, warned in (("yuv420p", False), ("yuv420p10le", True)):
+        step = step_of(MP4, Video={"PixFmt": pix_fmt}, DeWatermark=region)
+        assert ("/Outputs/0/DeWatermark" in [one.pointer for one in step.warnings]) == warned

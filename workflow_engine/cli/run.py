@@ -237,7 +237,7 @@ def plan(
 ) -> None:
     """Show what `run` would do: commands, outputs, what is reused, skipped or fused.
 
-    Runs nothing but the probe of the input.
+    Reads and measures the input and what is read beside it; encodes and writes nothing.
     """
     from workflow_engine.cli.plan_view import plan_json, plan_lines
     from workflow_engine.engine import Engine

@@ -23,7 +23,7 @@ def serve(
         typer.Option(metavar="P", min=0, max=65535, help="Port, 0 for any; default: 8080."),
     ] = None,
 ) -> None:
-    """Run the service: the API, the workflow files, the queue and a Prefect server.
+    """Run the service: API, queue, triggers, workflow files, messages, and a Prefect server.
 
     Prints one line with the addresses when it is ready, and logs to stderr. Ask /readyz whether
     it takes work.
@@ -32,8 +32,8 @@ def serve(
     second one stops them where they are. What waits, what was stopped and what a kill -9 left
     goes on, under the same RunId, with the next serve.
 
-    Settings: [service], which --host and --port override, [workflows], [buckets.NAME], [runner],
-    [prefect].
+    Settings: [service], which --host and --port override, [workflows], [buckets.NAME], [queues],
+    [topics], [pipelines], [runner], [store], [prefect].
     """
     signals = _Signals()
     _log_to_stderr()

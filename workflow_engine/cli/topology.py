@@ -37,7 +37,8 @@ def validate(
 ) -> None:
     """Report every problem as file:line:column: Code: sentence (JSON pointer).
 
-    Exit code 2 when there is any error; warnings alone leave it at 0.
+    Exit code 2 when there is any error; warnings alone leave it at 0. Needs no store, and so
+    knows the presets, but no templates of your own: `plan` and `workflow add` do.
     """
     from workflow_engine.activity import load_registry
 
@@ -84,7 +85,7 @@ def graph(
         GraphFormat, typer.Option("--format", help="text, mermaid (Markdown) or dot (Graphviz).")
     ] = GraphFormat.TEXT,
 ) -> None:
-    """Print the DAG of a topology."""
+    """Print the DAG of a topology, which may name presets but no templates of your own."""
     from workflow_engine.activity import load_registry
     from workflow_engine.files import load_graph
 

@@ -1,0 +1,57 @@
+"""When each stream ends, for containers that only tell how long the longest of them is.
+
+What is joined needs it: where sound and picture do not end together, silence and a held picture
+must fill the difference. Only packets near the end are read, where that is enough.
+"""
+
+import threading
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from activities import ffmpeg
+
+#: demuxers whose streams have no length of their own
+WITHOUT_ENDS = frozenset({"asf", "flv", "rm"})
+#: seconds before the end of the file in which most streams have a packet
+_NEAR = 10.0
+#: seconds by which a file may end before its header says so: beyond that it was cut off
+_SLACK = 0.5
+#: seconds that reading all packets may take
+_TIMEOUT = 600
+
+
+def stream_ends(
+    path: Path,
+    streams: Collection[int],
+    duration: float,
+    *,
+    cancel: threading.Event | None = None,
+) -> Mapping[int, float]:
+    """Return the second of the file at which each of its streams ends, by index.
+
+    `duration` is what the file says of itself, in seconds. Nothing is returned for a file that
+    ends before that. Raises ActivityError as `ffmpeg.ask` does.
+    """
+    found: dict[int, float] = {}
+
+    def take(line: str) -> None:
+        index, *times = line.strip().split(",")
+        begin, length = (_seconds(time) for time in (*times, "", "")[:2])
+        if index.isdigit() and begin is not None:
+            found[int(index)] = max(found.get(int(index), 0.0), begin + (length or 0.0))
+
+    rows = ("-show_entries", "packet=stream_index,pts_time,duration_time", "-of", "csv=p=0")
+    for start in (max(0.0, duration - _NEAR), 0.0):
+        near = ("-read_intervals", f"{start:.3f}%") if start else ()
+        ffmpeg.ask(path, (*rows, *near), take, timeout=_TIMEOUT, cancel=cancel)
+        if found.keys() >= set(streams):
+            break
+    ended = max(found.values(), default=0.0)
+    return found if ended >= duration - _SLACK else {}
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
