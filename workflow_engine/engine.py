@@ -41,6 +41,7 @@ from workflow_engine.files import read_text
 from workflow_engine.graph import Graph, Workflow
 from workflow_engine.inputs import Inputs
 from workflow_engine.jobs import Jobs
+from workflow_engine.journal import Observer
 from workflow_engine.landing import Landing
 from workflow_engine.messages import Outbox
 from workflow_engine.placeholders import Names
@@ -56,7 +57,7 @@ from workflow_engine.records import (
     ObjectRef,
     utc_now,
 )
-from workflow_engine.runner import Observer, Runner
+from workflow_engine.runner import Runner
 from workflow_engine.running import Running, as_engine_error
 from workflow_engine.settings import Settings
 from workflow_engine.source import Source

@@ -1,8 +1,9 @@
 """One execution, activity by activity: from ready to published, with every state committed.
 
 An executor calls `run_activity` for each activity once its predecessors have ended, from any
-thread; the runner knows nothing of scheduling. `publishing.py` makes outputs visible, `reuse.py`
-finds finished ones, `sharing.py` runs siblings in one process. Specification: topology, 6-9.
+thread; the runner knows nothing of scheduling. `journal.py` keeps the record, `publishing.py` makes
+outputs visible, `reuse.py` finds finished ones, `sharing.py` runs siblings in one process.
+Specification: topology, 6-9.
 """
 
 import logging
@@ -11,7 +12,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from workflow_engine.activity import (
     ActivityContext,
@@ -33,7 +33,7 @@ from workflow_engine.errors import (
     StoreError,
 )
 from workflow_engine.graph import Graph
-from workflow_engine.messages import Outgoing
+from workflow_engine.journal import Journal, Observer
 from workflow_engine.placeholders import Names
 from workflow_engine.plan import Input, Planned, Planner, shared_groups
 from workflow_engine.publishing import Publisher, sweep
@@ -56,16 +56,6 @@ from workflow_engine.structure import REPORT, START
 from workflow_engine.workdir import WorkDirectory
 
 log = logging.getLogger(__name__)
-
-
-class Observer(Protocol):
-    """Somebody who watches an execution; called from the threads that do the work."""
-
-    def activity_changed(self, record: ActivityRecord) -> None:
-        """Take the new state of an activity."""
-
-    def progressed(self, name: str, fraction: float) -> None:
-        """Take the progress of an activity, 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,16 +97,16 @@ class Runner:
         self.graph = graph
         self.cancel = threading.Event()
         self.interruption = Interruption.USER
-        self._record = record
-        self._activities = {activity.name: activity for activity in record.activities}
-        self._claim = claim
+        self._run_id = record.run_id
+        self._fresh = record.fresh
+        self._journal = Journal(record, claim, around.store, around.effects, observers)
         self._source = source
         self._names = names
         self._templates = templates
         self._around = around
-        self._observers = list(observers)
         self._planner: Planner  # once `take_up` knows the content of the input
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # a signal may stop what is being stopped
+        self._sharing = threading.Lock()
         self._shared: dict[str, SharedRun | None] = {}
         self._publisher = Publisher(around.store, claim, source, around.buckets)
         self._work = WorkDirectory(around.work_root, record.run_id)
@@ -136,22 +126,18 @@ class Runner:
         Call it before anything else; it reads the input, if that was not done before, and the
         outputs that were made. Raises InterruptedRunError, LeaseLostError and StoreError.
         """
-        if self._record.state is not ExecutionState.RUNNING:
-            state = ExecutionState.RUNNING
-            self._around.store.save_execution(self._claim, state=state, code="", message="")
-            self._record = replace(self._record, state=state, code="", message="", ended=None)
+        self._journal.begin()
         given = Input(ref=self._source.ref, digests=self._read_input(), names=self._names)
         self._planner = Planner(self.graph, given, self._templates, self._sides.read)
-        sweep(self._around.buckets, self._around.store.intents(self._record.run_id))
-        keys = self._around.store.step_keys(self._record.run_id)
+        sweep(self._around.buckets, self._around.store.intents(self._run_id))
+        keys = self._around.store.step_keys(self._run_id)
         for name in self.graph.order:
-            record = self._activities[name]
+            record = self._journal.activity(name)
             if record.state is ActivityState.WAITING:
                 continue
             self._require_no_interrupt()
             if not self._may_stay(record, keys.get(name)):
-                self._around.store.reset_activity(self._claim, name)
-                self._show(ActivityRecord(name=name, type=record.type))
+                self._journal.reset(name)
                 continue
             kept = Result(
                 type=record.type,
@@ -194,23 +180,19 @@ class Runner:
     @property
     def record(self) -> ExecutionRecord:
         """The execution as it stands."""
-        with self._lock:
-            return replace(self._record, activities=tuple(self._activities.values()))
+        return self._journal.record
 
     def watch(self, observer: Observer) -> None:
         """Tell one more observer from now on."""
-        self._observers.append(observer)
+        self._journal.watch(observer)
 
     def ended(self) -> bool:
         """Whether every activity has ended."""
-        with self._lock:
-            return all(activity.state.ended for activity in self._activities.values())
+        return all(activity.state.ended for activity in self.record.activities)
 
     def set_prefect_url(self, url: str) -> None:
         """Keep where the Prefect UI shows this execution."""
-        with self._lock:
-            self._record = replace(self._record, prefect_url=url)
-        self._around.store.save_execution(self._claim, prefect_url=url)
+        self._journal.set_prefect_url(url)
 
     def run_activity(self, name: str) -> Outcome:
         """Run one activity whose predecessors have ended, and return how it ended.
@@ -227,18 +209,17 @@ class Runner:
 
     def may_run(self, name: str) -> bool:
         """Whether all predecessors of an activity have ended."""
-        with self._lock:
-            before = self.graph.predecessors(name)
-            return all(self._activities[one].state.ended for one in before)
+        before = self.graph.predecessors(name)
+        return all(self._journal.activity(one).state.ended for one in before)
 
     def _run_activity(self, name: str) -> Outcome:
-        record = self._activities[name]
+        record = self._journal.activity(name)
         if record.state.ended:
             return Outcome(record=record)
         self._require_no_interrupt()
         if reason := self._blocked(name):
-            return Outcome(record=self._save(_skipped(record, reason)))
-        record = self._save(
+            return Outcome(record=self._journal.save(_skipped(record, reason)))
+        record = self._journal.save(
             replace(record, state=ActivityState.RUNNING, started=utc_now(), job_id=new_id())
         )
         try:
@@ -246,19 +227,18 @@ class Runner:
         except InterruptedRunError:
             if self.interruption is not Interruption.LEFT:
                 code, message = self.interruption.value
-                self._save(_failed(record, code, message))
+                self._journal.save(_failed(record, code, message))
             raise
         except (LeaseLostError, StoreError):
             raise
         except MediaflowError as error:
             detail = error.detail if isinstance(error, ActivityError) else ""
             text = f"{error.message} {error.remedy}".strip()
-            return Outcome(record=self._save(_failed(record, error.code, text, detail)))
+            return Outcome(record=self._journal.save(_failed(record, error.code, text, detail)))
         except Exception as error:
-            run_id = self._record.run_id
-            log.exception("run %s, activity %s: unexpected error: %r", run_id, name, error)
+            log.exception("run %s, activity %s: unexpected: %r", self._run_id, name, error)
             text = f"The operation has failed due to an unexpected error: {error!r}."
-            return Outcome(record=self._save(_failed(record, Code.INTERNAL, text)))
+            return Outcome(record=self._journal.save(_failed(record, Code.INTERNAL, text)))
 
     def finish(self, error: MediaflowError | None = None) -> ExecutionRecord:
         """Give the execution its final state, commit it and remove the work directory.
@@ -270,20 +250,10 @@ class Runner:
             state, code, message = ExecutionState.FAIL, error.code, error.message
             for record in self.record.activities:
                 if record.state is ActivityState.RUNNING:
-                    self._save(_failed(record, error.code, error.message))
+                    self._journal.save(_failed(record, error.code, error.message))
         report = self.graph.report
-        outputs = self._activities[report.name].outputs if report else ()
-        with self._lock:
-            self._record = replace(
-                self._record,
-                state=state,
-                code=code,
-                message=message,
-                ended=utc_now(),
-                report=outputs[0].place if outputs else "",
-            )
-        record = self.record
-        self._around.effects.end(self._claim, record)
+        outputs = self._journal.activity(report.name).outputs if report else ()
+        record = self._journal.end(state, code, message, outputs[0].place if outputs else "")
         self.clean()
         return record
 
@@ -296,11 +266,11 @@ class Runner:
 
         A workflow fails with Start only (specification, topology, 8); a job with any activity.
         """
-        start = self._activities[self.graph.start.name]
+        start, execution = self._journal.activity(self.graph.start.name), self.record
         if start.state is not ActivityState.SUCCESS:
             return ExecutionState.FAIL, start.code, start.message
-        if self._record.kind is not ExecutionKind.WORKFLOW:
-            for record in self._activities.values():
+        if execution.kind is not ExecutionKind.WORKFLOW:
+            for record in execution.activities:
                 if record.state is ActivityState.FAIL:
                     return ExecutionState.FAIL, record.code, record.message
                 if record.state is ActivityState.SKIPPED:
@@ -316,7 +286,7 @@ class Runner:
         node = self.graph.nodes[name]
         if node.type in (START, REPORT):
             return ""
-        start = self._activities[self.graph.start.name]
+        start = self._journal.activity(self.graph.start.name)
         if start.state is ActivityState.SUCCESS:
             return ""
         return f"Skipped because Start failed: {start.code}."
@@ -327,7 +297,7 @@ class Runner:
             raise planned.error
         if planned.step is None:
             reason = planned.skip.reason if planned.skip else ""
-            return Outcome(record=self._save(_skipped(record, reason)))
+            return Outcome(record=self._journal.save(_skipped(record, reason)))
         source_read = planned.node.type != REPORT
         if source_read:
             self._source.require_unchanged()
@@ -346,7 +316,7 @@ class Runner:
         return self._publish(record, planned, result)
 
     def _find_finished(self, planned: Planned) -> Result | None:
-        return None if self._record.fresh else self._publisher.finished.find(planned)
+        return None if self._fresh else self._publisher.finished.find(planned)
 
     def _perform(self, planned: Planned) -> ActivityResult:
         shared = self._shared_run(planned)
@@ -361,12 +331,12 @@ class Runner:
         name = planned.node.name
         if not self._around.fuse or planned.step is None or not planned.step.share:
             return None
-        with self._lock:
+        with self._sharing:
             if name not in self._shared:
                 siblings = [
                     self._planner.plan(sibling)
                     for sibling in self._planner.siblings[name]
-                    if not self._activities[sibling].state.ended
+                    if not self._journal.activity(sibling).state.ended
                 ]
                 served = [p.node.name for p in siblings if self._find_finished(p)]
                 self._shared.update((sibling.node.name, None) for sibling in siblings)
@@ -383,7 +353,10 @@ class Runner:
             self._sides.link(self._planner.plan(name).side, work)
 
         def progress(fraction: float) -> None:
-            self._progress(name, fraction)
+            try:
+                self._journal.progress(name, fraction)
+            except LeaseLostError:
+                self.stop(Interruption.LEFT)
 
         return replace(self._looking(name, work, source), progress=progress)
 
@@ -391,7 +364,7 @@ class Runner:
         """Return the context of an activity that shows no progress."""
         return ActivityContext(
             activity=name,
-            run_id=self._record.run_id,
+            run_id=self._run_id,
             work=work,
             source=source,
             names=self._names,
@@ -400,26 +373,8 @@ class Runner:
             slot=self._around.slot,
             execution=lambda: self.record,
             read_by=lambda one: self._planner.read_by(one),
-            log=logging.LoggerAdapter(log, {"run_id": self._record.run_id, "activity": name}),
+            log=logging.LoggerAdapter(log, {"run_id": self._run_id, "activity": name}),
         )
-
-    def _progress(self, name: str, fraction: float) -> None:
-        fraction = min(max(fraction, 0.0), 1.0)
-        with self._lock:
-            record = self._activities[name]
-            if record.state is not ActivityState.RUNNING or fraction <= record.progress:
-                return
-            # a hundredth is enough for the store; observers see every step
-            worth_saving = int(fraction * 100) > int(record.progress * 100)
-            self._activities[name] = replace(record, progress=fraction)
-        if worth_saving:
-            try:
-                self._around.store.save_progress(self._claim, name, fraction)
-            except LeaseLostError:
-                self.stop(Interruption.LEFT)
-            except StoreError as error:  # no reason to stop: the next one may get through
-                log.debug("the progress of %s was not saved: %s", name, error)
-        self._tell(lambda observer: observer.progressed(name, fraction))
 
     def _report_bucket(self) -> str:
         """Where the report of a run without any output goes: beside the outputs it would have."""
@@ -460,44 +415,10 @@ class Runner:
             warnings=finished.warnings,
         )
         key = planned.key if planned.node.activity.reusable else None
-        done, outgoing = self._ending(done)
-        self._around.store.finish_activity(
-            self._claim, done, step_key=key, announce=outgoing.message
-        )
-        self._around.effects.committed(outgoing)
+        # before anybody sees that it has ended: what comes next is planned with it
         self._planner.keep(record.name, finished)
-        shown = tuple(planned.node.activity.artifacts(finished))
-        return Outcome(record=self._show(done), artifacts=shown)
-
-    def _save(self, record: ActivityRecord) -> ActivityRecord:
-        outgoing = Outgoing()
-        if record.state.ended:
-            record, outgoing = self._ending(record)
-        self._around.store.save_activity(self._claim, record, announce=outgoing.message)
-        self._around.effects.committed(outgoing)
-        return self._show(record)
-
-    def _ending(self, record: ActivityRecord) -> tuple[ActivityRecord, Outgoing]:
-        """Return an activity that ends, with what became of its message, and the message."""
-        with self._lock:
-            activities = (*{**self._activities, record.name: record}.values(),)
-            execution = replace(self._record, activities=activities)
-        outgoing = self._around.effects.activity_ends(execution, record)
-        return replace(record, message_result=outgoing.result), outgoing
-
-    def _show(self, record: ActivityRecord) -> ActivityRecord:
-        with self._lock:
-            self._activities[record.name] = record
-        self._tell(lambda observer: observer.activity_changed(record))
-        return record
-
-    def _tell(self, news: Callable[[Observer], None]) -> None:
-        """Tell the observers; those that fail change nothing about the run."""
-        for observer in list(self._observers):
-            try:
-                news(observer)
-            except Exception as error:
-                log.debug("an observer failed: %r", error, exc_info=True)
+        done = self._journal.succeed(done, key)
+        return Outcome(record=done, artifacts=tuple(planned.node.activity.artifacts(finished)))
 
 
 def _skipped(record: ActivityRecord, reason: str) -> ActivityRecord:

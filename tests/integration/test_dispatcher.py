@@ -22,12 +22,12 @@ from workflow_engine.buckets import LocalBucket
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, StoreError
 from workflow_engine.executor.inline import InlineExecutor
+from workflow_engine.journal import Observer
 from workflow_engine.records import (
     ExecutionRecord,
     ExecutionState,
     new_id,
 )
-from workflow_engine.runner import Observer
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Claim, database
 
