@@ -129,6 +129,7 @@ class Start(Activity[StartParameters]):
 
     type_name = "Start"
     parameters = StartParameters
+    version = 2
 
     def tools(self) -> Mapping[str, str]:
         """The prober."""

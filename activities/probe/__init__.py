@@ -118,8 +118,9 @@ class MediaInfo:
         elif counts_its_frames(path):
             probe["counted"] = True
         media = cls.parse(probe)
-        if ends and media.format_name in WITHOUT_ENDS and media.duration:
-            wanted = [stream.index for stream in (*media.videos, *media.audios)]
+        wanted = [stream.index for stream in (*media.videos, *media.audios)]
+        unknown = media.format_name in WITHOUT_ENDS and len(wanted) > 1
+        if ends and unknown and media.duration:
             found = stream_ends(path, wanted, media.start_time + media.duration, cancel=cancel)
             probe["ends"] = {str(n): round(end - media.start_time, 6) for n, end in found.items()}
             media = cls.parse(probe)
