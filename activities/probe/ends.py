@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from activities import ffmpeg
+from workflow_engine.errors import ActivityError
 
 #: demuxers whose streams have no length of their own
 WITHOUT_ENDS = frozenset({"asf", "flv", "rm"})
@@ -16,8 +17,6 @@ WITHOUT_ENDS = frozenset({"asf", "flv", "rm"})
 _NEAR = 10.0
 #: seconds by which a file may end before its header says so: beyond that it was cut off
 _SLACK = 0.5
-#: seconds that reading all packets may take
-_TIMEOUT = 600
 
 
 def stream_ends(
@@ -30,7 +29,7 @@ def stream_ends(
     """Return the second of the file at which each of its streams ends, by index.
 
     `duration` is what the file says of itself, in seconds. Nothing is returned for a file that
-    ends before that. Raises ActivityError as `ffmpeg.ask` does.
+    ends before that, or whose packets cannot be listed in a minute. Raises InterruptedRunError.
     """
     found: dict[int, float] = {}
 
@@ -41,11 +40,14 @@ def stream_ends(
             found[int(index)] = max(found.get(int(index), 0.0), begin + (length or 0.0))
 
     rows = ("-show_entries", "packet=stream_index,pts_time,duration_time", "-of", "csv=p=0")
-    for start in (max(0.0, duration - _NEAR), 0.0):
-        near = ("-read_intervals", f"{start:.3f}%") if start else ()
-        ffmpeg.ask(path, (*rows, *near), take, timeout=_TIMEOUT, cancel=cancel)
-        if found.keys() >= set(streams):
-            break
+    try:
+        for start in (max(0.0, duration - _NEAR), 0.0):
+            near = ("-read_intervals", f"{start:.3f}%") if start else ()
+            ffmpeg.ask(path, (*rows, *near), take, cancel=cancel)
+            if found.keys() >= set(streams):
+                break
+    except ActivityError:
+        return {}
     ended = max(found.values(), default=0.0)
     return found if ended >= duration - _SLACK else {}
 
