@@ -24,16 +24,25 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mediaflow needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	@$(PYTHON) -m venv $(VENV) || (rm -rf $(VENV); echo "Python has no venv module: on Debian, install python3-venv"; exit 1)
 
+# pip's resolver stays out of it: it would take what was released since the lock was made
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+LOCKED := $(PIP) install --quiet --no-deps --require-hashes
+
 $(VENV)/installed: requirements.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "Installing the locked packages into $(VENV): 700 MB, one to three minutes."
+	@$(LOCKED) -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(PIP) check
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+# requirements-EXTRA.lock: the packages of an extra of pyproject.toml, in versions that fit
+$(VENV)/installed-%: requirements-%.lock $(VENV)/installed
+	@echo "Installing the packages of \"$*\"."
+	@$(LOCKED) -r $<
+	@$(PIP) check
 	@touch $@
 
-setup: $(VENV)/installed
+setup: $(VENV)/installed $(EXTRAS:%=$(VENV)/installed-%)
 
 demo: setup
 	@mkdir -p $(DEMO)
