@@ -5,20 +5,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
+# what the tests need beside the engine
+TESTED := $(VENV)/installed-dev $(VENV)/installed-postgres
 # files of tests run side by side, those that take long first; many wait more than they compute
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
+
+# one lock for every system and Python; no line names an index
+COMPILED := --universal --generate-hashes --python-version 3.11 --no-header --quiet
 
 .PHONY: help setup demo test test-long lint conformance bench lock clean
 
 help:
-	@echo "make setup      install into $(VENV) from the lock file"
+	@echo "make setup      install into $(VENV) from the lock file; EXTRAS=postgres for its driver, too"
 	@echo "make demo       run a topology on a generated clip, visible in the Prefect UI"
 	@echo "make test       all tests that take minutes"
 	@echo "make test-long  the tests that take longer, too"
 	@echo "make lint       ruff and pyright"
 	@echo "make conformance  the table of docs/conformance.md, out of the tests"
 	@echo "make bench      timings, side by side"
-	@echo "make lock       resolve the locked versions anew (needs uv)"
+	@echo "make lock       bring the lock files in line with pyproject.toml (needs uv); UPGRADE=--upgrade"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mediaflow needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -51,12 +56,18 @@ demo: setup
 	$(BIN)/mediaflow graph examples/topologies/ladder.json
 	$(BIN)/mediaflow run examples/topologies/ladder.json $(DEMO)/clip.mp4 --output-dir $(DEMO)/out
 	@echo
-	@echo "The run is in the Prefect UI at the address above. Stop its server: $(BIN)/mediaflow prefect stop"
+	@echo "What it made:"
+	@echo "  $(CURDIR)/$(DEMO)/out/renditions/clip/fhd.mp4    the largest of four renditions"
+	@echo "  $(CURDIR)/$(DEMO)/out/renditions/clip/cover.jpg  a picture of the clip"
+	@echo "Open them with xdg-open (Linux), open (macOS) or a browser. Without a screen,"
+	@echo "  $(BIN)/python -m http.server -d $(DEMO)/out 8000"
+	@echo "shows them to a browser on another machine. The run itself is in the Prefect UI, at the"
+	@echo "address above; $(BIN)/mediaflow prefect stop ends its server."
 
-test: $(VENV)/installed-dev
+test: $(TESTED)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not long"
 
-test-long: $(VENV)/installed-dev
+test-long: $(TESTED)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 lint: $(VENV)/installed-dev
@@ -74,9 +85,14 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.buckets
 	$(BIN)/python -m benchmarks.ladder
 
+# keeps the versions that are locked and still fit; UPGRADE=--upgrade takes the newest ones
 lock:
-	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet pyproject.toml --extra build -o requirements.lock
-	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --quiet pyproject.toml --extra build --extra postgres --extra dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile $(COMPILED) $(UPGRADE) pyproject.toml --extra build -o requirements.lock
+	@for extra in postgres dev; do \
+		echo "$$extra"; \
+		$(PYTHON) -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' $$extra \
+		| uv pip compile $(COMPILED) $(UPGRADE) - -c requirements.lock -o requirements-$$extra.lock || exit 1; \
+	done
 
 clean:
 	rm -rf $(DEMO) mediaflow-out build *.egg-info
