@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from activities.ffmpeg import ffmpeg_path
+from workflow_engine.records import ExecutionRecord, ExecutionState
+from workflow_engine.store import Store
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "topologies"
@@ -80,13 +82,169 @@ def runs(work: Path, clip: Path) -> None:
     bare += ["-hls_time", "4", "-hls_playlist_type", "vod", work / "bare.m3u8"]
     alone = median(lambda: seconds(bare, work))
     inline = median(lambda: seconds([*command, "--executor", "inline"], work))
-    prefect = median(lambda: seconds(command, work))
     line("bare ffmpeg, remux to HLS", alone)
     line("mediaflow run, inline executor", inline, "s", f"{inline - alone:.2f} s more")
-    line("mediaflow run, warm Prefect server", prefect, "s", f"{prefect - alone:.2f} s more")
     again = median(lambda: seconds([*command[:4], "--json"], work))
-    line("mediaflow run, everything reused", again)
+    line("mediaflow run, everything reused, warm Prefect server", again)
+
+
+#: a remux, a picture and a report: little work for ffmpeg, so that the rest shows
+SMALL = {
+    "hls": {
+        "Type": "Transcode",
+        "Parameters": {
+            "OutputBucket": "renditions",
+            "Outputs": [{"OutputObject": "{FileName}/stream", "TemplateId": "S00000001-100000"}],
+        },
+    },
+    "cover": {
+        "Type": "Snapshot",
+        "Parameters": {
+            "SnapshotConfig": {
+                "OutputFile": {"Bucket": "renditions", "Object": "{FileName}/cover.jpg"},
+                "Time": "500",
+                "FrameType": "normal",
+            }
+        },
+    },
+}
+
+
+class Small:
+    """The small topology, its plan for a bare flow, and clips that share no content."""
+
+    def __init__(self, work: Path, clip: Path, clips: int) -> None:
+        value = json.loads((EXAMPLES / "minimal.json").read_text())
+        start, report = value["Activities"]["start"], value["Activities"]["report"]
+        start["Parameters"]["InputFile"]["ObjectPrefix"] = ""
+        self.topology = work / "workflows" / "small.json"
+        self.topology.parent.mkdir()
+        self.topology.write_text(
+            json.dumps(
+                {
+                    "Activities": {"start": start, **SMALL, "report": report},
+                    "Dependencies": {
+                        "start": ["hls", "cover"],
+                        "hls": ["report"],
+                        "cover": ["report"],
+                        "report": [],
+                    },
+                }
+            )
+        )
+        self.work = work
+        self.plan = work / "plan.json"
+        command = [MEDIAFLOW, "plan", self.topology, clip, "--json"]
+        self.plan.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+        self.clips = [work / f"clip-{number}.mp4" for number in range(clips)]
+        for number, path in enumerate(self.clips):
+            comment = ["-map", "0", "-c", "copy", "-metadata", f"comment={number}"]
+            subprocess.run([ffmpeg_path(), "-v", "error", "-i", clip, *comment, path], check=True)
+
+    def bare(self, clips: list[Path], environment: dict[str, str]) -> list[float]:
+        """Return the seconds of bare flows, one after another in one process."""
+        folder = Path(tempfile.mkdtemp(dir=self.work))
+        command = [sys.executable, "-m", "benchmarks.bare_flow", self.plan, self.topology, folder]
+        done = subprocess.run(
+            [*command, *clips], cwd=ROOT, env=environment, check=True, capture_output=True
+        )
+        return [float(row) for row in done.stdout.split()]
+
+
+def prefect_url() -> str:
+    """Return the API of the local server, which is started when there is none."""
+    told = subprocess.run([MEDIAFLOW, "prefect", "status"], check=True, capture_output=True)
+    return told.stdout.split()[-1].decode() + "/api"
+
+
+def quiet(url: str) -> dict[str, str]:
+    """Return the environment of a bare script that reports to a server and prints nothing else."""
+    own = {"PREFECT_API_URL": url, "PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}
+    return {**os.environ, **own}
+
+
+def beside_prefect(small: Small, clip: Path) -> None:
+    """Whole processes in turn: a bare script with the same commands, and `mediaflow run`."""
+    command = [MEDIAFLOW, "run", small.topology, clip, "--fresh", "--json"]
+    seconds(command, small.work)  # the server is warm
+    environment = quiet(prefect_url())
+    bare, ours = [], []
+    for _ in range(2 * ROUNDS):
+        began = time.perf_counter()
+        small.bare([clip], environment)
+        bare.append(time.perf_counter() - began)
+        ours.append(seconds(command, small.work))
     subprocess.run([MEDIAFLOW, "prefect", "stop"], check=True, capture_output=True)
+    base, run = statistics.median(bare), statistics.median(ours)
+    line("bare Prefect script, remux + snapshot + report", base)
+    line("mediaflow run, the same", run, "s", f"{run / base:.2f} x, goal 1.2")
+
+
+def beside_flows(small: Small) -> None:
+    """In long-lived processes: bare flows, and executions of `serve`, one after another.
+
+    Both report to the server that `serve` started. An execution counts from the end of the one
+    before it to its own end, with all that lies between.
+    """
+    uploads = small.work / "uploads"
+    uploads.mkdir()
+    config = small.work / "mediaflow.toml"
+    config.write_text(
+        f"""
+[service]
+port = 0
+[runner]
+concurrency = 1
+[buckets.uploads]
+path = "{uploads}"
+events = "watch"
+settle_seconds = 0
+[buckets.renditions]
+path = "{small.work / "renditions"}"
+"""
+    )
+    serve = subprocess.Popen(
+        [MEDIAFLOW, "--config", config, "serve"],
+        cwd=small.work,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    store = Store.open(f"sqlite:///{os.environ['MEDIAFLOW_DATA']}/mediaflow.db")
+
+    def run(clips: list[Path]) -> list[ExecutionRecord]:
+        """Let clips land, and return their executions once all have ended."""
+        names = {clip.name for clip in clips}
+        for clip in clips:
+            os.link(clip, uploads / f".{clip.name}")
+            (uploads / f".{clip.name}").rename(uploads / clip.name)
+        while True:
+            time.sleep(0.5)
+            ended = [one for one in store.executions(limit=100) if one.state.ended]
+            ended = [one for one in ended if one.input.object in names]
+            if len(ended) == len(clips):
+                return ended
+
+    try:
+        while not prefect_url().startswith("http"):
+            time.sleep(0.5)
+        warm, *rest = small.clips
+        run([warm])
+        environment = quiet(prefect_url())
+        half = len(rest) // 2
+        bare, ours = [], []
+        for clips in (rest[:half], rest[half:]):
+            bare += small.bare(clips, environment)[1:]
+            ended = sorted(run(clips), key=lambda one: one.ended)
+            assert all(one.state is ExecutionState.COMPLETED for one in ended)
+            span = ended[-1].ended - ended[0].ended
+            ours.append(span.total_seconds() / (len(ended) - 1))
+    finally:
+        store.close()
+        serve.terminate()
+        serve.wait()
+    base, each = statistics.median(bare), statistics.mean(ours)
+    line("bare flow in a long-lived process", base)
+    line("execution of serve, one after another", each, "s", f"{each / base:.2f} x, goal 1.3")
 
 
 def memory(work: Path, clip: Path, long_clip: Path) -> None:
@@ -120,6 +278,9 @@ def main() -> None:
         validation(work)
         memory(work, clip, long_clip)
         runs(work, clip)
+        small = Small(work, clip, 21)
+        beside_prefect(small, clip)
+        beside_flows(small)
 
 
 if __name__ == "__main__":
