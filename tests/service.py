@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +56,7 @@ class Service:
         (home / "mediaflow.toml").write_text(text)
         self.api = ""
         self.prefect = ""
+        self._logged = 0
         self.process: subprocess.Popen[str] | None = None
 
     @property
@@ -75,6 +77,7 @@ class Service:
     def begin(self, *options: str) -> "subprocess.Popen[str]":
         """Start the process; it is not ready yet."""
         with (self.home / "serve.log").open("a") as log:
+            self._logged = log.tell()
             self.process = subprocess.Popen(
                 [COMMAND, "serve", *options],
                 cwd=self.home,
@@ -93,7 +96,15 @@ class Service:
             line = out.readline()
         assert line.startswith("mediaflow is ready: API "), (line, self.log)
         self.api = line.split("API ")[1].split(",")[0]
-        self.prefect = line.split("Prefect UI ")[1].strip()
+        return self
+
+    def shown(self, seconds: float = 120) -> "Service":
+        """Wait until executions are shown in Prefect."""
+
+        def up() -> list[str]:
+            return re.findall(r"Prefect UI (http\S+)", self.log[self._logged :])
+
+        self.prefect = wait_for(up, seconds)[-1]
         return self
 
     def signal(self, number: signal.Signals) -> None:

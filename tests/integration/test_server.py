@@ -49,7 +49,7 @@ def running(settings: Settings, port: int = 0) -> Iterator[str]:
     """Run a service and give its address."""
     server = Server(settings, port=port)
     try:
-        yield server.start().api
+        yield server.start()
     finally:
         server.stop()
 
