@@ -139,7 +139,7 @@ class PrefectExecutor:
         # what prefect's own threads say about a server that went away is no news to a user
         logging.getLogger("prefect._internal").setLevel(logging.CRITICAL + 1)
         logging.getLogger("prefect._internal.concurrency").setLevel(logging.CRITICAL + 1)
-        logging.getLogger("prefect.task_runs").addFilter(_drop_empty_traceback)
+        logging.getLogger("prefect.task_runs").addFilter(_tidy)
         _unsilence_prefect()
         flow = make_flow(runner, gate)
         # without heartbeats the end of a flow does not wait for their thread, almost 1 s
@@ -214,10 +214,14 @@ class _Health:
         return True
 
 
-def _drop_empty_traceback(record: logging.LogRecord) -> bool:
-    """Take "NoneType: None" from the line about a task that returned a Failed state."""
+def _tidy(record: logging.LogRecord) -> bool:
+    """Whether to keep a line of the log of task runs; what was skipped by rule is no error."""
     if record.exc_info == (None, None, None):
-        record.exc_info = None
+        # of a task that returned a Failed state: its last line says the same, without the
+        # "NoneType: None" of a traceback that there is not
+        return False
+    if str(record.msg).startswith("Finished in state Skipped("):
+        record.levelno, record.levelname = logging.INFO, "INFO"
     return True
 
 
