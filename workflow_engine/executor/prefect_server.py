@@ -171,6 +171,7 @@ def _start(home: Path, port: int, starter: Starter, patience: Patience) -> Local
         )
         up = False
         try:
+            (home / "server.json").touch(mode=0o600)
             (home / "server.json").write_text(json.dumps(asdict(server)))
             up = _comes_up(server, process, home, patience)
             if up:
