@@ -18,6 +18,7 @@ START = {
     "Type": "Start",
     "Parameters": {"InputFile": {"Bucket": "uploads"}, "PipelineId": "0" * 32},
 }
+REPORT = {"Type": "Report"}
 COVER = {
     "Type": "Snapshot",
     "Parameters": {
@@ -29,9 +30,14 @@ COVER = {
 }
 
 
-def enlarged(template: str) -> dict[str, Any]:
-    """An activity that takes a while: its picture is far larger than that of the clip."""
-    outputs = [{"OutputObject": "{RunId}/large", "TemplateId": template}]
+def enlarged(template: str, bitrate: int = 0) -> dict[str, Any]:
+    """An activity that takes a while: its picture is far larger than that of the clip.
+
+    Those of different bitrates, in kbit/s, are not reused for each other.
+    """
+    outputs: list[dict[str, Any]] = [{"OutputObject": "{RunId}/large", "TemplateId": template}]
+    if bitrate:
+        outputs[0]["Video"] = {"Bitrate": str(bitrate)}
     parameters = {"OutputBucket": "renditions", "Outputs": outputs}
     return {"Type": "Transcode", "Parameters": parameters}
 
@@ -49,12 +55,11 @@ def home(tmp_path: Path, clip: Path) -> Path:
     (tmp_path / "buckets/uploads").mkdir(parents=True)
     shutil.copy(clip, tmp_path / "buckets/uploads/clip.mp4")
     (tmp_path / "workflows").mkdir()
-    report = {"Type": "Report"}
     head = {"start": START, "cover": COVER}
     workflows = {
-        "quick": topology(**head, report=report),
-        "slow": topology(**head, large=enlarged("S00000001-200040"), report=report),
-        "very slow": topology(**head, large=enlarged("S00000001-200070"), report=report),
+        "quick": topology(**head, report=REPORT),
+        "slow": topology(**head, large=enlarged("S00000001-200040"), report=REPORT),
+        "very slow": topology(**head, large=enlarged("S00000001-200070"), report=REPORT),
     }
     for name, text in workflows.items():
         (tmp_path / f"workflows/{name}.json").write_text(text)

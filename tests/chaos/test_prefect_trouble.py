@@ -12,8 +12,11 @@ import pytest
 from tests.acceptance.conftest import CommandLine
 from tests.chaos.prefect_runs import asked, open_runs, task_states
 from tests.chaos.service_home import (
+    REPORT,
+    START,
     completed,
     encoding,
+    enlarged,
     home,
     own_prefect,
     service,
@@ -55,11 +58,7 @@ def race(tmp_path: Path) -> Service:
 
 
 def test_files_that_land_while_it_starts_run(race: Service, clip: Path):
-    start = {
-        "Type": "Start",
-        "Parameters": {"InputFile": {"Bucket": "uploads"}, "PipelineId": "0" * 32},
-    }
-    text = topology(start=start, report={"Type": "Report"})
+    text = topology(start=START, report=REPORT)
     (race.home / "workflows/quick.json").write_text(text)
     try:
         race.begin()
@@ -120,8 +119,11 @@ def test_a_server_that_a_run_said_to_keep_outlives_the_service(own_prefect: Serv
 
 def test_nothing_stays_open_after_trouble(own_prefect: Service):
     """Prefect hangs for 15 s, is killed, and the service is killed, each in mid-run."""
+    for name, bitrate in (("first", 2000), ("second", 2100), ("third", 2200)):
+        text = topology(start=START, large=enlarged("S00000001-200040", bitrate), report=REPORT)
+        (own_prefect.home / f"workflows/{name}.json").write_text(text)
     service = own_prefect.start().shown()
-    runs = [submit(service)]
+    runs = [submit(service, "first")]
     encoding(service, runs[0])
     (pid,) = processes_in(service.data / "prefect")
     os.kill(pid, signal.SIGSTOP)
@@ -130,13 +132,13 @@ def test_nothing_stays_open_after_trouble(own_prefect: Service):
     completed(service, runs[0])
     service.shown()
 
-    runs.append(submit(service))
+    runs.append(submit(service, "second"))
     encoding(service, runs[1])
     os.killpg(pid, signal.SIGKILL)
     completed(service, runs[1])
     wait_for(lambda: service.get("/readyz")["prefect"] == "ok", 120)
 
-    runs.append(submit(service))
+    runs.append(submit(service, "third"))
     encoding(service, runs[2])
     service.kill()
     service.start().shown()

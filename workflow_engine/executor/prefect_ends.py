@@ -137,9 +137,11 @@ def _is_over(record: ExecutionRecord) -> bool:
 
 def _task_state(ended: Mapping[str, ExecutionRecord], task: Json) -> EndState:
     """Return how the activity of a task run ended."""
-    for activity in ended[task["flow_run_id"]].activities:
-        if activity.name == task["name"]:
-            return task_state(activity)
+    activities = {one.name: one for one in ended[task["flow_run_id"]].activities}
+    # until it runs, Prefect adds a number to its name
+    for name in (task["name"], task["name"].rpartition("-")[0]):
+        if name in activities:
+            return task_state(activities[name])
     return cancelled("The execution has ended.")
 
 

@@ -30,7 +30,13 @@ _STALLED_AFTER = 120.0
 #: free space inside the database from which on it is worth to be given back, in bytes
 _WORTH_SHRINKING = 64 << 20
 
-_COMMAND = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1")
+#: `python -m prefect`, once it was told to go on
+_MAIN = """
+import runpy, sys
+if sys.stdin.read(1):
+    runpy.run_module("prefect", run_name="__main__", alter_sys=True)
+"""
+_COMMAND = (sys.executable, "-c", _MAIN, "server", "start", "--host", "127.0.0.1")
 
 _ENVIRONMENT = {
     # quiet: no telemetry, no advertisements
@@ -68,22 +74,34 @@ _EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt|Exit|Timeout)\b.*$
 
 
 def launch(home: Path, port: int) -> "subprocess.Popen[bytes]":
-    """Start a server; what it writes, `server.log` as well, only its user can read."""
+    """Make the process of a server, which waits for `let_begin`.
+
+    When its starter is killed before, it ends by itself: there is none that nobody has recorded.
+    What it writes, `server.log` as well, only its user can read.
+    """
     make_private(home)
     give_back_space(home / "prefect.db")
-    (home / "server.log").touch(mode=0o600)
-    with (home / "server.log").open("wb") as log_file:
+    log_path = home / "server.log"
+    log_path.touch(mode=0o600)
+    with log_path.open("wb") as log_file:
         return subprocess.Popen(
             [*_COMMAND, "--port", str(port)],
             # own session and no inherited stdio: a run whose output is piped can end
             start_new_session=True,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log_file,
             stderr=log_file,
             cwd=home,
             umask=0o077,
             env=_environment(home, port),
         )
+
+
+def let_begin(process: "subprocess.Popen[bytes]") -> None:
+    """Let a process of `launch` go on, once it is recorded."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(b"!")
 
 
 def _environment(home: Path, port: int) -> dict[str, str]:

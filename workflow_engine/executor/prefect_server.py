@@ -24,6 +24,7 @@ from workflow_engine.executor.prefect_process import (
     Patience,
     failure_cause,
     launch,
+    let_begin,
     make_private,
     start_time,
 )
@@ -173,6 +174,7 @@ def _start(home: Path, port: int, starter: Starter, patience: Patience) -> Local
         try:
             (home / "server.json").touch(mode=0o600)
             (home / "server.json").write_text(json.dumps(asdict(server)))
+            let_begin(process)
             up = _comes_up(server, process, home, patience)
             if up:
                 return server
@@ -181,7 +183,7 @@ def _start(home: Path, port: int, starter: Starter, patience: Patience) -> Local
                 break
             # another program was faster
         finally:
-            if not up:  # interrupted as well: one that nobody waited for would stay unknown
+            if not up:  # interrupted as well: one that nobody waited for would stay
                 _signal(server, signal.SIGKILL)
                 process.wait()
                 (home / "server.json").unlink(missing_ok=True)
