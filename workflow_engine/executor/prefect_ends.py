@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from urllib.error import HTTPError
 
 from workflow_engine.errors import MediaflowError
 from workflow_engine.executor.prefect_api import post
@@ -40,15 +41,16 @@ _FAILURES = (OSError, ValueError, http.client.HTTPException)
 _RUN_ID = re.compile("[0-9a-f]{32}")
 
 
-def tell_ends(api_url: str, lookup: Lookup) -> None:
-    """End the unfinished runs of executions that have ended, as far as the server answers."""
+def tell_ends(api_url: str, lookup: Lookup) -> bool:
+    """End the unfinished runs of executions that have ended; False when not all could be told."""
     try:
         told = _tell_ends(api_url, lookup)
     except (*_FAILURES, MediaflowError) as error:
-        log.debug("Prefect was not told what has ended: %s", error)
-    else:
-        if told:
-            log.info("%d runs of ended executions were still open in Prefect", told)
+        log.info("Prefect was not told what has ended, it will be: %s", error)
+        return False
+    if told:
+        log.info("%d runs of ended executions were still open in Prefect", told)
+    return True
 
 
 def _tell_ends(api_url: str, lookup: Lookup) -> int:
@@ -147,5 +149,8 @@ def _task_state(ended: Mapping[str, ExecutionRecord], task: Json) -> EndState:
 
 def _set(api_url: str, path: str, state: EndState) -> None:
     body = {"type": state.type, "name": state.name, "message": state.message or None}
-    # forced: no rule about transitions applies to what is over
-    post(api_url, f"{path}/set_state", {"state": body, "force": True})
+    try:
+        # forced: no rule about transitions applies to what is over
+        post(api_url, f"{path}/set_state", {"state": body, "force": True})
+    except HTTPError as error:  # of this one; the others get their ends
+        log.info("Prefect does not take the end of %s: %s", path, error)

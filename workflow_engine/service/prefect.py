@@ -137,6 +137,5 @@ class PrefectComponent:
         log.info("the Prefect server takes long to start; executions run without being shown")
 
     def _sweep(self) -> None:
-        if time.monotonic() >= self._sweep_at:
+        if time.monotonic() >= self._sweep_at and tell_ends(self._api_url, self._lookup):
             self._sweep_at = time.monotonic() + SWEEP_PERIOD
-            tell_ends(self._api_url, self._lookup)
