@@ -131,6 +131,8 @@ class Service:
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
         self.wait()
+        assert self.process and self.process.stdout
+        self.process.stdout.close()
 
     def close(self) -> None:
         """Leave nothing behind, whatever the test did."""

@@ -19,8 +19,8 @@ from workflow_engine.errors import InterruptedRunError
 
 #: days that the local server keeps flow runs, with their task runs, logs and artifacts
 KEPT_DAYS = 90
-#: days that it keeps events; nothing but its event feed shows them
-_EVENT_DAYS = 7
+#: days that it keeps events; they are four fifths of what a run leaves, and only a feed shows them
+_EVENT_DAYS = 1
 _DAY = 86400  # seconds
 
 #: seconds after which a user hears that it takes long
@@ -43,11 +43,14 @@ _ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-    # nothing that we start is scheduled by Prefect, paused, or limited by its leases
+    # nothing that we start is scheduled, paused, or limited by Prefect, and what was cancelled is
+    # ended by us
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_REPOSSESSOR_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_ENABLED": "false",
     # what is old goes
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(KEPT_DAYS * _DAY),
