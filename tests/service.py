@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +56,7 @@ class Service:
         (home / "mediaflow.toml").write_text(text)
         self.api = ""
         self.prefect = ""
+        self._logged = 0
         self.process: subprocess.Popen[str] | None = None
 
     @property
@@ -75,6 +77,7 @@ class Service:
     def begin(self, *options: str) -> "subprocess.Popen[str]":
         """Start the process; it is not ready yet."""
         with (self.home / "serve.log").open("a") as log:
+            self._logged = log.tell()
             self.process = subprocess.Popen(
                 [COMMAND, "serve", *options],
                 cwd=self.home,
@@ -88,12 +91,24 @@ class Service:
 
     def start(self, *options: str) -> "Service":
         self.begin(*options)
+        return self.ready()
+
+    def ready(self) -> "Service":
+        """Wait until it takes work."""
         assert self.process and self.process.stdout
         with self.process.stdout as out:
             line = out.readline()
         assert line.startswith("mediaflow is ready: API "), (line, self.log)
         self.api = line.split("API ")[1].split(",")[0]
-        self.prefect = line.split("Prefect UI ")[1].strip()
+        return self
+
+    def shown(self, seconds: float = 120) -> "Service":
+        """Wait until executions are shown in Prefect."""
+
+        def up() -> list[str]:
+            return re.findall(r"Prefect UI (http\S+)", self.log[self._logged :])
+
+        self.prefect = wait_for(up, seconds)[-1]
         return self
 
     def signal(self, number: signal.Signals) -> None:
@@ -116,6 +131,8 @@ class Service:
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
         self.wait()
+        assert self.process and self.process.stdout
+        self.process.stdout.close()
 
     def close(self) -> None:
         """Leave nothing behind, whatever the test did."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from workflow_engine.activity import Finding, load_registry
 from workflow_engine.buckets import Buckets, S3Bucket
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
-from workflow_engine.executor import prefect_server
+from workflow_engine.executor import prefect_api, prefect_server
 from workflow_engine.settings import Settings
 from workflow_engine.store import Store, shown_url
 
@@ -88,12 +88,12 @@ def _bucket(settings: Settings, name: str) -> str:
 
 def _prefect(settings: Settings) -> Finding:
     def check() -> str:
-        if api_url := prefect_server.configured_url(settings.prefect.api_url):
-            prefect_server.require_answer(api_url)
-            return f"configured server answers: {prefect_server.ui_url(api_url)}"
+        if api_url := prefect_api.configured_url(settings.prefect.api_url):
+            prefect_api.require_answer(api_url)
+            return f"configured server answers: {prefect_api.ui_url(api_url)}"
         server = prefect_server.running_server(settings.data_dir)
         if server is None:
             return "no local server runs; the first run starts one"
-        return f"local server answers: {prefect_server.ui_url(server.api_url)}"
+        return f"local server answers: {prefect_api.ui_url(server.api_url)}"
 
     return _checked("Prefect", check)

@@ -245,7 +245,7 @@ class Runner:
 
         `error` is what ended the run early: an interruption, or the engine itself.
         """
-        state, code, message = self._verdict()
+        state, code, message = self.verdict()
         if error is not None:
             state, code, message = ExecutionState.FAIL, error.code, error.message
             for record in self.record.activities:
@@ -261,7 +261,7 @@ class Runner:
         """Remove what lies in the work directory."""
         self._work.remove()
 
-    def _verdict(self) -> tuple[ExecutionState, str, str]:
+    def verdict(self) -> tuple[ExecutionState, str, str]:
         """Return state, code and message of an execution that came to its end.
 
         A workflow fails with Start only (specification, topology, 8); a job with any activity.

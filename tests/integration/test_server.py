@@ -6,7 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 from tests.integration.queued import wait_for
 from workflow_engine.catalog.records import MessageRecord
 from workflow_engine.errors import InvalidInputError
-from workflow_engine.records import new_id, utc_now
+from workflow_engine.records import ExecutionRecord, new_id, utc_now
 from workflow_engine.service.prefect import PrefectComponent
 from workflow_engine.service.server import Server
 from workflow_engine.service.workflow_files import WorkflowFiles
@@ -49,7 +49,7 @@ def running(settings: Settings, port: int = 0) -> Iterator[str]:
     """Run a service and give its address."""
     server = Server(settings, port=port)
     try:
-        yield server.start().api
+        yield server.start()
     finally:
         server.stop()
 
@@ -63,11 +63,17 @@ def readiness(api: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+def nothing(run_ids: Collection[str]) -> Sequence[ExecutionRecord]:
+    """An empty store."""
+    return []
+
+
 def test_it_takes_work_without_prefect(settings: Callable[[str], Settings]):
     with running(settings("http://me:secret@127.0.0.1:9/api")) as api:
         status, said = readiness(api)
         assert status == 200 and '"runner":"ok"' in said
-        assert "does not answer" in said and "secret" not in said
+        wait_for(lambda: "does not answer" in readiness(api)[1])
+        assert "secret" not in readiness(api)[1]
 
 
 def test_it_takes_none_while_its_store_cannot_be_used(
@@ -149,9 +155,11 @@ def test_what_answers_is_no_prefect_server(settings: Callable[[str], Settings]):
         listener.listen()
         thread = threading.Thread(target=greet, args=(listener,))
         thread.start()
-        component = PrefectComponent(settings(f"http://127.0.0.1:{listener.getsockname()[1]}/api"))
+        component = PrefectComponent(
+            settings(f"http://127.0.0.1:{listener.getsockname()[1]}/api"), nothing
+        )
         component.start()
-        assert "does not answer" in component.status()
+        wait_for(lambda: "does not answer" in component.status())
         component.stop()
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
@@ -162,7 +170,7 @@ def test_a_data_directory_that_cannot_be_used_is_told(
 ):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/prefect").write_text("in the way")
-    component = PrefectComponent(settings(""))
+    component = PrefectComponent(settings(""), nothing)
     component.start()
-    assert "File exists" in component.status()
+    wait_for(lambda: "File exists" in component.status())
     component.stop()

@@ -10,18 +10,18 @@ app = typer.Typer(help="The local Prefect server.", no_args_is_help=True)
 @app.command()
 def status() -> None:
     """Say which Prefect server runs report to, and whether it answers."""
-    from workflow_engine.executor import prefect_server
+    from workflow_engine.executor import prefect_api, prefect_server
 
     chosen = settings()
-    if api_url := prefect_server.configured_url(chosen.prefect.api_url):
-        prefect_server.require_answer(api_url)
-        emit(f"configured server, answers: {prefect_server.ui_url(api_url)}")
+    if api_url := prefect_api.configured_url(chosen.prefect.api_url):
+        prefect_api.require_answer(api_url)
+        emit(f"configured server, answers: {prefect_api.ui_url(api_url)}")
         return
     server = prefect_server.running_server(chosen.data_dir)
     if server is None:
         emit("no local server; the next run starts one")
     else:
-        emit(f"local server, pid {server.pid}: {prefect_server.ui_url(server.api_url)}")
+        emit(f"local server, pid {server.pid}: {prefect_api.ui_url(server.api_url)}")
 
 
 @app.command()

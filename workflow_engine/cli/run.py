@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -175,20 +176,25 @@ def _check_user_data(text: str) -> None:
 
 
 def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress") -> "Executor":
-    from workflow_engine.executor import prefect_server
+    from workflow_engine.executor import prefect_api
     from workflow_engine.executor.inline import InlineExecutor
 
     if choice is ExecutorChoice.INLINE:
         return InlineExecutor()
+    from workflow_engine.executor.prefect_ends import tell_ends
     from workflow_engine.executor.prefect_flow import PrefectExecutor
+    from workflow_engine.executor.prefect_server import ensure_server
 
     chosen = engine.settings
-    api_url = prefect_server.configured_url(chosen.prefect.api_url)
+    api_url = prefect_api.configured_url(chosen.prefect.api_url)
     if api_url:
-        prefect_server.require_answer(api_url)
+        prefect_api.require_answer(api_url)
     else:
-        server = prefect_server.ensure_server(chosen.data_dir, chosen.prefect.port, progress.say)
+        server = ensure_server(chosen.data_dir, chosen.prefect.port, progress.say)
         api_url = server.api_url
+    # beside the run: nobody waits for what earlier ones could not tell
+    told = (api_url, engine.store.executions_by_id)
+    threading.Thread(target=tell_ends, args=told, daemon=True).start()
     return PrefectExecutor(api_url, chosen.data_dir / "prefect")
 
 

@@ -25,8 +25,8 @@ def serve(
 ) -> None:
     """Run the service: API, queue, triggers, workflow files, messages, and a Prefect server.
 
-    Prints one line with the addresses when it is ready, and logs to stderr. Ask /readyz whether
-    it takes work.
+    Prints one line with its address when it is ready, and logs to stderr, also where the Prefect
+    UI is once it is up. Ask /readyz whether it takes work.
 
     SIGINT (Ctrl-C) or SIGTERM takes no new executions, lets the running ones end, and exits; a
     second one stops them where they are. What waits, what was stopped and what a kill -9 left
@@ -46,12 +46,11 @@ def serve(
 def _serve(signals: "_Signals", host: str | None, port: int | None) -> None:
     from workflow_engine.service.server import Server
 
-    server = Server(settings(), host=host, port=port, say=_say)
+    server = Server(settings(), host=host, port=port)
     try:
-        addresses = server.start()
+        api = server.start()
         signals.started()
-        prefect = addresses.prefect or "none, see /readyz"
-        emit(f"mediaflow is ready: API {addresses.api}, Prefect UI {prefect}")
+        emit(f"mediaflow is ready: API {api}, Prefect UI is being started")
         signals.wait()
         server.drain()
         if running := server.running():

@@ -1,26 +1,26 @@
 """The Prefect server that a service reports to: started, watched, replaced by nothing.
 
 The configured server is only used. A local one is started when there is none for this data
-directory, started again when it dies, and stopped with the service that started it. While no
-server answers executions run all the same; they are only not shown (design, decision 1).
+directory, started again when it dies, and ends with the service, unless a foreground run had
+started it. Nobody waits for it: while no server answers executions run all the same; they are only
+not shown (design, decisions 1 and 19). What has ended meanwhile is told to it afterwards.
 """
 
 import logging
 import threading
 import time
 
-from workflow_engine.errors import MediaflowError
+from workflow_engine.errors import InterruptedRunError, MediaflowError
 from workflow_engine.executor import Executor
 from workflow_engine.executor.inline import InlineExecutor
+from workflow_engine.executor.prefect_api import answers, configured_url, shown_url, ui_url
+from workflow_engine.executor.prefect_ends import Lookup, tell_ends
 from workflow_engine.executor.prefect_flow import PrefectExecutor, flush
 from workflow_engine.executor.prefect_server import (
-    answers,
-    configured_url,
+    Starter,
     ensure_server,
     running_server,
-    shown_url,
     stop_server,
-    ui_url,
 )
 from workflow_engine.settings import Settings
 
@@ -32,45 +32,46 @@ PERIOD = 5.0
 RETRY = 60.0
 #: seconds that a look may last at the end, and the last news of the runs
 PATIENCE = 5.0
+#: seconds between two searches for runs whose end could not be told
+SWEEP_PERIOD = 30.0
 
 
 class PrefectComponent:
-    """Keeps a Prefect server at hand."""
+    """Keeps a Prefect server at hand. `lookup` finds executions by their RunIds."""
 
     name = "prefect"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, lookup: Lookup) -> None:
         self._data_dir = settings.data_dir
         self._port = settings.prefect.port
         self._configured = configured_url(settings.prefect.api_url)
+        self._lookup = lookup
         self._api_url = ""
-        self._ours = False
         self._retry_at = 0.0
-        self._problem = "The Prefect server is not up yet."
+        self._sweep_at = 0.0
+        self._problem = "The Prefect server is being started."
+        if self._configured:
+            self._problem = "The Prefect server has not answered yet."
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=self.name, daemon=True)
 
     def start(self) -> None:
-        """Find or start the server, then look after it. Blocks until it answers or failed."""
-        self._look()
+        """Begin to look for the server, and after it; returns at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop watching, and the server if this service started it."""
+        """Stop watching, and a local server that belongs to services."""
+        if self._thread.ident is None:
+            return
         self._done.set()
         flush(PATIENCE)
-        self._join()
-        if self._ours:
-            stop_server(self._data_dir)
-        self._join()  # one that was just being started is gone, too
+        self._thread.join(PATIENCE)
+        if not self._configured:
+            stop_server(self._data_dir, Starter.SERVE)
 
     def status(self) -> str:
         """Return what is wrong with the server, empty when it answers."""
         return self._problem
-
-    def url(self) -> str:
-        """Return the address of the UI, empty while there is none."""
-        return ui_url(self._api_url) if self._api_url else ""
 
     def executor(self) -> Executor:
         """Return an executor for one execution."""
@@ -78,23 +79,30 @@ class PrefectComponent:
             return InlineExecutor()
         return PrefectExecutor(self._api_url, self._data_dir / "prefect")
 
-    def _join(self) -> None:
-        if self._thread.is_alive():
-            self._thread.join(PATIENCE)
-
     def _watch(self) -> None:
-        while not self._done.wait(PERIOD):
+        while not self._done.is_set():
             self._look()
+            if not self._problem:
+                self._sweep()
+            self._done.wait(PERIOD)
 
     def _look(self) -> None:
         try:
             problem = self._find()
+        except InterruptedRunError:  # the service ends
+            return
         except MediaflowError as error:
             problem = str(error)
         except Exception as error:
             problem = f"The Prefect server cannot be looked after: {error}."
+        self._report(problem)
+
+    def _report(self, problem: str) -> None:
         if problem and problem != self._problem:
             log.warning("executions run without being shown in Prefect: %s", problem)
+        if self._problem and not problem:
+            log.info("Prefect UI %s", ui_url(self._api_url))
+            self._sweep_at = 0.0  # there is news
         self._problem = problem
 
     def _find(self) -> str:
@@ -106,10 +114,17 @@ class PrefectComponent:
             return f'The Prefect server "{shown_url(self._configured)}" does not answer.'
         server = running_server(self._data_dir)
         if server is None:
-            if self._done.is_set() or time.monotonic() < self._retry_at:
+            if time.monotonic() < self._retry_at:
                 return self._problem
             self._retry_at = time.monotonic() + RETRY
-            server = ensure_server(self._data_dir, self._port, self._starting)
+            self._report(self._problem or "The Prefect server does not answer.")
+            server = ensure_server(
+                self._data_dir,
+                self._port,
+                self._starts_slowly,
+                starter=Starter.SERVE,
+                abandoned=self._done.is_set,
+            )
             self._retry_at = 0.0
         if self._api_url not in ("", server.api_url):
             flush(PATIENCE)  # prefect's threads would go on to look for the old server
@@ -118,6 +133,9 @@ class PrefectComponent:
         self._api_url = server.api_url
         return ""
 
-    def _starting(self, sentence: str) -> None:
-        self._ours = True
-        self._problem = "The Prefect server is being started."
+    def _starts_slowly(self, sentence: str) -> None:
+        log.info("the Prefect server takes long to start; executions run without being shown")
+
+    def _sweep(self) -> None:
+        if time.monotonic() >= self._sweep_at and tell_ends(self._api_url, self._lookup):
+            self._sweep_at = time.monotonic() + SWEEP_PERIOD

@@ -9,9 +9,8 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 import uvicorn
@@ -37,16 +36,8 @@ MESSAGE_PATIENCE = 5.0
 KILL_PATIENCE = 15.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Addresses:
-    """Where a running service is found."""
-
-    api: str
-    prefect: str
-
-
 class Server:
-    """The service on this machine. `say` gets a sentence about what takes long."""
+    """The service on this machine."""
 
     def __init__(
         self,
@@ -54,13 +45,11 @@ class Server:
         *,
         host: str | None = None,
         port: int | None = None,
-        say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._say = say
         self._host = settings.service.host if host is None else host
         self._port = settings.service.port if port is None else port
         self._engine = Engine(settings)
-        self._prefect = PrefectComponent(settings)
+        self._prefect = PrefectComponent(settings, self._engine.store.executions_by_id)
         self._dispatcher = Dispatcher(self._engine, self._prefect.executor)
         self._sender = Sender(self._engine.store, settings)
         self._engine.outbox.wake = self._sender.wake
@@ -84,8 +73,11 @@ class Server:
         self._http_thread = threading.Thread(target=self._serve_http, name="http", daemon=True)
         self._socket: socket.socket | None = None
 
-    def start(self) -> Addresses:
-        """Start everything and return the addresses. Raises MediaflowError."""
+    def start(self) -> str:
+        """Start everything and return the address of the API. Raises MediaflowError.
+
+        The Prefect server comes up later, or not at all: executions do not wait for it.
+        """
         self._socket = _bound(self._host, self._port)
         self._files.scan()
         self._http_thread.start()
@@ -97,13 +89,13 @@ class Server:
                     remedy="Set MEDIAFLOW_DEBUG=1 to see why.",
                 )
             time.sleep(0.01)
-        self._say("Looking for the Prefect server.")
-        self._prefect.start()
         for component in self._components:
             component.start()
         self._dispatcher.start()
+        # last: nothing waits for it, and its start takes the processor for a while
+        self._prefect.start()
         self._ready = True
-        return Addresses(api=self._address(), prefect=self._prefect.url())
+        return self._address()
 
     def drain(self) -> None:
         """Take no new executions; those that run go on."""
