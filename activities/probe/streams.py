@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
 
+from activities.ffmpeg import MAX_PIXELS
 from workflow_engine.records import Json
 
 #: seconds, about 11 days; a header that claims more is taken for a lie
@@ -36,7 +37,7 @@ def number(value: Json) -> float | None:
     """Return a finite number from ffprobe's strings, None for `N/A` and the like."""
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return found if math.isfinite(found) else None
 
@@ -122,6 +123,11 @@ class VideoStream:
     field_order: str
     color_range: str
     has_b_frames: int
+
+    @property
+    def sized(self) -> bool:
+        """Whether the picture has a size, and one that ffmpeg is allowed to decode."""
+        return self.width > 0 and self.height > 0 and self.width * self.height <= MAX_PIXELS
 
     @property
     def interlaced(self) -> bool:

@@ -6,6 +6,7 @@ Specification: transcode, 2 (AudioStreamMap, VideoStreamMap) and 19 (remux).
 from collections.abc import Sequence
 from typing import TypeVar
 
+from activities.ffmpeg import content_bad
 from activities.probe import AudioStream, MediaInfo, VideoStream
 from activities.transcode.additions import track_number
 from activities.transcode.containers import CONTAINERS, FLV_MP3_RATES, WITHOUT_ROTATION
@@ -40,6 +41,8 @@ def video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
             if wanted
             else "Use an audio template, or remove the video from the output.",
         )
+    if not stream.sized:
+        raise content_bad(f"the picture of its video stream {wanted} has no size")
     if settings.copy:
         _require_copyable(settings, media, stream)
     return stream
