@@ -141,7 +141,10 @@ class Snapshot(Activity[SnapshotParameters]):
             seconds = (times[-1] - times[0]) / 1000 if len(commands) == 1 else None
             report = ffmpeg.run(command, context=context, duration=seconds, on_progress=tell)
             damage += report.decode_errors
-        pictures = job.taken(context.work, times, keys)
+        try:
+            pictures = job.taken(context.work, times, keys)
+        except ActivityError as error:
+            raise ffmpeg.blame(error, commands, context) from error
         return ActivityResult(
             data={
                 "Count": len(pictures),

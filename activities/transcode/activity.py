@@ -137,7 +137,10 @@ def _run(members: Sequence[Member]) -> list[ActivityResult]:
         )
         for done, argv in enumerate(argvs)
     ]
-    return [finish(jobs, context.work, argvs, reports) for jobs, context in members]
+    try:
+        return [finish(jobs, context.work, argvs, reports) for jobs, context in members]
+    except ActivityError as error:
+        raise ffmpeg.blame(error, argvs, first) from error
 
 
 def _progress(members: Sequence[Member], done: int, count: int) -> Callable[[float], None]:
