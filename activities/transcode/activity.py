@@ -51,7 +51,7 @@ class Transcode(Activity[TranscodeParameters]):
         "Template": CustomTemplate,
         "WaterMarkTemplate": WaterMarkConfig,
     }
-    version = 4
+    version = 5
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the presets of MPS."""
