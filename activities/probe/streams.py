@@ -4,7 +4,6 @@ Everything ffprobe says comes from the file and may be missing, malformed or abs
 reader below gives None (or a sane default) then, and never raises.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from workflow_engine.records import Json
 
 #: seconds, about 11 days; a header that claims more is taken for a lie
 MAX_DURATION = 1_000_000.0
+#: exclusive; ffprobe counts in 64 bits, and NaN is below nothing
+MAX_NUMBER = float(1 << 64)
 #: frames per second, exclusive: time bases that look like rates (1000, 90000) begin here
 MAX_FPS = 1000
 #: seconds; a stream that begins later has its end in an mkv's tag, or its length: who knows
@@ -34,12 +35,12 @@ def sections(value: Json) -> list[Mapping[str, Json]]:
 
 
 def number(value: Json) -> float | None:
-    """Return a finite number from ffprobe's strings, None for `N/A` and the like."""
+    """Return a number from ffprobe's strings, None for `N/A` and what ffprobe cannot count."""
     try:
         found = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return found if abs(found) < MAX_NUMBER else None
 
 
 def whole(value: Json) -> int:

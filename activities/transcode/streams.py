@@ -16,6 +16,8 @@ from workflow_engine.errors import ActivityError, Code
 
 S = TypeVar("S", AudioStream, VideoStream)
 
+#: what a codec is called that ffprobe has no name for
+UNKNOWN = "unknown"
 #: demuxers that know no presentation times, only the order of decoding
 WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
 
@@ -55,7 +57,7 @@ def _numbered(streams: Sequence[S], wanted: str) -> S | None:
 
 def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream) -> None:
     if stream.codec not in CONTAINERS[settings.container].copy_video:
-        raise _cannot_copy(settings, f"{stream.codec} video")
+        raise _cannot_copy(settings, f"{stream.codec or UNKNOWN} video")
     if media.format_name in WITHOUT_TIMES and stream.has_b_frames:
         raise _cannot_copy(
             settings,
@@ -92,7 +94,9 @@ def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
         fits = stream.codec in CONTAINERS[settings.container].copy_audio
         flv_mp3 = settings.container == "flv" and stream.codec == "mp3"
         if not fits or (flv_mp3 and stream.sample_rate not in FLV_MP3_RATES):
-            raise _cannot_copy(settings, f"{stream.codec} audio of {stream.sample_rate} Hz")
+            raise _cannot_copy(
+                settings, f"{stream.codec or UNKNOWN} audio of {stream.sample_rate} Hz"
+            )
     return stream
 
 
