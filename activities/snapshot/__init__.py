@@ -41,7 +41,7 @@ class Snapshot(Activity[SnapshotParameters]):
     """Takes pictures of the source; `MediaCover` in its data tells that the one is the cover."""
 
     type_name = "Snapshot"
-    version = 2
+    version = 3
     aliases = ("Screenshot",)
     parameters = SnapshotParameters
 
