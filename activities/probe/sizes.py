@@ -10,7 +10,6 @@ from pathlib import Path
 
 from activities import ffmpeg
 from activities.probe.streams import VideoStream
-from workflow_engine.errors import ActivityError, Code
 
 #: how ffmpeg opens a file whose first key frame comes late: microseconds and bytes that it reads
 #: to find out what the streams are; by itself, it gives up after 5 s and 5 MB
@@ -24,19 +23,10 @@ def require_size(
 
     Streams without any packet do not count where there is sound (`heard`), which players play.
 
-    Raises ActivityError: `InvalidParameter.ResourceNotSupported` for a picture that is too large,
-    `.ResourceContentBad` for one without a size.
+    Raises ActivityError (`InvalidParameter.ResourceContentBad`).
     """
     if not videos or any(stream.sized for stream in videos):
         return
-    for stream in videos:
-        if stream.width > 0 and stream.height > 0:
-            raise ActivityError(
-                Code.RESOURCE_NOT_SUPPORTED,
-                'The resource operated "InputFile" is not supported: its picture of '
-                f"{stream.width}x{stream.height} has more than {ffmpeg.MAX_PIXELS} pixels.",
-                remedy="Upload it in a smaller size.",
-            )
     if any(_has_packets(path, stream, cancel) for stream in videos):
         raise ffmpeg.content_bad(
             f"its picture has no size, or one of more than {ffmpeg.MAX_PIXELS} pixels"

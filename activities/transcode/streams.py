@@ -44,7 +44,7 @@ def video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
             else "Use an audio template, or remove the video from the output.",
         )
     if not stream.sized:
-        raise content_bad(f"the picture of its video stream {wanted} has no size")
+        raise content_bad(f"the picture of its video stream {wanted} has no usable size")
     if settings.copy:
         _require_copyable(settings, media, stream)
     return stream
