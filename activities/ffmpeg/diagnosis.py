@@ -22,8 +22,8 @@ _WRITING = re.compile(
 )
 _CUT = re.compile(r"partial file|file ended prematurely|moov atom not found", re.IGNORECASE)
 _TOO_BAD = re.compile(r"error rate [\d.]+ exceeds|not on whitelist", re.IGNORECASE)
-#: an encoder that opened takes every frame but those whose values make no sense
-_UNFIT = re.compile(r"error submitting (audio|video) frame to the encoder", re.IGNORECASE)
+#: an encoder that could be opened takes all sound but what holds infinite values or no numbers
+_UNFIT = re.compile(r"error submitting audio frame to the encoder", re.IGNORECASE)
 _FULL = re.compile(r"no space left|disk quota exceeded|file too large", re.IGNORECASE)
 #: what follows from something that was said before
 _NOISE = re.compile(
@@ -88,7 +88,7 @@ class Diagnosis:
         return None
 
     def _damaged(self, detail: str) -> ActivityError:
-        reason = "it decodes into values that cannot be encoded"
+        reason = "its sound has values that cannot be encoded"
         if self._cut:
             reason = "the file is cut off"
         elif self._too_bad:

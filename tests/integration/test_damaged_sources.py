@@ -6,6 +6,7 @@ always the same; `damaged_media.case` tells what is wrong with them.
 
 import json
 import logging
+import random
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 
 from activities.ffmpeg import ffmpeg_path
-from tests import damaged_media
+from activities.probe import MediaInfo
+from tests import damaged_media, transcodes
 from workflow_engine import Engine, InlineExecutor, load_settings
 from workflow_engine.errors import Code
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord
@@ -152,7 +154,7 @@ def test_damage_is_told_as_damage(
     engine: Engine, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # of every kind at least one, and of every damage at least two
-    run_all(engine, home, range(0, damaged_media.PAIRS, 10), caplog)
+    run_all(engine, home, range(0, damaged_media.PAIRS, 11), caplog)
 
 
 @pytest.mark.long
@@ -160,3 +162,14 @@ def test_every_damage_is_told_as_damage(
     engine: Engine, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_all(engine, home, range(damaged_media.PAIRS), caplog)
+
+
+def test_outputs_of_a_film_with_a_gap_do_not_wait_for_each_other(
+    home: Path, tmp_path: Path
+) -> None:
+    content = damaged_media.whole(home / "cases" / "whole", "film.ts").read_bytes()
+    source = tmp_path / "gap.ts"
+    source.write_bytes(damaged_media.without_middle(content, random.Random(83)))
+    encoded = (transcodes.MP4, transcodes.HLS, transcodes.MP3)
+    made = transcodes.run(tmp_path, source, *(transcodes.output(one) for one in encoded))
+    assert MediaInfo.of(made[0]).audios and MediaInfo.of(made[2]).audios
