@@ -154,7 +154,7 @@ class Start(Activity[StartParameters]):
         media = MediaInfo.of(context.source, raw=raw, ends=True, cancel=context.cancel)
         if not raw and (missing := missing_bytes(context.source)):
             raise ffmpeg.content_bad(f"the file is cut off, {missing} bytes are missing")
-        if media.format_name.endswith("_pipe"):
+        if media.still:
             raise ffmpeg.still_picture()
         return ActivityResult(data=media.to_json())
 

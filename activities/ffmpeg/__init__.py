@@ -4,6 +4,7 @@
 under watch, `run` runs ffmpeg for an activity, `inspect` asks ffprobe.
 """
 
+from activities.ffmpeg.blame import blame
 from activities.ffmpeg.findings import ffmpeg_findings, ffprobe_finding
 from activities.ffmpeg.flags import GLOBAL_FLAGS, MAX_PIXELS, argv, input_options
 from activities.ffmpeg.inspect import ask, content_bad, probe_json, still_picture
@@ -24,6 +25,7 @@ __all__ = [
     "ProcessReport",
     "argv",
     "ask",
+    "blame",
     "capabilities",
     "content_bad",
     "ffmpeg_findings",

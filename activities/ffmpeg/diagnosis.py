@@ -1,8 +1,9 @@
-"""What the end of an ffmpeg means, by its words: damage of the source, a full disk, or our fault.
+"""What the end of an ffmpeg means, by its words: damage of the source, a full disk, or unexplained.
 
 ffmpeg names the part that speaks in brackets: `[in#0/mov]`, `[vist#0:0/h264]`, `[dec:h264]` read
 the source; `[out#0/hls]`, `[aost#0:1/copy]`, `[enc:aac]` write the output. Muxers and encoders
-speak under their own names too, and `Invalid data found` is also how they refuse an option.
+speak under their own names too, and `Invalid data found` is also how they refuse an option. So
+words explain a failure only where they leave no doubt; `blame.py` looks into the others.
 """
 
 import re
@@ -21,12 +22,8 @@ _WRITING = re.compile(
 )
 _CUT = re.compile(r"partial file|file ended prematurely|moov atom not found", re.IGNORECASE)
 _TOO_BAD = re.compile(r"error rate [\d.]+ exceeds|not on whitelist", re.IGNORECASE)
-#: the words of a part that reads the source; the last two forms are those of ffmpeg 5
-_BAD_INPUT = re.compile(
-    r"^(?:\[(?:in#|[vas]ist#|dec:).*|error opening input: |error while decoding stream.*|\S+: )"
-    r"invalid data found",
-    re.IGNORECASE,
-)
+#: an encoder that could be opened takes all sound but what holds infinite values or no numbers
+_UNFIT = re.compile(r"error submitting audio frame to the encoder", re.IGNORECASE)
 _FULL = re.compile(r"no space left|disk quota exceeded|file too large", re.IGNORECASE)
 #: what follows from something that was said before
 _NOISE = re.compile(
@@ -45,26 +42,34 @@ class Diagnosis:
     def __init__(self) -> None:
         """Start with a healthy process."""
         self.decode_errors = 0
-        self._cut = self._too_bad = self._bad_input = self._full = self._ours = False
+        self._cut = self._too_bad = self._unfit = self._full = False
         self._first = ""
 
     def see(self, line: str) -> None:
         """Take one line."""
         self._cut = self._cut or bool(_CUT.search(line))
         self._too_bad = self._too_bad or bool(_TOO_BAD.search(line))
+        self._unfit = self._unfit or bool(_UNFIT.search(line))
         self._full = self._full or bool(_FULL.search(line))
         if _NOISE.search(line):
             return
-        if _WRITING.search(line):
-            self._ours = True
-        elif _DAMAGE.search(line):
+        if _DAMAGE.search(line) and not _WRITING.search(line):
             self.decode_errors += 1
-            self._bad_input = self._bad_input or bool(_BAD_INPUT.search(line))
             return
         self._first = self._first or line[:200]
 
+    def doomed(self, lines: Sequence[str]) -> ActivityError | None:
+        """Return the error with which a running process will end, None when that is open.
+
+        A decoder that gave up may leave the threads behind it waiting for ever.
+        """
+        return self._damaged("\n".join(lines)) if self._too_bad else None
+
     def error(self, status: int, tool: str, lines: Sequence[str]) -> ActivityError | None:
-        """Return the error of a process that ended with `status`, None when all is well."""
+        """Return the error of a process that ended with `status`, None when all is well.
+
+        What the words do not explain is an `InternalError`.
+        """
         detail = "\n".join(lines)
         if self._full and status:
             return ActivityError(
@@ -73,18 +78,24 @@ class Diagnosis:
                 remedy="Free space where the work directory lies, then resume the execution.",
                 detail=detail,
             )
-        bad_input = self._bad_input and not self._ours
-        if self._cut or (status and (self._too_bad or bad_input)):
-            reason = "the file is cut off" if self._cut else "too much of it cannot be decoded"
-            return ActivityError(
-                Code.RESOURCE_CONTENT_BAD,
-                f'The resource operated "InputFile" is bad: {reason}.',
-                remedy="Upload the file again.",
-                detail=detail,
-            )
+        if self._cut or (status and (self._too_bad or self._unfit)):
+            return self._damaged(detail)
         if status:
             said = f": {self._first.rstrip('.')}" if self._first else ""
             return ActivityError(
                 Code.INTERNAL, f"{tool} ended with status {status}{said}.", detail=detail
             )
         return None
+
+    def _damaged(self, detail: str) -> ActivityError:
+        reason = "its sound has values that cannot be encoded"
+        if self._cut:
+            reason = "the file is cut off"
+        elif self._too_bad:
+            reason = "too much of it cannot be decoded"
+        return ActivityError(
+            Code.RESOURCE_CONTENT_BAD,
+            f'The resource operated "InputFile" is bad: {reason}.',
+            remedy="Upload the file again.",
+            detail=detail,
+        )

@@ -3,7 +3,7 @@
 Damage in a source (spec: ffmpeg facts, "Hostile input"): a few frames that the decoder
 concealed are counted, for the caller to warn of; above `flags.MAX_ERROR_RATE`, or when the file
 stops before its end, the run fails with `InvalidParameter.ResourceContentBad`. `diagnosis.py`
-tells which it was.
+tells which it was, and `blame.py` whether the source explains what ffmpeg's words do not.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from activities.ffmpeg.blame import blame, from_outside
 from activities.ffmpeg.diagnosis import Diagnosis
 from activities.ffmpeg.process import Stopwatch, Tail, supervise
 from workflow_engine.activity import ActivityContext
@@ -78,7 +79,8 @@ def run(
 
         def check() -> ActivityError | None:
             tell(progress.fraction)
-            return _over_limit(watch, progress, limits, works, tail)
+            over = _over_limit(watch, progress, limits, works, tail)
+            return diagnosis.doomed(tail.lines) or over
 
         status = supervise(
             command,
@@ -89,7 +91,7 @@ def run(
             check=check,
         )
     if error := diagnosis.error(status, Path(command[0]).name, tail.lines):
-        raise error
+        raise error if from_outside(status) else blame(error, [command], context)
     tell(1.0)
     return ProcessReport(
         elapsed=watch.elapsed,

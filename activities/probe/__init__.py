@@ -2,7 +2,8 @@
 
 `MediaInfo.of` probes a file; `streams` reads single streams, `properties` gives the wire form
 of specification, mediainfo, 2, `completeness` tells whether the file was cut off, `ends` when
-each stream ends, and `raw` describes sound that does not say what it is.
+each stream ends, `raw` describes sound that does not say what it is, and `sizes` refuses pictures
+without a size.
 """
 
 import threading
@@ -15,6 +16,7 @@ from activities.probe.completeness import counts_its_frames, missing_bytes
 from activities.probe.ends import WITHOUT_ENDS, stream_ends
 from activities.probe.properties import properties
 from activities.probe.raw import RAW_FORMATS, RawSound
+from activities.probe.sizes import LONGER_LOOK, require_size
 from activities.probe.streams import (
     AudioStream,
     SubtitleStream,
@@ -106,24 +108,31 @@ class MediaInfo:
         a duration of their own also where that takes reading their packets.
 
         Raises ActivityError when it cannot be used: unreadable, a list of other files, no audio
-        and no video, or of no length (specification, mediainfo, 3).
+        and no video, pictures without a size, or of no length (specification, mediainfo, 3).
         """
-        opened = raw.options if raw else None
-        answer = ffmpeg.probe_json(
-            path, opened=opened, playlists=playlists, timeout=timeout, cancel=cancel
-        )
-        probe = _trimmed(answer)
-        if opened:
-            probe["opened"] = dict(opened)
-        elif counts_its_frames(path):
-            probe["counted"] = True
-        media = cls.parse(probe)
+
+        def look(opened: Mapping[str, str] | None) -> MediaInfo:
+            answer = ffmpeg.probe_json(
+                path, opened=opened, playlists=playlists, timeout=timeout, cancel=cancel
+            )
+            probe = _trimmed(answer)
+            if opened:
+                probe["opened"] = dict(opened)
+            if not raw and counts_its_frames(path):
+                probe["counted"] = True
+            return cls.parse(probe)
+
+        media = look(raw.options if raw else None)
+        if media.videos and media.video is None and not media.still:
+            longer = look(LONGER_LOOK)
+            media = longer if longer.video else media
+            require_size(path, media.videos, heard=bool(media.audios), cancel=cancel)
         wanted = [stream.index for stream in (*media.videos, *media.audios)]
         unknown = media.format_name in WITHOUT_ENDS and len(wanted) > 1
         if ends and unknown and media.duration:
             found = stream_ends(path, wanted, media.start_time + media.duration, cancel=cancel)
-            probe["ends"] = {str(n): round(end - media.start_time, 6) for n, end in found.items()}
-            media = cls.parse(probe)
+            ends_of = {str(n): round(end - media.start_time, 6) for n, end in found.items()}
+            media = cls.parse({**media.probe, "ends": ends_of})
         if not media.videos and not media.audios:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
         if media.duration == 0:
@@ -176,9 +185,14 @@ class MediaInfo:
         return properties(self.probe)
 
     @property
+    def still(self) -> bool:
+        """Whether it is a picture and no film; ffprobe cannot tell the size of all of them."""
+        return self.format_name.endswith("_pipe")
+
+    @property
     def video(self) -> VideoStream | None:
-        """The first video stream that is not an attached picture."""
-        return self.videos[0] if self.videos else None
+        """The first video stream that is not an attached picture and whose picture has a size."""
+        return next((stream for stream in self.videos if stream.sized), None)
 
     @property
     def default_audio(self) -> AudioStream | None:

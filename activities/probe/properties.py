@@ -15,6 +15,7 @@ from activities.probe.streams import (
     rotation,
     section,
     sections,
+    whole,
 )
 from workflow_engine.records import Json
 
@@ -31,7 +32,7 @@ def properties(probe: Mapping[str, Json]) -> Values:
     video = [s for s in streams if s.get("codec_type") == "video" and not is_picture(s)]
     audio = [s for s in streams if s.get("codec_type") == "audio"]
     subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
-    first = section(video[0] if video else None)
+    first = next((s for s in video if whole(s.get("width"))), section(None))
     return _given(
         {
             "Width": first.get("width"),

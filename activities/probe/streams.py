@@ -4,17 +4,19 @@ Everything ffprobe says comes from the file and may be missing, malformed or abs
 reader below gives None (or a sane default) then, and never raises.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
 
+from activities.ffmpeg import MAX_PIXELS
 from workflow_engine.records import Json
 
 #: seconds, about 11 days; a header that claims more is taken for a lie
 MAX_DURATION = 1_000_000.0
+#: exclusive; ffprobe counts in 64 bits, and NaN is below nothing
+MAX_NUMBER = float(1 << 64)
 #: frames per second, exclusive: time bases that look like rates (1000, 90000) begin here
 MAX_FPS = 1000
 #: seconds; a stream that begins later has its end in an mkv's tag, or its length: who knows
@@ -33,12 +35,12 @@ def sections(value: Json) -> list[Mapping[str, Json]]:
 
 
 def number(value: Json) -> float | None:
-    """Return a finite number from ffprobe's strings, None for `N/A` and the like."""
+    """Return a number from ffprobe's strings, None for `N/A` and what ffprobe cannot count."""
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return found if abs(found) < MAX_NUMBER else None
 
 
 def whole(value: Json) -> int:
@@ -122,6 +124,11 @@ class VideoStream:
     field_order: str
     color_range: str
     has_b_frames: int
+
+    @property
+    def sized(self) -> bool:
+        """Whether the picture has a size, and one that ffmpeg is allowed to decode."""
+        return self.width > 0 and self.height > 0 and self.width * self.height <= MAX_PIXELS
 
     @property
     def interlaced(self) -> bool:

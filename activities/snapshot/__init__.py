@@ -41,7 +41,7 @@ class Snapshot(Activity[SnapshotParameters]):
     """Takes pictures of the source; `MediaCover` in its data tells that the one is the cover."""
 
     type_name = "Snapshot"
-    version = 2
+    version = 3
     aliases = ("Screenshot",)
     parameters = SnapshotParameters
 
@@ -141,7 +141,10 @@ class Snapshot(Activity[SnapshotParameters]):
             seconds = (times[-1] - times[0]) / 1000 if len(commands) == 1 else None
             report = ffmpeg.run(command, context=context, duration=seconds, on_progress=tell)
             damage += report.decode_errors
-        pictures = job.taken(context.work, times, keys)
+        try:
+            pictures = job.taken(context.work, times, keys)
+        except ActivityError as error:
+            raise ffmpeg.blame(error, commands, context) from error
         return ActivityResult(
             data={
                 "Count": len(pictures),

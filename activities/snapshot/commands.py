@@ -108,6 +108,8 @@ class Camera:
         # keep the container's clock: in a transport stream ffmpeg would count from the start of
         # the video alone, which is not where sound that comes first begins
         options["copyts"] = None
+        # when the size changes, scale follows; a new graph would count from 0 again
+        options["reinit_filter"] = 0
         opened = graph.input(f"file:{self.source}", **options)
         # count in microseconds: the source's own unit may be as long as a frame
         clock = opened[f"v:{self.position}"].filter("settb", "AVTB")

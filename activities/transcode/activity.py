@@ -51,7 +51,7 @@ class Transcode(Activity[TranscodeParameters]):
         "Template": CustomTemplate,
         "WaterMarkTemplate": WaterMarkConfig,
     }
-    version = 4
+    version = 5
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the presets of MPS."""
@@ -137,7 +137,10 @@ def _run(members: Sequence[Member]) -> list[ActivityResult]:
         )
         for done, argv in enumerate(argvs)
     ]
-    return [finish(jobs, context.work, argvs, reports) for jobs, context in members]
+    try:
+        return [finish(jobs, context.work, argvs, reports) for jobs, context in members]
+    except ActivityError as error:
+        raise ffmpeg.blame(error, argvs, first) from error
 
 
 def _progress(members: Sequence[Member], done: int, count: int) -> Callable[[float], None]:

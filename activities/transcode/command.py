@@ -95,7 +95,7 @@ def _sound(decode: Decode, target: Target, sound: Sound) -> tuple[Node, Options]
     if encoding is None:
         return head, {"c:a": "copy"}
     options = audio_options(encoding)
-    if head is not None and simple(encoding.filters):
+    if head is not None and simple(encoding.filters) and not decode.shares_sound(target):
         return head, options | {"af": ",".join(map(str, encoding.filters))}
     return _filtered(decode, target, head, encoding.filters), options
 
@@ -124,7 +124,13 @@ def _video(rendition: Rendition, picture: Picture) -> Options:
     if picture.encoding:
         return video_options(picture.encoding, rendition.mode, rendition.container)
     hevc = picture.codec == "hevc" and rendition.container in ("mp4", "mpd")
-    return {"c:v": "copy", **({"tag:v": "hvc1"} if hevc else {})}
+    # mp4 and mkv have the headers of MPEG-4 apart from the frames, where ts has no place for them
+    bare = picture.codec == "mpeg4" and rendition.container == "ts"
+    return {
+        "c:v": "copy",
+        **({"tag:v": "hvc1"} if hevc else {}),
+        **({"bsf:v": "dump_extra"} if bare else {}),
+    }
 
 
 def _file(target: Target) -> str:

@@ -74,17 +74,16 @@ class Decode:
         self._opened = 0
         self._pictures: dict[Target, tuple[Node, int]] = {}
         self._cascade([target for target in targets if _encoding(target)])
-        # simple chains of sound need no split: ffmpeg filters them for each output by itself
+        heard = {
+            target: (target.rendition.origin, sound.stream)
+            for target in targets
+            if (sound := target.rendition.sound) and sound.stream is not None and sound.encoding
+        }
+        users = Counter(heard.values())
+        # ffmpeg would filter a sound for each output by itself (-af), but then its threads may wait
+        # for each other for ever where the source has a gap
         self._sounds = self._split(
-            "asplit",
-            {
-                target: (target.rendition.origin, sound.stream)
-                for target in targets
-                if (sound := target.rendition.sound)
-                and sound.stream is not None
-                and sound.encoding
-                and not simple(sound.encoding.filters)
-            },
+            "asplit", {target: head for target, head in heard.items() if users[head] > 1}
         )
 
     def _split(self, name: str, wanted: Mapping[Target, tuple[Input, int]]) -> dict[Target, Node]:
@@ -162,6 +161,10 @@ class Decode:
         """Return the sound for a target."""
         head = self._sounds.get(target)
         return self._origin(target.rendition.origin)[str(stream)] if head is None else head
+
+    def shares_sound(self, target: Target) -> bool:
+        """Whether the sound for a target comes out of a split."""
+        return target in self._sounds
 
     def side(self, given: Input, target: Target) -> Node:
         """Open an input for one chain; equal chains would be one to ffmpeg-python, not two."""

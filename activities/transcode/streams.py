@@ -6,6 +6,7 @@ Specification: transcode, 2 (AudioStreamMap, VideoStreamMap) and 19 (remux).
 from collections.abc import Sequence
 from typing import TypeVar
 
+from activities.ffmpeg import content_bad
 from activities.probe import AudioStream, MediaInfo, VideoStream
 from activities.transcode.additions import track_number
 from activities.transcode.containers import CONTAINERS, FLV_MP3_RATES, WITHOUT_ROTATION
@@ -15,6 +16,8 @@ from workflow_engine.errors import ActivityError, Code
 
 S = TypeVar("S", AudioStream, VideoStream)
 
+#: what a codec is called that ffprobe has no name for
+UNKNOWN = "unknown"
 #: demuxers that know no presentation times, only the order of decoding
 WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
 
@@ -40,6 +43,8 @@ def video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
             if wanted
             else "Use an audio template, or remove the video from the output.",
         )
+    if not stream.sized:
+        raise content_bad(f"the picture of its video stream {wanted} has no usable size")
     if settings.copy:
         _require_copyable(settings, media, stream)
     return stream
@@ -52,7 +57,7 @@ def _numbered(streams: Sequence[S], wanted: str) -> S | None:
 
 def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream) -> None:
     if stream.codec not in CONTAINERS[settings.container].copy_video:
-        raise _cannot_copy(settings, f"{stream.codec} video")
+        raise _cannot_copy(settings, f"{stream.codec or UNKNOWN} video")
     if media.format_name in WITHOUT_TIMES and stream.has_b_frames:
         raise _cannot_copy(
             settings,
@@ -89,7 +94,9 @@ def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
         fits = stream.codec in CONTAINERS[settings.container].copy_audio
         flv_mp3 = settings.container == "flv" and stream.codec == "mp3"
         if not fits or (flv_mp3 and stream.sample_rate not in FLV_MP3_RATES):
-            raise _cannot_copy(settings, f"{stream.codec} audio of {stream.sample_rate} Hz")
+            raise _cannot_copy(
+                settings, f"{stream.codec or UNKNOWN} audio of {stream.sample_rate} Hz"
+            )
     return stream
 
 

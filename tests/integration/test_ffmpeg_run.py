@@ -1,6 +1,7 @@
 """Processes under watch: progress, cancel, limits, damage, and nothing left behind."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -141,6 +142,60 @@ def test_what_a_muxer_refuses_is_not_the_upload(tmp_path: Path, clip: Path) -> N
     with pytest.raises(ActivityError) as caught:
         ffmpeg.run(command, context=context, duration=4)
     assert caught.value.code == Code.INTERNAL and "channelConfiguration" in caught.value.message
+
+
+def test_a_failure_that_the_source_explains_is_the_upload(tmp_path: Path, media_dir: Path) -> None:
+    whole = media.clip(media_dir, 1, "160x120", container="ts")
+    source = tmp_path / "broken.ts"
+    content = bytearray(whole.read_bytes())
+    # of each packet of sound only the beginning
+    for at in range(0, len(content), 188):
+        if int.from_bytes(content[at + 1 : at + 3]) & 0x1FFF == 0x101:
+            content[at + 60 : at + 188] = bytes(128)
+    source.write_bytes(content)
+    context = make_context(tmp_path, source)
+    opened = graph.input(f"file:{context.source.name}", **ffmpeg.input_options())
+    command = ffmpeg.argv(graph.output(opened.audio, "file:out.mp4", c="copy"))
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(command, context=context, duration=1)
+    error = caught.value
+    assert error.code == Code.RESOURCE_CONTENT_BAD and "InputFile" in error.message
+    assert "ended with status" in error.detail, "the words of the failure are kept"
+
+
+def test_numbers_that_are_none_are_the_upload(tmp_path: Path, media_dir: Path) -> None:
+    whole = media.make(
+        media_dir / "floats.wav",
+        *("-f", "lavfi", "-i", "sine=frequency=440:duration=1", "-c:a", "pcm_f32le"),
+    )
+    content = bytearray(whole.read_bytes())
+    content[20_000:24_000] = b"\xff\xff\xff\x7f" * 1000
+    source = tmp_path / "none.wav"
+    source.write_bytes(content)
+    for number, (codec, suffix) in enumerate((("aac", "mp4"), ("libmp3lame", "mp3"))):
+        context = make_context(tmp_path / str(number), source)
+        opened = graph.input(f"file:{context.source.name}", **ffmpeg.input_options())
+        command = ffmpeg.argv(graph.output(opened.audio, f"file:out.{suffix}", acodec=codec))
+        with pytest.raises(ActivityError) as caught:
+            ffmpeg.run(command, context=context, duration=1)
+        assert caught.value.code == Code.RESOURCE_CONTENT_BAD
+
+
+def test_a_process_killed_from_outside_is_not_the_upload(tmp_path: Path, clip: Path) -> None:
+    context = make_context(tmp_path, media.damaged(clip, holes=1, size=200))
+    source = graph.input(f"file:{context.source.name}", re=None, **ffmpeg.input_options())
+    command = ffmpeg.argv(graph.output(source.video, "file:out.mkv", vcodec="mpeg4"))
+
+    def kill() -> None:
+        for process in processes_in(context.work):
+            # not the shell that watches it
+            if Path(f"/proc/{process}/cmdline").read_text().startswith(command[0]):
+                os.kill(process, signal.SIGKILL)
+
+    threading.Timer(0.5, kill).start()
+    with pytest.raises(ActivityError, match="status 137") as caught:
+        ffmpeg.run(command, context=context, duration=4)
+    assert caught.value.code == Code.INTERNAL
 
 
 def test_wall_limit_ends_a_process_that_goes_on(tmp_path: Path, clip: Path) -> None:

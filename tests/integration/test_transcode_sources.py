@@ -114,3 +114,12 @@ def test_channels_that_adts_holds(tmp_path, media_dir):
     for n, count in enumerate(counts):
         assert stream(made.segments(n)[0].path, "a")["channels"] == count
     assert stream(made[len(counts)], "a")["bit_rate"] == "160000"
+
+
+def test_a_copy_of_mpeg4_in_a_transport_stream_has_its_headers(tmp_path, media_dir):
+    source = media.make(
+        media_dir / "mpeg4.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25:duration=1", "-c:v", "mpeg4"),
+    )
+    made = run(tmp_path, source, output(MP4_COPY, Container={"Format": "ts"}))
+    assert stream(made[0])["width"] == 160

@@ -18,7 +18,7 @@ def error_of(status: int, *lines: str) -> ActivityError | None:
     [
         (228, "[out#0/mp4] Error writing trailer: No space left on device", Code.NO_SPACE),
         (69, "Decode error rate 0.2 exceeds maximum 0.01", Code.RESOURCE_CONTENT_BAD),
-        (183, "Error opening input: Invalid data found", Code.RESOURCE_CONTENT_BAD),
+        (244, "[enc:aac] Error submitting audio frame to the encoder", Code.RESOURCE_CONTENT_BAD),
         (0, "stream 1, offset 0x5a6d0: partial file", Code.RESOURCE_CONTENT_BAD),
         (1, "Unknown encoder 'libnope'", Code.INTERNAL),
         (139, "", Code.INTERNAL),
@@ -75,29 +75,29 @@ def test_concealed_damage_alone_is_no_error() -> None:
         ),
     ],
 )
-def test_what_writes_an_output_is_not_the_upload(lines: list[str], said: str) -> None:
+def test_what_writes_an_output_leaves_open_whose_fault_it_is(lines: list[str], said: str) -> None:
     error = error_of(234, *lines)
     assert error is not None and error.code == Code.INTERNAL and said in error.message
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        ["[in#0/mov,mp4] Error during demuxing: Invalid data found when processing input"],
-        ["[in#0] Error opening input: Invalid data found when processing input"],
-        ["[vist#0:0/h264] Error submitting packet to decoder: Invalid data found"],
-        ["[dec:h264] Error submitting packet to decoder: Invalid data found"],
-        ["file:source.mp4: Invalid data found when processing input"],
+def test_a_decoder_that_gave_up_explains_what_comes_behind_it() -> None:
+    lines = [
+        "[aist#0:0/flac] Decode error rate 1 exceeds maximum 0.01",
         # nothing could be decoded, so nothing was encoded either
-        [
-            "[aist#0:0/flac] Decode error rate 1 exceeds maximum 0.01",
-            "[out#0/mp3] Error writing trailer: Invalid argument",
-        ],
-    ],
-)
-def test_what_reads_the_source_is_the_upload(lines: list[str]) -> None:
+        "[out#0/mp3] Error writing trailer: Invalid argument",
+    ]
     error = error_of(183, *lines)
     assert error is not None and error.code == Code.RESOURCE_CONTENT_BAD
+
+
+def test_a_decoder_that_gave_up_ends_the_process_at_once() -> None:
+    diagnosis = Diagnosis()
+    diagnosis.see("[h264] error while decoding MB 8 19, bytestream 881")
+    assert diagnosis.doomed([]) is None
+    diagnosis.see("[vist#0:0/h264] Decode error rate 0.2 exceeds maximum 0.01")
+    error = diagnosis.doomed(["last words"])
+    assert error is not None
+    assert (error.code, error.detail) == (Code.RESOURCE_CONTENT_BAD, "last words")
 
 
 def test_the_first_word_counts() -> None:
