@@ -27,7 +27,13 @@ from workflow_engine.api.metrics import Metrics
 from workflow_engine.api.replay import Nonces
 from workflow_engine.api.signing import V1_PARAMETERS
 from workflow_engine.engine import Engine
-from workflow_engine.errors import Code, InvalidInputError, MediaflowError, TopologyError
+from workflow_engine.errors import (
+    Code,
+    InvalidInputError,
+    MediaflowError,
+    TopologyError,
+    is_out_of_files,
+)
 from workflow_engine.topology import problems_of
 from workflow_engine.topology.wire import shown
 
@@ -160,6 +166,13 @@ def _known_error(call: _Call, error: Exception) -> MediaflowError:
     """Return the error that the client sees."""
     if isinstance(error, MediaflowError) and error.code != Code.INTERNAL:
         return error
+    if is_out_of_files(error):
+        log.warning("%s %s: %s", call.request_id, call.action, error)
+        return MediaflowError(
+            Code.INTERNAL,
+            "The server has too many open files.",
+            remedy="Send the request again; a higher limit (ulimit -n) helps the server.",
+        )
     log.error("%s %s broke", call.request_id, call.action, exc_info=error)
     return MediaflowError(
         Code.INTERNAL,

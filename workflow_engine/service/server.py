@@ -5,6 +5,7 @@ signal lets executions end and takes no new ones; a second one stops them where 
 next `serve` to go on.
 """
 
+import asyncio
 import logging
 import socket
 import threading
@@ -16,7 +17,8 @@ from importlib.metadata import entry_points
 
 import uvicorn
 
-from workflow_engine.api.app import SERVER_OPTIONS, create_app
+from workflow_engine.api.app import create_app, server_options
+from workflow_engine.api.connections import accept_failed_rarely, raise_file_limit
 from workflow_engine.api.metrics import Gauge
 from workflow_engine.api.workers import stay_on_one_core
 from workflow_engine.engine import Engine
@@ -56,6 +58,7 @@ class Server:
         port: int | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
+        raise_file_limit()
         self._say = say
         self._host = settings.service.host if host is None else host
         self._port = settings.service.port if port is None else port
@@ -78,7 +81,7 @@ class Server:
                 log_config=None,
                 lifespan="off",
                 timeout_graceful_shutdown=5,
-                **SERVER_OPTIONS,
+                **server_options(),
             )
         )
         self._http_thread = threading.Thread(target=self._serve_http, name="http", daemon=True)
@@ -158,9 +161,13 @@ class Server:
         )
 
     def _serve_http(self) -> None:
-        assert self._socket is not None
         stay_on_one_core()
-        self._http.run(sockets=[self._socket])
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        assert self._socket is not None
+        asyncio.get_running_loop().set_exception_handler(accept_failed_rarely())
+        await self._http.serve(sockets=[self._socket])
 
     def _address(self) -> str:
         assert self._socket is not None
