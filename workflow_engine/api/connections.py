@@ -44,7 +44,7 @@ _LOG_SECONDS = 60.0
 #: line ends that are not CR LF, and values that continue on the next line
 _AMBIGUOUS = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\n[ \t]")
 #: header fields, in lower case, that say where the body ends
-_FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):")
+_FRAMING = re.compile(rb"\r\n(content-length|transfer-encoding):([^\r]*)")
 
 
 def connection_limit() -> int:
@@ -210,7 +210,7 @@ class LimitedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, or whose body is framed in a way that is not."""
-        self._refuse(400, Code.FORMAT, "The request is not valid HTTP/1.1.")
+        self._refuse(400, Code.FORMAT, "The request is not valid HTTP.")
 
     def _head_is_complete(self, before: int) -> bool:
         """Whether the head has ended within what came after `before` bytes; refuse bad ones."""
@@ -279,5 +279,8 @@ class LimitedProtocol(H11Protocol):
 def _is_framed_twice(head: bytes) -> bool:
     """Whether a proxy may find another end of the body than we do (RFC 9112, 6.3 and 6.1)."""
     line, _, fields = head.lower().partition(b"\r\n")
-    lengths = _FRAMING.findall(b"\r\n" + fields)
-    return len(lengths) > 1 or (b"transfer-encoding" in lengths and line.endswith(b"http/1.0"))
+    found = _FRAMING.findall(b"\r\n" + fields)
+    if len(found) != 1:
+        return len(found) > 1
+    name, value = found[0]
+    return b"," in value or (name == b"transfer-encoding" and line.endswith(b"http/1.0"))
