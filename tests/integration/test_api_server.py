@@ -287,10 +287,12 @@ class TestPlainHttp:
     def test_xml_is_well_formed(self, server: str) -> None:
         parameters = v1_parameters("AddTemplate", Name=TRICKY, Format="XML")
         answer = get(server, parameters)
-        assert answer.headers["content-type"] == "text/xml;charset=utf-8"
+        assert answer.headers["content-type"] == "application/xml;charset=utf-8"
         root = ElementTree.fromstring(answer.content)
         assert (root.tag, root.findtext("Template/Name")) == ("AddTemplateResponse", TRICKY)
-        error = ElementTree.fromstring(get(server, parameters).content)
+        refused = get(server, parameters)
+        assert refused.headers["content-type"] == "application/xml;charset=utf-8"
+        error = ElementTree.fromstring(refused.content)
         assert (error.tag, error.findtext("Code")) == ("Error", "SignatureNonceUsed")
         assert error.findtext("HostId") == server
 

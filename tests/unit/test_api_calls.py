@@ -256,7 +256,7 @@ class TestFormat:
         assert root.tag == "EchoResponse"
         assert root.findtext("RequestId") == answer.headers["x-acs-request-id"]
         assert root.findtext("Others/Other") == "More"
-        assert answer.media_type == "text/xml;charset=utf-8"
+        assert answer.media_type == "application/xml;charset=utf-8"
         error = send({"Action": "Echo", "Version": VERSION})
         assert ElementTree.fromstring(error.body).tag == "Error"
 

@@ -31,6 +31,7 @@ from workflow_engine.api.connections import (
 )
 from workflow_engine.api.incoming import MOST_BODY, Incoming
 from workflow_engine.api.metrics import Gauge, Metrics
+from workflow_engine.api.server_paths import ServerPaths
 from workflow_engine.api.workers import Workers
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code
@@ -60,7 +61,7 @@ def server_options() -> dict[str, Any]:
 def create_app(
     engine: Engine,
     *,
-    status: Callable[[], tuple[bool, Mapping[str, Any]]],
+    status: Callable[[], tuple[bool, Mapping[str, str]]],
     gauges: Callable[[], Iterable[Gauge]],
     actions: Mapping[str, Action] = ACTIONS,
 ) -> FastAPI:
@@ -71,17 +72,20 @@ def create_app(
     """
     metrics = Metrics()
     api = _Api(Calls(engine, actions, metrics))
+    paths = ServerPaths(engine.settings)
 
     async def healthz(request: Request) -> Response:
         return PlainTextResponse("ok")
 
     async def readyz(request: Request) -> Response:
+        details: Mapping[str, str] = {}
         try:
             ready, details = await asyncio.to_thread(status)
         except Exception:
             log.exception("the state of the server cannot be told")
-            ready, details = False, {}
-        return JSONResponse({"Ready": ready, **details}, status_code=200 if ready else 503)
+            ready = False
+        told = {part: paths.hidden(text) for part, text in details.items()}
+        return JSONResponse({"Ready": ready, **told}, status_code=200 if ready else 503)
 
     async def show_metrics(request: Request) -> Response:
         try:

@@ -24,7 +24,6 @@ from workflow_engine.api.workers import stay_on_one_core
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
 from workflow_engine.messages import Sender
-from workflow_engine.records import Json
 from workflow_engine.service import GROUP, Component, Routed
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.service.prefect import PrefectComponent
@@ -139,7 +138,7 @@ class Server:
         if self._socket is not None:
             self._socket.close()
 
-    def status(self) -> tuple[bool, dict[str, Json]]:
+    def status(self) -> tuple[bool, dict[str, str]]:
         """Return whether the service takes work, and what each part has to say.
 
         It takes none while its store cannot be used, for then it runs nothing either.
