@@ -12,6 +12,7 @@ what is registered, `running.py` runs what was claimed.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -47,6 +48,7 @@ from workflow_engine.messages import Outbox
 from workflow_engine.placeholders import Names
 from workflow_engine.plan import Plan
 from workflow_engine.preview import preview
+from workflow_engine.private import close_folder, private_folder
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
     ActivityState,
@@ -104,6 +106,9 @@ class Engine:
     @cached_property
     def store(self) -> Store:
         """The store of the settings, opened at the first use."""
+        with suppress(OSError):  # whoever needs it says more
+            private_folder(self.settings.data_dir)
+        close_folder(self.settings.data_dir)
         return Store.open(self.settings.store.url)
 
     @property
