@@ -21,13 +21,14 @@ from workflow_engine.api.app import create_app, server_options
 from workflow_engine.api.connections import accept_failed_rarely, raise_file_limit
 from workflow_engine.api.metrics import Gauge
 from workflow_engine.api.workers import stay_on_one_core
+from workflow_engine.catalog.template_files import FOLDER as TEMPLATE_FOLDER
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
 from workflow_engine.messages import Sender
 from workflow_engine.service import GROUP, Component, Routed
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.service.prefect import PrefectComponent
-from workflow_engine.service.workflow_files import WorkflowFiles
+from workflow_engine.service.workflow_files import TemplateFiles, WorkflowFiles
 from workflow_engine.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,12 @@ class Server:
         self._dispatcher = Dispatcher(self._engine, self._prefect.executor)
         self._sender = Sender(self._engine.store, settings)
         self._engine.outbox.wake = self._sender.wake
-        self._files = WorkflowFiles(self._engine.workflows, settings.workflows.dir)
+        folder = settings.workflows.dir
+        self._files = WorkflowFiles(
+            self._engine.workflows,
+            folder,
+            templates=TemplateFiles(self._engine.file_templates, folder / TEMPLATE_FOLDER),
+        )
         self._components: list[Component] = [self._files, self._sender, *_added(self._engine)]
         self._ready = False
         self._draining = False
