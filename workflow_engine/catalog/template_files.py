@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from workflow_engine.activity import Registry
 from workflow_engine.catalog.checks import Named, check
@@ -26,10 +26,12 @@ from workflow_engine.catalog.workflow_rules import problem_text
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError, pointer_to
 from workflow_engine.files import read_text
 from workflow_engine.records import Json, utc_now
-from workflow_engine.store import Store
 from workflow_engine.topology.document import Document
 from workflow_engine.topology.encoded import decode_json
 from workflow_engine.topology.wire import shown
+
+if TYPE_CHECKING:
+    from workflow_engine.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +118,7 @@ class FolderTemplates:
 class FileTemplates:
     """The templates of a store that files define; see `catalog/workflows.py` for the workflows."""
 
-    def __init__(self, store: Store, registry: Registry) -> None:
+    def __init__(self, store: "Store", registry: Registry) -> None:
         self._rows = store.templates
         self._registry = registry
         self._lock = threading.Lock()

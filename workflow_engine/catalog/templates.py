@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
@@ -19,10 +19,12 @@ from workflow_engine.catalog.checks import Named, check
 from workflow_engine.catalog.records import TemplateKind, TemplateRecord, TemplateState
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
 from workflow_engine.records import Json, new_id, utc_now
-from workflow_engine.store import Store
 from workflow_engine.topology import key_problems, problems_of
 from workflow_engine.topology.encoded import without
 from workflow_engine.topology.wire import WireModel, models_inside, shown
+
+if TYPE_CHECKING:
+    from workflow_engine.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ PRESETS_CREATED = datetime.fromtimestamp(0, UTC)
 class Templates:
     """The templates of one kind."""
 
-    def __init__(self, store: Store, kind: TemplateKind, registry: Registry) -> None:
+    def __init__(self, store: "Store", kind: TemplateKind, registry: Registry) -> None:
         self._store = store
         self._kind = kind
         self._registry = registry

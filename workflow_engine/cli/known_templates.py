@@ -39,12 +39,9 @@ class KnownTemplates:
 
     def forgiven(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return problems with those as warnings that a store might have solved."""
+        more = "There is no store to look in; --strict makes this an error."
         return [
-            replace(
-                problem,
-                severity=Severity.WARNING,
-                remedy=f"{problem.remedy} There is no store to look in; --strict makes it an error.",
-            )
+            replace(problem, severity=Severity.WARNING, remedy=f"{problem.remedy} {more}")
             if problem.code == Code.TEMPLATE_NOT_FOUND
             and any(f'"{one}"' in problem.message for one in self._unknown)
             else problem
