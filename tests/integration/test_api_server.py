@@ -324,7 +324,10 @@ class TestPlainHttp:
         answer = httpx.request(method, f"http://{open_server}/", params=parameters)
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
 
-    @pytest.mark.parametrize("path", ["/nothing", "/docs", "/redoc", "/openapi.json"])
+    @pytest.mark.parametrize(
+        "path",
+        ["/nothing", "/docs", "/redoc", "/openapi.json", "/healthz/", "/healthz%2f", "/..%2f"],
+    )
     def test_other_paths(self, server: str, path: str) -> None:
         answer = httpx.get(f"http://{server}{path}")
         assert (answer.status_code, answer.json()["HostId"]) == (404, server)

@@ -101,7 +101,12 @@ def create_app(
         Route("/readyz", readyz),
         Route("/metrics", show_metrics),
     ]
-    return FastAPI(openapi_url=None, routes=routes, exception_handlers={HTTPException: _not_served})
+    return FastAPI(
+        openapi_url=None,
+        routes=routes,
+        redirect_slashes=False,
+        exception_handlers={HTTPException: _not_served},
+    )
 
 
 class _Api:
