@@ -28,7 +28,7 @@ from workflow_engine.catalog.pipelines import Pipelines
 from workflow_engine.catalog.records import TemplateKind, TemplateState, WorkflowRecord
 from workflow_engine.catalog.template_files import FOLDER as TEMPLATE_FOLDER
 from workflow_engine.catalog.template_files import FileTemplates, FolderTemplates
-from workflow_engine.catalog.templates import Templates, as_lookup_has_it
+from workflow_engine.catalog.templates import Templates, lookup_form
 from workflow_engine.catalog.workflows import Workflows
 from workflow_engine.errors import (
     Code,
@@ -196,7 +196,7 @@ class Engine:
         record = self.store.templates.get(template_id) if self._store_exists() else None
         if record is None or (record.state is TemplateState.DELETED and not deleted):
             return None
-        return as_lookup_has_it(record)
+        return lookup_form(record)
 
     def _know_templates_beside(self, folder: Path) -> None:
         """Find templates in files, too, which need no `serve` to have seen them."""

@@ -171,6 +171,25 @@ class TestWatched:
         folder.look()
         assert folder.engine.templates.get(by_hand.id) == by_hand
 
+    def test_of_two_folders_each_keeps_its_own(self, folder: Folder, tmp_path: Path):
+        """Two services may share a store."""
+        folder.write("small", SMALL)
+        folder.look()
+        other = tmp_path / "other"
+        other.mkdir()
+        (other / "small.json").write_text(json.dumps({"Video": {"Width": "320"}}))
+        (other / "large.json").write_text(json.dumps({"Video": {"Width": "320"}}))
+        second = TemplateFiles(folder.engine.file_templates, other)
+        second.scan()
+        assert (folder.width("small"), folder.width("large")) == ("160", "320")
+        assert "defines the template" in folder.problems["small"]
+        folder.watch()
+        assert (folder.width("small"), folder.width("large")) == ("160", "320")
+        (folder.templates / "small.json").unlink()
+        folder.look()
+        TemplateFiles(folder.engine.file_templates, other).scan()
+        assert folder.width("small") == "320"
+
 
 class TestRemoved:
     def test_new_uses_are_refused_until_it_comes_back(self, folder: Folder):

@@ -31,7 +31,7 @@ class ServerPaths:
         longest_first = sorted(names, key=len, reverse=True)
         self._names = names
         self._pattern = re.compile(
-            rf"(?<![\w.~-])({'|'.join(map(re.escape, longest_first))})(?![\w.~-])"
+            rf"(?<![\w.~-])({'|'.join(map(re.escape, longest_first))})(?![\w~-])"
         )
         self._written = {form(path) for path in names for form in (_in_json, _in_xml)}
 

@@ -7,6 +7,7 @@ A file holds the parameters of AddTemplate as one JSON object, or those of AddWa
 
 import hashlib
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +22,7 @@ from workflow_engine.catalog.records import (
     TemplateState,
     WorkflowFileRecord,
 )
-from workflow_engine.catalog.templates import as_lookup_has_it, checked_content, preset_ids
+from workflow_engine.catalog.templates import checked_content, lookup_form, preset_ids
 from workflow_engine.catalog.workflow_rules import problem_text
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError, pointer_to
 from workflow_engine.files import read_text
@@ -112,7 +113,7 @@ class FolderTemplates:
                 pointer="/TemplateId",
                 remedy="Run mediaflow validate on that file.",
             ) from None
-        return as_lookup_has_it(record)
+        return lookup_form(record)
 
 
 class FileTemplates:
@@ -126,6 +127,10 @@ class FileTemplates:
     def files(self) -> list[WorkflowFileRecord]:
         """Return what became of each file."""
         return self._rows.files()
+
+    def files_in(self, folder: str) -> list[WorkflowFileRecord]:
+        """Return what became of each file of a folder; those of others are not its business."""
+        return [file for file in self.files() if os.path.dirname(file.path) == folder]
 
     def load_file(
         self, path: str, name: str, text: str, known: WorkflowFileRecord | None
@@ -180,9 +185,22 @@ class FileTemplates:
                     remedy="Rename the file.",
                 )
             if record is not None:
+                self._refuse_another(record, wanted.file)
                 wanted = replace(wanted, created=record.created)
             if wanted != record:
                 self._rows.put(wanted)
+            if record is not None and record.file != wanted.file:
+                self._rows.remove_file(record.file)
+
+    def _refuse_another(self, record: TemplateRecord, file: str) -> None:
+        """Leave a template with the file that defined it first. Raises InvalidInputError."""
+        known = record.file != file and any(one.path == record.file for one in self.files())
+        if known and os.path.exists(record.file):
+            raise InvalidInputError(
+                Code.INVALID_STATE,
+                f'The file "{record.file}" defines the template "{record.id}" already.',
+                remedy="Rename one of the two files.",
+            )
 
 
 def _check_id(template_id: str, registry: Registry) -> None:

@@ -197,7 +197,7 @@ def checked_content(
     return kept, list(key_problems(model, base))
 
 
-def as_lookup_has_it(record: TemplateRecord) -> Mapping[str, Json]:
+def lookup_form(record: TemplateRecord) -> Mapping[str, Json]:
     """Return a template as a `TemplateLookup` gives it."""
     if record.kind is TemplateKind.WATERMARK:
         return {"Name": record.name, "Config": record.content}

@@ -8,6 +8,7 @@ calls the file methods. A workflow that a file owns keeps its state and trigger 
 
 import hashlib
 import logging
+import os
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
@@ -181,6 +182,10 @@ class Workflows:
     def files(self) -> list[WorkflowFileRecord]:
         """Return what became of each file."""
         return self._rows.files()
+
+    def files_in(self, folder: str) -> list[WorkflowFileRecord]:
+        """Return what became of each file of a folder; those of others are not its business."""
+        return [file for file in self.files() if os.path.dirname(file.path) == folder]
 
     def files_without_workflow(self) -> list[WorkflowFileRecord]:
         """Return the broken files that never became a workflow, or whose name another one has."""

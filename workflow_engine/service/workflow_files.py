@@ -43,8 +43,8 @@ class _Signature(NamedTuple):
 class FileOwner(Protocol):
     """What files of a folder define: `catalog/workflows.py` says more of each method."""
 
-    def files(self) -> list[WorkflowFileRecord]:
-        """Return what became of each file."""
+    def files_in(self, folder: str) -> list[WorkflowFileRecord]:
+        """Return what became of each file of a folder."""
         ...
 
     def load_file(
@@ -77,6 +77,7 @@ class WatchedFiles:
     def __init__(self, owner: FileOwner, directory: Path) -> None:
         self._owner = owner
         self._directory = directory
+        self._folder = _shown(directory)
         self._looks = 0
         self._known: dict[str, WorkflowFileRecord] = {}
         self._seen: dict[str, _Signature] = {}
@@ -96,7 +97,7 @@ class WatchedFiles:
         a file that is being replaced has not gone. Raises MediaflowError when the store fails.
         """
         if self._looks == 0:
-            self._known = {record.path: record for record in self._owner.files()}
+            self._known = {record.path: record for record in self._owner.files_in(self._folder)}
         self._looks += 1
         trouble, files = self._listed()
         if not trouble:
