@@ -239,3 +239,13 @@ def test_unfinished_requests_share_their_memory(small: str):
         assert first.rest() == b""
         second.send(b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert second.answer().startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_idle_connection_is_not_cut_for_the_memory_of_others(small: str):
+    half = b"GET /?a=" + b"x" * (600 << 10)
+    with closing(Client(small, HEALTH)) as idle:
+        assert idle.answer().startswith(OK)
+        with closing(Client(small, half)) as first, closing(Client(small, half)):
+            assert first.rest() == b""
+            idle.send(HEALTH)
+            assert idle.answer().startswith(OK)

@@ -111,7 +111,7 @@ class Connections:
                 "all %d connections are taken; those that wait for a request are closed",
                 self._most,
             )
-            return self._cut_oldest()
+            return self._cut(next(iter(self._waiting), None))
         return True
 
     def leave(self, connection: "LimitedProtocol") -> None:
@@ -133,7 +133,9 @@ class Connections:
         """Count bytes of a request; may cut connections, also this one."""
         connection.held += size
         self._held += size
-        while self._held > MOST_HELD and self._cut_oldest():
+        while self._held > MOST_HELD and self._cut(
+            next((one for one in self._waiting if one.held), None)
+        ):
             self._full.warn("unfinished requests hold %d bytes; the oldest are cut", MOST_HELD)
 
     def release(self, connection: "LimitedProtocol") -> None:
@@ -141,12 +143,11 @@ class Connections:
         self._held -= connection.held
         connection.held = 0
 
-    def _cut_oldest(self) -> bool:
-        oldest = next(iter(self._waiting), None)
-        if oldest is None:
+    def _cut(self, connection: "LimitedProtocol | None") -> bool:
+        if connection is None:
             return False
-        oldest.transport.abort()
-        self.leave(oldest)
+        connection.transport.abort()
+        self.leave(connection)
         return True
 
 
@@ -247,16 +248,16 @@ class LimitedProtocol(H11Protocol):
         unsent, self._unsent = self._unsent, self.transport.get_write_buffer_size()
         if self._unsent and self._unsent != unsent:
             self._arm(seconds)  # an answer is still being read
-        elif self.held and not self._discards and not self._is_answering():
+        elif self.held and not self._discards:
             self._refuse(408, Code.INVALID, "The request did not come in time. Send it at once.")
         else:
             self.transport.abort()
 
-    def _is_answering(self) -> bool:
-        return self._head is None and self.cycle.response_started
-
     def _refuse(self, status: int, code: Code, message: str) -> None:
-        """Answer without the application, and close."""
+        """Answer without the application, and close; only close in the middle of its answer."""
+        if self.conn.our_state is h11.SEND_BODY:
+            self.transport.abort()
+            return
         body = error_body(Format.JSON, new_request_id(), "", code, message)
         lines = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
