@@ -13,13 +13,13 @@ from aliyunsdkcore.client import AcsClient
 from fastapi import FastAPI
 
 from tests.api_requests import KEY, SECRET
-from workflow_engine.api.app import SERVER_OPTIONS
+from workflow_engine.api.app import server_options
 
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """Run a server on a free port of this machine and yield its address, `host:port`."""
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", **SERVER_OPTIONS)
+    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", **server_options())
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="api-server")
     thread.start()

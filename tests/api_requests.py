@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from workflow_engine.api.calls import VERSION
 from workflow_engine.api.signing import string_to_sign
-from workflow_engine.settings.models import ServiceSettings
+from workflow_engine.settings import Settings
 
 KEY, SECRET = "testKey", "testSecret"
 
@@ -94,5 +94,6 @@ def query_of(parameters: Mapping[str, str]) -> bytes:
 def engine_with(data_dir: Path, *, keys: bool = True, **service: Any) -> Any:
     """What the API core needs of an engine: its settings."""
     access_keys = {"access_keys": {KEY: SECRET}} if keys else {}
-    settings = ServiceSettings.model_validate(access_keys | service)
-    return SimpleNamespace(settings=SimpleNamespace(service=settings, data_dir=data_dir))
+    settings = Settings.model_validate({"service": access_keys | service})
+    settings._data_dir = data_dir
+    return SimpleNamespace(settings=settings)

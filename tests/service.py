@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -45,9 +46,13 @@ file = "messages.jsonl"
 class Service:
     """`mediaflow serve` in a directory of its own, with two local buckets."""
 
-    def __init__(self, home: Path, extra: str = "", **settings: str) -> None:
-        """`extra` is more configuration, `settings` are variables of the environment."""
+    def __init__(self, home: Path, extra: str = "", *, files: int = 0, **settings: str) -> None:
+        """`extra` is more configuration, `settings` are variables of the environment.
+
+        `files` is how many files the process may open at most; 0: as many as the tests.
+        """
         self.home = home
+        self._files = files
         self._settings = settings
         self.data = home / "data"
         for folder in ("workflows", "buckets/uploads", "buckets/renditions"):
@@ -86,8 +91,12 @@ class Service:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                preexec_fn=self._limit_files if self._files else None,
             )
         return self.process
+
+    def _limit_files(self) -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self._files, self._files))
 
     def start(self, *options: str) -> "Service":
         self.begin(*options)

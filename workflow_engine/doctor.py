@@ -10,6 +10,7 @@ from workflow_engine.activity import Finding, load_registry
 from workflow_engine.buckets import Buckets, S3Bucket
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.executor import prefect_api, prefect_server
+from workflow_engine.private import private_folder
 from workflow_engine.settings import Settings
 from workflow_engine.store import Store, shown_url
 
@@ -56,7 +57,8 @@ def _buckets(settings: Settings) -> Iterator[Finding]:
 
     def scratch() -> str:
         work = settings.data_dir / "work"
-        work.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.data_dir)
+        work.mkdir(exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=work):
             return str(work)
 

@@ -12,6 +12,7 @@ what is registered, `running.py` runs what was claimed.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -25,7 +26,9 @@ from workflow_engine.catalog.media import MediaLibrary, media_id
 from workflow_engine.catalog.media_buckets import MediaBuckets
 from workflow_engine.catalog.pipelines import Pipelines
 from workflow_engine.catalog.records import TemplateKind, TemplateState, WorkflowRecord
-from workflow_engine.catalog.templates import Templates
+from workflow_engine.catalog.template_files import FOLDER as TEMPLATE_FOLDER
+from workflow_engine.catalog.template_files import FileTemplates, FolderTemplates
+from workflow_engine.catalog.templates import Templates, lookup_form
 from workflow_engine.catalog.workflows import Workflows
 from workflow_engine.errors import (
     Code,
@@ -47,6 +50,7 @@ from workflow_engine.messages import Outbox
 from workflow_engine.placeholders import Names
 from workflow_engine.plan import Plan
 from workflow_engine.preview import preview
+from workflow_engine.private import close_folder, private_folder
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
     ActivityState,
@@ -99,11 +103,15 @@ class Engine:
             lambda: self.store if self._store_exists() else None,
         )
         self._output_dir = output_dir
+        self._template_folders: dict[Path, FolderTemplates] = {}
         self._running = Running(self)
 
     @cached_property
     def store(self) -> Store:
         """The store of the settings, opened at the first use."""
+        with suppress(OSError):  # whoever needs it says more
+            private_folder(self.settings.data_dir)
+        close_folder(self.settings.data_dir)
         return Store.open(self.settings.store.url)
 
     @property
@@ -168,20 +176,42 @@ class Engine:
         """Writes the messages of executions."""
         return Outbox(self.settings)
 
+    @cached_property
+    def file_templates(self) -> FileTemplates:
+        """The templates of the store that files define."""
+        return FileTemplates(self.store, self.registry)
+
     def custom_template(self, template_id: str) -> Mapping[str, Json] | None:
-        """Return a custom template; a `TemplateLookup`."""
+        """Return a custom template that is not deleted; a `TemplateLookup`."""
+        return self._template(template_id, deleted=False)
+
+    def accepted_template(self, template_id: str) -> Mapping[str, Json] | None:
+        """Return a custom template, also a deleted one: executions that exist go on with it."""
+        return self._template(template_id, deleted=True)
+
+    def _template(self, template_id: str, *, deleted: bool) -> Mapping[str, Json] | None:
+        for templates in self._template_folders.values():
+            if (found := templates(template_id)) is not None:
+                return found
         record = self.store.templates.get(template_id) if self._store_exists() else None
-        if record is None or record.state is not TemplateState.NORMAL:
+        if record is None or (record.state is TemplateState.DELETED and not deleted):
             return None
-        if record.kind is TemplateKind.WATERMARK:
-            return {"Name": record.name, "Config": record.content}
-        return {"Name": record.name, **record.content}
+        return lookup_form(record)
+
+    def _know_templates_beside(self, folder: Path) -> None:
+        """Find templates in files, too, which need no `serve` to have seen them."""
+        beside = FolderTemplates(folder / TEMPLATE_FOLDER, self.registry)
+        self._template_folders.setdefault(folder, beside)
 
     # --- what to run ---------------------------------------------------------------------
 
     def parse(self, text: str, file: str = "") -> Graph:
         """Return the graph of a topology's text. Raises TopologyError with every problem in it."""
         return graphs.load(text, self.registry, file, templates=self.custom_template)
+
+    def _parse_accepted(self, record: ExecutionRecord) -> Graph:
+        """Return the graph of an execution; as `parse` does, but templates may be deleted."""
+        return graphs.load(record.topology, self.registry, templates=self.accepted_template)
 
     def _accepted(self, text: str, file: str = "") -> Graph:
         """Return the graph of a topology that may be registered; see `load` for the pipeline."""
@@ -192,9 +222,11 @@ class Engine:
     def load(self, path: Path, overrides: Path | None = None) -> Workflow:
         """Read a topology file, and a file of OverrideParams that changes it for this run.
 
-        Raises TopologyError with every problem in it, InvalidInputError for a file that cannot
-        be read and for a PipelineId that the settings do not let pass.
+        Templates in `templates/` beside the file are known, too. Raises TopologyError with every
+        problem in it, InvalidInputError for a file that cannot be read and for a PipelineId that
+        the settings do not let pass.
         """
+        self._know_templates_beside(path.parent)
         graph = self._accepted(read_text(path), str(path))
         if overrides is not None:
             graph = self._overridden(graph, read_text(overrides), str(overrides))
@@ -417,6 +449,7 @@ class Engine:
         while a living process runs it.
         """
         self._resumable(run_id)
+        self._know_templates_beside(self.settings.workflows.dir)
         try:
             claim = self.store.claim(run_id, owner=lease.owner_name(), lease_seconds=lease.LEASE)
         except LeaseLostError as error:
@@ -426,7 +459,7 @@ class Engine:
             # read again under the claim: another process may have ended it meanwhile
             record = self._resumable(run_id)
             source = self._inputs.again(record)
-            graph = self.parse(record.topology)
+            graph = self._parse_accepted(record)
             return self._running.runner(claim, graph, record, source, observers)
 
         return self._running.with_messages(
@@ -446,7 +479,7 @@ class Engine:
         def prepare() -> Runner:
             try:
                 record = self.execution(claim.run_id)
-                graph, source = self.parse(record.topology), self._source_of(record)
+                graph, source = self._parse_accepted(record), self._source_of(record)
                 return self._running.runner(claim, graph, record, source)
             except (StoreError, LeaseLostError):
                 raise

@@ -5,6 +5,7 @@ value, where it stands and what to do about it. An exception of this module carr
 parts. Nothing in here does I/O; `topology.py` fills in lines and columns, `cli/` prints.
 """
 
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -229,6 +230,11 @@ class InterruptedRunError(MediaflowError):
         code, message = reason.value
         super().__init__(code, message)
         self.reason = reason
+
+
+def is_out_of_files(error: object) -> bool:
+    """Whether an error says that this process, or the system, has too many open files."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def pointer_to(*parts: str | int) -> str:

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from workflow_engine import graph
-from workflow_engine.activity import Registry
+from workflow_engine.activity import Registry, TemplateLookup, no_templates
 from workflow_engine.errors import Code, InvalidInputError
 
 
@@ -51,6 +51,8 @@ def read_text(given: str | Path) -> str:
         ) from None
 
 
-def load_graph(path: Path, registry: Registry) -> graph.Graph:
+def load_graph(
+    path: Path, registry: Registry, templates: TemplateLookup = no_templates
+) -> graph.Graph:
     """Read and check a topology file. Raises TopologyError or InvalidInputError."""
-    return graph.load(read_text(path), registry, str(path))
+    return graph.load(read_text(path), registry, str(path), templates=templates)

@@ -114,7 +114,7 @@ class Running:
                 effects=Effects(engine.store, engine.outbox, graph, access),
                 fuse=engine.settings.runner.fuse,
             ),
-            templates=engine.custom_template,
+            templates=engine.accepted_template,
             observers=observers,
         )
 

@@ -4,8 +4,6 @@ The key stands in the topology and in files of the work directory, nowhere else:
 content keys know its digest. Specification: transcode, 11 and 12.
 """
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 
 from workflow_engine.errors import Code
+from workflow_engine.topology.encoded import base64_bytes
 from workflow_engine.topology.wire import (
     Boolean,
     Choice,
@@ -30,8 +29,8 @@ KEY_BYTES = 16
 
 def _decoded(value: str, word: str) -> bytes:
     try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
+        return base64_bytes(value)
+    except ValueError:
         raise wire_error(Code.FORMAT, f"The {word} is not Base64.", "Encode it anew.") from None
 
 
@@ -39,7 +38,7 @@ def _key(value: str) -> str:
     size = len(_decoded(value, "key"))
     if size != KEY_BYTES:
         raise wire_error(
-            Code.FORMAT, f"The key has {size} bytes.", f"Use a key of {KEY_BYTES} bytes."
+            Code.OUT_OF_RANGE, f"The key has {size} bytes.", f"Use a key of {KEY_BYTES} bytes."
         )
     return value
 
@@ -71,8 +70,8 @@ class Encryption(WireModel):
 
     def resolved(self) -> "Key":
         """Return the key and its address as they are."""
-        key = base64.b64decode(self.key)
-        uri = base64.b64decode(self.key_uri).decode("ascii")
+        key = base64_bytes(self.key)
+        uri = base64_bytes(self.key_uri).decode("ascii")
         return Key(uri=uri, digest=hashlib.sha256(key).hexdigest(), secret=key)
 
 

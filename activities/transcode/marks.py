@@ -3,8 +3,6 @@
 What they look like on the picture stands in `watermarks.py`.
 """
 
-import base64
-import binascii
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -14,6 +12,7 @@ from activities.fonts import DEFAULT_FONT
 from activities.objects import ObjectTarget
 from activities.templates.watermark import Placement
 from workflow_engine.errors import Code
+from workflow_engine.topology.encoded import base64_bytes
 from workflow_engine.topology.wire import (
     Choice,
     JsonObject,
@@ -34,8 +33,8 @@ def _decoded(content: str) -> str:
     """Return the text inside a Content."""
     try:
         # line breaks and blanks inside are what encoders put there
-        text = base64.b64decode("".join(content.split()), validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
+        text = base64_bytes("".join(content.split())).decode("utf-8")
+    except ValueError:
         raise wire_error(
             Code.FORMAT,
             f"The value {shown(content)} is not the Base64 of a UTF-8 text.",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES, CommandLine
+from tests.acceptance.conftest import EXAMPLES, CommandLine, Ended
 
 HEAVY = ("prefect", "boto3", "sqlalchemy", "fastapi", "watchdog")
 
@@ -71,6 +71,48 @@ def test_validate_a_folder(mediaflow: CommandLine):
     ended = mediaflow("validate", EXAMPLES)
     assert ended.code == 0
     assert len(ended.out.splitlines()) == len(list(EXAMPLES.glob("*.json")))
+
+
+def test_validate_and_templates_of_ones_own(mediaflow: CommandLine, tmp_path: Path):
+    small = {"Video": {"Codec": "H.264", "Width": "160"}}
+    topology = tmp_path / "w.json"
+    topology.write_text(
+        (EXAMPLES / "minimal.json").read_text().replace("S00000001-200020", "small")
+    )
+    alone = CommandLine(tmp_path / "data", tmp_path)
+
+    def validate(*options: str) -> Ended:
+        return alone("validate", tmp_path, *options)
+
+    # no store, as in CI: nobody can know
+    unknown = validate()
+    assert (unknown.code, unknown.out.count("warning: InvalidParameter.TemplateNotFound")) == (0, 1)
+    assert "--strict" in unknown.out and "w.json: valid" in unknown.out
+    assert validate("--strict").code == 2
+    assert not (tmp_path / "data").exists()
+
+    # a preset is known everywhere
+    topology.write_text(topology.read_text().replace("small", "S00000001-999999"))
+    assert validate().code == 2
+    topology.write_text(topology.read_text().replace("S00000001-999999", "small"))
+
+    # beside the topology; its own file is checked, too
+    beside = tmp_path / "templates/small.json"
+    beside.parent.mkdir()
+    beside.write_text(json.dumps(small))
+    assert "small.json: valid template" in (found := validate("--strict")).out and found.code == 0
+    beside.write_text(json.dumps({"Video": {"Width": "wide"}}))
+    assert "small.json:1:21: InvalidParameter.NumberFormatInvalid" in (broken := validate()).out
+    assert broken.code == 2
+    beside.unlink()
+
+    # in the store
+    (tmp_path / "small.txt").write_text(json.dumps(small))
+    added = alone("template", "add", "small", tmp_path / "small.txt", "--json").json
+    topology.write_text(topology.read_text().replace('"small"', f'"{added["Id"]}"'))
+    assert validate("--strict").code == 0
+    topology.write_text(topology.read_text().replace(added["Id"], "0" * 32))
+    assert validate().code == 2, "the store does not know it"
 
 
 def test_validate_prints_places_as_compilers_do(mediaflow: CommandLine, tmp_path: Path):

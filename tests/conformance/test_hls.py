@@ -65,11 +65,22 @@ def test_the_key_is_in_no_plan(media_dir):
     assert hashlib.sha256(SECRET).hexdigest() in str(step.identity)
 
 
+def test_padding_may_be_missing(media_dir):
+    """As in the reference, whose own sample of a key has none."""
+    bare = {name: CLOSED[name].rstrip("=") for name in ("Key", "KeyUri")}
+    assert all(bare[name] != CLOSED[name] for name in bare)
+    steps = [
+        plan(media.numbered(media_dir, 2), output(HLS, Encryption=CLOSED | changes))
+        for changes in ({}, bare)
+    ]
+    assert steps[0].identity == steps[1].identity
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
         ({"KeyType": "KMS"}, Code.NOT_SUPPORTED),
-        ({"Key": base64.b64encode(b"short").decode()}, Code.FORMAT),
+        ({"Key": base64.b64encode(b"short").decode()}, Code.OUT_OF_RANGE),
         ({"Key": "no base64!"}, Code.FORMAT),
         ({"KeyUri": base64.b64encode(b'a"b').decode()}, Code.FORMAT),
         ({"Type": "hls-aes-256"}, Code.INVALID),

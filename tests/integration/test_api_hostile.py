@@ -117,6 +117,7 @@ class Caller:
         )
         self.engine = Engine(self.settings)
         self._calls = Calls(self.engine, ACTIONS, Metrics())
+        self._home = str(home).encode()
         self.known = self._fill()
 
     def _fill(self) -> dict[str, str]:
@@ -152,6 +153,7 @@ class Caller:
             **more,
         )
         answer = self._calls.answer(request)
+        assert self._home not in answer.body, "a path of the server"
         return answer.status, json.loads(answer.body)
 
     def good(self, action: str, **parameters: str) -> Any:

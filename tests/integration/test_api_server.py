@@ -287,10 +287,12 @@ class TestPlainHttp:
     def test_xml_is_well_formed(self, server: str) -> None:
         parameters = v1_parameters("AddTemplate", Name=TRICKY, Format="XML")
         answer = get(server, parameters)
-        assert answer.headers["content-type"] == "text/xml;charset=utf-8"
+        assert answer.headers["content-type"] == "application/xml;charset=utf-8"
         root = ElementTree.fromstring(answer.content)
         assert (root.tag, root.findtext("Template/Name")) == ("AddTemplateResponse", TRICKY)
-        error = ElementTree.fromstring(get(server, parameters).content)
+        refused = get(server, parameters)
+        assert refused.headers["content-type"] == "application/xml;charset=utf-8"
+        error = ElementTree.fromstring(refused.content)
         assert (error.tag, error.findtext("Code")) == ("Error", "SignatureNonceUsed")
         assert error.findtext("HostId") == server
 
@@ -322,7 +324,10 @@ class TestPlainHttp:
         answer = httpx.request(method, f"http://{open_server}/", params=parameters)
         assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
 
-    @pytest.mark.parametrize("path", ["/nothing", "/docs", "/redoc", "/openapi.json"])
+    @pytest.mark.parametrize(
+        "path",
+        ["/nothing", "/docs", "/redoc", "/openapi.json", "/healthz/", "/healthz%2f", "/..%2f"],
+    )
     def test_other_paths(self, server: str, path: str) -> None:
         answer = httpx.get(f"http://{server}{path}")
         assert (answer.status_code, answer.json()["HostId"]) == (404, server)

@@ -98,6 +98,8 @@ def test_search_pipelines(call: Call):
         ({"name": "x\ny"}, "InvalidParameter.Format", "/Name"),
         ({"name": ""}, "InvalidParameter.EmptyValue", "/Name"),
         ({"speed": "Fast"}, "InvalidParameter", "/Speed"),
+        ({"speed": "AIVideoCover"}, "InvalidParameter.NotSupported", "/Speed"),
+        ({"speed": "AIAudioASR"}, "InvalidParameter.NotSupported", "/Speed"),
         ({"speed_level": 4}, "InvalidParameter.OutOfRange", "/SpeedLevel"),
         ({"quota": 1001}, "InvalidParameter.OutOfRange", "/QuotaAllocate"),
         ({"quota": -1}, "InvalidParameter.OutOfRange", "/QuotaAllocate"),

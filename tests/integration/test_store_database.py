@@ -1,8 +1,13 @@
 """The database under the store: many writers at a time, and what is there when it is opened."""
 
+import os
+import resource
 import signal
 import sqlite3
+import stat
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +24,7 @@ from tests.integration.stores import (
     process,
     success,
 )
+from workflow_engine.engine import Engine
 from workflow_engine.errors import (
     Code,
     DuplicateExecutionError,
@@ -26,8 +32,10 @@ from workflow_engine.errors import (
     InvalidInputError,
     LeaseLostError,
     MediaflowError,
+    StoreError,
 )
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionState
+from workflow_engine.settings import load_settings
 from workflow_engine.store import Store
 from workflow_engine.store.database import Database
 from workflow_engine.store.schema import metadata
@@ -338,3 +346,71 @@ class TestOpening:
             Store.open("postgresql+psycopg://u:hunter2@127.0.0.1:1/d")
         assert "hunter2" not in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+class TestModes:
+    """Topologies may hold keys, so others on the machine must not read the store."""
+
+    @pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct, autouse=True)
+    def umask(self, request: pytest.FixtureRequest) -> Iterator[None]:
+        before = os.umask(request.param)
+        yield
+        os.umask(before)
+
+    def test_a_new_store_is_private(self, tmp_path: Path) -> None:
+        file = tmp_path / "data/mediaflow.db"
+        with closing(Store.open(f"sqlite:///{file}")) as store:
+            add(store, "a")
+            assert modes(file) == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
+        assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+    def test_an_old_store_is_closed(self, tmp_path: Path) -> None:
+        file = tmp_path / "mediaflow.db"
+        with closing(Store.open(f"sqlite:///{file}")) as before:
+            add(before, "a")
+            for suffix in SUFFIXES:
+                Path(f"{file}{suffix}").chmod(0o644)
+            with closing(Store.open(f"sqlite:///{file}")):
+                assert modes(file) == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
+
+    def test_a_group_that_was_let_in_stays(self, tmp_path: Path) -> None:
+        file = tmp_path / "mediaflow.db"
+        Store.open(f"sqlite:///{file}").close()
+        file.chmod(0o640)
+        with closing(Store.open(f"sqlite:///{file}")) as store:
+            add(store, "a")
+            assert modes(file) == {"": 0o640, "-wal": 0o640, "-shm": 0o640}
+
+    @pytest.mark.parametrize(
+        ("before", "after"), [(0o755, 0o700), (0o750, 0o750), (0o1777, 0o1777)]
+    )
+    def test_the_data_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, after: int
+    ) -> None:
+        data = tmp_path / "data"
+        data.mkdir()
+        data.chmod(before)
+        monkeypatch.setenv("MEDIAFLOW_DATA", str(data))
+        engine = Engine(load_settings(None))
+        assert engine.store
+        engine.close()
+        assert stat.S_IMODE(data.stat().st_mode) == after
+
+
+SUFFIXES = ("", "-wal", "-shm")
+
+
+def modes(file: Path) -> dict[str, int]:
+    return {one: stat.S_IMODE(Path(f"{file}{one}").stat().st_mode) for one in SUFFIXES}
+
+
+def test_too_many_open_files_are_told_as_what_they_are(sqlite_url: str) -> None:
+    kept = resource.getrlimit(resource.RLIMIT_NOFILE)
+    Store.open(sqlite_url).close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, kept[1]))
+    try:
+        with pytest.raises(StoreError, match="too many open files") as caught:
+            Store.open(sqlite_url)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, kept)
+    assert "ulimit -n" in caught.value.remedy

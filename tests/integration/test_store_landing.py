@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,8 +20,8 @@ from workflow_engine.catalog.landing import (
     Taking,
     Watched,
 )
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
-from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id
+from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, TemplateKind, TemplateRecord
+from workflow_engine.records import ExecutionRecord, ExecutionState, new_id, stable_id
 from workflow_engine.store import Store
 from workflow_engine.store.schema import SCHEMA_VERSION, UPGRADES
 
@@ -366,7 +367,7 @@ def make_old(url: str, tables: Sequence[str]) -> None:
     with engine.begin() as connection:
         for table in tables:
             connection.execute(sa.text(f"DROP TABLE {table}"))
-        for statement in UPGRADES[2]:
+        for statement in (*UPGRADES[2], *UPGRADES[3]):
             table, column = re.fullmatch(
                 r"ALTER TABLE (\w+) ADD COLUMN (\w+) .*", statement
             ).groups()
@@ -394,6 +395,22 @@ class TestUpgrade:
             assert connection.scalar(version) == str(SCHEMA_VERSION)
         engine.dispose()
         Store.open(url).close()
+
+    def test_templates_of_version_3_were_added_by_hand(self, url: str, store: Store):
+        template = TemplateRecord(
+            id=new_id(), kind=TemplateKind.WATERMARK, name="corner", content={}, created=NOW
+        )
+        store.templates.add(template)
+        store.close()
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE templates DROP COLUMN file"))
+            connection.execute(sa.text("DROP TABLE template_files"))
+            connection.execute(sa.text("UPDATE meta SET value = '3' WHERE key = 'schema_version'"))
+        engine.dispose()
+        with closing(Store.open(url)) as upgraded:
+            assert upgraded.templates.get(template.id) == template
+            assert upgraded.templates.files() == []
 
     def test_many_processes_upgrade_it(self, url: str, store: Store):
         store.close()

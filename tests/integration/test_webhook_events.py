@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from tests.api_clients import serving
 from tests.integration.event_service import ODD_KEYS, Make, Service, folder, make, store_away
 from tests.unit.test_events import eventbridge, minio, oss, s3, sns
-from workflow_engine.api.app import SERVER_OPTIONS
+from workflow_engine.api.app import server_options
 
 __all__ = ["make"]
 
@@ -229,7 +229,7 @@ class TestToken:
         door.sends(b"hello", f"/events/auto?token={TOKEN}", token="")
         door.sends(self.BODY, token="wrong-but-secret")
         door.sends(b"hello", **{"X-Token": TOKEN})
-        assert SERVER_OPTIONS["access_log"] is False  # pytest brings it back
+        assert server_options()["access_log"] is False  # pytest brings it back
         logged = [one for one in caplog.records if one.name != "uvicorn.access"]
         text = "\n".join(one.getMessage() for one in logged)
         assert "401" in text

@@ -1,7 +1,9 @@
 """What the API makes of a request, without a server: who may call, parameters, errors, the log."""
 
+import errno
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -256,7 +258,7 @@ class TestFormat:
         assert root.tag == "EchoResponse"
         assert root.findtext("RequestId") == answer.headers["x-acs-request-id"]
         assert root.findtext("Others/Other") == "More"
-        assert answer.media_type == "text/xml;charset=utf-8"
+        assert answer.media_type == "application/xml;charset=utf-8"
         error = send({"Action": "Echo", "Version": VERSION})
         assert ElementTree.fromstring(error.body).tag == "Error"
 
@@ -331,6 +333,21 @@ class TestErrors:
         (made,) = actions_of(type("Module", (), {"odd": odd}))
         calls = Calls(engine_with(tmp_path, keys=False), {"Odd": made}, Metrics())
         assert code(calls.answer(incoming(plain("Odd")))) == "InternalError"
+
+    @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+    def test_too_many_open_files(
+        self, tmp_path: Path, number: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        @action("Odd")
+        def odd(engine: Any, request: Request) -> dict[str, Any]:
+            raise OSError(number, os.strerror(number), "/srv/a.mp4")
+
+        (made,) = actions_of(type("Module", (), {"odd": odd}))
+        calls = Calls(engine_with(tmp_path, keys=False), {"Odd": made}, Metrics())
+        answer = calls.answer(incoming(plain("Odd")))
+        assert (answer.status, code(answer)) == (500, "InternalError")
+        assert "too many open files" in message(answer) and "/srv" not in message(answer)
+        assert "Traceback" not in caplog.text and os.strerror(number) in caplog.text
 
     def test_actions_of_other_services(self, send: Send) -> None:
         answer = send(plain("SubmitMediaCensorJob"))

@@ -99,6 +99,10 @@ def test_single_faults(mark, fault):
     assert problems(mark) == [fault]
 
 
+def test_padding_of_base64_may_be_missing():
+    assert HELLO.endswith("=") and problems(text(Content=HELLO.rstrip("="))) == []
+
+
 def test_at_most_four():
     assert problems(*[text()] * 4) == []
     assert problems(*[text()] * 5) == [(Code.OUT_OF_RANGE, "")]

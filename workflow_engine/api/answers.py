@@ -25,8 +25,7 @@ class Format(StrEnum):
     @property
     def media_type(self) -> str:
         """The Content-Type; client libraries compare it to the letter."""
-        kind = "application/json" if self is Format.JSON else "text/xml"
-        return f"{kind};charset=utf-8"
+        return f"application/{self.lower()};charset=utf-8"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,10 +99,11 @@ def _element(parts: list[str], name: str, value: Any) -> None:
             _element(parts, key, member)
         parts.append(f"</{name}>")
     elif value is not None:
-        parts.append(f"<{name}>{_text(value)}</{name}>")
+        parts.append(f"<{name}>{xml_text(value)}</{name}>")
 
 
-def _text(value: Any) -> str:
+def xml_text(value: Any) -> str:
+    """Return the text of an element."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):

@@ -1,7 +1,7 @@
 """The ASGI application of `serve`: the API at `/`, health, readiness and metrics.
 
     app = create_app(engine, status=status, gauges=gauges)
-    uvicorn.run(app, host=..., port=..., **SERVER_OPTIONS)
+    uvicorn.run(app, host=..., port=..., **server_options())
 
 Actions block, so each runs in a worker thread; the event loop only moves bytes.
 """
@@ -9,6 +9,7 @@ Actions block, so each runs in a worker thread; the event loop only moves bytes.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -22,41 +23,45 @@ from workflow_engine.api.action import Action
 from workflow_engine.api.actions import ACTIONS
 from workflow_engine.api.answers import Format, error_body, new_request_id
 from workflow_engine.api.calls import Calls
+from workflow_engine.api.connections import (
+    HEAD_SECONDS,
+    Connections,
+    LimitedProtocol,
+    connection_limit,
+)
 from workflow_engine.api.incoming import MOST_BODY, Incoming
 from workflow_engine.api.metrics import Gauge, Metrics
+from workflow_engine.api.server_paths import ServerPaths
 from workflow_engine.api.workers import Workers
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code
 
 log = logging.getLogger("workflow_engine.api")
 
-#: what uvicorn must be told for this application
-SERVER_OPTIONS: Mapping[str, Any] = {
-    "http": "h11",
-    # the client libraries send whole topologies in the request line
-    "h11_max_incomplete_event_size": 4 << 20,
-    # who connects is who calls; a header says nothing about that
-    "proxy_headers": False,
-    "server_header": False,
-    "ws": "none",
-    "access_log": False,
-}
-
 #: actions at once; the others wait
 MOST_ACTIONS = 64
-#: seconds that a client may take to send a body
-BODY_TIMEOUT = 60.0
-
-#: bytes of a body that is too long that are read, so that the client gets to see the answer
-_MOST_IGNORED = 4 * MOST_BODY
-
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def server_options() -> dict[str, Any]:
+    """Return what uvicorn must be told for this application; one call for each server."""
+    return {
+        "http": partial(LimitedProtocol, connections=Connections(connection_limit())),
+        # how many the system may accept at once, before the connections can be counted
+        "backlog": 128,
+        "timeout_keep_alive": HEAD_SECONDS,
+        # who connects is who calls; a header says nothing about that
+        "proxy_headers": False,
+        "server_header": False,
+        "ws": "none",
+        "access_log": False,
+    }
 
 
 def create_app(
     engine: Engine,
     *,
-    status: Callable[[], tuple[bool, Mapping[str, Any]]],
+    status: Callable[[], tuple[bool, Mapping[str, str]]],
     gauges: Callable[[], Iterable[Gauge]],
     actions: Mapping[str, Action] = ACTIONS,
 ) -> FastAPI:
@@ -67,17 +72,20 @@ def create_app(
     """
     metrics = Metrics()
     api = _Api(Calls(engine, actions, metrics))
+    paths = ServerPaths(engine.settings)
 
     async def healthz(request: Request) -> Response:
         return PlainTextResponse("ok")
 
     async def readyz(request: Request) -> Response:
+        details: Mapping[str, str] = {}
         try:
             ready, details = await asyncio.to_thread(status)
         except Exception:
             log.exception("the state of the server cannot be told")
-            ready, details = False, {}
-        return JSONResponse({"Ready": ready, **details}, status_code=200 if ready else 503)
+            ready = False
+        told = {part: paths.hidden(text) for part, text in details.items()}
+        return JSONResponse({"Ready": ready, **told}, status_code=200 if ready else 503)
 
     async def show_metrics(request: Request) -> Response:
         try:
@@ -93,7 +101,12 @@ def create_app(
         Route("/readyz", readyz),
         Route("/metrics", show_metrics),
     ]
-    return FastAPI(openapi_url=None, routes=routes, exception_handlers={HTTPException: _not_served})
+    return FastAPI(
+        openapi_url=None,
+        routes=routes,
+        redirect_slashes=False,
+        exception_handlers={HTTPException: _not_served},
+    )
 
 
 class _Api:
@@ -128,33 +141,27 @@ def _peer(scope: Scope) -> str:
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:
-    """Return the body. Raises HTTPException when it is too long or does not come."""
+    """Return the body. Raises HTTPException when it is too long or its client goes away."""
     if not any(
         name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
         for name, value in scope["headers"]
     ):
         return b""
-    chunks: list[bytes] = []
-    size = 0
+    body = bytearray()  # not a list: the chunks of a slow client may have a byte each
     try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            async for chunk in Request(scope, receive).stream():
-                size += len(chunk)
-                if size <= MOST_BODY:
-                    chunks.append(chunk)
-                elif size > _MOST_IGNORED:
-                    break
-    except (ClientDisconnect, TimeoutError):
+        async for chunk in Request(scope, receive).stream():
+            body += chunk
+            if len(body) > MOST_BODY:
+                raise HTTPException(413)
+    except ClientDisconnect:
         raise HTTPException(408) from None
-    if size > MOST_BODY:
-        raise HTTPException(413)
-    return b"".join(chunks)
+    return bytes(body)
 
 
 _ERRORS: Mapping[int, tuple[Code, str]] = {
     404: (Code.RESOURCE_NOT_FOUND, "There is nothing at this path. The API is at /."),
     405: (Code.UNSUPPORTED_OPERATION, "This method is not served. Use GET or POST."),
-    408: (Code.INVALID, "The body did not come in time. Send it at once."),
+    408: (Code.INVALID, "The body did not come. Send it at once."),
     413: (Code.OUT_OF_RANGE, f"The body is too long. Send at most {MOST_BODY} bytes."),
 }
 

@@ -25,9 +25,16 @@ from workflow_engine.api.incoming import Incoming
 from workflow_engine.api.limits import RateLimits, ThrottledError
 from workflow_engine.api.metrics import Metrics
 from workflow_engine.api.replay import Nonces
+from workflow_engine.api.server_paths import ServerPaths
 from workflow_engine.api.signing import V1_PARAMETERS
 from workflow_engine.engine import Engine
-from workflow_engine.errors import Code, InvalidInputError, MediaflowError, TopologyError
+from workflow_engine.errors import (
+    Code,
+    InvalidInputError,
+    MediaflowError,
+    TopologyError,
+    is_out_of_files,
+)
 from workflow_engine.topology import problems_of
 from workflow_engine.topology.wire import shown
 
@@ -75,6 +82,7 @@ class Calls:
         self._actions = actions
         self._metrics = metrics
         self._gate = Gate(secrets, nonces)
+        self._paths = ServerPaths(engine.settings)
         self._limits = RateLimits(
             {name: action.rate for name, action in actions.items()}, service.rate_limits
         )
@@ -86,13 +94,17 @@ class Calls:
         call = _Call(request_id=new_request_id())
         try:
             content = self._run(call, request)
-            body = written(request.format, f"{call.action}Response", content)
+            root = f"{call.action}Response"
+            body = written(request.format, root, content)
+            if self._paths.are_in(body):
+                body = written(request.format, root, self._paths.hidden_in(content))
             status, code = 200, _OK
         except Exception as error:
             known = _known_error(call, error)
             status, code = status_of(known.code), known.code
             host = request.headers.get("host", "")
-            body = error_body(request.format, call.request_id, host, code, _message(known))
+            message = self._paths.hidden(_message(known))
+            body = error_body(request.format, call.request_id, host, code, message)
             if isinstance(known, ThrottledError):
                 headers["x-acs-retry-after"] = str(known.retry_after)
         headers["x-acs-request-id"] = call.request_id
@@ -160,6 +172,13 @@ def _known_error(call: _Call, error: Exception) -> MediaflowError:
     """Return the error that the client sees."""
     if isinstance(error, MediaflowError) and error.code != Code.INTERNAL:
         return error
+    if is_out_of_files(error):
+        log.warning("%s %s: %s", call.request_id, call.action, error)
+        return MediaflowError(
+            Code.INTERNAL,
+            "The server has too many open files.",
+            remedy="Send the request again; a higher limit (ulimit -n) helps the server.",
+        )
     log.error("%s %s broke", call.request_id, call.action, exc_info=error)
     return MediaflowError(
         Code.INTERNAL,

@@ -17,6 +17,7 @@ from pathlib import Path
 from workflow_engine.api.limits import ThrottledError
 from workflow_engine.api.signing import CLOCK_WINDOW
 from workflow_engine.errors import Code, SettingsError
+from workflow_engine.private import private_folder
 
 _DIGEST = 16  # bytes of a nonce's digest
 _SUFFIX = ".nonces"
@@ -44,7 +45,8 @@ class Nonces:
         self._lock = threading.Lock()
         self._slices: dict[int, _Slice] = {}
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder.parent)
+            private_folder(folder)
             self._forget(self._first())
             for file in folder.glob(f"*{_SUFFIX}"):
                 if file.stem.isdecimal():

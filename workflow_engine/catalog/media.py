@@ -207,6 +207,8 @@ def add_media(engine: "Engine", given: NewMedia) -> MediaRecord:
     check_submission(given.file_url, given.user_data)
     checked(given.details)
     ref = media_file(given.file_url)
+    with placed("/FileURL"):
+        engine.buckets.get(ref.bucket)
     if given.workflow_id:
         workflow = engine.workflows.get(given.workflow_id)
         if given.check_path:

@@ -17,10 +17,9 @@ from workflow_engine.topology.suggest import Suggester
 from workflow_engine.topology.wire import Choice, Number, Text, WireModel, shown
 
 #: what a pipeline is made for; only told, nothing is any faster
-SPEEDS = (
-    "Standard",
-    "Boost",
-    "NarrowBandHDV2",
+SPEEDS = ("Standard", "Boost", "NarrowBandHDV2")
+#: speeds whose jobs, all of them artificial intelligence, do not exist here
+_LATER_SPEEDS = (
     "AIVideoCover",
     "AIVideoFPShot",
     "AIVideoCensor",
@@ -52,7 +51,7 @@ class _Named(WireModel):
 class _Values(_Named):
     """What is checked of a new pipeline without a look at anything else."""
 
-    speed: Annotated[str, Choice(SPEEDS)] = SPEEDS[0]
+    speed: Annotated[str, Choice(SPEEDS, later=_LATER_SPEEDS)] = SPEEDS[0]
     speed_level: Annotated[int, Number(0, MAX_SPEED_LEVEL)] = 0
     quota_allocate: Annotated[int, Number(0, MAX_QUOTA)] = 0
 

@@ -60,8 +60,8 @@ class WorkflowRecord:
 class WorkflowFileRecord:
     """What became of a file of `[workflows] dir`: `problem` is empty when it is in force.
 
-    `name` is the workflow's, the file's name without `.json`. `digest` is the content that was
-    looked at last.
+    `name` is that of the workflow or the id of the template, the file's name without `.json`.
+    `digest` is the content that was looked at last.
     """
 
     path: str
@@ -169,7 +169,10 @@ class TemplateKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TemplateRecord:
-    """A custom template. `content` is what was given, checked, as JSON in wire names."""
+    """A custom template. `content` is what was given, checked, as JSON in wire names.
+
+    `file` is the path of the file that defines it, empty for one that was added by hand.
+    """
 
     id: str
     kind: TemplateKind
@@ -177,6 +180,7 @@ class TemplateRecord:
     state: TemplateState = TemplateState.NORMAL
     content: Mapping[str, Json]
     created: datetime
+    file: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,19 +10,21 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pydantic import ValidationError
 
 from workflow_engine.activity import Registry
 from workflow_engine.catalog.checks import Named, check
 from workflow_engine.catalog.records import TemplateKind, TemplateRecord, TemplateState
-from workflow_engine.errors import Code, InvalidInputError, TopologyError
+from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
 from workflow_engine.records import Json, new_id, utc_now
-from workflow_engine.store import Store
 from workflow_engine.topology import key_problems, problems_of
 from workflow_engine.topology.encoded import without
 from workflow_engine.topology.wire import WireModel, models_inside, shown
+
+if TYPE_CHECKING:
+    from workflow_engine.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +37,13 @@ PRESETS_CREATED = datetime.fromtimestamp(0, UTC)
 class Templates:
     """The templates of one kind."""
 
-    def __init__(self, store: Store, kind: TemplateKind, registry: Registry) -> None:
+    def __init__(self, store: "Store", kind: TemplateKind, registry: Registry) -> None:
         self._store = store
         self._kind = kind
         self._registry = registry
         transcode = kind is TemplateKind.TRANSCODE
-        self._document = "Template" if transcode else "WaterMarkTemplate"
         self._parameter = "TemplateId" if transcode else "WaterMarkTemplateId"
         self._command = "mediaflow template list" + ("" if transcode else " --watermark")
-        #: where a watermark's Config stands among the parameters
-        self._base = "" if transcode else "/Config"
 
     def add(self, name: str, content: Mapping[str, Json]) -> TemplateRecord:
         """Add a template.
@@ -130,6 +129,13 @@ class Templates:
                 f'The template "{template_id}" has been deleted.',
                 "Add another one.",
             )
+        if record.file:
+            raise self._refused(
+                Code.INVALID_STATE,
+                f'The template "{template_id}" belongs to the file "{record.file}" and cannot be '
+                "changed.",
+                "Change or remove the file.",
+            )
         if self._store.template_in_use(template_id):
             raise self._refused(
                 Code.INVALID_STATE,
@@ -159,22 +165,48 @@ class Templates:
         return presets
 
     def _checked(self, content: Mapping[str, Json]) -> dict[str, Json]:
-        """Return the content with decoded values and without keys that have no effect."""
-        document = self._registry[_TYPE].documents[self._document]
-        try:
-            model = document.model_validate(dict(content))
-        except ValidationError as error:
-            raise TopologyError(problems_of(error, self._base)) from None
-        for problem in key_problems(model, self._base):
+        """Return the content as it is kept; keys that have no effect are logged."""
+        kept, warnings = checked_content(self._kind, content, self._registry)
+        for problem in warnings:
             log.warning(
                 "The key %s of a template is not known. %s",
                 shown(problem.pointer),
                 problem.remedy,
             )
-        kept = _content(model)
-        if self._kind is TemplateKind.TRANSCODE:
-            kept["Container"] = {"Format": "mp4", **kept.get("Container", {})}
         return kept
+
+
+def checked_content(
+    kind: TemplateKind, content: Mapping[str, Json], registry: Registry
+) -> tuple[dict[str, Json], list[Problem]]:
+    """Return a content with decoded values, and warnings of keys without effect, left out.
+
+    Pointers are those of the API's parameters, where a watermark has its Config. Raises
+    TopologyError with every problem.
+    """
+    transcode = kind is TemplateKind.TRANSCODE
+    base = "" if transcode else "/Config"
+    document = registry[_TYPE].documents["Template" if transcode else "WaterMarkTemplate"]
+    try:
+        model = document.model_validate(dict(content))
+    except ValidationError as error:
+        raise TopologyError(problems_of(error, base)) from None
+    kept = _content(model)
+    if transcode:
+        kept["Container"] = {"Format": "mp4", **kept.get("Container", {})}
+    return kept, list(key_problems(model, base))
+
+
+def lookup_form(record: TemplateRecord) -> Mapping[str, Json]:
+    """Return a template as a `TemplateLookup` gives it."""
+    if record.kind is TemplateKind.WATERMARK:
+        return {"Name": record.name, "Config": record.content}
+    return {"Name": record.name, **record.content}
+
+
+def preset_ids(registry: Registry) -> Collection[str]:
+    """Return the ids of the presets."""
+    return registry[_TYPE].presets()
 
 
 def _content(model: WireModel) -> dict[str, Json]:

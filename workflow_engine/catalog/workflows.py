@@ -8,6 +8,7 @@ calls the file methods. A workflow that a file owns keeps its state and trigger 
 
 import hashlib
 import logging
+import os
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
@@ -182,6 +183,10 @@ class Workflows:
         """Return what became of each file."""
         return self._rows.files()
 
+    def files_in(self, folder: str) -> list[WorkflowFileRecord]:
+        """Return what became of each file of a folder; those of others are not its business."""
+        return [file for file in self.files() if os.path.dirname(file.path) == folder]
+
     def files_without_workflow(self) -> list[WorkflowFileRecord]:
         """Return the broken files that never became a workflow, or whose name another one has."""
         return [file for file in self.files() if file.problem and not self._owns_workflow(file)]
@@ -203,13 +208,13 @@ class Workflows:
         loaded = WorkflowFileRecord(path=path, name=name, digest=digest, checked=utc_now())
         if known is None:
             # before anything else, so that its removal is noticed whatever happens in between
-            known = self._save_file(loaded, None)
+            known = self._rows.file_saved(loaded, None)
         try:
             check_name(name)
             self._define(path, name, text, bound_of(self._parse(text)))
         except InvalidInputError as error:
-            return self._save_file(replace(loaded, problem=problem_text(path, error)), known)
-        return self._save_file(loaded, known)
+            return self._rows.file_saved(replace(loaded, problem=problem_text(path, error)), known)
+        return self._rows.file_saved(loaded, known)
 
     def refuse_file(
         self, path: str, name: str, error: InvalidInputError, known: WorkflowFileRecord | None
@@ -222,7 +227,7 @@ class Workflows:
             problem=problem_text(path, error),
             checked=utc_now(),
         )
-        return self._save_file(refused, known)
+        return self._rows.file_saved(refused, known)
 
     def remove_file(self, known: WorkflowFileRecord) -> None:
         """Forget a file that is gone and deactivate its workflow."""
@@ -281,15 +286,6 @@ class Workflows:
                 raise
             return False
         return True
-
-    def _save_file(
-        self, record: WorkflowFileRecord, known: WorkflowFileRecord | None
-    ) -> WorkflowFileRecord:
-        """Save a record that says something new; return the one that is in the store."""
-        if known is not None and replace(record, checked=known.checked) == known:
-            return known
-        self._rows.save_file(record)
-        return record
 
 
 def _new_record(name: str, topology: str, bound: Bound) -> WorkflowRecord:

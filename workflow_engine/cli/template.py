@@ -10,7 +10,7 @@ import typer
 
 from workflow_engine.cli.common import emit, opened_engine, print_json, printable
 from workflow_engine.cli.execution import AsJson
-from workflow_engine.errors import Code, InvalidInputError, TopologyError
+from workflow_engine.errors import TopologyError
 from workflow_engine.records import Json
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ TemplateFile = Annotated[
     ),
 ]
 
-#: of the objects that `show --json` prints: what a file may hold and `add` passes over
-_ANSWERED = frozenset({"Id", "Name", "State", "CreationTime", "RatioRefer"})
-
 
 @app.command("list")
 def list_templates(
@@ -44,17 +41,22 @@ def list_templates(
     watermark: Watermark = False,
     as_json: AsJson = False,
 ) -> None:
-    """List your templates, newest first, or the presets."""
+    """List your templates, newest first, and above them the files with problems; or presets."""
     with opened_engine() as engine:
         templates = _templates(engine, watermark)
         if presets:
             records = templates.presets()[:limit]
         else:
             records, _ = templates.search(None, page_number=1, page_size=limit)
+        broken = [] if presets else [one for one in engine.file_templates.files() if one.problem]
     if as_json:
         print_json([_shape(record) for record in records])
         return
-    if not records:
+    for file in broken:
+        emit(printable(f"{file.path} is not in force"))
+        for line in file.problem.splitlines():
+            emit(printable(f"    {line}"))
+    if not records and not broken:
         emit("no templates yet")
     for record in records:
         emit(_line(record))
@@ -68,7 +70,7 @@ def show(template_id: TemplateId, watermark: Watermark = False, as_json: AsJson 
     if as_json:
         print_json(_shape(record))
         return
-    for name, value in _shape(record).items():
+    for name, value in {**_shape(record), **({"File": record.file} if record.file else {})}.items():
         if isinstance(value, Mapping):
             value = "  ".join(_pairs(cast("Mapping[str, Json]", value))) or "defaults"
         emit(printable(f"{name:<13} {value}"))
@@ -121,20 +123,14 @@ class _Given(NamedTuple):
 
 
 def _read(file: Path) -> _Given:
+    from workflow_engine.catalog.template_files import object_in
     from workflow_engine.files import read_text
     from workflow_engine.topology.document import Document
 
     document = Document(read_text(file), str(file))
-    value: Json = document.value
-    if not isinstance(value, dict):
-        raise InvalidInputError(
-            Code.JSON_OBJECT_FORMAT,
-            f'The file "{file}" does not hold a JSON object.',
-            remedy='Write {"Container": {...}, "Video": {...}, "Audio": {...}}.',
-        )
-    members = cast("dict[str, Json]", value)
-    content = {key: member for key, member in members.items() if key not in _ANSWERED}
-    return _Given(document, str(members.get("Name") or ""), content)
+    content = object_in(document)
+    name = str(content.pop("Name", None) or "")
+    return _Given(document, name, content)
 
 
 @contextmanager
@@ -179,4 +175,5 @@ def _print(record: "TemplateRecord", *, as_json: bool) -> None:
 
 
 def _line(record: "TemplateRecord") -> str:
-    return printable(f"{record.id}  {record.state:<7}  {record.name}")
+    file = f"  ({record.file})" if record.file else ""
+    return printable(f"{record.id}  {record.state:<7}  {record.name}{file}")

@@ -1,5 +1,7 @@
 """`validate`, `graph` and `schema`: topology files without any run."""
 
+from contextlib import closing
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workflow_engine.cli.common import EXIT_INVALID, emit, print_json, print_problems
-from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
+from workflow_engine.cli.known_templates import KnownTemplates
+from workflow_engine.errors import Code, InvalidInputError, Problem, Severity, TopologyError
 
 if TYPE_CHECKING:
     from workflow_engine.activity import Registry
@@ -34,11 +37,16 @@ def validate(
         list[Path],
         typer.Argument(help="Topology files, or folders of *.json.", metavar="PATH..."),
     ],
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Take templates that cannot be looked up for errors."),
+    ] = False,
 ) -> None:
     """Report every problem as file:line:column: Code: sentence (JSON pointer).
 
-    Exit code 2 when there is any error; warnings alone leave it at 0. Needs no store, and so
-    knows the presets, but no templates of your own: `plan` and `workflow add` do.
+    Exit code 2 when there is any error; warnings alone leave it at 0. Templates of your own are
+    looked for in templates/ beside each file, whose files are checked, too, and in the store of
+    the configuration. Where there is no store, a template that is not found is a warning.
     """
     from workflow_engine.activity import load_registry
 
@@ -51,12 +59,16 @@ def validate(
             remedy="Name topology files, or a folder that holds some.",
         )
     broken = 0
-    for file in files:
-        problems, found = _check(file, registry)
-        broken += found is None
-        print_problems(problems)
-        if found is not None:
-            emit(f"{file}: valid, {len(found.nodes)} activities")
+    with closing(KnownTemplates(registry)) as templates:
+        for file in files:
+            problems, valid = _checked(file, registry, templates)
+            if not strict and not valid:
+                problems = templates.forgiven(problems)
+                valid = all(one.severity is Severity.WARNING for one in problems) and "valid"
+            broken += not valid
+            print_problems(problems)
+            if valid:
+                emit(f"{file}: {valid}")
     if broken:
         raise typer.Exit(EXIT_INVALID)
 
@@ -65,18 +77,23 @@ def _files(path: Path) -> list[Path]:
     return sorted(path.rglob("*.json")) if path.is_dir() else [path]
 
 
-def _check(path: Path, registry: "Registry") -> "tuple[list[Problem], Graph | None]":
-    from dataclasses import replace
-
-    from workflow_engine.files import load_graph
+def _checked(
+    path: Path, registry: "Registry", templates: KnownTemplates
+) -> tuple[list[Problem], str]:
+    """Return the problems of a file and, unless there are errors, what it is."""
+    from workflow_engine.catalog.template_files import FOLDER, template_of_file
+    from workflow_engine.files import load_graph, read_text
 
     try:
-        graph = load_graph(path, registry)
+        if path.absolute().parent.name == FOLDER:
+            _, warnings = template_of_file(str(path), read_text(path), registry)
+            return warnings, "valid template"
+        graph = load_graph(path, registry, templates.beside(path))
     except TopologyError as error:
-        return list(error.problems), None
+        return list(error.problems), ""
     except InvalidInputError as error:
-        return [replace(error.problem(), file=str(path))], None
-    return list(graph.warnings), graph
+        return [replace(error.problem(), file=str(path))], ""
+    return list(graph.warnings), f"valid, {len(graph.nodes)} activities"
 
 
 def graph(
@@ -85,11 +102,13 @@ def graph(
         GraphFormat, typer.Option("--format", help="text, mermaid (Markdown) or dot (Graphviz).")
     ] = GraphFormat.TEXT,
 ) -> None:
-    """Print the DAG of a topology, which may name presets but no templates of your own."""
+    """Print the DAG of a topology."""
     from workflow_engine.activity import load_registry
     from workflow_engine.files import load_graph
 
-    found = load_graph(path, load_registry())
+    registry = load_registry()
+    with closing(KnownTemplates(registry)) as templates:
+        found = load_graph(path, registry, templates.beside(path))
     drawing = {
         GraphFormat.TEXT: _as_text,
         GraphFormat.MERMAID: _as_mermaid,

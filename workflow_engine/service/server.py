@@ -5,6 +5,7 @@ signal lets executions end and takes no new ones; a second one stops them where 
 next `serve` to go on.
 """
 
+import asyncio
 import logging
 import socket
 import threading
@@ -15,17 +16,18 @@ from importlib.metadata import entry_points
 
 import uvicorn
 
-from workflow_engine.api.app import SERVER_OPTIONS, create_app
+from workflow_engine.api.app import create_app, server_options
+from workflow_engine.api.connections import accept_failed_rarely, raise_file_limit
 from workflow_engine.api.metrics import Gauge
 from workflow_engine.api.workers import stay_on_one_core
+from workflow_engine.catalog.template_files import FOLDER as TEMPLATE_FOLDER
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
 from workflow_engine.messages import Sender
-from workflow_engine.records import Json
 from workflow_engine.service import GROUP, Component, Routed
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.service.prefect import PrefectComponent
-from workflow_engine.service.workflow_files import WorkflowFiles
+from workflow_engine.service.workflow_files import TemplateFiles, WorkflowFiles
 from workflow_engine.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Server:
         host: str | None = None,
         port: int | None = None,
     ) -> None:
+        raise_file_limit()
         self._host = settings.service.host if host is None else host
         self._port = settings.service.port if port is None else port
         self._engine = Engine(settings)
@@ -53,7 +56,12 @@ class Server:
         self._dispatcher = Dispatcher(self._engine, self._prefect.executor)
         self._sender = Sender(self._engine.store, settings)
         self._engine.outbox.wake = self._sender.wake
-        self._files = WorkflowFiles(self._engine.workflows, settings.workflows.dir)
+        folder = settings.workflows.dir
+        self._files = WorkflowFiles(
+            self._engine.workflows,
+            folder,
+            templates=TemplateFiles(self._engine.file_templates, folder / TEMPLATE_FOLDER),
+        )
         self._components: list[Component] = [self._files, self._sender, *_added(self._engine)]
         self._ready = False
         self._draining = False
@@ -67,7 +75,7 @@ class Server:
                 log_config=None,
                 lifespan="off",
                 timeout_graceful_shutdown=5,
-                **SERVER_OPTIONS,
+                **server_options(),
             )
         )
         self._http_thread = threading.Thread(target=self._serve_http, name="http", daemon=True)
@@ -128,7 +136,7 @@ class Server:
         if self._socket is not None:
             self._socket.close()
 
-    def status(self) -> tuple[bool, dict[str, Json]]:
+    def status(self) -> tuple[bool, dict[str, str]]:
         """Return whether the service takes work, and what each part has to say.
 
         It takes none while its store cannot be used, for then it runs nothing either.
@@ -150,9 +158,13 @@ class Server:
         )
 
     def _serve_http(self) -> None:
-        assert self._socket is not None
         stay_on_one_core()
-        self._http.run(sockets=[self._socket])
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        assert self._socket is not None
+        asyncio.get_running_loop().set_exception_handler(accept_failed_rarely())
+        await self._http.serve(sockets=[self._socket])
 
     def _address(self) -> str:
         assert self._socket is not None

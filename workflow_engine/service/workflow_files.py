@@ -1,7 +1,8 @@
 """Watches the folder of `[workflows] dir`: `NAME.json` in it is the workflow NAME.
 
-This module only looks: which files are there, and have they come to rest? What a new, broken or
-removed file means stands in `catalog/workflows.py`. Looking is `stat` once per file and period,
+`templates/ID.json` in it is the template ID. This module only looks: which files are there, and
+have they come to rest? What a new, broken or removed file means stands in `catalog/workflows.py`
+and `catalog/template_files.py`. Looking is `stat` once per file and period,
 which works on every file system.
 """
 
@@ -10,10 +11,9 @@ import os
 import stat
 import threading
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from workflow_engine.catalog.records import WorkflowFileRecord
-from workflow_engine.catalog.workflows import Workflows
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 
 log = logging.getLogger(__name__)
@@ -40,16 +40,44 @@ class _Signature(NamedTuple):
         return cls(status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-class WorkflowFiles:
-    """Keeps the registered workflows in line with a folder, from `start` to `stop`."""
+class FileOwner(Protocol):
+    """What files of a folder define: `catalog/workflows.py` says more of each method."""
 
-    name = "workflow files"
+    def files_in(self, folder: str) -> list[WorkflowFileRecord]:
+        """Return what became of each file of a folder."""
+        ...
 
-    def __init__(self, workflows: Workflows, directory: Path, *, period: float = 1.0) -> None:
-        """`period` is the time between two looks, in seconds."""
-        self._workflows = workflows
+    def load_file(
+        self, path: str, name: str, text: str, known: WorkflowFileRecord | None
+    ) -> WorkflowFileRecord:
+        """Let the text of a file define `name`."""
+        ...
+
+    def refuse_file(
+        self, path: str, name: str, error: InvalidInputError, known: WorkflowFileRecord | None
+    ) -> WorkflowFileRecord:
+        """Record why a file cannot be read."""
+        ...
+
+    def remove_file(self, known: WorkflowFileRecord) -> None:
+        """Take back what a file defined that is gone."""
+        ...
+
+
+class WatchedFiles:
+    """Keeps what files define in line with a folder."""
+
+    #: what a file defines, in a word
+    kind = ""
+    #: how to see what is wrong with a file
+    command = ""
+    #: what the removal of a file means
+    removed = ""
+
+    def __init__(self, owner: FileOwner, directory: Path) -> None:
+        self._owner = owner
         self._directory = directory
-        self._period = period
+        self._folder = _shown(directory)
         self._looks = 0
         self._known: dict[str, WorkflowFileRecord] = {}
         self._seen: dict[str, _Signature] = {}
@@ -57,19 +85,6 @@ class WorkflowFiles:
         self._missing: set[str] = set()
         self._trouble = ""
         self._status = ""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-
-    def start(self) -> None:
-        """Load every file, then go on looking from a thread. Raises MediaflowError."""
-        self.scan()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop looking."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_SECONDS)
 
     def status(self) -> str:
         """Return what is wrong in one sentence, or "" when every file is in force."""
@@ -82,7 +97,7 @@ class WorkflowFiles:
         a file that is being replaced has not gone. Raises MediaflowError when the store fails.
         """
         if self._looks == 0:
-            self._known = {record.path: record for record in self._workflows.files()}
+            self._known = {record.path: record for record in self._owner.files_in(self._folder)}
         self._looks += 1
         trouble, files = self._listed()
         if not trouble:
@@ -91,13 +106,6 @@ class WorkflowFiles:
             self._forget_missing(files)
         self._report(trouble)
 
-    def _run(self) -> None:
-        while not self._stopping.wait(self._period):
-            try:
-                self.scan()
-            except Exception as error:  # the store may fail now and answer at the next look
-                self._report(f"The workflow files cannot be loaded: {error}")
-
     def _listed(self) -> tuple[str, dict[str, Path]]:
         """Return what is wrong with the folder, and the workflow files by their shown path."""
         try:
@@ -105,11 +113,11 @@ class WorkflowFiles:
         except FileNotFoundError:
             if not self._known:
                 return "", {}
-            missing = f'The folder "{self._directory}" of the workflow files is missing'
-            return f"{missing}; their workflows stay as they are.", {}
+            missing = f'The folder "{self._directory}" of the {self.kind} files is missing'
+            return f"{missing}; their {self.kind}s stay as they are.", {}
         except OSError as error:
-            unread = f'The folder "{self._directory}" of the workflow files cannot be read'
-            return f"{unread}: {error.strerror}; their workflows stay as they are.", {}
+            unread = f'The folder "{self._directory}" of the {self.kind} files cannot be read'
+            return f"{unread}: {error.strerror}; their {self.kind}s stay as they are.", {}
         paths = [
             self._directory / name
             for name in names
@@ -137,9 +145,9 @@ class WorkflowFiles:
             text = _text(path, shown, signature)
             if text is None:
                 return
-            record = self._workflows.load_file(shown, name, text, known)
+            record = self._owner.load_file(shown, name, text, known)
         except InvalidInputError as error:
-            record = self._workflows.refuse_file(shown, name, error, known)
+            record = self._owner.refuse_file(shown, name, error, known)
         except MediaflowError:
             raise
         except Exception as error:  # a fault of one activity type must not stop the others
@@ -149,12 +157,12 @@ class WorkflowFiles:
                 f'The file "{shown}" cannot be checked: {error!r}.',
                 remedy="Report this to the makers of its activity types.",
             )
-            record = self._workflows.refuse_file(shown, name, fault, known)
+            record = self._owner.refuse_file(shown, name, fault, known)
         if record is not known or shown not in self._read:
             for line in record.problem.splitlines():
                 log.warning("%s", line)
             if not record.problem:
-                log.info('workflow "%s" loaded from "%s"', name, shown)
+                log.info('%s "%s" loaded from "%s"', self.kind, name, shown)
         self._known[shown] = record
         self._read[shown] = signature
 
@@ -162,8 +170,8 @@ class WorkflowFiles:
         missing = self._known.keys() - files.keys()
         for shown in sorted(missing):
             if self._looks == 1 or shown in self._missing:
-                self._workflows.remove_file(self._known[shown])
-                log.info('workflow file "%s" is gone; its workflow takes no inputs', shown)
+                self._owner.remove_file(self._known[shown])
+                log.info('%s file "%s" is gone; %s', self.kind, shown, self.removed)
                 del self._known[shown]
                 self._read.pop(shown, None)
         self._missing = missing
@@ -183,9 +191,70 @@ class WorkflowFiles:
             return ""
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         return (
-            f"Workflow files with problems: {', '.join(names[:_NAMED])}{more}; "
-            "see mediaflow workflow list."
+            f"{self.kind.capitalize()} files with problems: {', '.join(names[:_NAMED])}{more}; "
+            f"see {self.command}."
         )
+
+
+class TemplateFiles(WatchedFiles):
+    """The template files of `[workflows] dir`; `WorkflowFiles` looks at them, too."""
+
+    kind = "template"
+    command = "mediaflow template list"
+    removed = "its template is deleted"
+
+
+class WorkflowFiles(WatchedFiles):
+    """Keeps the registered workflows in line with a folder, from `start` to `stop`."""
+
+    name = "workflow files"
+    kind = "workflow"
+    command = "mediaflow workflow list"
+    removed = "its workflow takes no inputs"
+
+    def __init__(
+        self,
+        workflows: FileOwner,
+        directory: Path,
+        *,
+        templates: TemplateFiles | None = None,
+        period: float = 1.0,
+    ) -> None:
+        """`templates` are what the workflows may name; `period` is between looks, in seconds."""
+        super().__init__(workflows, directory)
+        self._templates = templates
+        self._period = period
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+
+    def start(self) -> None:
+        """Load every file, then go on looking from a thread. Raises MediaflowError."""
+        self.scan()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
+
+    def scan(self) -> None:
+        """Look once, at templates before the workflows that name them."""
+        if self._templates is not None:
+            self._templates.scan()
+        super().scan()
+
+    def status(self) -> str:
+        """Return what is wrong in one sentence, or "" when every file is in force."""
+        templates = self._templates.status() if self._templates is not None else ""
+        return " ".join(filter(None, (super().status(), templates)))
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._period):
+            try:
+                self.scan()
+            except Exception as error:  # the store may fail now and answer at the next look
+                self._report(f"The workflow files cannot be loaded: {error}")
 
 
 def _shown(path: Path) -> str:
@@ -232,5 +301,5 @@ def _check(status: os.stat_result, shown: str) -> None:
         raise InvalidInputError(
             Code.OUT_OF_RANGE,
             f'The file "{shown}" has {status.st_size} bytes.',
-            remedy=f"A workflow file has at most {MAX_BYTES}.",
+            remedy=f"Such a file has at most {MAX_BYTES}.",
         )

@@ -196,6 +196,7 @@ def template_row(record: TemplateRecord) -> Row:
         "name": record.name,
         "state": str(record.state),
         "created": record.created,
+        "file": record.file,
         "content": to_json(dict(record.content)),
     }
 
@@ -208,6 +209,7 @@ def template_of(row: RowMapping) -> TemplateRecord:
         name=row["name"],
         state=TemplateState(row["state"]),
         created=row["created"],
+        file=row["file"],
         content=json_object(row["content"]),
     )
 

@@ -40,15 +40,21 @@ sa.Index(
     postgresql_where=is_not_deleted(),
 )
 
-workflow_files = sa.Table(
-    "workflow_files",
-    metadata,
-    sa.Column("path", FreeText, primary_key=True),
-    sa.Column("name", FreeText, nullable=False),
-    sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("checked", Moment, nullable=False),
-    sa.Column("problem", FreeText, nullable=False),
-)
+
+def _files(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("path", FreeText, primary_key=True),
+        sa.Column("name", FreeText, nullable=False),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("checked", Moment, nullable=False),
+        sa.Column("problem", FreeText, nullable=False),
+    )
+
+
+workflow_files = _files("workflow_files")
+template_files = _files("template_files")
 
 media = sa.Table(
     "media",
@@ -102,6 +108,7 @@ templates = sa.Table(
     sa.Column("name", FreeText, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("created", Moment, nullable=False),
+    sa.Column("file", FreeText, nullable=False, server_default=""),
     sa.Column("content", FreeText, nullable=False),
     sa.Index("templates_by_age", "kind", "created", "id"),
 )

@@ -6,11 +6,12 @@ is the one that is tested. `schema.py`, `catalog_schema.py` and `landing_schema.
 tables, `executions.py` and its neighbours what is done with them.
 """
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from workflow_engine.errors import (
     InvalidInputError,
     MediaflowError,
     StoreError,
+    is_out_of_files,
 )
+from workflow_engine.private import close_file, private_file, private_folder
 from workflow_engine.records import utc_now
 from workflow_engine.store import catalog_rows, catalog_schema, schema
 from workflow_engine.store.prepared import Query, Reader, Rows
@@ -253,13 +256,17 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
             remedy='Write "sqlite:///<file>".',
         )
     try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        private_folder(Path(url.database).parent)
     except OSError as error:
         raise MediaflowError(
             Code.RESOURCE_ACCESS,
             f'The folder of the store "{url.database}" cannot be created: {error.strerror}.',
             remedy="Set [store] url, or MEDIAFLOW_DATA, to a place that can be written.",
         ) from error
+    with suppress(OSError):  # SQLite says more about a file that cannot be opened
+        private_file(Path(url.database))
+    for suffix in ("-wal", "-shm"):  # new ones get the mode of the database
+        close_file(Path(url.database + suffix))
     # every thread of a busy engine may hold a connection
     engine = sa.create_engine(
         url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1, pool_timeout=BUSY_SECONDS
@@ -306,9 +313,21 @@ def _explained(url: str, error: Exception) -> MediaflowError:
         number = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         code, remedy = _SQLITE_ERRORS.get(number, (Code.INTERNAL, "Try again."))
     reason = " ".join(str(cause).split()).rstrip(".")
+    if isinstance(cause, sqlite3.OperationalError) and _is_out_of_files():
+        reason += ", too many open files"
+        code, remedy = Code.INTERNAL, "Raise the limit of open files (ulimit -n)."
     # what would fail in the same way at every attempt is no trouble of the store
     kind = MediaflowError if isinstance(error, _LASTING) else StoreError
     return kind(code, f'The store "{url}" failed: {reason}.', remedy=remedy)
+
+
+def _is_out_of_files() -> bool:
+    """Whether no file can be opened now; SQLite does not tell this from a missing permission."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return is_out_of_files(error)
+    return False
 
 
 _LASTING = (exc.DataError, exc.ProgrammingError, exc.NotSupportedError)

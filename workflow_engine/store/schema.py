@@ -15,13 +15,14 @@ from workflow_engine.errors import Code
 from workflow_engine.records import ExecutionState
 
 #: written into a new store; a store with a higher number belongs to a newer mediaflow
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 #: what leads from an older version to the next one, beside the tables that are missing
 UPGRADES: Mapping[int, Sequence[str]] = {
     2: (
         "ALTER TABLE executions ADD COLUMN lapses INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE objects ADD COLUMN handle TEXT NOT NULL DEFAULT ''",
-    )
+    ),
+    3: ("ALTER TABLE templates ADD COLUMN file TEXT NOT NULL DEFAULT ''",),
 }
 
 

@@ -1,4 +1,4 @@
-"""The custom templates of outputs and of watermarks."""
+"""The custom templates of outputs and of watermarks, and the files that define some of them."""
 
 from collections.abc import Collection
 
@@ -6,20 +6,31 @@ import sqlalchemy as sa
 
 from workflow_engine.catalog.records import TemplateKind, TemplateRecord, TemplateState
 from workflow_engine.store.catalog_rows import in_order, template_of, template_row
-from workflow_engine.store.catalog_schema import templates
-from workflow_engine.store.database import Database
+from workflow_engine.store.catalog_schema import template_files, templates
+from workflow_engine.store.database import Database, upsert
+from workflow_engine.store.definition_files import FileTable
 
 
-class TemplateTable:
+class TemplateTable(FileTable):
     """Custom templates; `catalog/templates.py` has the rules."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database, template_files)
 
     def add(self, record: TemplateRecord) -> None:
         """Add a template."""
         with self._database.write() as connection:
             connection.execute(sa.insert(templates).values(template_row(record)))
+
+    def put(self, record: TemplateRecord) -> None:
+        """Add or replace a template."""
+        row = template_row(record)
+        with self._database.write() as connection:
+            connection.execute(
+                upsert(connection.dialect.name, templates)
+                .values(row)
+                .on_conflict_do_update(index_elements=[templates.c.id], set_=row)
+            )
 
     def get(self, template_id: str) -> TemplateRecord | None:
         """Return a template of any kind, deleted or not."""

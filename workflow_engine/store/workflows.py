@@ -8,20 +8,18 @@ from sqlalchemy.exc import IntegrityError
 
 from workflow_engine.catalog.records import (
     TriggerMode,
-    WorkflowFileRecord,
     WorkflowRecord,
     WorkflowState,
 )
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.store.catalog_rows import (
     in_order,
-    workflow_file_of,
-    workflow_file_row,
     workflow_of,
     workflow_row,
 )
 from workflow_engine.store.catalog_schema import is_not_deleted, workflow_files, workflows
-from workflow_engine.store.database import Database, upsert
+from workflow_engine.store.database import Database
+from workflow_engine.store.definition_files import FileTable
 from workflow_engine.store.prepared import Select, each, one_of
 
 #: what a change of a workflow may touch
@@ -54,11 +52,11 @@ _MATCHING = (
 )
 
 
-class WorkflowTable:
+class WorkflowTable(FileTable):
     """Workflows and workflow files; `catalog/workflows.py` has the rules."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database, workflow_files)
 
     def add(self, record: WorkflowRecord) -> None:
         """Add a workflow. Raises InvalidInputError when one that is not deleted has its name."""
@@ -112,28 +110,6 @@ class WorkflowTable:
         names = workflows.c.keys()
         found = self._database.rows(_MATCHING, {"bucket": bucket})
         return [workflow_of(dict(zip(names, row, strict=True))) for row in found]
-
-    def files(self) -> list[WorkflowFileRecord]:
-        """Return what became of each workflow file, by their paths."""
-        query = sa.select(workflow_files).order_by(workflow_files.c.path)
-        with self._database.read() as connection:
-            found = connection.execute(query).mappings().all()
-        return [workflow_file_of(row) for row in found]
-
-    def save_file(self, record: WorkflowFileRecord) -> None:
-        """Add or replace what became of a workflow file."""
-        row = workflow_file_row(record)
-        with self._database.write() as connection:
-            connection.execute(
-                upsert(connection.dialect.name, workflow_files)
-                .values(row)
-                .on_conflict_do_update(index_elements=[workflow_files.c.path], set_=row)
-            )
-
-    def remove_file(self, path: str) -> None:
-        """Forget a workflow file."""
-        with self._database.write() as connection:
-            connection.execute(sa.delete(workflow_files).where(workflow_files.c.path == path))
 
     def _one(self, chosen: sa.ColumnElement[bool]) -> WorkflowRecord | None:
         found = self._all(sa.select(workflows).where(chosen))

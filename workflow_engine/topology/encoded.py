@@ -1,5 +1,9 @@
-"""JSON that stands encoded in strings, to any reasonable depth (specification, topology, 3)."""
+"""JSON that stands encoded in strings, to any reasonable depth (specification, topology, 3).
 
+And Base64, as people write it.
+"""
+
+import base64
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
@@ -44,6 +48,11 @@ def _require_text(value: Any) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise LoneSurrogateError from None
+
+
+def base64_bytes(text: str) -> bytes:
+    """Return what a Base64 text holds, also when its padding is missing. Raises ValueError."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 def without(value: Any, places: Iterable[Sequence[str | int]]) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 from tests.unit.limits.rules import (
     FORMAT,
     NO_RULE,
+    RANGE,
     Rule,
     arabic,
     clock,
@@ -192,8 +193,11 @@ _TRACK = pattern(
     outside=("0:a:256", "0:a:99999"),
 )
 _KEY = Rule(
-    good=(_encoded("encryptionkey128"),),
-    bad={FORMAT: ("0" * 16, "%%%", *map(_encoded, ("0" * 15, "0" * 17, "é" * 16)))},
+    good=(_encoded("encryptionkey128"), _encoded("encryptionkey128").rstrip("=")),
+    bad={
+        FORMAT: ("%%%", "0" * 21),
+        RANGE: ("0" * 16, *map(_encoded, ("0" * 15, "0" * 17, "é" * 16))),
+    },
 )
 ENCRYPTION = {
     "Type": "hls-aes-128",
