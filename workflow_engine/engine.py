@@ -62,7 +62,7 @@ from workflow_engine.running import Running, as_engine_error
 from workflow_engine.settings import Settings
 from workflow_engine.source import Source
 from workflow_engine.store import Claim, ExecutionFilter, ExecutionSummary, Page, Store
-from workflow_engine.submission import new_execution, pipeline_of
+from workflow_engine.submission import buckets_of, new_execution, pipeline_of
 from workflow_engine.topology.overrides import apply_overrides
 
 
@@ -280,6 +280,7 @@ class Engine:
             pipeline_id=self._pipeline_of(graph),
             origin=bucket.place(ref.object),
             version=info.version,
+            buckets=buckets_of(graph, ref.bucket, self.buckets.locations),
             user_data=user_data,
         )
         return self._queue(record, dedupe_key)
@@ -305,6 +306,7 @@ class Engine:
             pipeline_id=pipeline_id,
             request=request,
             priority=priority,
+            buckets=buckets_of(graph, ref.bucket, self.buckets.locations),
             user_data=user_data,
         )
         return self._queue(record)
@@ -387,6 +389,7 @@ class Engine:
             origin=source.place,
             version=source.info.version,
             output_root=str(self._output_dir or ""),
+            buckets=buckets_of(workflow.graph, source.ref.bucket, self.buckets.locations),
             user_data=user_data,
             fresh=fresh,
             state=ExecutionState.RUNNING,

@@ -110,7 +110,10 @@ class Dispatcher:
     def _claim(self) -> Claim | None:
         try:
             claim = self._engine.store.claim_next(
-                owner=self._owner, lease_seconds=lease.LEASE, busy=self._running
+                owner=self._owner,
+                lease_seconds=lease.LEASE,
+                busy=self._running,
+                buckets=self._engine.buckets.locations,
             )
         except Exception as error:  # the store may fail now and answer at the next look
             if not self._problem:

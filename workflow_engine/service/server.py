@@ -24,6 +24,7 @@ from workflow_engine.errors import Code, InstallationError, InvalidInputError, M
 from workflow_engine.messages import Sender
 from workflow_engine.records import Json
 from workflow_engine.service import GROUP, Component, Routed
+from workflow_engine.service.configuration import SharedStore
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.service.prefect import PrefectComponent
 from workflow_engine.service.workflow_files import WorkflowFiles
@@ -65,7 +66,12 @@ class Server:
         self._sender = Sender(self._engine.store, settings)
         self._engine.outbox.wake = self._sender.wake
         self._files = WorkflowFiles(self._engine.workflows, settings.workflows.dir)
-        self._components: list[Component] = [self._files, self._sender, *_added(self._engine)]
+        self._components: list[Component] = [
+            self._files,
+            self._sender,
+            *_added(self._engine),
+            SharedStore(self._engine),
+        ]
         self._ready = False
         self._draining = False
         app = create_app(self._engine, status=self.status, gauges=self.gauges)

@@ -49,6 +49,7 @@ class WorkflowFiles:
         """`period` is the time between two looks, in seconds."""
         self._workflows = workflows
         self._directory = directory
+        self._folder = _shown(directory)
         self._period = period
         self._looks = 0
         self._known: dict[str, WorkflowFileRecord] = {}
@@ -82,7 +83,7 @@ class WorkflowFiles:
         a file that is being replaced has not gone. Raises MediaflowError when the store fails.
         """
         if self._looks == 0:
-            self._known = {record.path: record for record in self._workflows.files()}
+            self._known = {record.path: record for record in self._workflows.files_in(self._folder)}
         self._looks += 1
         trouble, files = self._listed()
         if not trouble:

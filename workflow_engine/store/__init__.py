@@ -13,18 +13,20 @@ rows and back, `summaries.py` and `published.py` read what answers tell of execu
     store.save_activity(claim, running)
 """
 
+from workflow_engine.store.bucket_sets import Waiting, lacking
 from workflow_engine.store.database import shown_url
 from workflow_engine.store.executions import Store
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.published import Published, PublishedOutput
 from workflow_engine.store.rows import Intent, StepResult
 from workflow_engine.store.statements import Claim
-from workflow_engine.store.summaries import ActivitySummary, ExecutionSummary
+from workflow_engine.store.summaries import ActivitySummary, ExecutionLine, ExecutionSummary
 
 __all__ = [
     "ActivitySummary",
     "Claim",
     "ExecutionFilter",
+    "ExecutionLine",
     "ExecutionSummary",
     "Intent",
     "Page",
@@ -32,5 +34,7 @@ __all__ = [
     "PublishedOutput",
     "StepResult",
     "Store",
+    "Waiting",
+    "lacking",
     "shown_url",
 ]

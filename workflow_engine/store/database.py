@@ -173,6 +173,9 @@ class Database:
                     connection.exec_driver_sql(statement)
                 version += 1
             schema.metadata.create_all(connection)
+            for table in schema.metadata.sorted_tables:  # which leaves tables that exist alone
+                for index in table.indexes:
+                    index.create(connection, checkfirst=True)
             connection.execute(
                 sa.update(schema.meta)
                 .where(schema.meta.c.key == "schema_version")
