@@ -49,7 +49,6 @@ from workflow_engine.plan import Plan
 from workflow_engine.preview import preview
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
-    ActivityState,
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
@@ -436,6 +435,24 @@ class Engine:
             run_id, lambda: self._running.execute(claim, prepare, executor, on_start)
         )
 
+    def requeue(self, run_id: str) -> None:
+        """Put an execution that failed back into the queue; what succeeded in it is kept.
+
+        Raises InvalidInputError when there is no such execution, nothing is left to do in it, it
+        has not ended, or it belongs to a terminal.
+        """
+        record = self._resumable(run_id)
+        if self.store.requeue(run_id):
+            self.queued.set()
+            return
+        if record.output_root:
+            sentence = f'The execution "{run_id}" was run in the foreground.'
+            remedy = f"Go on with it alone: mediaflow execution resume {run_id}"
+        else:
+            sentence = f'The execution "{run_id}" has not ended yet.'
+            remedy = "Wait until it ends, or cancel it."
+        raise InvalidInputError(Code.INVALID_STATE, sentence, remedy=remedy)
+
     def run_claimed(
         self, claim: Claim, *, executor: Executor, on_start: Callable[[Runner], None]
     ) -> ExecutionRecord:
@@ -468,8 +485,7 @@ class Engine:
 
     def _resumable(self, run_id: str) -> ExecutionRecord:
         record = self.execution(run_id)
-        failed = any(one.state is ActivityState.FAIL for one in record.activities)
-        if record.state is ExecutionState.COMPLETED and not failed:
+        if record.state is ExecutionState.COMPLETED and not record.failed:
             raise InvalidInputError(
                 Code.INVALID_STATE,
                 f'The execution "{run_id}" has ended well.',

@@ -297,10 +297,14 @@ class ExecutionRecord:
     activities: tuple[ActivityRecord, ...] = ()
 
     @property
+    def failed(self) -> int:
+        """How many activities have failed."""
+        return sum(activity.state is ActivityState.FAIL for activity in self.activities)
+
+    @property
     def shown_state(self) -> str:
         """The state in words for people: `Completed` alone says nothing of single activities."""
-        failed = sum(activity.state is ActivityState.FAIL for activity in self.activities)
-        return shown_state(self.state, failed)
+        return shown_state(self.state, self.failed)
 
     def activity(self, name: str) -> ActivityRecord:
         """Return the record of an activity. Raises KeyError."""

@@ -29,7 +29,7 @@ from workflow_engine.records import (
     new_id,
 )
 from workflow_engine.settings import load_settings
-from workflow_engine.store import Claim, database
+from workflow_engine.store import Claim, Waiting, database
 
 
 @pytest.fixture
@@ -180,8 +180,7 @@ class TestPoison:
             if "in" in known:  # another one runs meanwhile
                 queue.ended(queue.submit(b={}))
             (waiting,) = queue.store.waiting_elsewhere(known)
-        place = f'the bucket "in" ({queue.path}/in)'
-        assert str(waiting) == f"1 execution waits for a process that knows {place}."
+        assert waiting == Waiting(buckets={"in": f"{queue.path}/in"}, count=1)
         assert queue.record(run_id).state is ExecutionState.QUEUED
         queue.engine.close()
         (queue.path / "mediaflow.toml").write_text(CONFIGURATION)

@@ -12,6 +12,7 @@ from workflow_engine import lease
 from workflow_engine.catalog.records import ServiceRecord
 from workflow_engine.engine import Engine
 from workflow_engine.records import utc_now, wire_time
+from workflow_engine.store import MOST_COUNTED, buckets_text
 
 log = logging.getLogger(__name__)
 
@@ -68,19 +69,30 @@ class SharedStore:
 
     def _look(self) -> None:
         self._store.services.here(self._own)
-        sentences: list[str] = []
+        sentences = [*self._of_others(), *self._of_waiting()]
+        self._status = " ".join(sentences)
+
+    def _of_others(self) -> Iterator[str]:
         for other in self._store.services.living():
             if different := "; ".join(differences(self._own, other)):
-                sentence = (
-                    f"Another service ({other.id}, since {wire_time(other.started)}) works on "
-                    f"this store with another configuration: {different}."
-                )
-                if other.id not in self._told:
-                    log.warning("%s", sentence)
-                self._told.add(other.id)
-                sentences.append(sentence)
-        waiting = self._store.waiting_elsewhere(self._own.buckets)
-        self._status = " ".join((*sentences, *map(str, waiting)))
+                what = "works on this store with another configuration"
+                yield f"Another service {what}; the log tells the differences."
+                who = f"{other.id}, since {wire_time(other.started)}"
+                self._warn(other.id, f"another service ({who}) {what}: {different}")
+
+    def _of_waiting(self) -> Iterator[str]:
+        for waiting in self._store.waiting_elsewhere(self._own.buckets):
+            count = f"{waiting.count}{' or more' if waiting.count == MOST_COUNTED else ''}"
+            what = "waiting for a process that knows"
+            yield f"Executions {what} {', '.join(waiting.buckets)}: {count}."
+            text = buckets_text(waiting.buckets)
+            self._warn(text, f"executions are {what} {text}: {count}")
+
+    def _warn(self, about: str, sentence: str) -> None:
+        """Log a sentence, once about each thing; `/readyz` tells strangers no paths."""
+        if about not in self._told:
+            log.warning("%s", sentence)
+        self._told.add(about)
 
 
 def differences(own: ServiceRecord, other: ServiceRecord) -> Iterator[str]:

@@ -141,7 +141,8 @@ class Dispatcher:
                 how = f"{record.code}: {record.message}"
                 log.log(level, "run %s ended as Fail: %s", claim.run_id, how)
             elif record.state.ended:
-                log.info("run %s ended as %s", claim.run_id, record.state)
+                level = logging.WARNING if record.failed else logging.INFO
+                log.log(level, "run %s ended as %s", claim.run_id, record.shown_state)
             else:
                 log.info("run %s was left for the next process", claim.run_id)
         except LeaseLostError as error:

@@ -13,7 +13,7 @@ rows and back, `summaries.py` and `published.py` read what answers tell of execu
     store.save_activity(claim, running)
 """
 
-from workflow_engine.store.bucket_sets import Waiting, lacking
+from workflow_engine.store.bucket_sets import MOST_COUNTED, Waiting, buckets_text, lacking
 from workflow_engine.store.database import shown_url
 from workflow_engine.store.executions import Store
 from workflow_engine.store.pages import ExecutionFilter, Page
@@ -23,6 +23,7 @@ from workflow_engine.store.statements import Claim
 from workflow_engine.store.summaries import ActivitySummary, ExecutionLine, ExecutionSummary
 
 __all__ = [
+    "MOST_COUNTED",
     "ActivitySummary",
     "Claim",
     "ExecutionFilter",
@@ -35,6 +36,7 @@ __all__ = [
     "StepResult",
     "Store",
     "Waiting",
+    "buckets_text",
     "lacking",
     "shown_url",
 ]

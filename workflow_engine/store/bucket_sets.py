@@ -16,7 +16,7 @@ from workflow_engine.store import rows
 from workflow_engine.store.database import upsert
 from workflow_engine.store.schema import bucket_sets, executions, is_queued
 
-#: waiting executions of one set that are counted; more are "more than"
+#: waiting executions of one set that are counted
 MOST_COUNTED = 1000
 
 #: where buckets lie, by name
@@ -27,24 +27,14 @@ Buckets = Mapping[str, str]
 class Waiting:
     """Executions in the queue that need the same unknown buckets.
 
-    `count` stops above `MOST_COUNTED`.
+    They are not counted beyond `MOST_COUNTED`.
     """
 
     buckets: Buckets
     count: int
 
-    def __str__(self) -> str:
-        """Return for what they wait, as a sentence."""
-        if self.count == 1:
-            what = "1 execution waits"
-        elif self.count > MOST_COUNTED:
-            what = f"more than {MOST_COUNTED} executions wait"
-        else:
-            what = f"{self.count} executions wait"
-        return f"{what} for a process that knows {shown(self.buckets)}."
 
-
-def shown(buckets: Buckets) -> str:
+def buckets_text(buckets: Buckets) -> str:
     """Return buckets and where they lie, in words."""
     names = [f'"{name}" ({place})' for name, place in buckets.items()]
     return f"the bucket {names[0]}" if len(names) == 1 else f"the buckets {' and '.join(names)}"
@@ -120,6 +110,6 @@ _ALL = sa.select(bucket_sets)
 _COUNT = sa.select(sa.func.count()).select_from(
     sa.select(sa.literal(1))
     .where(is_queued(), executions.c.bucket_set == sa.bindparam("set"))
-    .limit(MOST_COUNTED + 1)
+    .limit(MOST_COUNTED)
     .subquery()
 )
