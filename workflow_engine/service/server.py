@@ -27,6 +27,7 @@ from workflow_engine.service import GROUP, Component, Routed
 from workflow_engine.service.configuration import SharedStore
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.service.prefect import PrefectComponent
+from workflow_engine.service.retention import Retention
 from workflow_engine.service.workflow_files import WorkflowFiles
 from workflow_engine.settings import Settings
 
@@ -71,6 +72,7 @@ class Server:
             self._sender,
             *_added(self._engine),
             SharedStore(self._engine),
+            Retention(self._engine.store, settings.retention),
         ]
         self._ready = False
         self._draining = False

@@ -118,6 +118,15 @@ class StoreSettings(_Section):
     url: str = Field(default_factory=_default_store)
 
 
+class RetentionSettings(_Section):
+    """`[retention]`: how long the store keeps what has ended. 0: for ever, any number."""
+
+    #: since an execution was created and ended
+    days: int = Field(default=90, ge=0)
+    #: the newest ones; older ones go although they are younger than `days`
+    executions: int = Field(default=100_000, ge=0)
+
+
 class PrefectSettings(_Section):
     """`[prefect]`: the server that shows the runs."""
 
@@ -273,6 +282,7 @@ class Settings(BaseSettings):
 
     service: ServiceSettings = Field(default_factory=ServiceSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     runner: RunnerSettings = Field(default_factory=RunnerSettings)
     workflows: WorkflowsSettings = Field(default_factory=WorkflowsSettings)

@@ -18,13 +18,16 @@ from workflow_engine.store.database import shown_url
 from workflow_engine.store.executions import Store
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.published import Published, PublishedOutput
+from workflow_engine.store.retention import Window
 from workflow_engine.store.rows import Intent, StepResult
 from workflow_engine.store.statements import Claim
 from workflow_engine.store.summaries import ActivitySummary, ExecutionLine, ExecutionSummary
+from workflow_engine.store.upkeep import Checked
 
 __all__ = [
     "MOST_COUNTED",
     "ActivitySummary",
+    "Checked",
     "Claim",
     "ExecutionFilter",
     "ExecutionLine",
@@ -36,6 +39,7 @@ __all__ = [
     "StepResult",
     "Store",
     "Waiting",
+    "Window",
     "buckets_text",
     "lacking",
     "shown_url",

@@ -35,12 +35,14 @@ from workflow_engine.store.messages import MessageTable, add_message
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.pipelines import PipelineTable
 from workflow_engine.store.published import Published, published_of_media
+from workflow_engine.store.retention import RetentionTable
 from workflow_engine.store.rows import Intent, StepResult
 from workflow_engine.store.schema import activities, digests, executions, is_queued, objects
 from workflow_engine.store.services import ServiceTable
 from workflow_engine.store.statements import Claim
 from workflow_engine.store.summaries import ExecutionLine, ExecutionSummary
 from workflow_engine.store.templates import TemplateTable
+from workflow_engine.store.upkeep import Upkeep
 from workflow_engine.store.workflows import WorkflowTable
 
 #: the activity that looks at the input
@@ -62,6 +64,8 @@ class Store:
         self.intake = IntakeTable(database)
         self.listeners = ListenerTable(database)
         self.services = ServiceTable(database)
+        self.retention = RetentionTable(database)
+        self.upkeep = Upkeep(database)
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -208,6 +212,11 @@ class Store:
         with self._database.read() as connection:
             until = connection.execute(query).scalar_one_or_none()
             return until is not None and until > self._database.now(connection)
+
+    def anything_runs(self) -> bool:
+        """Whether a living process holds a claim on any execution."""
+        with self._database.read() as connection:
+            return queue.any_claim(connection, self._database.now(connection))
 
     def check(self, claim: Claim) -> None:
         """Refuse a claim that does not hold any more. Raises LeaseLostError."""

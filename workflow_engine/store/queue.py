@@ -197,6 +197,14 @@ def release(connection: sa.Connection, claim: Claim) -> None:
     )
 
 
+def any_claim(connection: sa.Connection, now: datetime) -> bool:
+    """Whether any claim holds."""
+    query = sa.select(sa.literal(1)).where(
+        executions.c.owner.is_not(None), executions.c.lease_until > now
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def _known(connection: sa.Connection, run_id: str) -> sa.RowMapping:
     row = statements.claim_row(connection, run_id)
     if row is None:
