@@ -144,9 +144,11 @@ class Database:
 
     def dump_command(self, target: Path) -> str:
         """Return what copies a PostgreSQL database into a file; it asks for the password."""
-        url = self._engine.url.set(drivername="postgresql", password=None)
-        shown = url.render_as_string(hide_password=True)
-        return shlex.join(["pg_dump", "--format=custom", f"--file={target}", f"--dbname={shown}"])
+        url = self._engine.url
+        plain = sa.URL.create(
+            "postgresql", url.username, None, url.host, url.port, url.database, url.query
+        )
+        return shlex.join(["pg_dump", "--format=custom", f"--file={target}", f"--dbname={plain}"])
 
     def _prepare(self) -> None:
         """Create the tables of a new store, and bring an old one up to date."""

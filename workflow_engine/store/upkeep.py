@@ -6,6 +6,7 @@ SQLite only, where it does not say otherwise: a server has tools of its own for 
 import os
 import sqlite3
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -164,7 +165,8 @@ class Upkeep:
                     remedy="Choose a folder that can be written and has room for the whole store.",
                 ) from error
             finally:
-                part.unlink(missing_ok=True)
+                with suppress(OSError):
+                    part.unlink()
 
 
 def _copy(connection: sqlite3.Connection, part: Path) -> None:
