@@ -91,7 +91,7 @@ class TestFailed:
         assert line.startswith(other)
 
     def test_resume_of_all_goes_through_the_queue(self, queue: Queue, store: Store):
-        broken = {"Output": "{RunId}/b", "Fail": "InvalidParameter"}
+        broken = {"Text": "b", "Fail": "InvalidParameter"}
         with queue.running():
             failing = [queue.submit(a={"Output": "{RunId}/a"}, b=broken) for _ in range(3)]
             for run_id in failing:
