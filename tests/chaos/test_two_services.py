@@ -57,14 +57,10 @@ def ended(service: Service, run_id: str) -> str:
 
 
 def test_each_runs_what_its_buckets_serve(first: Service, second: Service):
-    own = {
-        first: [submit(first, "cover") for _ in range(2)],
-        second: [submit(second, "other") for _ in range(2)],
-    }
-    for service, run_ids in own.items():
-        assert [ended(first, run_id) for run_id in run_ids] == ["Completed"] * 2
-        written = {path.name for path in service.bucket("renditions").iterdir()}
-        assert written == set(run_ids)
+    own = {first: submit(first, "cover"), second: submit(second, "other")}
+    for service, run_id in own.items():
+        assert ended(first, run_id) == "Completed"
+        assert [path.name for path in service.bucket("renditions").iterdir()] == [run_id]
     states = {one["Name"]: one["State"] for one in first.json("workflow", "list")}
     assert states == {"cover": "Active", "other": "Active"}
 
