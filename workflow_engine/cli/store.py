@@ -77,8 +77,9 @@ def prune(
 def _shrink(store: "Store") -> str:
     """Give free space back; return what to do where that is not possible now, else ""."""
     if store.upkeep.shrinks():
-        while store.upkeep.give_back(_PAGES):
-            pass
+        left, before = store.upkeep.give_back(_PAGES), 0
+        while left and left != before:
+            left, before = store.upkeep.give_back(_PAGES), left
         return ""
     if store.services.living() or store.anything_runs():
         free = size_text(store.upkeep.sizes().free)
