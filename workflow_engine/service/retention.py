@@ -17,6 +17,8 @@ PERIOD = 3600.0
 FIRST = 30.0
 #: seconds between two batches
 PAUSE = 0.2
+#: seconds that a batch may still take at the end; what it did not commit is as before
+_STOP_SECONDS = 5.0
 #: free pages that are given back at once, and that are kept for what comes
 _PAGES = 500
 _ROOM = 1000
@@ -44,7 +46,7 @@ class Retention:
         """End after the batch that is being removed."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_STOP_SECONDS)
 
     def status(self) -> str:
         """Return why old executions are not removed, empty when they are."""
@@ -57,8 +59,8 @@ class Retention:
                 self._round()
                 self._problem = ""
             except Exception as error:  # the store may fail now and answer at the next round
-                self._problem = f"Old executions cannot be removed: {error}"
-                log.warning("%s", self._problem)
+                self._problem = "Old executions cannot be removed; the log tells why."
+                log.warning("old executions cannot be removed: %s", error)
             wait = PERIOD
 
     def _round(self) -> None:
