@@ -53,7 +53,6 @@ from workflow_engine.preview import preview
 from workflow_engine.private import close_folder, private_folder
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
-    ActivityState,
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
@@ -66,7 +65,7 @@ from workflow_engine.running import Running, as_engine_error
 from workflow_engine.settings import Settings
 from workflow_engine.source import Source
 from workflow_engine.store import Claim, ExecutionFilter, ExecutionSummary, Page, Store
-from workflow_engine.submission import new_execution, pipeline_of
+from workflow_engine.submission import buckets_of, new_execution, pipeline_of
 from workflow_engine.topology.overrides import apply_overrides
 
 
@@ -312,6 +311,7 @@ class Engine:
             pipeline_id=self._pipeline_of(graph),
             origin=bucket.place(ref.object),
             version=info.version,
+            buckets=buckets_of(graph, ref.bucket, self.buckets.locations),
             user_data=user_data,
         )
         return self._queue(record, dedupe_key)
@@ -337,6 +337,7 @@ class Engine:
             pipeline_id=pipeline_id,
             request=request,
             priority=priority,
+            buckets=buckets_of(graph, ref.bucket, self.buckets.locations),
             user_data=user_data,
         )
         return self._queue(record)
@@ -419,6 +420,7 @@ class Engine:
             origin=source.place,
             version=source.info.version,
             output_root=str(self._output_dir or ""),
+            buckets=buckets_of(workflow.graph, source.ref.bucket, self.buckets.locations),
             user_data=user_data,
             fresh=fresh,
             state=ExecutionState.RUNNING,
@@ -466,6 +468,24 @@ class Engine:
             run_id, lambda: self._running.execute(claim, prepare, executor, on_start)
         )
 
+    def requeue(self, run_id: str) -> None:
+        """Put an execution that failed back into the queue; what succeeded in it is kept.
+
+        Raises InvalidInputError when there is no such execution, nothing is left to do in it, it
+        has not ended, or it belongs to a terminal.
+        """
+        record = self._resumable(run_id)
+        if self.store.requeue(run_id):
+            self.queued.set()
+            return
+        if record.output_root:
+            sentence = f'The execution "{run_id}" was run in the foreground.'
+            remedy = f"Go on with it alone: mediaflow execution resume {run_id}"
+        else:
+            sentence = f'The execution "{run_id}" has not ended yet.'
+            remedy = "Wait until it ends, or cancel it."
+        raise InvalidInputError(Code.INVALID_STATE, sentence, remedy=remedy)
+
     def run_claimed(
         self, claim: Claim, *, executor: Executor, on_start: Callable[[Runner], None]
     ) -> ExecutionRecord:
@@ -498,8 +518,7 @@ class Engine:
 
     def _resumable(self, run_id: str) -> ExecutionRecord:
         record = self.execution(run_id)
-        failed = any(one.state is ActivityState.FAIL for one in record.activities)
-        if record.state is ExecutionState.COMPLETED and not failed:
+        if record.state is ExecutionState.COMPLETED and not record.failed:
             raise InvalidInputError(
                 Code.INVALID_STATE,
                 f'The execution "{run_id}" has ended well.',

@@ -35,6 +35,11 @@ def stable_id(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
+def run_id_of(workflow_id: str, bucket: str, key: str, version: str) -> str:
+    """Return the RunId of the run that an object version starts, always the same."""
+    return stable_id("run", workflow_id, bucket, key, version)
+
+
 def utc_now() -> datetime:
     """Return the present moment, in UTC."""
     return datetime.now(UTC)
@@ -81,6 +86,15 @@ class ExecutionState(StrEnum):
     def ended(self) -> bool:
         """Whether nothing more will happen to the execution."""
         return self in (ExecutionState.COMPLETED, ExecutionState.FAIL)
+
+
+def shown_state(state: ExecutionState, failed: int) -> str:
+    """Return the state of an execution in which so many activities failed, for people.
+
+    >>> shown_state(ExecutionState.COMPLETED, 2)
+    'Completed, 2 failed'
+    """
+    return f"{state}, {failed} failed" if failed else str(state)
 
 
 class ExecutionKind(StrEnum):
@@ -252,6 +266,8 @@ class ExecutionRecord:
     no finished steps of others. A job outside of workflows is an execution too: `kind` says which
     and `request` keeps what was asked, for its answers; its RunId is the JobId. `pipeline_id` and
     `priority` say when it may start. `message_result` tells what became of a job's last message.
+    `buckets` says where the buckets lie that it reads and writes, by name, as far as the process
+    knew that accepted it: processes that know them otherwise leave it alone.
     """
 
     run_id: str
@@ -267,6 +283,7 @@ class ExecutionRecord:
     origin: str = ""
     version: str = ""
     output_root: str = ""
+    buckets: Mapping[str, str] = field(default_factory=dict[str, str])
     fresh: bool = False
     user_data: str = ""
     state: ExecutionState = ExecutionState.QUEUED
@@ -278,6 +295,16 @@ class ExecutionRecord:
     prefect_url: str = ""
     message_result: Mapping[str, str] = field(default_factory=dict[str, str])
     activities: tuple[ActivityRecord, ...] = ()
+
+    @property
+    def failed(self) -> int:
+        """How many activities have failed."""
+        return sum(activity.state is ActivityState.FAIL for activity in self.activities)
+
+    @property
+    def shown_state(self) -> str:
+        """The state in words for people: `Completed` alone says nothing of single activities."""
+        return shown_state(self.state, self.failed)
 
     def activity(self, name: str) -> ActivityRecord:
         """Return the record of an activity. Raises KeyError."""

@@ -1,6 +1,7 @@
 """How an execution comes to be: its record, and the pipeline that it waits in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 from workflow_engine.catalog.media import media_id
 from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
@@ -32,6 +33,7 @@ def new_execution(
     origin: str = "",
     version: str = "",
     output_root: str = "",
+    buckets: Mapping[str, str] | None = None,
     user_data: str = "",
     fresh: bool = False,
     state: ExecutionState = ExecutionState.QUEUED,
@@ -52,12 +54,40 @@ def new_execution(
         origin=origin,
         version=version,
         output_root=output_root,
+        buckets=buckets or {},
         user_data=user_data,
         fresh=fresh,
         state=state,
         created=utc_now(),
         activities=graph.waiting,
     )
+
+
+def buckets_of(graph: Graph, input_bucket: str, locations: Mapping[str, str]) -> Mapping[str, str]:
+    """Return where the buckets lie that a run reads and writes, by name.
+
+    That of the input, those of the outputs, and those that parameters name. What `locations`
+    does not know is left out: the run will say so.
+    """
+    names = {input_bucket}
+    for node in graph.nodes.values():
+        if node is not graph.start:
+            names.update(target.bucket for target in node.activity.destinations(node.parameters))
+            names.update(_named(node.parameters.model_dump(by_alias=True)))
+    return {name: locations[name] for name in sorted(names & locations.keys())}
+
+
+def _named(value: Json) -> Iterator[str]:
+    """Yield the buckets that parameters name, however deep."""
+    if isinstance(value, list):
+        for item in cast(list[Any], value):
+            yield from _named(item)
+    elif isinstance(value, dict):
+        for key, item in cast(dict[str, Any], value).items():
+            if key == "Bucket" and isinstance(item, str):
+                yield item
+            else:
+                yield from _named(item)
 
 
 def pipeline_of(graph: Graph, store: Store | None, *, strict: bool) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,10 @@ class Doubles:
 
     def get(self, name: str) -> Bucket:
         return self._doubles.get(name) or self._real.get(name)
+
+    @property
+    def locations(self) -> Mapping[str, str]:
+        return self._real.locations
 
     def close(self) -> None:
         self._real.close()

@@ -29,7 +29,7 @@ from workflow_engine.records import (
     new_id,
 )
 from workflow_engine.settings import load_settings
-from workflow_engine.store import Claim, database
+from workflow_engine.store import Claim, Waiting, database
 
 
 @pytest.fixture
@@ -164,16 +164,29 @@ class TestPoison:
         (message,) = queue.store.messages.of_run(job_id)
         assert json.loads(message.body)["State"] == "Fail"
 
-    def test_a_bucket_without_settings_fails_start(self, queue: Queue):
+    @pytest.mark.parametrize(
+        "other", ['[buckets.renamed]\npath = "in"', '[buckets.in]\npath = "x"']
+    )
+    def test_what_needs_another_bucket_waits_for_it(self, queue: Queue, other: str):
         run_id = queue.submit(a={})
         queue.engine.close()
-        text = CONFIGURATION.replace("[buckets.in]", "[buckets.renamed]")
+        text = CONFIGURATION.replace('[buckets.in]\npath = "in"', other)
         (queue.path / "mediaflow.toml").write_text(text)
         queue.engine = Engine(load_settings(None), registry=queue.fakes.registry)
         with queue.running():
-            record = queue.ended(run_id)
-        assert record.state is ExecutionState.FAIL and '"in"' in record.message
-        assert queue.states(run_id)["start"] == "Fail"
+            (queue.path / "x").mkdir()
+            (queue.path / "x" / "clip.txt").write_text("content ")
+            known = queue.engine.buckets.locations
+            if "in" in known:  # another one runs meanwhile
+                queue.ended(queue.submit(b={}))
+            (waiting,) = queue.store.waiting_elsewhere(known)
+        assert waiting == Waiting(buckets={"in": f"{queue.path}/in"}, count=1)
+        assert queue.record(run_id).state is ExecutionState.QUEUED
+        queue.engine.close()
+        (queue.path / "mediaflow.toml").write_text(CONFIGURATION)
+        queue.engine = Engine(load_settings(None), registry=queue.fakes.registry)
+        with queue.running():
+            assert queue.ended(run_id).state is ExecutionState.COMPLETED
 
     def test_a_message_that_cannot_be_written_ends_no_run(
         self, queue: Queue, monkeypatch: pytest.MonkeyPatch

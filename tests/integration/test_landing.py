@@ -15,8 +15,7 @@ from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.landing import Landing, taking
-from workflow_engine.landing.taking import run_id_of
-from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, utc_now
+from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, run_id_of, utc_now
 from workflow_engine.settings import load_settings
 from workflow_engine.testing import FakeRegistry
 

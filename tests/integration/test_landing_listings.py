@@ -16,8 +16,7 @@ from workflow_engine.catalog.landing import Reconciled
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.landing import Landing, taking
-from workflow_engine.landing.taking import run_id_of
-from workflow_engine.records import ObjectRef, utc_now
+from workflow_engine.records import ObjectRef, run_id_of, utc_now
 
 __all__ = ["home"]
 

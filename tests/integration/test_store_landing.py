@@ -1,9 +1,6 @@
 """The intake's tables on real databases: nothing is lost, nothing is taken twice."""
 
 import random
-import re
-from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -20,10 +17,9 @@ from workflow_engine.catalog.landing import (
     Taking,
     Watched,
 )
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, TemplateKind, TemplateRecord
-from workflow_engine.records import ExecutionRecord, ExecutionState, new_id, stable_id
+from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
+from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id
 from workflow_engine.store import Store
-from workflow_engine.store.schema import SCHEMA_VERSION, UPGRADES
 
 NOW = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
 #: keys that sort differently by language, by UTF-16 and by bytes, and that SQL could trip over
@@ -359,61 +355,3 @@ class TestWatched:
         for record in (one, other, replace(one, seen=3)):
             store.listeners.save(record)
         assert store.listeners.all() == [other, replace(one, seen=3)]
-
-
-def make_old(url: str, tables: Sequence[str]) -> None:
-    """Make a store what the version before the intake made."""
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        for table in tables:
-            connection.execute(sa.text(f"DROP TABLE {table}"))
-        for statement in (*UPGRADES[2], *UPGRADES[3]):
-            table, column = re.fullmatch(
-                r"ALTER TABLE (\w+) ADD COLUMN (\w+) .*", statement
-            ).groups()
-            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        connection.execute(sa.text("UPDATE meta SET value = '2' WHERE key = 'schema_version'"))
-    engine.dispose()
-
-
-class TestUpgrade:
-    TABLES = ("arrivals", "intake", "watched", "listeners")
-
-    def test_a_store_without_intake_gets_one(self, url: str, store: Store):
-        claim = add(store, "a")
-        before = store.execution(claim.run_id)
-        store.close()
-        make_old(url, self.TABLES)
-        upgraded = Store.open(url)
-        assert upgraded.execution(claim.run_id) == before
-        note(upgraded, "a")
-        assert new(upgraded, taking("a", runs=1)) == [True]
-        upgraded.close()
-        engine = sa.create_engine(url)
-        with engine.connect() as connection:
-            version = sa.text("SELECT value FROM meta WHERE key = 'schema_version'")
-            assert connection.scalar(version) == str(SCHEMA_VERSION)
-        engine.dispose()
-        Store.open(url).close()
-
-    def test_templates_of_version_3_were_added_by_hand(self, url: str, store: Store):
-        template = TemplateRecord(
-            id=new_id(), kind=TemplateKind.WATERMARK, name="corner", content={}, created=NOW
-        )
-        store.templates.add(template)
-        store.close()
-        engine = sa.create_engine(url)
-        with engine.begin() as connection:
-            connection.execute(sa.text("ALTER TABLE templates DROP COLUMN file"))
-            connection.execute(sa.text("DROP TABLE template_files"))
-            connection.execute(sa.text("UPDATE meta SET value = '3' WHERE key = 'schema_version'"))
-        engine.dispose()
-        with closing(Store.open(url)) as upgraded:
-            assert upgraded.templates.get(template.id) == template
-            assert upgraded.templates.files() == []
-
-    def test_many_processes_upgrade_it(self, url: str, store: Store):
-        store.close()
-        make_old(url, self.TABLES)
-        script = "print(store.intake.take([]).runs, store.arrivals.count())"
-        assert lines_of(*(process(url, script) for _ in range(5))) == ["0 0"] * 5

@@ -363,6 +363,9 @@ class TestIndexes:
         [
             lambda store: store.execution_page(ALL, limit=10),
             lambda store: store.summary_page(ALL, limit=10),
+            lambda store: store.line_page(ALL, limit=10),
+            lambda store: store.line_page(ExecutionFilter(failed=True), limit=10),
+            lambda store: store.bucket_sets(IDS),
             lambda store: store.executions_by_id(IDS),
             lambda store: store.executions_by_id(IDS, kind=ExecutionKind.SNAPSHOT),
             lambda store: store.run_ids_of_media(IDS),
@@ -387,6 +390,14 @@ class TestIndexes:
             assert "executions_by_kind (kind=?)" not in step
             if step.startswith("SCAN"):
                 assert " USING INDEX " in step or "anon" in step
+
+    def test_failed_ones_are_found_among_all(
+        self, noted: tuple[Store, list[str]], tmp_path: Path
+    ) -> None:
+        store, queries = noted
+        queries.clear()
+        assert store.line_page(ExecutionFilter(failed=True), limit=10).items == []
+        assert plan(tmp_path / "m.db", queries) == ["SCAN executions USING INDEX executions_failed"]
 
     def test_a_page_takes_as_many_queries_as_one(self, noted: tuple[Store, list[str]]) -> None:
         store, queries = noted

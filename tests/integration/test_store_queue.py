@@ -1,9 +1,11 @@
 """The queue on real databases: what runs next, who runs it, and how it is cancelled."""
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -39,7 +41,7 @@ from workflow_engine.records import (
     ObjectRef,
     utc_now,
 )
-from workflow_engine.store import Claim, Store
+from workflow_engine.store import Claim, Store, Waiting
 from workflow_engine.store.queue import MOST_LAPSES
 
 MOMENT = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
@@ -427,6 +429,93 @@ def test_many_are_queued_and_one_is_found(tmp_path: Path) -> None:
         for *_, step in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
     ]
     database.close()
-    assert "SEARCH executions USING INDEX executions_queued (pipeline_id=?)" in steps
-    allowed = ("SCAN pipelines", "SCAN executions USING INDEX executions_begun")
-    assert [step for step in steps if step.startswith("SCAN") and step not in allowed] == []
+    assert (
+        "SEARCH executions USING INDEX executions_queued (pipeline_id=? AND bucket_set=?)" in steps
+    )
+    small = ("pipelines", "bucket_sets", "anon_1", "executions USING INDEX executions_begun")
+    scans = [step.removeprefix("SCAN ") for step in steps if step.startswith("SCAN")]
+    assert [scan for scan in scans if not scan.startswith(small)] == []
+
+
+class TestBuckets:
+    """What runs next in a process that knows some buckets, and where they lie."""
+
+    HERE: ClassVar = {"in": "/in", "out": "/out"}
+
+    def take(self, store: Store, buckets: Mapping[str, str] | None) -> str:
+        claim = store.claim_next(owner="me", lease_seconds=60, buckets=buckets)
+        return claim.run_id if claim else ""
+
+    def test_all_of_them_must_lie_where_they_lay(self, store: Store) -> None:
+        run_id = queue(store, buckets=self.HERE)
+        for other in ({}, {"in": "/in"}, self.HERE | {"out": "/elsewhere"}):
+            assert self.take(store, other) == ""
+        (waiting,) = store.waiting_elsewhere({"in": "/in", "out": "/elsewhere"})
+        assert waiting == Waiting(buckets={"out": "/out"}, count=1)
+        assert store.waiting_elsewhere(self.HERE | {"more": "/more"}) == []
+        assert self.take(store, self.HERE | {"more": "/more"}) == run_id
+        found = store.execution(run_id)
+        assert found is not None and found.buckets == self.HERE
+
+    def test_what_needs_none_is_everybodys(self, store: Store) -> None:
+        run_id = queue(store)
+        assert self.take(store, {}) == run_id
+
+    def test_a_process_that_knows_all_takes_all(self, store: Store) -> None:
+        run_id = queue(store, buckets=self.HERE)
+        assert self.take(store, None) == run_id
+
+    def test_priority_and_age_count_over_all_sets(self, store: Store) -> None:
+        second = queue(store, buckets=self.HERE, created=after(2))
+        third = queue(store, buckets={"in": "/in"}, created=after(3))
+        foreign = queue(store, buckets={"x": "/x"}, priority=10)
+        first = queue(store, buckets={"in": "/in"}, priority=9, created=after(9))
+        assert [self.take(store, self.HERE) for _ in range(4)] == [first, second, third, ""]
+        assert self.take(store, {"x": "/x"}) == foreign
+
+    def test_a_quota_counts_what_others_run(self, store: Store) -> None:
+        limited = pipeline(store, quota=1)
+        queue(store, buckets={"x": "/x"}, pipeline_id=limited)
+        mine = queue(store, buckets=self.HERE, pipeline_id=limited)
+        assert self.take(store, {"x": "/x"})
+        assert self.take(store, self.HERE) == ""
+        assert state_of(store, mine)[0] is ExecutionState.QUEUED
+
+    def test_what_a_killed_process_left(self, store: Store) -> None:
+        run_id = leave(store, buckets=self.HERE)
+        assert self.take(store, {"in": "/in"}) == ""
+        assert self.take(store, self.HERE) == run_id
+
+    def test_sets_of_any_size(self, store: Store) -> None:
+        many = {f"bucket-{number}": f"/{'folder/' * 40}{number}" for number in range(200)}
+        run_id = queue(store, buckets=many)
+        assert self.take(store, self.HERE) == ""
+        assert self.take(store, many | self.HERE) == run_id
+
+
+class TestRequeue:
+    def test_what_failed_waits_again_with_what_succeeded(self, store: Store) -> None:
+        run_id = queue(store)
+        claim = store.claim_next(owner="me", lease_seconds=60)
+        assert claim is not None
+        assert not store.requeue(run_id)  # somebody runs it
+        store.finish_activity(claim, success("a", output("k")), step_key="s")
+        store.save_execution(claim, state=ExecutionState.FAIL, code="X", message="m")
+        assert not store.requeue(run_id)
+        store.release(claim)
+        assert store.requeue(run_id)
+        found = load(store, claim)
+        assert (found.state, found.code, found.message, found.ended) == ("Queued", "", "", None)
+        assert found.activity("a").state is ActivityState.SUCCESS
+        assert not store.requeue(run_id)
+        with pytest.raises(LeaseLostError):  # the fence has risen
+            store.check(claim)
+        assert take(store) == run_id
+
+    def test_what_belongs_to_a_terminal_stays_with_it(self, store: Store) -> None:
+        record = execution("a", output_root="/out")
+        claim = store.add_execution(record, owner="me", lease_seconds=60)
+        store.save_execution(claim, state=ExecutionState.FAIL)
+        store.release(claim)
+        assert not store.requeue(record.run_id)
+        assert state_of(store, record.run_id)[0] is ExecutionState.FAIL

@@ -331,6 +331,44 @@ class TestTheFolder:
         # what is not in the new place may still be wanted: the old one does not say
         assert folder.states == {"a": "Active", "b": "Active"}
         assert (folder["a"].id, folder["a"].file) == (before.id, str(folder.path / "a.json"))
+        assert [Path(file.path).parent.name for file in folder.workflows.files()] == [
+            "moved",
+            "workflows",
+        ]
+        assert folder.workflows.delete(folder["b"].id).state is WorkflowState.DELETED
+
+    def test_two_of_them_leave_each_other_alone(self, folder: Folder, tmp_path: Path):
+        other = Folder(tmp_path / "other", folder.store)
+        folder.write("a")
+        folder.write("b")
+        other.write("c")
+        folder.restart()
+        other.restart()
+        for one in (folder, other, folder, other):
+            one.restart()
+            one.look(3)
+        assert folder.states == dict.fromkeys("abc", "Active")
+        (folder.path / "b.json").unlink()
+        other.restart()
+        assert folder.states["b"] == "Active"  # nobody looked in its own folder yet
+        folder.restart()
+        assert folder.states == {"a": "Active", "b": "Inactive", "c": "Active"}
+
+    def test_a_name_in_two_of_them_belongs_to_the_first(self, folder: Folder, tmp_path: Path):
+        other = Folder(tmp_path / "other", folder.store)
+        folder.write("a")
+        other.write("a", bound_to("other/"))
+        folder.restart()
+        other.restart()
+        assert folder["a"].file == str(folder.path / "a.json")
+        (problem,) = other.problems.values()
+        assert f'"{folder.path}/a.json"' in problem and "Rename" in problem
+        (folder.path / "a.json").unlink()
+        folder.look()
+        assert folder.states == {"a": "Inactive"}
+        other.look(RETRY_LOOKS)
+        assert folder["a"].file == str(other.path / "a.json")
+        assert folder.states == {"a": "Active"}
 
 
 class TestBrokenFiles:

@@ -46,6 +46,11 @@ class Buckets:
                 store.close()
 
     @property
+    def locations(self) -> Mapping[str, str]:
+        """Where the configured buckets lie, by name: a path, or a URL and its server."""
+        return {name: _location(settings) for name, settings in self._settings.items()}
+
+    @property
     def have_access_rules(self) -> bool:
         """Whether `Bucket.set_access` does anything in one of them."""
         return any(settings.acl for settings in self._settings.values())
@@ -107,6 +112,13 @@ class Buckets:
                     check_key(key)
                     return ObjectRef(bucket=name, object=key)
         return parse(text)
+
+
+def _location(settings: BucketSettings) -> str:
+    if settings.path is not None:
+        return str(settings.path)
+    server = f" at {settings.endpoint_url}" if settings.endpoint_url else ""
+    return f"{(settings.url or '').rstrip('/')}{server}"
 
 
 def _key_at(settings: BucketSettings, host: str, path: str) -> str:

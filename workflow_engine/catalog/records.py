@@ -201,3 +201,18 @@ class MessageRecord:
     next_attempt: datetime | None = None
     sent: datetime | None = None
     error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceRecord:
+    """A process that serves a store, and what it was told.
+
+    `id` is its owner name, `buckets` where its buckets lie, by name.
+    """
+
+    id: str
+    started: datetime
+    configuration: str
+    data_dir: str
+    workflows_dir: str
+    buckets: Mapping[str, str]

@@ -117,6 +117,15 @@ def owned_by_hand(name: str) -> InvalidInputError:
     )
 
 
+def defined_elsewhere(name: str, file: str) -> InvalidInputError:
+    """Return the error of a file whose name belongs to a file of another folder."""
+    return InvalidInputError(
+        Code.INVALID_STATE,
+        f'The workflow "{name}" is defined by the file "{file}" already.',
+        remedy="Rename one of the files, or remove the other one.",
+    )
+
+
 def problem_text(path: str, error: InvalidInputError) -> str:
     """Return every problem of a file, one line each, as `validate` prints them."""
     problems: Iterable[Problem] = (

@@ -23,6 +23,7 @@ from workflow_engine.catalog.workflow_rules import (
     Bound,
     bound_of,
     check_name,
+    defined_elsewhere,
     owned_by_file,
     owned_by_hand,
     problem_text,
@@ -47,6 +48,7 @@ class Workflows:
 
     def __init__(self, store: Store, parse: Callable[[str], Graph]) -> None:
         self._rows = store.workflows
+        self._services = store.services
         self._parse = parse
         self._lock = threading.Lock()
 
@@ -119,7 +121,7 @@ class Workflows:
         """
 
         def deleted(record: WorkflowRecord) -> WorkflowRecord:
-            if record.file and any(file.path == record.file for file in self.files()):
+            if record.file and self._is_in_force(record.file):
                 raise owned_by_file(record, "deleted", "Remove the file first.")
             return replace(record, state=WorkflowState.DELETED)
 
@@ -240,8 +242,19 @@ class Workflows:
                     break
             self._rows.remove_file(known.path)
 
+    def _is_in_force(self, path: str) -> bool:
+        """Whether a loaded file is still there, here or for another service that watches it."""
+        if not any(file.path == path for file in self.files()):
+            return False
+        folder = os.path.dirname(path)
+        watched = any(one.workflows_dir == folder for one in self._services.living())
+        return watched or os.path.exists(path)
+
     def _define(self, path: str, name: str, text: str, bound: Bound) -> None:
-        """Make the workflow of a file what its text says. Raises InvalidInputError."""
+        """Make the workflow of a file what its text says. Raises InvalidInputError.
+
+        What another folder defined stays with that one until its file is gone.
+        """
         with self._lock:
             while True:
                 record = self._rows.named(name)
@@ -252,6 +265,8 @@ class Workflows:
                     continue
                 if not record.file:
                     raise owned_by_hand(name)
+                if record.file != path and self._is_in_force(record.file):
+                    raise defined_elsewhere(name, record.file)
                 changed = replace(
                     record,
                     topology=text,
@@ -264,6 +279,8 @@ class Workflows:
                 if changed == record:
                     return None
                 if self._rows.save(changed, expected=record):
+                    if record.file != path:
+                        self._rows.remove_file(record.file)
                     return self._warn_of_overlaps(changed)
 
     def _warn_of_overlaps(self, record: WorkflowRecord) -> None:

@@ -21,6 +21,7 @@ from workflow_engine.cli import (
     prefect,
     run,
     serve,
+    store,
     template,
     topology,
     trigger,
@@ -52,6 +53,7 @@ app.add_typer(media.app, name="media")
 app.add_typer(template.app, name="template")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(trigger.app, name="trigger")
+app.add_typer(store.app, name="store")
 app.add_typer(prefect.app, name="prefect")
 
 

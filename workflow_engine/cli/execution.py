@@ -1,19 +1,28 @@
 """`execution list|show|resume|cancel|report`: what ran and how it ended, by RunId."""
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.cli.common import emit, print_json, settings
-from workflow_engine.cli.run import ExecutorChoice, ExecutorOption, interruptible, watch
+from workflow_engine.cli import resume
+from workflow_engine.cli.common import emit, print_json, printable, settings
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.records import ExecutionRecord, ExecutionState, Json, wire_time
+from workflow_engine.records import (
+    ExecutionRecord,
+    ExecutionState,
+    Json,
+    shown_state,
+    wire_time,
+)
 
 if TYPE_CHECKING:
-    from workflow_engine.store import ExecutionFilter
+    from workflow_engine.catalog.records import ServiceRecord
+    from workflow_engine.store import ExecutionFilter, ExecutionLine
 
 app = typer.Typer(help="Executions: list, show, resume, cancel, report.", no_args_is_help=True)
 
@@ -30,57 +39,57 @@ def list_executions(
     state: Annotated[
         ExecutionState | None, typer.Option(case_sensitive=False, help="Only those in a state.")
     ] = None,
+    failed: Annotated[
+        bool,
+        typer.Option("--failed", help="Only those that failed, or have a failed activity."),
+    ] = False,
     given: Annotated[
         str,
         typer.Option("--input", metavar="URL", help="Only those on this object, as oss://B/K."),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List executions, newest first; what is given of the filters must all fit."""
+    """List executions, newest first; what is given of the filters must all fit.
+
+    "Completed, 2 failed" ran to its end, but two of its activities failed. Cancelled executions
+    do not count as failed.
+    """
     from workflow_engine.store import ExecutionFilter, Store
 
-    chosen = _filter(workflow, state, given)
+    chosen = replace(_filter(workflow, state, given), failed=failed)
     with closing(Store.open(settings().store.url)) as store:
-        if chosen == ExecutionFilter():
-            records = store.executions(limit=limit)
-        else:
-            page = store.execution_page(chosen, limit=limit)
-            records = store.executions_by_id([record.run_id for record in page.items])
-    if as_json:
-        print_json([record.to_wire() for record in records])
-        return
-    if not records:
+        lines = store.line_page(chosen, limit=limit).items
+        if as_json:
+            records = store.executions_by_id([line.run_id for line in lines])
+            print_json([record.to_wire() for record in records])
+            return
+        needed = store.bucket_sets([line.bucket_set for line in lines])
+        services = store.services.living()
+    if not lines:
         emit("no executions yet" if chosen == ExecutionFilter() else "no such executions")
-    for record in records:
-        emit(
-            f"{record.run_id}  {wire_time(record.created)}  {record.state:<9}  "
-            f"{record.workflow}  {record.input.bucket}/{record.input.object}"
-        )
+    for line in lines:
+        emit(_text(line))
+        queued = line.state == ExecutionState.QUEUED and services
+        if queued and (waits := _waits_for(needed.get(line.bucket_set, {}), services)):
+            emit(printable(f"    {waits}"))
 
 
-@app.command()
-def resume(
-    run_id: RunId,
-    executor: ExecutorOption = ExecutorChoice.PREFECT,
-    as_json: AsJson = False,
-) -> None:
-    """Go on with an execution that was killed, interrupted or had failures.
+def _text(line: "ExecutionLine") -> str:
+    shown = shown_state(ExecutionState(line.state), line.failed)
+    return (
+        f"{line.run_id}  {wire_time(line.created)}  {shown:<19}  "
+        f"{line.workflow}  {line.bucket}/{line.object}"
+    )
 
-    What succeeded is kept, everything else runs again, under the same RunId.
-    """
-    from workflow_engine.engine import Engine
 
-    engine = Engine(settings())
-    with interruptible() as on_start:
-        watch(
-            engine,
-            executor,
-            lambda chosen, observer, on_start: engine.resume(
-                run_id, executor=chosen, observers=[observer], on_start=on_start
-            ),
-            on_start,
-            as_json=as_json,
-        )
+def _waits_for(needed: Mapping[str, str], services: "Sequence[ServiceRecord]") -> str:
+    """Return what an execution in the queue waits for; empty when a service may take it."""
+    from workflow_engine.store import buckets_text, lacking
+
+    if not services:
+        return "It waits for a service: start mediaflow serve."
+    unknown = min((lacking(needed, one.buckets) for one in services), key=len)
+    return f"It waits for a process that knows {buckets_text(unknown)}." if unknown else ""
 
 
 @app.command()
@@ -92,12 +101,18 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
         record = _required(store.execution(run_id), run_id)
         queued = record.state is ExecutionState.QUEUED
         alone = not record.state.ended and not queued and not store.is_running(run_id)
+        waits = _waits_for(record.buckets, store.services.living()) if queued else ""
     if as_json:
         print_json(record.to_wire())
-    else:
-        emit("\n".join(execution_lines(record)))
-        if alone:
-            emit(f"No process runs it any more: mediaflow execution resume {run_id} goes on.")
+        return
+    emit("\n".join(execution_lines(record)))
+    if waits:
+        emit(waits)
+    if alone:
+        emit(f"No process runs it any more: mediaflow execution resume {run_id} goes on.")
+
+
+app.command()(resume.resume)
 
 
 @app.command()

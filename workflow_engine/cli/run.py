@@ -225,12 +225,11 @@ def interruptible() -> "Generator[Callable[[Runner], None]]":
 
 def _exit_code(record: "ExecutionRecord") -> int:
     from workflow_engine.errors import Code
-    from workflow_engine.records import ActivityState, ExecutionState
+    from workflow_engine.records import ExecutionState
 
     if record.code == Code.INTERRUPTED:
         return EXIT_INTERRUPTED
-    failed = any(activity.state is ActivityState.FAIL for activity in record.activities)
-    return EXIT_BROKEN if failed or record.state is ExecutionState.FAIL else 0
+    return EXIT_BROKEN if record.failed or record.state is ExecutionState.FAIL else 0
 
 
 def plan(

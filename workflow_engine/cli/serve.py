@@ -6,11 +6,14 @@ import queue
 import signal
 import sys
 from contextlib import suppress
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from workflow_engine.cli.common import emit, printable, settings
+
+if TYPE_CHECKING:
+    from workflow_engine.settings import Settings
 
 
 def serve(
@@ -46,7 +49,9 @@ def serve(
 def _serve(signals: "_Signals", host: str | None, port: int | None) -> None:
     from workflow_engine.service.server import Server
 
-    server = Server(settings(), host=host, port=port)
+    chosen = settings()
+    server = Server(chosen, host=host, port=port)
+    _say(_told(chosen))
     try:
         api = server.start()
         signals.started()
@@ -60,6 +65,15 @@ def _serve(signals: "_Signals", host: str | None, port: int | None) -> None:
     finally:
         signals.started()
         server.stop()
+
+
+def _told(chosen: "Settings") -> str:
+    from workflow_engine.store import shown_url
+
+    return printable(
+        f"Configuration {chosen.file or 'none'}, data {chosen.data_dir}, "
+        f"store {shown_url(chosen.store.url)}, workflows {chosen.workflows.dir}"
+    )
 
 
 class _Stopped(BaseException):

@@ -19,7 +19,8 @@ _LISTED = 4
 def execution_lines(record: ExecutionRecord) -> Iterator[str]:
     """Yield the summary that `run` and `execution show` print."""
     yield f"RunId   {record.run_id}"
-    yield f"State   {record.state}" + (f"  {record.code}: {record.message}" if record.code else "")
+    why = f"  {record.code}: {record.message}" if record.code else ""
+    yield f"State   {record.shown_state}{why}"
     yield f"Input   {record.input.bucket}/{record.input.object}"
     yield ""
     width = max((len(a.name) for a in record.activities), default=0)

@@ -26,10 +26,10 @@ from workflow_engine.records import (
     Digests,
     ExecutionRecord,
     ObjectRef,
-    stable_id,
+    run_id_of,
     utc_now,
 )
-from workflow_engine.submission import new_execution, pipeline_of
+from workflow_engine.submission import buckets_of, new_execution, pipeline_of
 from workflow_engine.topology import parse_topology
 
 if TYPE_CHECKING:
@@ -41,11 +41,6 @@ log = logging.getLogger(__name__)
 _GRAPHS = 64
 #: bytes that are read on the spot to tell an own output from another object
 _READ_AT_ONCE = 64 << 20
-
-
-def run_id_of(workflow_id: str, bucket: str, key: str, version: str) -> str:
-    """Return the RunId of the run that an object version starts, always the same."""
-    return stable_id("run", workflow_id, bucket, key, version)
 
 
 def taking(
@@ -74,6 +69,7 @@ class Start:
 
     workflow: WorkflowRecord
     graph: Graph | None
+    buckets: Mapping[str, str]
     pipeline_id: str = DEFAULT_PIPELINE_ID
     location: str = ""
 
@@ -135,6 +131,7 @@ class Starter:
                 pipeline_id=start.pipeline_id,
                 origin=bucket.place(info.key),
                 version=info.version,
+                buckets=start.buckets,
                 run_id=run_id,
             )
         return ExecutionRecord(
@@ -147,18 +144,21 @@ class Starter:
             pipeline_id=start.pipeline_id,
             origin=bucket.place(info.key),
             version=info.version,
+            buckets=start.buckets,
             created=utc_now(),
             activities=self._activities(workflow.topology),
         )
 
     def _prepared(self, workflow: WorkflowRecord) -> Start:
-        graph = self._graph_of(workflow)
+        graph, locations = self._graph_of(workflow), self._engine.buckets.locations
         if graph is None:
-            return Start(workflow=workflow, graph=None)
+            own = {name: locations[name] for name in locations if name == workflow.bucket}
+            return Start(workflow=workflow, graph=None, buckets=own)
         bound = graph.start.parameters.model_dump(by_alias=True)["InputFile"]
         return Start(
             workflow=workflow,
             graph=graph,
+            buckets=buckets_of(graph, workflow.bucket, locations),
             pipeline_id=self._pipeline(workflow, graph),
             location=bound["Location"] or "",
         )

@@ -110,7 +110,10 @@ class Dispatcher:
     def _claim(self) -> Claim | None:
         try:
             claim = self._engine.store.claim_next(
-                owner=self._owner, lease_seconds=lease.LEASE, busy=self._running
+                owner=self._owner,
+                lease_seconds=lease.LEASE,
+                busy=self._running,
+                buckets=self._engine.buckets.locations,
             )
         except Exception as error:  # the store may fail now and answer at the next look
             if not self._problem:
@@ -138,7 +141,8 @@ class Dispatcher:
                 how = f"{record.code}: {record.message}"
                 log.log(level, "run %s ended as Fail: %s", claim.run_id, how)
             elif record.state.ended:
-                log.info("run %s ended as %s", claim.run_id, record.state)
+                level = logging.WARNING if record.failed else logging.INFO
+                log.log(level, "run %s ended as %s", claim.run_id, record.shown_state)
             else:
                 log.info("run %s was left for the next process", claim.run_id)
         except LeaseLostError as error:

@@ -25,8 +25,10 @@ from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
 from workflow_engine.messages import Sender
 from workflow_engine.service import GROUP, Component, Routed
+from workflow_engine.service.configuration import SharedStore
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.service.prefect import PrefectComponent
+from workflow_engine.service.retention import Retention
 from workflow_engine.service.workflow_files import TemplateFiles, WorkflowFiles
 from workflow_engine.settings import Settings
 
@@ -62,7 +64,13 @@ class Server:
             folder,
             templates=TemplateFiles(self._engine.file_templates, folder / TEMPLATE_FOLDER),
         )
-        self._components: list[Component] = [self._files, self._sender, *_added(self._engine)]
+        self._components: list[Component] = [
+            self._files,
+            self._sender,
+            *_added(self._engine),
+            SharedStore(self._engine),
+            Retention(self._engine.store, settings.retention),
+        ]
         self._ready = False
         self._draining = False
         app = create_app(self._engine, status=self.status, gauges=self.gauges)

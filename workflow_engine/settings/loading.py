@@ -44,7 +44,8 @@ def load_settings(config: Path | None) -> Settings:
     text = _read(file) if config or file.exists() else None
     values = {} if text is None else _parse(file, text)
     try:
-        return Settings(**values)
+        loaded = Settings(**values)
+        return loaded if text is None else loaded.read_from(file)
     except ValidationError as error:
         # an unknown key is often why something else is missing
         first = min(error.errors(), key=lambda details: details["type"] != "extra_forbidden")

@@ -85,7 +85,10 @@ def _http_url(value: str) -> str:
     return value
 
 
-AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+#: without `..`, so that one folder has one name from wherever the configuration is read
+AbsolutePath = Annotated[
+    Path, AfterValidator(lambda path: Path(os.path.abspath(path.expanduser())))
+]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free one
 
@@ -113,6 +116,15 @@ class StoreSettings(_Section):
     """`[store]`: the database of executions."""
 
     url: str = Field(default_factory=_default_store)
+
+
+class RetentionSettings(_Section):
+    """`[retention]`: how long the store keeps what has ended. 0: for ever, any number."""
+
+    #: since an execution was created and ended
+    days: int = Field(default=90, ge=0)
+    #: the newest ones; older ones go although they are younger than `days`
+    executions: int = Field(default=100_000, ge=0)
 
 
 class PrefectSettings(_Section):
@@ -270,6 +282,7 @@ class Settings(BaseSettings):
 
     service: ServiceSettings = Field(default_factory=ServiceSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     runner: RunnerSettings = Field(default_factory=RunnerSettings)
     workflows: WorkflowsSettings = Field(default_factory=WorkflowsSettings)
@@ -278,11 +291,22 @@ class Settings(BaseSettings):
     queues: Mapping[str, MessageSettings] = Field(default_factory=dict[str, MessageSettings])
     topics: Mapping[str, MessageSettings] = Field(default_factory=dict[str, MessageSettings])
     _data_dir: Path = PrivateAttr(default_factory=data_dir)
+    _file: Path | None = PrivateAttr(default=None)
 
     @property
     def data_dir(self) -> Path:
         """The data directory as it was when the settings were loaded."""
         return self._data_dir
+
+    @property
+    def file(self) -> Path | None:
+        """The configuration file, None where there is none."""
+        return self._file
+
+    def read_from(self, file: Path) -> Self:
+        """Remember the configuration file."""
+        self._file = Path(os.path.abspath(file))
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -13,18 +13,24 @@ rows and back, `summaries.py` and `published.py` read what answers tell of execu
     store.save_activity(claim, running)
 """
 
+from workflow_engine.store.bucket_sets import MOST_COUNTED, Waiting, buckets_text, lacking
 from workflow_engine.store.database import shown_url
 from workflow_engine.store.executions import Store
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.published import Published, PublishedOutput
+from workflow_engine.store.retention import Window
 from workflow_engine.store.rows import Intent, StepResult
 from workflow_engine.store.statements import Claim
-from workflow_engine.store.summaries import ActivitySummary, ExecutionSummary
+from workflow_engine.store.summaries import ActivitySummary, ExecutionLine, ExecutionSummary
+from workflow_engine.store.upkeep import Checked
 
 __all__ = [
+    "MOST_COUNTED",
     "ActivitySummary",
+    "Checked",
     "Claim",
     "ExecutionFilter",
+    "ExecutionLine",
     "ExecutionSummary",
     "Intent",
     "Page",
@@ -32,5 +38,9 @@ __all__ = [
     "PublishedOutput",
     "StepResult",
     "Store",
+    "Waiting",
+    "Window",
+    "buckets_text",
+    "lacking",
     "shown_url",
 ]

@@ -14,6 +14,7 @@ from workflow_engine.catalog.records import (
     PipelineRecord,
     PipelineState,
     PublishState,
+    ServiceRecord,
     TemplateKind,
     TemplateRecord,
     TemplateState,
@@ -243,4 +244,28 @@ def message_of(row: RowMapping) -> MessageRecord:
         sent=row["sent"],
         error=row["error"],
         body=row["body"],
+    )
+
+
+def service_row(record: ServiceRecord) -> Row:
+    """Return the columns of a service, all but when it was seen."""
+    return {
+        "id": record.id,
+        "started": record.started,
+        "configuration": record.configuration,
+        "data_dir": record.data_dir,
+        "workflows_dir": record.workflows_dir,
+        "buckets": to_json(dict(record.buckets)),
+    }
+
+
+def service_of(row: RowMapping) -> ServiceRecord:
+    """Return the record of a service's row."""
+    return ServiceRecord(
+        id=row["id"],
+        started=row["started"],
+        configuration=row["configuration"],
+        data_dir=row["data_dir"],
+        workflows_dir=row["workflows_dir"],
+        buckets=json_object(row["buckets"]),
     )

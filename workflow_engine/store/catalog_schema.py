@@ -130,3 +130,16 @@ messages = sa.Table(
     sa.Index("messages_by_run", "run_id", "created", "id"),
     sa.Index("messages_by_next_attempt", "next_attempt", "created", "id"),
 )
+
+# The processes that serve this store; a row whose `seen` is old belongs to one that was killed.
+services = sa.Table(
+    "services",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("started", Moment, nullable=False),
+    sa.Column("seen", Moment, nullable=False),
+    sa.Column("configuration", FreeText, nullable=False),
+    sa.Column("data_dir", FreeText, nullable=False),
+    sa.Column("workflows_dir", FreeText, nullable=False),
+    sa.Column("buckets", FreeText, nullable=False),
+)

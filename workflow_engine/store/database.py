@@ -7,6 +7,7 @@ tables, `executions.py` and its neighbours what is done with them.
 """
 
 import os
+import shlex
 import sqlite3
 import threading
 import time
@@ -74,7 +75,7 @@ class Database:
     def read(self) -> Generator[sa.Connection]:
         """Run a transaction that sees one state of the store, whatever is written meanwhile."""
         with self._reported(), self._engine.connect() as connection:
-            if not self._is_sqlite:
+            if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
@@ -94,7 +95,7 @@ class Database:
 
     def now(self, connection: sa.Connection) -> datetime:
         """Return the moment by the clock that all users of this database share."""
-        if self._is_sqlite:
+        if self.is_sqlite:
             return utc_now()
         moment = connection.scalar(sa.select(sa.func.clock_timestamp(type_=schema.Moment)))
         assert moment is not None
@@ -105,7 +106,7 @@ class Database:
 
         SQLite's writers take turns anyway.
         """
-        if not self._is_sqlite:
+        if not self.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(turn)))
 
     @contextmanager
@@ -114,7 +115,7 @@ class Database:
 
         By itself it has each one sleep, longer and longer, while others write one after another.
         """
-        taken = self._is_sqlite and self._writing.acquire(timeout=BUSY_SECONDS)
+        taken = self.is_sqlite and self._writing.acquire(timeout=BUSY_SECONDS)
         try:
             yield
         finally:
@@ -122,8 +123,35 @@ class Database:
                 self._writing.release()
 
     @property
-    def _is_sqlite(self) -> bool:
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file of this machine."""
         return self._engine.dialect.name == "sqlite"
+
+    @property
+    def file(self) -> Path:
+        """The file of a SQLite database."""
+        assert self._engine.url.database is not None
+        return Path(self._engine.url.database)
+
+    @contextmanager
+    def direct(self) -> Generator[sqlite3.Connection]:
+        """Lend a connection of SQLite's own module, outside of any transaction."""
+        with self._reported(), self._turn():
+            lent = self._engine.raw_connection()
+            try:
+                connection = lent.driver_connection
+                assert isinstance(connection, sqlite3.Connection)
+                yield connection
+            finally:
+                lent.close()
+
+    def dump_command(self, target: Path) -> str:
+        """Return what copies a PostgreSQL database into a file; it asks for the password."""
+        url = self._engine.url
+        plain = sa.URL.create(
+            "postgresql", url.username, None, url.host, url.port, url.database, url.query
+        )
+        return shlex.join(["pg_dump", "--format=custom", f"--file={target}", f"--dbname={plain}"])
 
     def _prepare(self) -> None:
         """Create the tables of a new store, and bring an old one up to date."""
@@ -176,6 +204,9 @@ class Database:
                     connection.exec_driver_sql(statement)
                 version += 1
             schema.metadata.create_all(connection)
+            for table in schema.metadata.sorted_tables:  # which leaves tables that exist alone
+                for index in table.indexes:
+                    index.create(connection, checkfirst=True)
             connection.execute(
                 sa.update(schema.meta)
                 .where(schema.meta.c.key == "schema_version")
@@ -280,6 +311,8 @@ def _set_up_connection(connection: sqlite3.Connection, record: Any) -> None:
     # sqlite3 would begin transactions late and as readers; `_begin` does it instead
     connection.isolation_level = None
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        # before anything is in the file: free pages can be given back later
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         _switch_to_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")

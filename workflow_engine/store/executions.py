@@ -24,8 +24,9 @@ from workflow_engine.records import (
     ExecutionState,
     Output,
 )
-from workflow_engine.store import pages, queue, rows, statements
+from workflow_engine.store import bucket_sets, pages, queue, rows, statements
 from workflow_engine.store.arrivals import ArrivalTable
+from workflow_engine.store.bucket_sets import Waiting
 from workflow_engine.store.database import Database, database_exists
 from workflow_engine.store.intake import IntakeTable, ListenerTable
 from workflow_engine.store.media import MediaTable, describe_media
@@ -34,11 +35,14 @@ from workflow_engine.store.messages import MessageTable, add_message
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.pipelines import PipelineTable
 from workflow_engine.store.published import Published, published_of_media
+from workflow_engine.store.retention import RetentionTable
 from workflow_engine.store.rows import Intent, StepResult
 from workflow_engine.store.schema import activities, digests, executions, is_queued, objects
+from workflow_engine.store.services import ServiceTable
 from workflow_engine.store.statements import Claim
-from workflow_engine.store.summaries import ExecutionSummary
+from workflow_engine.store.summaries import ExecutionLine, ExecutionSummary
 from workflow_engine.store.templates import TemplateTable
+from workflow_engine.store.upkeep import Upkeep
 from workflow_engine.store.workflows import WorkflowTable
 
 #: the activity that looks at the input
@@ -59,6 +63,9 @@ class Store:
         self.arrivals = ArrivalTable(database)
         self.intake = IntakeTable(database)
         self.listeners = ListenerTable(database)
+        self.services = ServiceTable(database)
+        self.retention = RetentionTable(database)
+        self.upkeep = Upkeep(database)
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -140,7 +147,12 @@ class Store:
             )
 
     def claim_next(
-        self, *, owner: str, lease_seconds: float, busy: Collection[str] = ()
+        self,
+        *,
+        owner: str,
+        lease_seconds: float,
+        busy: Collection[str] = (),
+        buckets: Mapping[str, str] | None = None,
     ) -> Claim | None:
         """Take what should run next, None when nothing may.
 
@@ -148,14 +160,39 @@ class Store:
         pipelines that run fewer than their quota, the highest priority first, then the oldest.
         Executions with an output root are left to their owners. One that had many claims in a
         row lapse, without a success in between, ends as Fail instead. `busy` are those that the
-        caller runs already: their claims may have lapsed while it was suspended.
+        caller runs already: their claims may have lapsed while it was suspended. `buckets` says
+        where those lie that it knows, by name: what needs others waits for another process.
         """
         with self._database.write() as connection:
             self._database.take_turn(connection, queue.CLAIM_TURN)
             now = self._database.now(connection)
             return queue.claim_next(
-                connection, owner=owner, now=now, lease_seconds=lease_seconds, busy=busy
+                connection,
+                owner=owner,
+                now=now,
+                lease_seconds=lease_seconds,
+                busy=busy,
+                buckets=buckets,
             )
+
+    def waiting_elsewhere(self, buckets: Mapping[str, str]) -> list[Waiting]:
+        """Return what waits in the queue for a process that knows other buckets than these."""
+        with self._database.read() as connection:
+            return bucket_sets.waiting_elsewhere(connection, buckets)
+
+    def bucket_sets(self, ids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """Return where buckets lie, by name, of the sets that `ExecutionLine` names."""
+        with self._database.read() as connection:
+            return bucket_sets.sets_by_id(connection, ids)
+
+    def requeue(self, run_id: str) -> bool:
+        """Put an execution that has ended back into the queue; what succeeded in it stays.
+
+        False, and nothing changes, for one that has not ended, that a living process holds, or
+        that has an output root. Raises InvalidInputError for an unknown run id.
+        """
+        with self._database.write() as connection:
+            return queue.requeue(connection, run_id, self._database.now(connection))
 
     def request_cancel(self, run_id: str, *, only_queued: bool = False) -> ExecutionState:
         """Cancel an execution and return its state.
@@ -175,6 +212,11 @@ class Store:
         with self._database.read() as connection:
             until = connection.execute(query).scalar_one_or_none()
             return until is not None and until > self._database.now(connection)
+
+    def anything_runs(self) -> bool:
+        """Whether a living process holds a claim on any execution."""
+        with self._database.read() as connection:
+            return queue.any_claim(connection, self._database.now(connection))
 
     def check(self, claim: Claim) -> None:
         """Refuse a claim that does not hold any more. Raises LeaseLostError."""
@@ -245,6 +287,12 @@ class Store:
     ) -> Page[ExecutionSummary]:
         """Return a page of summaries, the newest first; otherwise like `execution_page`."""
         return pages.summary_page(self._database, chosen, limit=limit, after=after)
+
+    def line_page(
+        self, chosen: ExecutionFilter, *, limit: int, after: str = ""
+    ) -> Page[ExecutionLine]:
+        """Return a page of lines for people, the newest first; otherwise like `execution_page`."""
+        return pages.line_page(self._database, chosen, limit=limit, after=after)
 
     def run_ids_of_media(self, media_ids: Sequence[str]) -> Mapping[str, list[str]]:
         """Return the workflow runs of each of some media, the newest first."""
@@ -397,13 +445,15 @@ class Store:
             "prefect_url": prefect_url,
             "message_result": rows.to_json(dict(message_result)) if message_result else None,
         }
-        changes = {column: given[column] for column in given if given[column] is not None}
+        changes: rows.Row = {name: value for name, value in given.items() if value is not None}
         if state is not None and not state.ended:
-            changes["ended"] = None
+            changes |= {"ended": None, "failed": 0}
         with self._database.write() as connection:
             statements.check(connection, claim)
             if changes:
                 statements.update_execution(connection, claim, changes)
+            if state is not None and state.ended:
+                statements.count_failed(connection, claim.run_id)
             if announce is not None:
                 add_message(connection, announce)
 

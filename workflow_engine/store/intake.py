@@ -26,7 +26,14 @@ from workflow_engine.store import queue
 from workflow_engine.store.arrivals import remove
 from workflow_engine.store.database import Database, Upsert, upsert
 from workflow_engine.store.json_rows import members
-from workflow_engine.store.landing_schema import arrivals, intake, listeners, watched
+from workflow_engine.store.landing_schema import (
+    arrivals,
+    intake,
+    listeners,
+    past_outputs,
+    past_runs,
+    watched,
+)
 from workflow_engine.store.prepared import write_all
 from workflow_engine.store.rows import to_json
 from workflow_engine.store.schema import executions, objects
@@ -135,11 +142,11 @@ class IntakeTable:
         """Return what executions published under some keys, or intend to, by key."""
         found: dict[str, list[OwnOutput]] = {}
         with self._database.read() as connection:
-            for key, size, sha256, md5, in_work in connection.execute(
-                _OUTPUTS, {"bucket": bucket, "keys": list(keys)}
-            ):
-                own = OwnOutput(size=size, sha256=sha256, md5=md5, in_work=in_work)
-                found.setdefault(key, []).append(own)
+            for query in (_OUTPUTS, _PAST_OUTPUTS):
+                rows = connection.execute(query, {"bucket": bucket, "keys": list(keys)})
+                for key, size, sha256, md5, in_work in rows:
+                    own = OwnOutput(size=size, sha256=sha256, md5=md5, in_work=in_work)
+                    found.setdefault(key, []).append(own)
         return found
 
     def started(self, bucket: str, keys: Collection[str]) -> set[tuple[str, str, str]]:
@@ -253,9 +260,18 @@ _BEGIN_AGAIN = (
     )
     .values(listed=None)
 )
-_THERE = sa.select(executions.c.run_id).where(
-    executions.c.run_id.in_(sa.bindparam("run_ids", expanding=True))
+_RUN_IDS: sa.BindParameter[Any] = sa.bindparam("run_ids", expanding=True)
+_THERE = sa.union_all(
+    sa.select(executions.c.run_id).where(executions.c.run_id.in_(_RUN_IDS)),
+    sa.select(past_runs.c.run_id).where(past_runs.c.run_id.in_(_RUN_IDS)),
 )
+_PAST_OUTPUTS = sa.select(
+    past_outputs.c.object,
+    past_outputs.c.size,
+    past_outputs.c.sha256,
+    past_outputs.c.md5,
+    sa.false(),
+).where(past_outputs.c.bucket == _BUCKET, past_outputs.c.object.in_(_KEYS))
 _OUTPUTS = (
     sa.select(
         objects.c.object,

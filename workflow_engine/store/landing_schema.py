@@ -63,3 +63,24 @@ listeners = sa.Table(
     sa.Column("seen", sa.BigInteger, nullable=False),
     sa.Column("updated", Moment, nullable=False),
 )
+
+# What is left of executions that were pruned (`retention.py`), as much as keeps the intake safe:
+# which object versions ran, by the RunId that they would get again, ...
+past_runs = sa.Table(
+    "past_runs",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# ... and which objects were published, where their names could start a run.
+past_outputs = sa.Table(
+    "past_outputs",
+    metadata,
+    sa.Column("bucket", _BYTES, primary_key=True),
+    sa.Column("object", _BYTES, primary_key=True),
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("md5", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)

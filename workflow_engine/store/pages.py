@@ -21,11 +21,17 @@ from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionSta
 from workflow_engine.store import rows, statements
 from workflow_engine.store.database import Database
 from workflow_engine.store.prepared import Query, Select, each, one_of
-from workflow_engine.store.schema import CANCELLED, activities, executions
-from workflow_engine.store.summaries import SUMMARIES, ExecutionSummary, summary_of
+from workflow_engine.store.schema import CANCELLED, activities, executions, is_failed
+from workflow_engine.store.summaries import (
+    LINES,
+    SUMMARIES,
+    ExecutionLine,
+    ExecutionSummary,
+    summary_of,
+)
 
 _T = TypeVar("_T")
-_E = TypeVar("_E", ExecutionRecord, ExecutionSummary)
+_E = TypeVar("_E", ExecutionRecord, ExecutionSummary, ExecutionLine)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +47,8 @@ class ExecutionFilter:
     """Which executions to list: all that match everything that is given.
 
     `code` and `not_code` look at the execution's own code; `since` and `until` at its creation,
-    both inclusive. Without a kind, what matches is collected kind by kind.
+    both inclusive. `failed` ones ended as Fail, or with failed activities, but were not
+    cancelled. Without a kind, what matches is collected kind by kind.
     """
 
     kind: ExecutionKind | None = None
@@ -54,6 +61,7 @@ class ExecutionFilter:
     state: ExecutionState | None = None
     code: str = ""
     not_code: str = ""
+    failed: bool = False
     since: datetime | None = None
     until: datetime | None = None
 
@@ -144,6 +152,16 @@ def summary_page(
     return _page(list(map(summary_of, found)), limit)
 
 
+def line_page(
+    database: Database, chosen: ExecutionFilter, *, limit: int, after: str
+) -> Page[ExecutionLine]:
+    """Return a page of lines, as `execution_page` does of brief executions."""
+    known = database.rows(_CREATED, {"after": after}) if after else ()
+    query, values = _asked(LINES, chosen, after, known[0][0] if known else None)
+    found = database.rows(query, {**values, "limit": limit + 1})
+    return _page(list(map(ExecutionLine._make, found)), limit)
+
+
 def _page(found: list[_E], limit: int) -> Page[_E]:
     """Return a page; one execution more than it holds says that there is a next one."""
     more = len(found) > limit
@@ -166,6 +184,7 @@ def _asked(
         if chosen.until is None or created <= chosen.until:
             names = names - {"until"} | {"after"}
             values |= {"after": after, "created": created}
+    values.pop("failed", None)  # a condition without a value
     return _page_query(selected, frozenset(names), _kinds(chosen), _outcomes(chosen)), values
 
 
@@ -191,11 +210,12 @@ def _kinds(chosen: ExecutionFilter) -> tuple[str, ...]:
 
 #: fields that are compared as they are
 _EQUAL = ("workflow_id", "workflow", "bucket", "object", "media_id", "pipeline_id", "code")
-_FIELDS = (*_EQUAL, "not_code", "since", "until")
+_FIELDS = (*_EQUAL, "not_code", "failed", "since", "until")
 #: conditions by the name of their value
 _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
     **{name: executions.c[name] == sa.bindparam(name) for name in _EQUAL},
     "not_code": executions.c.code != sa.bindparam("not_code"),
+    "failed": is_failed(),
     "since": executions.c.created >= sa.bindparam("since"),
     "until": executions.c.created <= sa.bindparam("until"),
     "after": sa.tuple_(executions.c.created, executions.c.run_id)

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, MediaRecord, PipelineState
 from workflow_engine.errors import Code, Interruption, InvalidInputError
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
-from workflow_engine.store import rows, statements
+from workflow_engine.store import bucket_sets, rows, statements
 from workflow_engine.store.catalog_schema import pipelines
 from workflow_engine.store.json_rows import elements
 from workflow_engine.store.media import put_media
-from workflow_engine.store.prepared import write_all
+from workflow_engine.store.prepared import Select, write_all
 from workflow_engine.store.schema import activities, executions, is_begun, is_queued
 from workflow_engine.store.statements import Claim
 
@@ -49,7 +49,14 @@ _NEW: rows.Row = {"fence": 0, "lapses": 0, "cancel_requested": False}
 
 def add_all(connection: sa.Connection, new: Sequence[tuple[ExecutionRecord, rows.Row]]) -> None:
     """Add executions, each with its columns, as `add` does."""
-    execution_rows = [rows.execution_row(record) | _NEW | columns for record, columns in new]
+    bucket_sets.add_sets(connection, (record.buckets for record, _ in new))
+    execution_rows = [
+        rows.execution_row(record)
+        | {"bucket_set": bucket_sets.set_id(record.buckets)}
+        | _NEW
+        | columns
+        for record, columns in new
+    ]
     write_all(connection, _ADD_EXECUTIONS, execution_rows)
     for alike, group in groupby(new, key=lambda one: one[0].activities):
         run_ids = rows.to_json([record.run_id for record, _ in group])
@@ -103,13 +110,15 @@ def claim_next(
     now: datetime,
     lease_seconds: float,
     busy: Collection[str],
+    buckets: bucket_sets.Buckets | None,
 ) -> Claim | None:
     """Hand over what should run next; what was to be cancelled, or is given up, ends instead.
 
-    The caller has `CLAIM_TURN`, and runs `busy` already.
+    The caller has `CLAIM_TURN`, runs `busy` already, and knows `buckets`, None for all of them.
     """
+    sets = bucket_sets.fitting(connection, buckets)
     # an empty list would become a subquery
-    while row := _next_free(connection, {"now": now, "busy": list(busy) or [""]}):
+    while row := _next_free(connection, {"now": now, "busy": list(busy) or [""]}, sets):
         lapses = 0 if row["owner"] is None else row["lapses"] + 1
         if row["cancel_requested"]:
             _end(connection, row, now, *Interruption.CANCELLED.value)
@@ -150,6 +159,31 @@ def request_cancel(
     return ExecutionState.RUNNING
 
 
+def requeue(connection: sa.Connection, run_id: str, now: datetime) -> bool:
+    """Put an execution that has ended back into the queue; what succeeded in it stays.
+
+    False for one that has not ended, that some process holds, or that has an output root: it
+    belongs to a terminal. Raises InvalidInputError for an unknown run id.
+    """
+    row = _known(connection, run_id)
+    if not ExecutionState(row["state"]).ended or _is_held(row, now) or row["output_root"]:
+        return False
+    changes = {
+        "state": str(ExecutionState.QUEUED),
+        "code": "",
+        "message": "",
+        "ended": None,
+        "failed": 0,
+        "owner": None,
+        "lease_until": None,
+        "lapses": 0,
+        "cancel_requested": False,
+        "fence": row["fence"] + 1,
+    }
+    connection.execute(sa.update(executions).where(executions.c.run_id == run_id).values(changes))
+    return True
+
+
 def release(connection: sa.Connection, claim: Claim) -> None:
     """Give an execution back; nothing happens when another owner has it already."""
     connection.execute(
@@ -161,6 +195,14 @@ def release(connection: sa.Connection, claim: Claim) -> None:
         )
         .values(owner=None, lease_until=None)
     )
+
+
+def any_claim(connection: sa.Connection, now: datetime) -> bool:
+    """Whether any claim holds."""
+    query = sa.select(sa.literal(1)).where(
+        executions.c.owner.is_not(None), executions.c.lease_until > now
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _known(connection: sa.Connection, run_id: str) -> sa.RowMapping:
@@ -242,18 +284,32 @@ _FREE = (
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-_BEGUN = _FREE.where(is_begun()).order_by(executions.c.created, executions.c.run_id)
+_BEGUN = _FREE.where(
+    is_begun(), executions.c.bucket_set.in_(sa.bindparam("sets", expanding=True, type_=sa.Text))
+).order_by(executions.c.created, executions.c.run_id)
 _QUEUED = _FREE.where(
-    is_queued(), executions.c.pipeline_id == sa.bindparam("pipeline_id")
+    is_queued(),
+    executions.c.pipeline_id == sa.bindparam("pipeline_id"),
+    executions.c.bucket_set == sa.bindparam("bucket_set"),
 ).order_by(executions.c.priority.desc(), executions.c.created, executions.c.run_id)
 
 
-def _open_pipelines() -> sa.Select[tuple[str]]:
-    """Select the pipelines in which something may start, that with the next execution first."""
+@cache
+def _open_pipelines(dialect: str) -> Select:
+    """Select in which pipelines, and of which bucket sets, something may start.
+
+    That with the next execution first.
+    """
     waiting, head, running = (executions.alias(name) for name in ("waiting", "head", "running"))
+    sets = elements(dialect, "sets")
     first = (
         sa.select(waiting.c.run_id)
-        .where(waiting.c.pipeline_id == pipelines.c.id, is_queued(waiting), _is_free(waiting))
+        .where(
+            waiting.c.pipeline_id == pipelines.c.id,
+            waiting.c.bucket_set == sets.c.value,
+            is_queued(waiting),
+            _is_free(waiting),
+        )
         .order_by(waiting.c.priority.desc(), waiting.c.created, waiting.c.run_id)
         .limit(1)
         .scalar_subquery()
@@ -268,8 +324,8 @@ def _open_pipelines() -> sa.Select[tuple[str]]:
         .scalar_subquery()
     )
     return (
-        sa.select(pipelines.c.id)
-        .join(head, head.c.run_id == first)
+        sa.select(pipelines.c.id, sets.c.value)
+        .select_from(pipelines.join(sets, sa.true()).join(head, head.c.run_id == first))
         .where(
             pipelines.c.state == str(PipelineState.ACTIVE),
             (pipelines.c.quota == 0) | (claims < pipelines.c.quota),
@@ -278,16 +334,17 @@ def _open_pipelines() -> sa.Select[tuple[str]]:
     )
 
 
-_OPEN_PIPELINES = _open_pipelines()
-
-
-def _next_free(connection: sa.Connection, values: rows.Row) -> sa.RowMapping | None:
-    """Return what should run next, locked until the transaction ends."""
-    begun = connection.execute(_BEGUN, values).mappings().first()
+def _next_free(
+    connection: sa.Connection, values: rows.Row, sets: Sequence[str]
+) -> sa.RowMapping | None:
+    """Return what should run next of some bucket sets, locked until the transaction ends."""
+    begun = connection.execute(_BEGUN, values | {"sets": sets}).mappings().first()
     if begun is not None:
         return begun
-    for pipeline_id in connection.scalars(_OPEN_PIPELINES, {"now": values["now"]}).all():
-        chosen = values | {"pipeline_id": pipeline_id}
+    query = _open_pipelines(connection.dialect.name)
+    given = {"now": values["now"], "sets": rows.to_json(sets)}
+    for pipeline_id, bucket_set in connection.execute(query, given).all():
+        chosen = values | {"pipeline_id": pipeline_id, "bucket_set": bucket_set}
         queued = connection.execute(_QUEUED, chosen).mappings().first()
         if queued is not None:
             return queued

@@ -197,7 +197,11 @@ def step_of(row: RowMapping, outputs: Iterable[Output]) -> StepResult:
     )
 
 
-def execution_of(row: RowMapping, activities: Iterable[ActivityRecord]) -> ExecutionRecord:
+def execution_of(
+    row: RowMapping,
+    activities: Iterable[ActivityRecord],
+    buckets: Mapping[str, str] | None = None,
+) -> ExecutionRecord:
     """Return the record of an execution's row."""
     return ExecutionRecord(
         run_id=row["run_id"],
@@ -213,6 +217,7 @@ def execution_of(row: RowMapping, activities: Iterable[ActivityRecord]) -> Execu
         origin=row["origin"],
         version=row["version"],
         output_root=row["output_root"],
+        buckets=buckets or {},
         fresh=row["fresh"],
         user_data=row["user_data"],
         state=ExecutionState(row["state"]),

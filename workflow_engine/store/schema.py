@@ -16,13 +16,21 @@ from workflow_engine.records import ExecutionState
 
 #: written into a new store; a store with a higher number belongs to a newer mediaflow
 SCHEMA_VERSION = 4
-#: what leads from an older version to the next one, beside the tables that are missing
+#: what leads from an older version to the next one, beside the tables and indexes that are missing
 UPGRADES: Mapping[int, Sequence[str]] = {
     2: (
         "ALTER TABLE executions ADD COLUMN lapses INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE objects ADD COLUMN handle TEXT NOT NULL DEFAULT ''",
     ),
-    3: ("ALTER TABLE templates ADD COLUMN file TEXT NOT NULL DEFAULT ''",),
+    3: (
+        "ALTER TABLE executions ADD COLUMN bucket_set TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE executions ADD COLUMN failed INTEGER NOT NULL DEFAULT 0",
+        "UPDATE executions SET failed = (SELECT count(*) FROM activities "
+        "WHERE activities.run_id = executions.run_id AND activities.state = 'Fail') "
+        "WHERE executions.run_id IN (SELECT run_id FROM activities WHERE state = 'Fail')",
+        "DROP INDEX executions_queued",
+        "ALTER TABLE templates ADD COLUMN file TEXT NOT NULL DEFAULT ''",
+    ),
 }
 
 
@@ -104,8 +112,12 @@ executions = sa.Table(
             persisted=True,
         ),
     ),
+    # activities that had failed at the end
+    sa.Column("failed", sa.Integer, nullable=False, server_default="0"),
     sa.Column("created", Moment, nullable=False),
     sa.Column("ended", Moment),
+    # `bucket_sets`; empty for those that any process may run
+    sa.Column("bucket_set", sa.Text, nullable=False, server_default=""),
     sa.Column("dedupe_key", sa.Text, unique=True),
     # who runs it: free without owner; every new claim raises the fence
     sa.Column("owner", sa.Text),
@@ -164,6 +176,7 @@ def _in_state(table: sa.FromClause, state: ExecutionState) -> sa.ColumnElement[b
 sa.Index(
     "executions_queued",
     executions.c.pipeline_id,
+    executions.c.bucket_set,
     executions.c.priority.desc(),
     executions.c.created,
     executions.c.run_id,
@@ -183,6 +196,38 @@ sa.Index(
     executions.c.lease_until,
     sqlite_where=executions.c.owner.is_not(None),
     postgresql_where=executions.c.owner.is_not(None),
+)
+
+
+def is_failed(table: sa.FromClause = executions) -> sa.ColumnElement[bool]:
+    """Whether an execution ended as Fail, or with failed activities; cancelled ones did not.
+
+    As the index `executions_failed` has it.
+    """
+    outcome = table.c.outcome
+    return sa.or_(
+        outcome == sa.literal_column(f"'{ExecutionState.FAIL}'"),
+        sa.and_(
+            outcome == sa.literal_column(f"'{ExecutionState.COMPLETED}'"),
+            table.c.failed > sa.literal_column("0"),
+        ),
+    )
+
+
+sa.Index(
+    "executions_failed",
+    executions.c.created,
+    executions.c.run_id,
+    sqlite_where=is_failed(),
+    postgresql_where=is_failed(),
+)
+
+# Where the buckets of executions lie, by name, as JSON; see `bucket_sets.py`.
+bucket_sets = sa.Table(
+    "bucket_sets",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("buckets", FreeText, nullable=False),
 )
 
 activities = sa.Table(

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from workflow_engine.errors import Code, LeaseLostError
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, Output
 from workflow_engine.store import rows
+from workflow_engine.store.bucket_sets import sets_by_id
 from workflow_engine.store.rows import StepResult
 from workflow_engine.store.schema import activities, executions, objects
 
@@ -38,6 +39,7 @@ _CLAIM_ROW = (
         executions.c.lease_until,
         executions.c.fence,
         executions.c.cancel_requested,
+        executions.c.output_root,
     )
     .where(executions.c.run_id == sa.bindparam("id"))
     .with_for_update()
@@ -76,6 +78,19 @@ def update_execution(connection: sa.Connection, claim: Claim, changes: dict[str,
     """Change columns of the claimed execution."""
     connection.execute(
         sa.update(executions).where(executions.c.run_id == claim.run_id).values(changes)
+    )
+
+
+def count_failed(connection: sa.Connection, run_id: str) -> None:
+    """Save how many activities of an execution have failed."""
+    failed = (
+        sa.select(sa.func.count())
+        .select_from(activities)
+        .where(activities.c.run_id == run_id, activities.c.state == str(ActivityState.FAIL))
+        .scalar_subquery()
+    )
+    connection.execute(
+        sa.update(executions).where(executions.c.run_id == run_id).values(failed=failed)
     )
 
 
@@ -136,9 +151,10 @@ def select_objects(*, published: bool) -> sa.Select[Any]:
 def load_executions(connection: sa.Connection, chosen: sa.Select[Any]) -> list[ExecutionRecord]:
     """Return the executions of a query, in its order, with activities and outputs.
 
-    Three queries, however many there are.
+    Four queries, however many there are.
     """
     found = connection.execute(chosen).mappings().all()
+    sets = sets_by_id(connection, [row["bucket_set"] for row in found])
     run_ids = chosen.with_only_columns(executions.c.run_id).subquery()
     of_activity = rows.grouped(
         connection.execute(
@@ -164,6 +180,7 @@ def load_executions(connection: sa.Connection, chosen: sa.Select[Any]) -> list[E
                 )
                 for a in of_activity.get((row["run_id"],), ())
             ),
+            sets.get(row["bucket_set"]),
         )
         for row in found
     ]

@@ -5,6 +5,7 @@ are text, and nothing is read that is not shown. `pages.py` chooses the executio
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import starmap
 from typing import Any, NamedTuple
 
@@ -48,6 +49,35 @@ class ExecutionSummary(NamedTuple):
     created: str
     activities: list[ActivitySummary]
 
+
+class ExecutionLine(NamedTuple):
+    """What a line of a list for people shows of an execution.
+
+    `failed` counts the activities that had failed at its end, `bucket_set` names the buckets that
+    it needs.
+    """
+
+    run_id: str
+    workflow: str
+    state: str
+    failed: int
+    bucket: str
+    object: str
+    bucket_set: str
+    created: datetime
+
+
+#: every execution as `ExecutionLine` has it
+LINES = sa.select(
+    executions.c.run_id,
+    executions.c.workflow,
+    executions.c.state,
+    executions.c.failed,
+    executions.c.bucket,
+    executions.c.object,
+    executions.c.bucket_set,
+    executions.c.created,
+)
 
 _ACTIVITIES = (
     sa.select(

@@ -1,0 +1,115 @@
+"""The buckets that executions read and write: which process knows them all, and what waits for one.
+
+What executions of one workflow need is the same for all of them. It is kept once, and each names
+it by its identifier: the queue is looked through set by set, however long it is. Each function
+runs inside a caller's transaction.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sqlalchemy as sa
+
+from workflow_engine.records import stable_id
+from workflow_engine.store import rows
+from workflow_engine.store.database import upsert
+from workflow_engine.store.schema import bucket_sets, executions, is_queued
+
+#: waiting executions of one set that are counted
+MOST_COUNTED = 1000
+
+#: where buckets lie, by name
+Buckets = Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """Executions in the queue that need the same unknown buckets.
+
+    They are not counted beyond `MOST_COUNTED`.
+    """
+
+    buckets: Buckets
+    count: int
+
+
+def buckets_text(buckets: Buckets) -> str:
+    """Return buckets and where they lie, in words."""
+    names = [f'"{name}" ({place})' for name, place in buckets.items()]
+    return f"the bucket {names[0]}" if len(names) == 1 else f"the buckets {' and '.join(names)}"
+
+
+def set_id(buckets: Buckets) -> str:
+    """Return the identifier of a set, empty for that without buckets."""
+    return stable_id("buckets", _text(buckets)) if buckets else ""
+
+
+def add_sets(connection: sa.Connection, new: Iterable[Buckets]) -> None:
+    """Keep sets; those that are known stay as they are."""
+    values = {set_id(buckets): _text(buckets) for buckets in new if buckets}
+    for identifier, text in sorted(values.items()):
+        connection.execute(
+            upsert(connection.dialect.name, bucket_sets)
+            .values(id=identifier, buckets=text)
+            .on_conflict_do_nothing()
+        )
+
+
+def sets_by_id(connection: sa.Connection, ids: Collection[str]) -> Mapping[str, Buckets]:
+    """Return the sets of some identifiers."""
+    wanted = set(ids) - {""}
+    if not wanted:
+        return {}
+    query = sa.select(bucket_sets).where(bucket_sets.c.id.in_(wanted))
+    return {row.id: _buckets(row.buckets) for row in connection.execute(query)}
+
+
+def fitting(connection: sa.Connection, known: Buckets | None) -> list[str]:
+    """Return the identifiers of the sets whose buckets all lie where `known` has them.
+
+    None knows every bucket.
+    """
+    return [
+        "",
+        *(id for id, needed in _all(connection) if known is None or not lacking(needed, known)),
+    ]
+
+
+def lacking(needed: Buckets, known: Buckets) -> Buckets:
+    """Return which of the needed buckets are unknown, or lie elsewhere."""
+    return {name: place for name, place in needed.items() if known.get(name) != place}
+
+
+def waiting_elsewhere(connection: sa.Connection, known: Buckets) -> list[Waiting]:
+    """Return what is queued and needs buckets that are not where `known` has them."""
+    found: list[Waiting] = []
+    for identifier, needed in _all(connection):
+        if missing := lacking(needed, known):
+            count = connection.scalar(_COUNT, {"set": identifier}) or 0
+            if count:
+                found.append(Waiting(buckets=missing, count=count))
+    return found
+
+
+def _all(connection: sa.Connection) -> list[tuple[str, Buckets]]:
+    found = connection.execute(_ALL)
+    return [(row.id, _buckets(row.buckets)) for row in found]
+
+
+def _text(buckets: Buckets) -> str:
+    return rows.to_json(dict(sorted(buckets.items())))
+
+
+@lru_cache(maxsize=1024)
+def _buckets(text: str) -> Buckets:
+    return rows.json_object(text)
+
+
+_ALL = sa.select(bucket_sets)
+_COUNT = sa.select(sa.func.count()).select_from(
+    sa.select(sa.literal(1))
+    .where(is_queued(), executions.c.bucket_set == sa.bindparam("set"))
+    .limit(MOST_COUNTED)
+    .subquery()
+)
