@@ -118,7 +118,8 @@ class Upkeep:
         if not self._database.is_sqlite:
             return 0
         with self._database.direct() as connection:
-            connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+            # `execute` would take one step of it, and give back one page
+            connection.executescript(f"PRAGMA incremental_vacuum({pages})")
             left = _pragma(connection, "freelist_count")
             # the file becomes smaller when the log is written into it
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
