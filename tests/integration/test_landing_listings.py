@@ -27,8 +27,9 @@ class TestFirstListing:
         home.engine.workflows.add("w", flow())
         for number in range(3):
             home.put(f"old{number}.mp4", age=100)
+        home.watch()
         found = home.landing.reconcile("uploads")
-        assert (found.listed, found.new) == (3, 0)
+        assert (found.listed, found.new, found.skipped) == (3, 0, 3)
         home.put("new.mp4", age=50)  # a copy that keeps its times
         again = home.landing.reconcile("uploads")
         assert (again.listed, again.new) == (4, 1)
@@ -47,25 +48,41 @@ class TestFirstListing:
     def test_a_new_version_of_what_lay_there(self, home: Home):
         home.engine.workflows.add("w", flow())
         home.put("a.mp4", age=100)
+        home.watch()
         home.landing.reconcile("uploads")
         home.land("a.mp4", "other")
         assert home.keys() == ["a.mp4"]
 
     def test_what_lands_during_it(self, home: Home):
         home.engine.workflows.add("w", flow())
-        began = home.landing.begin("uploads")
-        assert home.landing.begin("uploads") == began
-        home.put("changed.mp4")
-        home.put("old.mp4", age=100)
-        home.put("moved.mp4", age=100)
-        home.note("moved.mp4")
-        assert home.landing.reconcile("uploads", began=utc_now()).new == 1
+        for key in ("old.mp4", "changed.mp4", "sub/old.mp4", "aside/noticed.mp4"):
+            home.put(key, age=100)
+        home.put("moved.mp4", age=100, bucket="everything")
+        home.put("tree/a/b.mp4", age=100, bucket="everything")
+        home.watch()
+        home.put("changed.mp4", "more")
+        home.put("copied with its time.mp4", age=100)
+        os.rename("everything/moved.mp4", "uploads/sub/moved.mp4")
+        os.rename("everything/tree", "uploads/tree")
+        os.link("uploads/old.mp4", "uploads/sub/new link.mp4")
+        os.unlink("uploads/sub/new link.mp4")
+        home.note("aside/noticed.mp4")
+        found = home.landing.reconcile("uploads")
+        assert (found.listed, found.skipped) == (7, 1)
         home.settle()
-        assert home.keys() == ["changed.mp4", "moved.mp4"]
+        assert home.keys() == [
+            "aside/noticed.mp4",
+            "changed.mp4",
+            "copied with its time.mp4",
+            "old.mp4",
+            "sub/moved.mp4",
+            "tree/a/b.mp4",
+        ]
 
     def test_an_event_that_comes_late(self, home: Home):
         home.engine.workflows.add("w", flow())
         home.put("moved.mp4", age=100)
+        home.watch()
         home.landing.reconcile("uploads")
         home.note("moved.mp4")
         home.note("moved.mp4", source="sqs")
@@ -77,12 +94,12 @@ class TestFirstListing:
     def test_an_event_that_comes_much_later(self, home: Home):
         home.engine.workflows.add("w", flow())
         home.put("old.mp4", age=1000)
-        home.store.intake.watch("uploads", utc_now() - timedelta(hours=1))
+        home.store.intake.watch(["uploads"], utc_now() - timedelta(hours=1))
         home.landing.reconcile("uploads", "nothing below this")
         info = home.engine.buckets.get("uploads").head("old.mp4")
         assert info is not None
         home.store.intake.skip([taking.taking(home.engine.buckets.get("uploads"), info)])
-        home.store.intake.complete("uploads", utc_now() - timedelta(minutes=10))
+        home.store.intake.complete("uploads", utc_now() - timedelta(minutes=10), "/")
         home.note("old.mp4")
         home.settle()
         assert home.keys() == []
@@ -90,13 +107,12 @@ class TestFirstListing:
     def test_one_that_was_broken_off_goes_on(self, home: Home):
         home.engine.workflows.add("w", flow())
         home.put("a.mp4", age=100)
-        began = utc_now()
-        home.landing.reconcile("uploads", "a", began=began)  # some of it
         home.put("b.mp4", age=100)
-        landed = home.put("c.mp4")
-        os.utime(landed, (time.time() + 1, time.time() + 1))
-        again = home.landing.reconcile("uploads", began=utc_now() + timedelta(minutes=1))
-        assert (again.listed, again.new) == (3, 1)
+        home.watch()
+        assert home.landing.reconcile("uploads", "a").skipped == 0  # some of it
+        home.put("c.mp4")
+        again = home.landing.reconcile("uploads")
+        assert (again.listed, again.new, again.skipped) == (3, 1, 2)
         home.settle()
         assert home.keys() == ["c.mp4"]
         home.put("d.mp4", age=100)
@@ -106,7 +122,7 @@ class TestFirstListing:
         home.landing.reconcile("uploads")
         home.put("a.mp4", age=10**6)
         engine = Engine(home.engine.settings)
-        assert Landing(engine).reconcile("uploads", began=utc_now()).new == 1
+        assert Landing(engine).reconcile("uploads").new == 1
         engine.close()
 
 
@@ -150,23 +166,26 @@ class TestListings:
             home.landing.reconcile("nobody")
 
     def test_a_folder_that_goes_away_during_the_first_one(self, home: Home):
-        root = home.path / "uploads"
+        root, share = home.path / "uploads", home.path / "share"
 
         class Unmounted(LocalBucket):
             def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectInfo]:
                 yield next(super().list(prefix))
-                root.rename(home.path / "away")
+                root.unlink()
                 root.mkdir()
 
         for key in ("a.mp4", "b.mp4"):
             home.put(key, age=100)
+        root.rename(share)
+        root.symlink_to(share)
+        home.watch()
         buckets = home.engine.buckets
         Doubles(home.engine, uploads=Unmounted("uploads", root))
         with pytest.raises(MediaflowError, match="replaced while it was listed"):
             home.landing.reconcile("uploads")
         home.engine.buckets = buckets
         root.rmdir()
-        (home.path / "away").rename(root)
+        root.symlink_to(share)
         assert home.landing.reconcile("uploads").new == 0
         assert home.landing.reconcile("uploads").new == 0
 
@@ -189,6 +208,7 @@ class TestReplay:
     def test_runs_for_what_lies_there(self, home: Home):
         for key in ("a.mp4", "b.mp4", "c.jpg", "empty.mp4", "sub/d.mp4"):
             home.put(key, "" if key == "empty.mp4" else "x", age=100)
+        home.watch()
         home.landing.reconcile("uploads")
         workflow = home.engine.workflows.add("w", flow())
         found = home.landing.replay("uploads", "sub/")
@@ -226,6 +246,7 @@ class TestReplay:
 
     def test_what_is_being_written_is_taken_when_it_is_complete(self, home: Home):
         home.put("a.mp4", age=100)
+        home.watch()
         home.landing.reconcile("uploads")
         home.engine.workflows.add("w", flow())
         with (home.path / "uploads" / "a.mp4").open("a"):

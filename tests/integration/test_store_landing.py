@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from tests.integration.stores import add, execution, lines_of, output, pipeline, process, success
 from workflow_engine.catalog.landing import (
+    EMPTY,
     Arrival,
     KnownVersion,
     ListenerRecord,
@@ -107,14 +108,25 @@ class TestArrivals:
 
     def test_counts_and_the_oldest(self, store: Store):
         assert store.arrivals.next_due() is None
-        assert store.arrivals.oldest("in") is None
+        assert store.arrivals.waiting("in") == (0, None)
         note(store, "a", now=5)
         note(store, "b", now=3)
         note(store, "c", now=1, bucket="other")
-        assert (store.arrivals.count(), store.arrivals.count("in")) == (3, 2)
-        assert store.arrivals.count("nowhere") == 0
-        assert store.arrivals.oldest("in") == after(3)
+        assert store.arrivals.count() == 3
+        assert store.arrivals.waiting("in") == (2, after(3))
+        assert store.arrivals.waiting("nowhere") == (0, None)
         assert store.arrivals.buckets() == ["in", "other"]
+
+    def test_empty_objects_do_not_count_as_waiting(self, store: Store):
+        note(store, "empty", now=1)
+        note(store, "a", now=3)
+        empty = store.arrivals.get("in", "empty")
+        assert empty is not None
+        store.arrivals.postpone([empty.later(after(9), EMPTY)])
+        assert store.arrivals.waiting("in") == (1, after(3))
+        assert (store.arrivals.empty("in"), store.arrivals.empty("nowhere")) == (1, 0)
+        assert store.arrivals.count() == 2
+        assert store.arrivals.get("in", "nothing") is None
 
     def test_noticed_again_it_begins_anew(self, store: Store):
         store.arrivals.find([found("a", attempts=5, look="v1", listed="v1", again=True)])
@@ -316,8 +328,8 @@ class TestOutputs:
         store.intend(claim, "a", [output("x", size=1)])
         store.finish_activity(claim, success("b", output("y", size=2)), step_key=None)
         sums = {"sha256": output("x").digests.sha256, "md5": output("x").digests.md5}
-        intent = OwnOutput(size=1, in_work=True, **sums)
-        published = OwnOutput(size=2, in_work=False, **sums)
+        intent = OwnOutput(run_id=claim.run_id, size=1, in_work=True, **sums)
+        published = OwnOutput(run_id=claim.run_id, size=2, in_work=False, **sums)
         found = store.intake.outputs_at("out", ["x", "y", "z"])
         assert found == {"x": [intent], "y": [published]}
         store.save_execution(claim, state=ExecutionState.FAIL, ended=NOW)
@@ -336,12 +348,37 @@ class TestWatched:
     def test_the_first_moment_counts(self, store: Store):
         assert store.intake.watched("in") is None
         first = Watched(bucket="in", since=NOW)
-        assert store.intake.watch("in", NOW) == first
-        assert store.intake.watch("in", after(60)) == first
-        store.intake.complete("in", after(5))
-        store.intake.complete("in", after(9))
-        assert store.intake.watched("in") == replace(first, listed=after(5))
-        assert store.intake.watch("in", after(60)) == replace(first, listed=after(5))
+        store.intake.watch(["in"], NOW)
+        store.intake.watch(["in", "later"], after(60))
+        assert store.intake.watched("in") == first
+        assert store.intake.watched("later") == Watched(bucket="later", since=after(60))
+        store.intake.complete("in", after(5), "/")
+        store.intake.complete("in", after(9), "/mnt")
+        assert store.intake.watched("in") == replace(first, listed=after(5), mount="/mnt")
+
+    def test_a_folder_that_is_missing_before_the_first_listing(self, store: Store):
+        store.intake.watch(["in", "listed"], NOW)
+        store.intake.complete("listed", NOW, "/")
+        for bucket in ("in", "listed", "never watched"):
+            store.intake.missing(bucket, "/mnt")
+        store.intake.missing("in", "/mnt/later")
+        assert store.intake.watched("in") == Watched(
+            bucket="in", since=NOW, missing=True, mount="/mnt"
+        )
+        assert store.intake.watched("listed") == Watched(
+            bucket="listed", since=NOW, listed=NOW, mount="/"
+        )
+        assert store.intake.watched("never watched") is None
+
+    def test_what_was_skipped_and_what_no_workflow_took(self, store: Store):
+        store.intake.watch(["in"], NOW)
+        store.intake.skip([taking("a"), taking("b")])
+        store.intake.skip([taking("b"), taking("c")])
+        for _ in range(2):
+            new(store, taking("d", unmatched=True), taking("e", unmatched=True), taking("f"))
+        found = store.intake.watched("in")
+        assert found is not None
+        assert (found.skipped, found.unmatched) == (3, 2)
 
     def test_listeners(self, store: Store):
         assert store.listeners.all() == []
@@ -360,18 +397,20 @@ class TestWatched:
         assert store.listeners.all() == [other, replace(one, seen=3)]
 
 
-def make_old(url: str, tables: Sequence[str]) -> None:
-    """Make a store what the version before the intake made."""
+def make_old(url: str, version: int, tables: Sequence[str] = ()) -> None:
+    """Make a store what an older version made, which did not have some tables."""
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         for table in tables:
             connection.execute(sa.text(f"DROP TABLE {table}"))
-        for statement in UPGRADES[2]:
-            table, column = re.fullmatch(
-                r"ALTER TABLE (\w+) ADD COLUMN (\w+) .*", statement
-            ).groups()
-            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        connection.execute(sa.text("UPDATE meta SET value = '2' WHERE key = 'schema_version'"))
+        for statement in (one for old in UPGRADES if old >= version for one in UPGRADES[old]):
+            added = re.fullmatch(r"ALTER TABLE (\w+) ADD COLUMN (\w+) .*", statement)
+            assert added
+            if added[1] not in tables:
+                drop = f"ALTER TABLE {added[1]} DROP COLUMN {added[2]}"
+                connection.execute(sa.text(drop))
+        update = "UPDATE meta SET value = :version WHERE key = 'schema_version'"
+        connection.execute(sa.text(update), {"version": str(version)})
     engine.dispose()
 
 
@@ -382,7 +421,7 @@ class TestUpgrade:
         claim = add(store, "a")
         before = store.execution(claim.run_id)
         store.close()
-        make_old(url, self.TABLES)
+        make_old(url, 2, self.TABLES)
         upgraded = Store.open(url)
         assert upgraded.execution(claim.run_id) == before
         note(upgraded, "a")
@@ -395,8 +434,21 @@ class TestUpgrade:
         engine.dispose()
         Store.open(url).close()
 
+    def test_what_was_watched_stays_so(self, url: str, store: Store):
+        store.intake.watch(["in"], NOW)
+        store.intake.complete("in", after(5), "/")
+        store.intake.skip([taking("a")])
+        note(store, "b")
+        store.close()
+        make_old(url, 3)
+        upgraded = Store.open(url)
+        assert upgraded.intake.watched("in") == Watched(bucket="in", since=NOW, listed=after(5))
+        assert upgraded.intake.unknown("in", {"a": "v1", "b": "v1"}) == {"b"}
+        assert [arrival.key for arrival in waiting(upgraded)] == ["b"]
+        upgraded.close()
+
     def test_many_processes_upgrade_it(self, url: str, store: Store):
         store.close()
-        make_old(url, self.TABLES)
+        make_old(url, 2, self.TABLES)
         script = "print(store.intake.take([]).runs, store.arrivals.count())"
         assert lines_of(*(process(url, script) for _ in range(5))) == ["0 0"] * 5

@@ -1,5 +1,6 @@
 """`trigger status|replay`: what lands in the buckets, and runs for what lies there."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -30,8 +31,8 @@ def status(as_json: AsJson = False) -> None:
         emit("no bucket is watched: set events in [buckets.NAME]")
     for bucket in found:
         emit(printable(_line(bucket)))
-        if bucket.listener is not None and bucket.listener.problem:
-            emit(printable(f"    {bucket.listener.problem}"))
+        for remark in _remarks(bucket):
+            emit(printable(f"    {remark}"))
 
 
 @app.command()
@@ -71,6 +72,10 @@ def _line(bucket: "BucketStatus") -> str:
     if bucket.oldest is not None:
         waiting += f", the oldest for {_lag(bucket):.0f} s"
     parts.append(waiting)
+    if bucket.empty:
+        parts.append(f"{bucket.empty} empty")
+    if bucket.watched is not None and bucket.watched.unmatched:
+        parts.append(f"{bucket.watched.unmatched} not matched")
     if listener is None:
         parts.append("no serve has watched it yet")
     else:
@@ -83,13 +88,31 @@ def _line(bucket: "BucketStatus") -> str:
     return "  ".join(parts)
 
 
+def _remarks(bucket: "BucketStatus") -> Iterator[str]:
+    """Yield what there is to do something about, a sentence each."""
+    if bucket.listener is not None and bucket.listener.problem:
+        yield bucket.listener.problem
+    watched = bucket.watched
+    if watched is not None and watched.skipped:
+        yield (
+            f"{watched.skipped} skipped: they lay there before {_time(watched.since)}, when the "
+            f"bucket was first watched. To run them: mediaflow trigger replay {bucket.bucket}"
+        )
+    if watched is not None and watched.unmatched:
+        yield f"Why one is not matched: mediaflow trigger why oss://{bucket.bucket}/KEY"
+
+
 def _bucket_json(bucket: "BucketStatus") -> dict[str, Json]:
-    listener = bucket.listener
+    listener, watched = bucket.listener, bucket.watched
     return {
         "Bucket": bucket.bucket,
         "Events": bucket.kind,
         "Waiting": bucket.waiting,
         "LagSeconds": round(_lag(bucket), 3),
+        "Empty": bucket.empty,
+        "NotMatched": watched.unmatched if watched else 0,
+        "SkippedAsExisting": watched.skipped if watched else 0,
+        "WatchedSince": _time(watched.since) if watched else "",
         "Problem": listener.problem if listener else "",
         "Notices": listener.seen if listener else 0,
         "LastEvent": _time(listener.last_event) if listener else "",

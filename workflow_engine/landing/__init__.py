@@ -30,6 +30,7 @@ from workflow_engine.errors import InvalidInputError
 from workflow_engine.landing.listing import Lister
 from workflow_engine.landing.settling import Settler
 from workflow_engine.landing.taking import Starter
+from workflow_engine.landing.unmatched import UnmatchedLog
 from workflow_engine.matching import is_candidate
 from workflow_engine.placeholders import check_key
 from workflow_engine.records import utc_now
@@ -54,7 +55,8 @@ class Landing:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         starter = Starter(engine)
-        self._settler = Settler(engine, starter)
+        self._unmatched = UnmatchedLog()
+        self._settler = Settler(engine, starter, self._unmatched)
         self._lister = Lister(engine, starter)
         self.noted = threading.Event()
 
@@ -84,6 +86,7 @@ class Landing:
         MediaflowError when the store fails; what was not taken in then is still due.
         """
         arrivals = self._engine.store.arrivals
+        self._unmatched.sum_up()
         due = arrivals.due(now=utc_now(), limit=limit)
         by_bucket = attrgetter("bucket")
         for name, group in groupby(sorted(due, key=by_bucket), key=by_bucket):
@@ -95,25 +98,39 @@ class Landing:
             return IDLE_SECONDS
         return min(max((following - utc_now()).total_seconds(), 0.0), IDLE_SECONDS)
 
-    def begin(self, bucket: str) -> datetime:
-        """Remember that a bucket is watched from now on; return since when it is."""
-        return self._engine.store.intake.watch(bucket, utc_now()).since
+    def begin(self, since: datetime | None = None) -> None:
+        """Remember that the buckets with `events` are watched since a moment, by default now.
 
-    def reconcile(
-        self,
-        bucket: str,
-        prefix: str = "",
-        *,
-        source: str = "reconcile",
-        began: datetime | None = None,
-    ) -> Reconciled:
+        For each bucket the first such moment counts, for ever: what lay there before it is what
+        the setting `existing` speaks of.
+        """
+        settings = self._engine.settings.buckets
+        watched = [name for name, bucket in settings.items() if bucket.events is not None]
+        self._engine.store.intake.watch(watched, since or utc_now())
+
+    def look_for_folder(self, bucket: str) -> None:
+        """Remember it when the folder of a bucket does not exist before its first listing.
+
+        Everything in it will be new then, unless it comes by the mounting of a share.
+        """
+        self._lister.look_for_folder(bucket)
+
+    def reconcile(self, bucket: str, prefix: str = "", *, source: str = "reconcile") -> Reconciled:
         """List a bucket, or what is below a prefix, and note what was not taken in yet.
 
-        `began` is the moment since which the bucket is watched. Until the first complete listing
-        of a bucket, what lies there since before is left alone where `existing = "skip"`. Raises
-        MediaflowError when the bucket cannot be listed to the end; nothing is forgotten then.
+        Until the first complete listing of a bucket, what lay there before it was watched is left
+        alone where `existing = "skip"`. Raises MediaflowError when the bucket cannot be listed to
+        the end; nothing is forgotten then.
         """
-        found = self._lister.reconcile(bucket, prefix, source, began)
+        found = self._lister.reconcile(bucket, prefix, source)
+        if found.skipped:
+            log.info(
+                'bucket "%s": %d objects lay there before it was first watched and start nothing '
+                '(existing = "skip"); to run them: mediaflow trigger replay %s',
+                bucket,
+                found.skipped,
+                bucket,
+            )
         if found.new:
             self.noted.set()
         return found
@@ -139,16 +156,21 @@ class Landing:
             for name, settings in self._engine.settings.buckets.items()
             if settings.events is not None
         }
-        return [
-            BucketStatus(
-                bucket=name,
-                kind=kinds.get(name, ""),
-                listener=heard.get(name),
-                waiting=store.arrivals.count(name),
-                oldest=store.arrivals.oldest(name),
+        found: list[BucketStatus] = []
+        for name in sorted({*kinds, *store.arrivals.buckets()}):
+            waiting, oldest = store.arrivals.waiting(name)
+            found.append(
+                BucketStatus(
+                    bucket=name,
+                    kind=kinds.get(name, ""),
+                    listener=heard.get(name),
+                    watched=store.intake.watched(name),
+                    waiting=waiting,
+                    empty=store.arrivals.empty(name),
+                    oldest=oldest,
+                )
             )
-            for name in sorted({*kinds, *store.arrivals.buckets()})
-        ]
+        return found
 
 
 def _can_be_object(notice: Notice) -> bool:

@@ -29,8 +29,6 @@ _SHARE = 0.1
 
 #: times of files come from a clock that is late by as much
 _FILE_CLOCK = timedelta(milliseconds=10)
-#: many stores and file systems know whole seconds only
-_WHOLE_SECOND = timedelta(seconds=1)
 
 #: looks at once where each is a round trip
 _AT_ONCE = 8
@@ -106,12 +104,6 @@ def name_in_listing(info: ObjectInfo) -> str:
     """Return what a listing calls the version of an object: listings know no version ids."""
     etag = info.etag
     return f"{etag}-{info.size}-{int(info.modified.timestamp())}" if etag else info.version
-
-
-def landed_since(info: ObjectInfo, moment: datetime) -> bool:
-    """Tell whether an object may have come, or changed, at a moment or later."""
-    late = _FILE_CLOCK if info.modified.microsecond else _WHOLE_SECOND
-    return info.modified + late >= moment
 
 
 def is_folder(bucket: Bucket) -> bool:

@@ -24,6 +24,7 @@ from workflow_engine.errors import Code, InstallationError, InvalidInputError, M
 from workflow_engine.messages import Sender
 from workflow_engine.records import Json
 from workflow_engine.service import GROUP, Component, Routed
+from workflow_engine.service.clock import process_began
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.service.prefect import PrefectComponent
 from workflow_engine.service.workflow_files import WorkflowFiles
@@ -87,6 +88,7 @@ class Server:
     def start(self) -> Addresses:
         """Start everything and return the addresses. Raises MediaflowError."""
         self._socket = _bound(self._host, self._port)
+        self._engine.landing.begin(process_began())
         self._files.scan()
         self._http_thread.start()
         while not self._http.started:

@@ -15,14 +15,25 @@ from workflow_engine.errors import Code
 from workflow_engine.records import ExecutionState
 
 #: written into a new store; a store with a higher number belongs to a newer mediaflow
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 #: what leads from an older version to the next one, beside the tables that are missing
 UPGRADES: Mapping[int, Sequence[str]] = {
     2: (
         "ALTER TABLE executions ADD COLUMN lapses INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE objects ADD COLUMN handle TEXT NOT NULL DEFAULT ''",
-    )
+    ),
+    3: (
+        "ALTER TABLE watched ADD COLUMN missing BOOLEAN NOT NULL DEFAULT FALSE",
+        "ALTER TABLE watched ADD COLUMN mount TEXT",
+        "ALTER TABLE watched ADD COLUMN skipped BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE watched ADD COLUMN unmatched BIGINT NOT NULL DEFAULT 0",
+    ),
 }
+
+
+def changed_table(statement: str) -> str:
+    """Return the table that a statement of `UPGRADES` changes: `ALTER TABLE name ...`."""
+    return statement.split()[2]
 
 
 def storable(text: str) -> str:
