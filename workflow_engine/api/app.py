@@ -93,7 +93,13 @@ def create_app(
         Route("/readyz", readyz),
         Route("/metrics", show_metrics),
     ]
-    return FastAPI(openapi_url=None, routes=routes, exception_handlers={HTTPException: _not_served})
+    return FastAPI(
+        openapi_url=None,
+        routes=routes,
+        exception_handlers={HTTPException: _not_served},
+        # a path is served or it is not, however its slashes are encoded
+        redirect_slashes=False,
+    )
 
 
 class _Api:

@@ -53,12 +53,14 @@ class Arrival:
 class KnownVersion:
     """An object version in the intake. `listed` is what a listing calls it.
 
-    An `existing` one lay there when the bucket was first watched, and started nothing.
+    An `existing` one lay there when the bucket was first watched, and started nothing. It was
+    `taken` into the store at that moment.
     """
 
     version: str
     listed: str
     existing: bool
+    taken: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

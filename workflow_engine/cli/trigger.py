@@ -1,4 +1,4 @@
-"""`trigger status|replay`: what lands in the buckets, and runs for what lies there."""
+"""`trigger status|replay|why`: what lands in the buckets, and runs for what lies there."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.cli.common import emit, print_json, printable, settings
+from workflow_engine.cli.common import emit, opened_engine, print_json, printable, settings
 from workflow_engine.cli.execution import AsJson
 from workflow_engine.records import Json, utc_now, wire_time
 
 if TYPE_CHECKING:
     from workflow_engine.catalog.landing import BucketStatus
+    from workflow_engine.landing.explanation import Explanation
 
-app = typer.Typer(help="What lands in the buckets: status, replay.", no_args_is_help=True)
+app = typer.Typer(help="What lands in the buckets: status, replay, why.", no_args_is_help=True)
+
+#: what stands before a check that holds, one that does not, and one that decides nothing
+_MARKS = {True: "ok", False: "no", None: "-"}
 
 
 @app.command()
@@ -63,6 +67,96 @@ def replay(
         )
     else:
         emit(f"{found.listed} objects listed, {found.new} runs queued")
+
+
+@app.command()
+def why(
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="oss://BUCKET/KEY, s3://BUCKET/KEY, an http URL of it, or a path in the folder of "
+            "a bucket.",
+            metavar="URL",
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Say why an object did or did not start runs: the conclusion, then all that was looked at."""
+    with opened_engine() as engine:
+        found = engine.landing.explain(url)
+    if as_json:
+        print_json(_explanation_json(found))
+    else:
+        for line in _explanation_lines(found):
+            emit(printable(line))
+
+
+def _explanation_lines(found: "Explanation") -> Iterator[str]:
+    from workflow_engine.landing.explanation import checks
+
+    facts = found.facts
+    subject = f"oss://{facts.bucket}/{facts.key}: " if facts else ""
+    yield f"{subject}{found.conclusion}"
+    if found.remedy:
+        yield f"    {found.remedy}"
+    if facts is None:
+        return
+    yield ""
+    for check in checks(facts):
+        yield f"{_MARKS[check.holds]:<3} {check.subject:<12} {check.text}"
+    for verdict in facts.verdicts:
+        text = "; ".join(verdict.reasons) or "takes it"
+        if verdict.starts and facts.known and not facts.run_of(verdict):
+            text = "takes it now, but has no run of this version"
+        yield f'{_MARKS[verdict.starts]:<3} workflow "{verdict.workflow.name}": {text}'
+    for run in facts.runs:
+        parts = (run.run_id, wire_time(run.created), run.state, run.workflow)
+        version = "this version" if run in facts.present_runs else "another version"
+        yield f"    run {'  '.join(parts)}  {version}"
+
+
+def _explanation_json(found: "Explanation") -> dict[str, Json]:
+    from workflow_engine.landing.explanation import checks
+
+    facts = found.facts
+    answer: dict[str, Json] = {
+        "Outcome": str(found.outcome),
+        "Conclusion": found.conclusion,
+        "Remedy": found.remedy,
+        "Bucket": facts.bucket if facts else "",
+        "Object": facts.key if facts else "",
+        "Checks": [],
+        "Workflows": [],
+        "Runs": [],
+    }
+    if facts is None:
+        return answer
+    return answer | {
+        "Checks": [
+            {"Subject": check.subject, "Holds": check.holds, "Text": check.text}
+            for check in checks(facts)
+        ],
+        "Workflows": [
+            {
+                "MediaWorkflowId": verdict.workflow.id,
+                "Name": verdict.workflow.name,
+                "Starts": verdict.starts,
+                "Reasons": list(verdict.reasons),
+                "RunId": facts.run_of(verdict),
+            }
+            for verdict in facts.verdicts
+        ],
+        "Runs": [
+            {
+                "RunId": run.run_id,
+                "Workflow": run.workflow,
+                "State": str(run.state),
+                "CreationTime": wire_time(run.created),
+                "ThisVersion": run in facts.present_runs,
+            }
+            for run in facts.runs
+        ],
+    }
 
 
 def _line(bucket: "BucketStatus") -> str:

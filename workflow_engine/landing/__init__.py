@@ -6,7 +6,8 @@ Listings find what no event told. Nothing is kept in memory: any process may go 
 Design, decisions 6, 12 and 13.
 
 `looking.py` says what is complete, `taking.py` what starts, `settling.py` brings the two
-together, `listing.py` compares listings with what was taken.
+together, `listing.py` compares listings with what was taken, and `existing.py` says what is older
+than the watch. `explaining.py` tells why an object did or did not start runs.
 
     engine.landing.note([Notice(bucket="uploads", key="a/clip.mp4", source="watch")])
     engine.landing.settle()
@@ -27,6 +28,8 @@ from workflow_engine.catalog.landing import (
     Reconciled,
 )
 from workflow_engine.errors import InvalidInputError
+from workflow_engine.landing.explaining import Explainer
+from workflow_engine.landing.explanation import Explanation
 from workflow_engine.landing.listing import Lister
 from workflow_engine.landing.settling import Settler
 from workflow_engine.landing.taking import Starter
@@ -58,6 +61,7 @@ class Landing:
         self._unmatched = UnmatchedLog()
         self._settler = Settler(engine, starter, self._unmatched)
         self._lister = Lister(engine, starter)
+        self._explainer = Explainer(engine, starter)
         self.noted = threading.Event()
 
     def note(self, notices: Sequence[Notice], *, settle_seconds: float | None = None) -> None:
@@ -142,6 +146,14 @@ class Landing:
         arrives, to be taken when it is. Raises MediaflowError when the bucket cannot be listed.
         """
         return self._lister.replay(bucket, prefix)
+
+    def explain(self, given: str) -> Explanation:
+        """Say why an object did or did not start runs.
+
+        `given` is an object URL, or the path of a file in the folder of a bucket. Raises
+        InvalidInputError for a URL that names no object.
+        """
+        return self._explainer.explain(given)
 
     def report(self, record: ListenerRecord) -> None:
         """Save what a listener says of itself."""

@@ -8,13 +8,13 @@ be late.
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
-from workflow_engine.catalog.landing import Arrival
+from workflow_engine.catalog.landing import Arrival, KnownVersion
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.records import utc_now
 
@@ -104,6 +104,17 @@ def name_in_listing(info: ObjectInfo) -> str:
     """Return what a listing calls the version of an object: listings know no version ids."""
     etag = info.etag
     return f"{etag}-{info.size}-{int(info.modified.timestamp())}" if etag else info.version
+
+
+def known_as(info: ObjectInfo, known: Iterable[KnownVersion]) -> list[KnownVersion]:
+    """Return what is known of the version of an object.
+
+    What lay there at the first listing is known by its name in the listing only.
+    """
+    name = name_in_listing(info)
+    return [
+        one for one in known if one.version == info.version or (one.existing and one.listed == name)
+    ]
 
 
 def is_folder(bucket: Bucket) -> bool:

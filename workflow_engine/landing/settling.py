@@ -4,7 +4,7 @@
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ from workflow_engine.catalog.landing import (
     EMPTY,
     LISTINGS,
     Arrival,
-    KnownVersion,
     Taking,
     Watched,
 )
@@ -22,8 +21,8 @@ from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.landing.looking import (
     Look,
     is_folder,
+    known_as,
     look_at,
-    name_in_listing,
     next_look,
     require_there,
     went_away,
@@ -134,7 +133,7 @@ class Settler:
         fresh: list[tuple[Arrival, ObjectInfo, bool]] = []
         called: list[tuple[str, str, str]] = []
         for arrival, info in sorted_out.complete:
-            same = _same(info, known.get(info.key, ()))
+            same = known_as(info, known.get(info.key, ()))
             wins = all(one.existing for one in same) and _may_be_new(arrival, watched)
             if not same or arrival.again or wins:
                 fresh.append((arrival, info, bool(same)))
@@ -162,17 +161,6 @@ def _sort(arrival: Arrival, look: Look, sorted_out: _Round) -> None:
         sorted_out.complete.append((arrival, info))
     else:
         sorted_out.wait(arrival, info.version if info.size else EMPTY)
-
-
-def _same(info: ObjectInfo, known: Iterable[KnownVersion]) -> list[KnownVersion]:
-    """Return what is known of the version of an object.
-
-    What lay there at the first listing is known by its name in the listing only.
-    """
-    name = name_in_listing(info)
-    return [
-        one for one in known if one.version == info.version or (one.existing and one.listed == name)
-    ]
 
 
 def _may_be_new(arrival: Arrival, watched: Watched | None) -> bool:

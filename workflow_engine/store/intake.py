@@ -95,8 +95,8 @@ class IntakeTable:
         known: dict[str, list[KnownVersion]] = {}
         with self._database.read() as connection:
             found = connection.execute(_KNOWN, {"bucket": bucket, "keys": list(keys)})
-            for key, version, listed, existing in found:
-                one = KnownVersion(version=version, listed=listed, existing=existing)
+            for key, version, listed, existing, taken in found:
+                one = KnownVersion(version=version, listed=listed, existing=existing, taken=taken)
                 known.setdefault(key, []).append(one)
         return known
 
@@ -200,7 +200,7 @@ def _enter(
     new = set(wanted)
     for bucket, keys in by_bucket.items():
         found = connection.execute(_KNOWN, {"bucket": bucket, "keys": keys})
-        new -= {(bucket, key, version) for key, version, _, _ in found}
+        new -= {(bucket, key, version) for key, version, *_ in found}
     if new:
         write_all(
             connection,
@@ -250,9 +250,9 @@ _ENTER = sa.insert(intake)
 _KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
 _BUCKET: sa.BindParameter[Any] = sa.bindparam("bucket")
 _ITS_KEYS = sa.and_(intake.c.bucket == _BUCKET, intake.c.key.in_(_KEYS))
-_KNOWN = sa.select(intake.c.key, intake.c.version, intake.c.listed, intake.c.existing).where(
-    _ITS_KEYS
-)
+_KNOWN = sa.select(
+    intake.c.key, intake.c.version, intake.c.listed, intake.c.existing, intake.c.taken
+).where(_ITS_KEYS)
 _RELIST = (
     sa.update(intake)
     .where(
