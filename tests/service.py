@@ -88,6 +88,10 @@ class Service:
 
     def start(self, *options: str) -> "Service":
         self.begin(*options)
+        return self.ready()
+
+    def ready(self) -> "Service":
+        """Wait until the process that was begun is ready."""
         assert self.process and self.process.stdout
         with self.process.stdout as out:
             line = out.readline()

@@ -15,7 +15,7 @@ from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.catalog.landing import Reconciled
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
-from workflow_engine.landing import Landing, taking
+from workflow_engine.landing import Landing, listing, taking
 from workflow_engine.landing.taking import run_id_of
 from workflow_engine.records import ObjectRef, utc_now
 
@@ -118,6 +118,22 @@ class TestFirstListing:
         home.put("d.mp4", age=100)
         assert home.landing.reconcile("uploads").new == 1
 
+    def test_again_when_a_share_is_mounted_over_the_empty_folder(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ):
+        home.put("old.mp4", age=100, bucket="everything")
+        home.watch()
+        assert home.landing.reconcile("uploads").listed == 0
+        monkeypatch.setattr(listing, "mount_point", lambda bucket: str(home.path / "uploads"))
+        os.rename("uploads", "empty")
+        os.rename("everything", "uploads")
+        engine = Engine(home.engine.settings)  # another process
+        # no folder was moved in: what is mounted has times of its own
+        assert Landing(engine).reconcile("uploads").skipped == 1
+        home.put("new.mp4", age=100)
+        assert Landing(engine).reconcile("uploads").new == 1
+        engine.close()
+
     def test_not_again_when_the_process_starts_anew(self, home: Home):
         home.landing.reconcile("uploads")
         home.put("a.mp4", age=10**6)
@@ -190,8 +206,6 @@ class TestListings:
         assert home.landing.reconcile("uploads").new == 0
 
     def test_pages(self, home: Home, monkeypatch: pytest.MonkeyPatch):
-        from workflow_engine.landing import listing
-
         monkeypatch.setattr(listing, "_PAGE", 7)
         home.engine.workflows.add("w", flow("everything"))
         keys = sorted(f"{number % 3}/{number}.mp4" for number in range(50))
