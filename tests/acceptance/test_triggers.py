@@ -144,7 +144,7 @@ def test_a_clip_that_lands_is_run_once_and_found_by_workflow_and_input(
     run = ended(service, InputFileURL="http://uploads.local.aliyuncs.com/incoming/landed.mp4")
     assert run["Name"] == "minimal"
     by_workflow = runs(service, MediaWorkflowId=run["MediaWorkflowId"])
-    assert [one["RunId"] for one in by_workflow] == [run["RunId"]]
+    assert [one["RunId"] for one in by_workflow].count(run["RunId"]) == 1
     assert len(list((service.bucket("renditions") / run["RunId"]).glob("*.mp4"))) == 1
 
 
