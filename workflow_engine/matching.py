@@ -8,7 +8,7 @@ The intake, its log and `mediaflow trigger why` all ask here.
 '".clip.mp4" is a hidden name'
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -59,21 +59,19 @@ class Verdict:
 
 def verdict(workflow: WorkflowRecord, bucket: str, key: str) -> Verdict:
     """Judge an object by every rule. Its name must be one of `is_candidate`."""
-    return Verdict(workflow=workflow, key=key, broken=tuple(_broken(workflow, bucket, key)))
-
-
-def _broken(workflow: WorkflowRecord, bucket: str, key: str) -> Iterator[Rule]:
+    broken: list[Rule] = []
     if workflow.bucket != bucket:
-        yield Rule.BUCKET
+        broken.append(Rule.BUCKET)
     # as it is: no slash is implied, and `a/clip` matches `a/clip2.mp4`
     if not key.startswith(workflow.prefix):
-        yield Rule.PREFIX
+        broken.append(Rule.PREFIX)
     if not starts_a_run(key):
-        yield Rule.EXTENSION
+        broken.append(Rule.EXTENSION)
     if workflow.state is not WorkflowState.ACTIVE:
-        yield Rule.STATE
+        broken.append(Rule.STATE)
     if workflow.trigger_mode is not TriggerMode.OSS_AUTO_TRIGGER:
-        yield Rule.TRIGGER_MODE
+        broken.append(Rule.TRIGGER_MODE)
+    return Verdict(workflow=workflow, key=key, broken=tuple(broken))
 
 
 def nearest(verdicts: Sequence[Verdict]) -> Verdict | None:

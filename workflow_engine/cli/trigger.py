@@ -92,7 +92,7 @@ def why(
 
 
 def _explanation_lines(found: "Explanation") -> Iterator[str]:
-    from workflow_engine.landing.explanation import checks
+    from workflow_engine.landing.checks import checks
 
     facts = found.facts
     subject = f"oss://{facts.bucket}/{facts.key}: " if facts else ""
@@ -116,7 +116,7 @@ def _explanation_lines(found: "Explanation") -> Iterator[str]:
 
 
 def _explanation_json(found: "Explanation") -> dict[str, Json]:
-    from workflow_engine.landing.explanation import checks
+    from workflow_engine.landing.checks import checks
 
     facts = found.facts
     answer: dict[str, Json] = {
@@ -189,8 +189,9 @@ def _remarks(bucket: "BucketStatus") -> Iterator[str]:
     watched = bucket.watched
     if watched is not None and watched.skipped:
         yield (
-            f"{watched.skipped} skipped: they lay there before {_time(watched.since)}, when the "
-            f"bucket was first watched. To run them: mediaflow trigger replay {bucket.bucket}"
+            f"{watched.skipped} skipped as existing: what lay there before {_time(watched.since)}, "
+            "when the bucket was first watched. To run what has no run yet: "
+            f"mediaflow trigger replay {bucket.bucket}"
         )
     if watched is not None and watched.unmatched:
         yield f"Why one is not matched: mediaflow trigger why oss://{bucket.bucket}/KEY"

@@ -129,8 +129,8 @@ class Landing:
         found = self._lister.reconcile(bucket, prefix, source)
         if found.skipped:
             log.info(
-                'bucket "%s": %d objects lay there before it was first watched and start nothing '
-                '(existing = "skip"); to run them: mediaflow trigger replay %s',
+                'bucket "%s": %d skipped as existing: what lay there before the bucket was first '
+                "watched; to run it: mediaflow trigger replay %s",
                 bucket,
                 found.skipped,
                 bucket,
