@@ -27,7 +27,7 @@ def watching(tmp_path: Path) -> Iterator[Watching]:
 
 
 @pytest.fixture
-def late(tmp_path: Path) -> Iterator[Watching]:
+def late(tmp_path: Path, prepared: Path) -> Iterator[Watching]:
     """A watched folder that does not exist yet, and neither does the one that it lies in."""
     watching = Watching(tmp_path, root=tmp_path / "media/uploads")
     watching.start()

@@ -229,6 +229,7 @@ class TestOwnOutputs:
 
     def test_they_start_nothing(self, home: Home):
         home.engine.workflows.add("w", flow())
+        home.watch()
         for ended in (True, False):
             for intent in (True, False):
                 key = f"{ended}{intent}.mp4"
