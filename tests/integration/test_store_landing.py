@@ -13,7 +13,6 @@ from tests.integration.stores import add, execution, lines_of, output, pipeline,
 from workflow_engine.catalog.landing import (
     EMPTY,
     Arrival,
-    KnownVersion,
     ListenerRecord,
     Notice,
     OwnOutput,
@@ -21,7 +20,7 @@ from workflow_engine.catalog.landing import (
     Watched,
 )
 from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
-from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id
+from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id, utc_now
 from workflow_engine.store import Store
 from workflow_engine.store.schema import SCHEMA_VERSION, UPGRADES
 
@@ -284,7 +283,9 @@ class TestKnown:
         known = store.intake.known("in", ["a", "c", "d"])
         assert set(known) == {"a", "c"}
         assert sorted(one.version for one in known["a"]) == ["v1", "v2"]
-        assert known["c"] == [KnownVersion(version="v3", listed="v3", existing=True)]
+        (skipped,) = known["c"]
+        assert (skipped.version, skipped.listed, skipped.existing) == ("v3", "v3", True)
+        assert abs(utc_now() - skipped.taken) < timedelta(minutes=1)
         assert store.intake.known("in", []) == {}
         assert store.intake.known("other", ["a"]) == {}
 
