@@ -310,8 +310,6 @@ def _head(bucket: str, key: str, path: Path | str) -> ObjectInfo | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno == errno.ELOOP:  # a link to itself leads nowhere, too
-            return None
         raise InvalidInputError(
             Code.RESOURCE_ACCESS,
             f'The object "{key}" of the bucket "{bucket}" cannot be read: {error.strerror}.',

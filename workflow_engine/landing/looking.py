@@ -6,6 +6,7 @@ time of the last change tells that; else only a second look does, as clocks of n
 be late.
 """
 
+import errno
 import logging
 import os
 from collections.abc import Iterable, Sequence
@@ -64,6 +65,9 @@ def look_at(
         try:
             return _look(bucket, key, before, settle_seconds)
         except InvalidInputError as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and cause.errno == errno.ELOOP:
+                return Look()  # a link to itself leads nowhere, as a dead one does
             return Look(problem=error)
         except MediaflowError as error:
             failures.append(error)
