@@ -27,6 +27,8 @@ from workflow_engine.settings import load_settings
 from workflow_engine.testing import FakeRegistry
 
 ROOT = Path(__file__).parent.parent
+#: seconds after which a file that was changed before has an older time than the present
+TICK = 0.02
 FACTORIES: dict[str, ListenerFactory] = {"watch": WatchListener}
 
 CONFIGURATION = """
@@ -61,6 +63,7 @@ class Watching:
     def start(self) -> "Watching":
         """Begin to watch in this process; returns after the first listing."""
         before = self.reconciled()
+        time.sleep(TICK)
         self.triggers = Triggers(self.engine, factories=FACTORIES)
         self.triggers.start()
         if self.root.is_dir():

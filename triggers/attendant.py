@@ -31,7 +31,6 @@ class Attendant:
         self._period = settings.poll_seconds if kind == "poll" else RECONCILE_SECONDS
         self._changed = threading.Condition()
         self._stopping = False
-        self._began: datetime | None = None
         self._listable = False
         self._wanted_at = self._earliest = 0.0
         self._record = ListenerRecord(bucket=bucket, kind=kind, updated=datetime.now(UTC))
@@ -56,11 +55,9 @@ class Attendant:
 
     # --- what the listener reports -------------------------------------------------------
 
-    def listening(self, began: datetime) -> None:
+    def listening(self) -> None:
         """See `Report.listening`."""
         with self._changed:
-            # the first listing ever tells old objects from new ones by the first watch
-            self._began = self._began or began
             self._listable = True
             self._wanted_at = self._earliest = time.monotonic()
             self._changed.notify()
@@ -118,7 +115,7 @@ class Attendant:
         source = "poll" if self._record.kind == "poll" else "reconcile"
         trouble = ""
         try:
-            found = self._landing.reconcile(bucket, source=source, began=self._began)
+            found = self._landing.reconcile(bucket, source=source)
         except Exception as error:  # the storage or the store may answer at the next attempt
             trouble = f'The bucket "{bucket}" cannot be listed: {error}'
             if trouble != self._trouble:

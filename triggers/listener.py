@@ -12,7 +12,6 @@ A plug-in is a package with an entry point `KIND = "module:factory"` of the grou
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import entry_points
 from typing import Protocol, cast
 
@@ -24,8 +23,8 @@ GROUP = "mediaflow.triggers"
 class Report(Protocol):
     """What a listener tells the service. Callable from any thread; never blocks."""
 
-    def listening(self, began: datetime) -> None:
-        """Every event since `began` arrives: the bucket is listed now, and then periodically."""
+    def listening(self) -> None:
+        """Every event from now on arrives: the bucket is listed now, and then periodically."""
         ...
 
     def heard(self, notices: int) -> None:

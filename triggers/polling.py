@@ -4,8 +4,6 @@ All that is to be done is to list the bucket every `poll_seconds`, which the ser
 every bucket now and then (`attendant.py`), and again soon after a listing that failed.
 """
 
-from datetime import UTC, datetime
-
 from triggers.listener import ListenerContext
 
 
@@ -20,7 +18,7 @@ class PollListener:
 
     def start(self) -> None:
         """Have the first listing made."""
-        self._report.listening(datetime.now(UTC))
+        self._report.listening()
 
     def stop(self) -> None:
         """Nothing is left to end."""

@@ -61,7 +61,8 @@ class Triggers:
         self.routes: list[BaseRoute] = routes(self._listeners, engine.settings.service.event_token)
 
     def start(self) -> None:
-        """Begin to listen, and to take in what was noticed before."""
+        """Begin to listen, and to take in what was noticed before. Raises StoreError."""
+        self._landing.begin()
         for part in (*self._attendants, *self._listeners):
             part.start()
         self._thread.start()

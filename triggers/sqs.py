@@ -11,7 +11,6 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -56,10 +55,9 @@ class SqsListener:
 
     def start(self) -> None:
         """Begin to receive."""
-        began = datetime.now(UTC)
         self._receiver = _join(self._context, self._url)
         # even when the queue cannot be reached: then a listing is all there is
-        self._context.report.listening(began)
+        self._context.report.listening()
 
     def stop(self) -> None:
         """End; messages that come in afterwards go back to the queue."""

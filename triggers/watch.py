@@ -15,7 +15,6 @@ import os
 import sys
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from triggers.batches import Batches
@@ -67,6 +66,7 @@ class WatchListener:
         self._watch: FolderWatch | None = None
         self._limit = ""
         self._installed = self._listed = 0.0
+        self._told_missing = False
         self._broken = threading.Event()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -115,6 +115,7 @@ class WatchListener:
             return
         if now is None:
             self._lose("does not exist; make it, or mount it")
+            self._tell_missing()
         elif self._folder is not None and self._folder.unmounted(now):
             self._lose(
                 f'is not what it was: nothing is mounted at "{self._folder.mount}". Mount it, or '
@@ -136,7 +137,6 @@ class WatchListener:
         self._close()
         self._broken.clear()
         self._limit = ""
-        began = datetime.now(UTC)
         root = os.fsencode(now.path)
 
         def found(path: bytes) -> None:
@@ -160,7 +160,7 @@ class WatchListener:
         self._installed = self._listed = time.monotonic()
         self._say_folder("")
         self._check_limits(now)
-        self._context.report.listening(began)
+        self._context.report.listening()
 
     def _check_limits(self, now: Folder) -> None:
         """List the bucket now and then where the watch does not see everything."""
@@ -189,6 +189,13 @@ class WatchListener:
             log.warning("%s", text)
         self._say_folder(text)
         self._close()
+
+    def _tell_missing(self) -> None:
+        """Have it remembered that there was no folder: all that comes into it is new."""
+        if self._installed or self._told_missing:
+            return
+        self._context.landing.look_for_folder(self.bucket)
+        self._told_missing = True
 
     def _close(self) -> None:
         if self._watch is not None:

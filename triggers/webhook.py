@@ -13,7 +13,6 @@ import hmac
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 from pydantic import SecretStr
 from starlette.requests import ClientDisconnect, Request
@@ -51,7 +50,7 @@ class WebhookListener:
 
     def start(self) -> None:
         """Have the bucket listed; events may come before this and after `stop`, too."""
-        self.context.report.listening(datetime.now(UTC))
+        self.context.report.listening()
 
     def stop(self) -> None:
         """Nothing is left to end: the server closes the door."""

@@ -242,6 +242,10 @@ class Activity(ABC, Generic[P]):
         """Yield bucket and object template of everything the activity may write."""
         return ()
 
+    def object_names(self, parameters: P, templates: TemplateLookup) -> Iterable[ObjectRef]:
+        """Yield `destinations` whose names are whole: with the extensions that templates give."""
+        return self.destinations(parameters)
+
     def tools(self) -> Mapping[str, str]:
         """Return name and version of every program that shapes the outputs."""
         return {}

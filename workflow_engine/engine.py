@@ -133,7 +133,7 @@ class Engine:
     @cached_property
     def workflows(self) -> Workflows:
         """The registered workflows."""
-        return Workflows(self.store, self._accepted)
+        return Workflows(self.store, self._accepted, self.custom_template)
 
     @cached_property
     def media(self) -> MediaLibrary:

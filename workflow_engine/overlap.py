@@ -1,23 +1,29 @@
-"""Warns of outputs that land where files start workflows; no store, no files.
+"""Warns of outputs that land where files start workflows, and of outputs that overwrite each other.
 
 An own output starts nothing, whatever its name, but its copies do, and so does what other tools
 make of it. Names of files are unknown here: a placeholder stands for any name, but not for the
 very folder that is watched.
+
+Two workflows that one file starts overwrite each other's outputs where both give them one name.
+That is tried with files of names that stand in no topology. No store, no files.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from workflow_engine.activity import TemplateLookup
 from workflow_engine.catalog.records import TriggerMode, WorkflowRecord, WorkflowState
 from workflow_engine.catalog.workflow_rules import Bound, bound_of
 from workflow_engine.errors import Code, Problem, Severity, pointer_to
 from workflow_engine.graph import Graph, Node
 from workflow_engine.matching import starts_a_run
-from workflow_engine.placeholders import decode_object
+from workflow_engine.placeholders import AFTER_ENCODING, Names, decode_object
 from workflow_engine.structure import TRANSCODE
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}")
 _SLASHES = re.compile(r"/{2,}")
+#: names of files below a prefix that two workflows watch
+_SAMPLES = ("any-5b0e7c.mp4", "folder-5b0e7c/any-5b0e7c.mp4")
 
 
 def overlap_warnings(
@@ -33,8 +39,7 @@ def overlap_warnings(
     watched += [
         (f'the workflow "{other.name}"', Bound(other.bucket, other.prefix))
         for other in others
-        if other.state is WorkflowState.ACTIVE
-        and other.trigger_mode is TriggerMode.OSS_AUTO_TRIGGER
+        if _is_triggered(other)
     ]
     for node in graph.nodes.values():
         targets = list(_targets(node))
@@ -84,6 +89,66 @@ def may_begin(template: str, own_prefix: str, wanted: str) -> bool:
             return False
         wanted = wanted[len(text) :]
     return not wanted
+
+
+def may_share_inputs(one: WorkflowRecord, other: WorkflowRecord) -> bool:
+    """Tell whether one file may start two workflows."""
+    nested = one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
+    return one.bucket == other.bucket and nested and _is_triggered(one) and _is_triggered(other)
+
+
+def clash_warnings(
+    graph: Graph, name: str, other: Graph, templates: TemplateLookup
+) -> Iterator[Problem]:
+    """Yield a warning for each activity that writes names which the workflow `name` writes, too.
+
+    `other` is its graph; one file starts both (`may_share_inputs`).
+    """
+    prefix = max(bound_of(graph).prefix, bound_of(other).prefix, key=len)
+    warned: set[str] = set()
+    for sample in _SAMPLES:
+        theirs = _written(other, prefix + sample, "other", templates)
+        for place, (node, template) in _written(graph, prefix + sample, "one", templates).items():
+            if place in theirs and node not in warned:
+                warned.add(node)
+                problem = _clash(node, template, name, theirs[place][0])
+                yield graph.topology.document.place(problem)
+
+
+def _written(
+    graph: Graph, key: str, run: str, templates: TemplateLookup
+) -> Mapping[tuple[str, str], tuple[str, str]]:
+    """Return what the nodes of a graph write for an input: bucket and name to node and template.
+
+    `run` stands for all that differs from run to run: its RunId, and what encoding gives.
+    """
+    names = Names.of(key, run_id=run, media_id="of the input")
+    written: dict[tuple[str, str], tuple[str, str]] = {}
+    for node in graph.nodes.values():
+        for ref in node.activity.object_names(node.parameters, templates):
+            name = names.fill(ref.object)
+            for placeholder in AFTER_ENCODING:
+                name = name.replace(f"{{{placeholder}}}", run)
+            written.setdefault((ref.bucket, name), (node.name, ref.object))
+    return written
+
+
+def _clash(node: str, template: str, name: str, other: str) -> Problem:
+    return Problem(
+        code=Code.INVALID,
+        message=f'The outputs "{template}" of "{node}" have the same names as those of "{other}" '
+        f'in the workflow "{name}", which the same files start: the later run overwrites them.',
+        pointer=pointer_to("Activities", node, "Parameters"),
+        remedy="Write them to different buckets or folders, or put {RunId} into the names.",
+        severity=Severity.WARNING,
+    )
+
+
+def _is_triggered(workflow: WorkflowRecord) -> bool:
+    return (
+        workflow.state is WorkflowState.ACTIVE
+        and workflow.trigger_mode is TriggerMode.OSS_AUTO_TRIGGER
+    )
 
 
 def _warning(name: str, bound: Bound, whom: str) -> Problem:

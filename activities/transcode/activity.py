@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 from activities import ffmpeg, fonts
-from activities.templates import presets, wire_form
+from activities.templates import find, presets, wire_form
 from activities.templates.watermark import WaterMarkConfig
 from activities.transcode import check, planning, stages
 from activities.transcode.chains import filter_names
@@ -20,8 +20,10 @@ from activities.transcode.documents import CustomTemplate
 from activities.transcode.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
 from activities.transcode.encryption import write_key
 from activities.transcode.finish import finish, renamed, stem_of
+from activities.transcode.naming import with_extension
 from activities.transcode.parameters import TranscodeParameters
 from activities.transcode.rendition import Job
+from activities.transcode.settings import settings_of
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -33,8 +35,9 @@ from workflow_engine.activity import (
     SideInput,
     Skip,
     Step,
+    TemplateLookup,
 )
-from workflow_engine.errors import ActivityError, InstallationError, Problem
+from workflow_engine.errors import ActivityError, InstallationError, InvalidInputError, Problem
 from workflow_engine.placeholders import Names
 from workflow_engine.records import Json, ObjectRef
 from workflow_engine.topology.wire import WireModel
@@ -66,6 +69,19 @@ class Transcode(Activity[TranscodeParameters]):
         if parameters.output_bucket:
             for output in parameters.outputs:
                 yield ObjectRef(bucket=parameters.output_bucket, object=output.output_object)
+
+    def object_names(
+        self, parameters: TranscodeParameters, templates: TemplateLookup
+    ) -> Iterator[ObjectRef]:
+        """The names of the outputs with the extensions of their containers."""
+        for output in parameters.outputs if parameters.output_bucket else ():
+            try:
+                container = settings_of(output, find(output.template_id, templates)).container
+            except InvalidInputError:  # a template that is gone, which the run will tell
+                continue
+            append = parameters.append_extension
+            name = with_extension(output.output_object, container, append=append)
+            yield ObjectRef(bucket=parameters.output_bucket or "", object=name)
 
     def examine(self) -> Iterator[Finding]:
         """Look for the encoders, the filters that not every ffmpeg has, and the fonts."""

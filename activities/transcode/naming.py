@@ -33,7 +33,7 @@ def object_key(output: Output, container: str, names: Names, *, append: bool) ->
     Without `append` it gets no extension; a playlist always has its own. Raises ActivityError
     (`InvalidParameter.ObjectKeyInvalid`) for a key that cannot be stored.
     """
-    key = _with_extension(names.fill(output.output_object), container, append)
+    key = with_extension(names.fill(output.output_object), container, append=append)
     try:
         check_key(key)
     except InvalidInputError as error:
@@ -44,10 +44,11 @@ def object_key(output: Output, container: str, names: Names, *, append: bool) ->
 def unfilled_key(output: Output, container: str, *, append: bool) -> str:
     """Return the key of an output as `object_key` does, every placeholder as it stands."""
     key = _SLASHES.sub("/", decode_object(output.output_object)).removeprefix("/")
-    return _with_extension(key, container, append)
+    return with_extension(key, container, append=append)
 
 
-def _with_extension(key: str, container: str, append: bool) -> str:
+def with_extension(key: str, container: str, *, append: bool) -> str:
+    """Return a key, or the template of one, with its extension; see `object_key`."""
     extension = f".{container}"
     if extension in _PARTS:
         # the names of what it refers to are made of its own

@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from tests.integration.sqs_server import REGION, create_queue, sqs_client, sqs_server
-from tests.watching import topology, wait
+from tests.watching import TICK, topology, wait
 from triggers import sqs
 from triggers.listener import ListenerFactory
 from triggers.polling import PollListener
@@ -52,6 +52,7 @@ class Service:
 
     def start(self) -> "Service":
         """Begin to listen; returns when the first listings are over."""
+        time.sleep(TICK)
         self.triggers = Triggers(self.engine, factories=FACTORIES)
         self.triggers.start()
         wanted = [name for name, one in self.engine.settings.buckets.items() if one.events]

@@ -67,6 +67,11 @@ class Home:
             os.utime(path, (moment, moment))
         return path
 
+    def watch(self) -> None:
+        """Begin to watch; what was put before is older."""
+        time.sleep(0.02)
+        self.landing.begin()
+
     def note(self, *keys: str, source: str = "watch", bucket: str = "uploads") -> None:
         self.landing.note([Notice(bucket=bucket, key=key, source=source) for key in keys])
 

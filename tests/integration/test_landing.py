@@ -1,7 +1,9 @@
 """What lands in a bucket runs once: on real folders, in any order, beside our own outputs."""
 
+import logging
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from tests.unit.topologies import text, topology
 from workflow_engine.catalog.landing import ListenerRecord
 from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, TriggerMode
 from workflow_engine.engine import Engine
-from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.errors import Code
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.landing import Landing, taking
 from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, run_id_of, utc_now
@@ -62,6 +64,35 @@ class TestRuns:
         assert home.waiting() == ["a.jpg", "a.mp4.txt"]
         home.settle()
         assert home.keys() == []
+
+    def test_what_starts_nothing_leaves_a_line(self, home: Home, caplog: pytest.LogCaptureFixture):
+        caplog.set_level(logging.INFO, "workflow_engine.landing.unmatched")
+        home.watch()
+        home.engine.workflows.add("w", flow(prefix="in/"))
+        home.put("out.mp4")
+        for content in ("x", "xx"):
+            home.land("in/a.jpg", content)
+            home.note("in/a.jpg")
+            home.settle()
+        home.land("in/a.mp4")
+        home.land("b.mp4")
+        home.landing.reconcile("uploads")
+        home.settle()
+        said = [message.partition(": ") for message in caplog.messages]
+        jpg = 'object "in/a.jpg" of bucket "uploads" starts nothing'
+        # both versions of the picture, and each of the others once
+        assert [subject for subject, _, _ in said].count(jpg) == 2
+        assert {subject: reason for subject, _, reason in said} == {
+            jpg: 'the extension ".jpg" is not one of audio or video',
+            'object "b.mp4" of bucket "uploads" starts nothing': 'the prefix "in/" of the '
+            'workflow "w" does not match',
+            'object "out.mp4" of bucket "uploads" starts nothing': 'the prefix "in/" of the '
+            'workflow "w" does not match',
+        }
+        assert len(said) == 4
+        (_, uploads) = home.landing.status()
+        assert uploads.watched is not None
+        assert uploads.watched.unmatched == 4
 
     def test_noticed_by_many_and_often(self, home: Home):
         home.engine.workflows.add("w", flow())
@@ -166,11 +197,9 @@ class TestRuns:
             ("sd", "Transcode"),
             ("report", "Report"),
         ]
-        claims = [home.store.claim_next(owner="me", lease_seconds=60) for _ in range(2)]
-        for claim in claims:
-            if claim is not None and claim.run_id == broken.run_id:
-                with pytest.raises(InvalidInputError):
-                    engine.run_claimed(claim, executor=InlineExecutor(), on_start=lambda r: None)
+        claim = home.store.claim_next(owner="me", lease_seconds=60)
+        assert claim is not None and claim.run_id == sound.run_id
+        assert home.store.claim_next(owner="me", lease_seconds=60) is None
         ended = home.store.execution(broken.run_id)
         assert ended is not None
         assert (ended.state, ended.code) == (ExecutionState.FAIL, Code.TEMPLATE_NOT_FOUND)
@@ -197,16 +226,35 @@ class TestOwnOutputs:
 
     def test_they_start_nothing(self, home: Home):
         home.engine.workflows.add("w", flow())
+        home.watch()
         for ended in (True, False):
             for intent in (True, False):
                 key = f"{ended}{intent}.mp4"
                 home.put(key, key)
                 self.publish(home, key, ended=ended, intent=intent)
                 home.note(key)
+        home.put("picture.jpg")
+        self.publish(home, "picture.jpg")
+        home.note("picture.jpg")
         home.settle()
         assert not [run for run in home.runs() if run.workflow == "w"]
         assert home.landing.reconcile("uploads").new == 0
         assert home.landing.replay("uploads").new == 0
+        watched = home.store.intake.watched("uploads")
+        assert watched is not None
+        assert watched.unmatched == 0  # nobody asks why they start nothing
+
+    def test_an_output_without_md5(self, home: Home):
+        home.engine.workflows.add("w", flow())
+        path = home.put("a.mp4", "one")
+        digests = replace(Digests.of(path), md5="")
+        output = Output(
+            ref=ObjectRef(bucket="uploads", object="a.mp4"), place=str(path), digests=digests
+        )
+        claim = add(home.store, "sd")
+        home.store.finish_activity(claim, success("sd", output), step_key=None)
+        home.land("a.mp4", "two")
+        assert [run.workflow for run in home.runs()].count("w") == 1
 
     @pytest.mark.parametrize("content", ["two", "three"])
     def test_what_somebody_else_writes_in_their_place(self, home: Home, content: str):

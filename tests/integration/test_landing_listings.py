@@ -15,7 +15,7 @@ from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.catalog.landing import Reconciled
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
-from workflow_engine.landing import Landing, taking
+from workflow_engine.landing import Landing, listing, taking
 from workflow_engine.records import ObjectRef, run_id_of, utc_now
 
 __all__ = ["home"]
@@ -26,8 +26,9 @@ class TestFirstListing:
         home.engine.workflows.add("w", flow())
         for number in range(3):
             home.put(f"old{number}.mp4", age=100)
+        home.watch()
         found = home.landing.reconcile("uploads")
-        assert (found.listed, found.new) == (3, 0)
+        assert (found.listed, found.new, found.skipped) == (3, 0, 3)
         home.put("new.mp4", age=50)  # a copy that keeps its times
         again = home.landing.reconcile("uploads")
         assert (again.listed, again.new) == (4, 1)
@@ -46,25 +47,41 @@ class TestFirstListing:
     def test_a_new_version_of_what_lay_there(self, home: Home):
         home.engine.workflows.add("w", flow())
         home.put("a.mp4", age=100)
+        home.watch()
         home.landing.reconcile("uploads")
         home.land("a.mp4", "other")
         assert home.keys() == ["a.mp4"]
 
     def test_what_lands_during_it(self, home: Home):
         home.engine.workflows.add("w", flow())
-        began = home.landing.begin("uploads")
-        assert home.landing.begin("uploads") == began
-        home.put("changed.mp4")
-        home.put("old.mp4", age=100)
-        home.put("moved.mp4", age=100)
-        home.note("moved.mp4")
-        assert home.landing.reconcile("uploads", began=utc_now()).new == 1
+        for key in ("old.mp4", "changed.mp4", "sub/old.mp4", "aside/noticed.mp4"):
+            home.put(key, age=100)
+        home.put("moved.mp4", age=100, bucket="everything")
+        home.put("tree/a/b.mp4", age=100, bucket="everything")
+        home.watch()
+        home.put("changed.mp4", "more")
+        home.put("copied with its time.mp4", age=100)
+        os.rename("everything/moved.mp4", "uploads/sub/moved.mp4")
+        os.rename("everything/tree", "uploads/tree")
+        os.link("uploads/old.mp4", "uploads/sub/new link.mp4")
+        os.unlink("uploads/sub/new link.mp4")
+        home.note("aside/noticed.mp4")
+        found = home.landing.reconcile("uploads")
+        assert (found.listed, found.skipped) == (7, 1)
         home.settle()
-        assert home.keys() == ["changed.mp4", "moved.mp4"]
+        assert home.keys() == [
+            "aside/noticed.mp4",
+            "changed.mp4",
+            "copied with its time.mp4",
+            "old.mp4",
+            "sub/moved.mp4",
+            "tree/a/b.mp4",
+        ]
 
     def test_an_event_that_comes_late(self, home: Home):
         home.engine.workflows.add("w", flow())
         home.put("moved.mp4", age=100)
+        home.watch()
         home.landing.reconcile("uploads")
         home.note("moved.mp4")
         home.note("moved.mp4", source="sqs")
@@ -76,12 +93,12 @@ class TestFirstListing:
     def test_an_event_that_comes_much_later(self, home: Home):
         home.engine.workflows.add("w", flow())
         home.put("old.mp4", age=1000)
-        home.store.intake.watch("uploads", utc_now() - timedelta(hours=1))
+        home.store.intake.watch(["uploads"], utc_now() - timedelta(hours=1))
         home.landing.reconcile("uploads", "nothing below this")
         info = home.engine.buckets.get("uploads").head("old.mp4")
         assert info is not None
         home.store.intake.skip([taking.taking(home.engine.buckets.get("uploads"), info)])
-        home.store.intake.complete("uploads", utc_now() - timedelta(minutes=10))
+        home.store.intake.complete("uploads", utc_now() - timedelta(minutes=10), "/")
         home.note("old.mp4")
         home.settle()
         assert home.keys() == []
@@ -89,23 +106,38 @@ class TestFirstListing:
     def test_one_that_was_broken_off_goes_on(self, home: Home):
         home.engine.workflows.add("w", flow())
         home.put("a.mp4", age=100)
-        began = utc_now()
-        home.landing.reconcile("uploads", "a", began=began)  # some of it
         home.put("b.mp4", age=100)
-        landed = home.put("c.mp4")
-        os.utime(landed, (time.time() + 1, time.time() + 1))
-        again = home.landing.reconcile("uploads", began=utc_now() + timedelta(minutes=1))
-        assert (again.listed, again.new) == (3, 1)
+        home.watch()
+        assert home.landing.reconcile("uploads", "a").skipped == 0  # some of it
+        home.put("c.mp4")
+        again = home.landing.reconcile("uploads")
+        assert (again.listed, again.new, again.skipped) == (3, 1, 2)
         home.settle()
         assert home.keys() == ["c.mp4"]
         home.put("d.mp4", age=100)
         assert home.landing.reconcile("uploads").new == 1
 
+    def test_again_when_a_share_is_mounted_over_the_empty_folder(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ):
+        home.put("old.mp4", age=100, bucket="everything")
+        home.watch()
+        assert home.landing.reconcile("uploads").listed == 0
+        monkeypatch.setattr(listing, "mount_point", lambda bucket: str(home.path / "uploads"))
+        os.rename("uploads", "empty")
+        os.rename("everything", "uploads")
+        engine = Engine(home.engine.settings)  # another process
+        # no folder was moved in: what is mounted has times of its own
+        assert Landing(engine).reconcile("uploads").skipped == 1
+        home.put("new.mp4", age=100)
+        assert Landing(engine).reconcile("uploads").new == 1
+        engine.close()
+
     def test_not_again_when_the_process_starts_anew(self, home: Home):
         home.landing.reconcile("uploads")
         home.put("a.mp4", age=10**6)
         engine = Engine(home.engine.settings)
-        assert Landing(engine).reconcile("uploads", began=utc_now()).new == 1
+        assert Landing(engine).reconcile("uploads").new == 1
         engine.close()
 
 
@@ -149,29 +181,30 @@ class TestListings:
             home.landing.reconcile("nobody")
 
     def test_a_folder_that_goes_away_during_the_first_one(self, home: Home):
-        root = home.path / "uploads"
+        root, share = home.path / "uploads", home.path / "share"
 
         class Unmounted(LocalBucket):
             def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectInfo]:
                 yield next(super().list(prefix))
-                root.rename(home.path / "away")
+                root.unlink()
                 root.mkdir()
 
         for key in ("a.mp4", "b.mp4"):
             home.put(key, age=100)
+        root.rename(share)
+        root.symlink_to(share)
+        home.watch()
         buckets = home.engine.buckets
         Doubles(home.engine, uploads=Unmounted("uploads", root))
         with pytest.raises(MediaflowError, match="replaced while it was listed"):
             home.landing.reconcile("uploads")
         home.engine.buckets = buckets
         root.rmdir()
-        (home.path / "away").rename(root)
+        root.symlink_to(share)
         assert home.landing.reconcile("uploads").new == 0
         assert home.landing.reconcile("uploads").new == 0
 
     def test_pages(self, home: Home, monkeypatch: pytest.MonkeyPatch):
-        from workflow_engine.landing import listing
-
         monkeypatch.setattr(listing, "_PAGE", 7)
         home.engine.workflows.add("w", flow("everything"))
         keys = sorted(f"{number % 3}/{number}.mp4" for number in range(50))
@@ -188,6 +221,7 @@ class TestReplay:
     def test_runs_for_what_lies_there(self, home: Home):
         for key in ("a.mp4", "b.mp4", "c.jpg", "empty.mp4", "sub/d.mp4"):
             home.put(key, "" if key == "empty.mp4" else "x", age=100)
+        home.watch()
         home.landing.reconcile("uploads")
         workflow = home.engine.workflows.add("w", flow())
         found = home.landing.replay("uploads", "sub/")
@@ -225,6 +259,7 @@ class TestReplay:
 
     def test_what_is_being_written_is_taken_when_it_is_complete(self, home: Home):
         home.put("a.mp4", age=100)
+        home.watch()
         home.landing.reconcile("uploads")
         home.engine.workflows.add("w", flow())
         with (home.path / "uploads" / "a.mp4").open("a"):

@@ -15,6 +15,7 @@ from tests.integration.test_local_bucket import pretend_mounted
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.catalog.landing import Notice
 from workflow_engine.engine import Engine
+from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.landing import Landing
 from workflow_engine.records import utc_now
 from workflow_engine.settings import load_settings
@@ -139,11 +140,20 @@ class TestSettling:
 
     def test_an_unreadable_file_waits(self, home: Home):
         home.engine.workflows.add("w", flow())
-        (home.path / "uploads" / "a").symlink_to("a")  # a loop: nobody can read it
-        home.note("a", "b.mp4")
+        Doubles(home.engine, uploads=Unreadable("uploads", home.path / "uploads"))
+        home.put("a")
         home.put("b.mp4")
+        home.note("a", "b.mp4")
         home.settle_for(SETTLE * 3)
         assert (home.waiting(), home.keys()) == (["a"], ["b.mp4"])
+
+    def test_links_that_lead_nowhere_are_forgotten(self, home: Home):
+        for name, target in (("dead.mp4", "nothing"), ("loop.mp4", "loop.mp4")):
+            (home.path / "uploads" / name).symlink_to(target)
+        home.note("dead.mp4", "loop.mp4")
+        home.settle()
+        assert home.landing.reconcile("uploads").new == 0
+        assert home.waiting() == []
 
     def test_a_bucket_that_is_configured_no_more(self, home: Home):
         home.put("a.mp4")
@@ -198,6 +208,15 @@ class TestSettling:
             """
         assert lines_of(*(process(url, script) for _ in range(3))) == ["done"] * 3
         assert home.keys() == sorted(keys * 2)
+
+
+class Unreadable(LocalBucket):
+    """A bucket with a file "a" that this user may not read."""
+
+    def head(self, key: str) -> ObjectInfo | None:
+        if key == "a":
+            raise InvalidInputError(Code.RESOURCE_ACCESS, "It cannot be read.")
+        return super().head(key)
 
 
 class Touched(LocalBucket):

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ import pytest
 
 from tests.s3 import ENVIRONMENT, SECRET_KEY, Proxy, S3Server, proxy, running, s3_servers, server
 from tests.unit.test_placeholders import HOSTILE_KEYS
-from workflow_engine.buckets import Bucket, Buckets, s3_client, s3_read, s3_write
+from workflow_engine.buckets import Bucket, Buckets, S3Bucket, s3, s3_client, s3_read, s3_write
 from workflow_engine.errors import Code, InterruptedRunError, InvalidInputError, MediaflowError
-from workflow_engine.records import Digests
+from workflow_engine.records import Digests, utc_now
 
 __all__ = ["proxy", "s3_servers", "server"]
 
@@ -121,6 +122,14 @@ class TestReading:
         assert info.version == f"{info.etag}-3-{int(info.modified.timestamp())}"
         assert vod.place(key) == f"s3://vod/{key}"
         assert vod.head(f"{prefix}a") is None and vod.head(f"{prefix}a.mp4/b") is None
+
+    def test_a_clock_of_its_own(self, buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+        vod = buckets.get("vod")
+        assert isinstance(vod, S3Bucket)
+        assert vod.clock_ahead() == timedelta()
+        now = utc_now()
+        monkeypatch.setattr(s3, "utc_now", lambda: now - timedelta(hours=1))
+        assert timedelta(minutes=59) < vod.clock_ahead() < timedelta(minutes=62)
 
     def test_a_listing_of_several_pages(self, server: S3Server, vod: Bucket, prefix: str) -> None:
         wanted = sorted(f"{prefix}{number:04}/{'é' * (number % 3)}.ts" for number in range(1_005))

@@ -119,19 +119,21 @@ class TestWorkflows:
         assert store.workflows.search([WorkflowState.ACTIVE], offset=0, limit=2) == (active[:2], 3)
         assert store.workflows.search([], offset=0, limit=2) == ([], 0)
 
-    def test_what_a_new_object_may_start(self, store: Store) -> None:
+    def test_what_is_bound_to_a_bucket(self, store: Store) -> None:
         late, early = workflow("a", created=after(2)), workflow("b", created=after(1))
+        off = workflow("d", state=WorkflowState.INACTIVE, created=after(3))
+        by_hand = workflow("f", trigger_mode=TriggerMode.NOT_IN_AUTO, created=after(4))
         for record in (
             late,
             early,
             workflow("c", bucket="other"),
-            workflow("d", state=WorkflowState.INACTIVE),
+            off,
             workflow("e", state=WorkflowState.DELETED),
-            workflow("f", trigger_mode=TriggerMode.NOT_IN_AUTO),
+            by_hand,
         ):
             store.workflows.add(record)
-        assert store.workflows.matching("in") == [early, late]
-        assert store.workflows.matching("i") == []
+        assert store.workflows.bound_to("in") == [early, late, off, by_hand]
+        assert store.workflows.bound_to("i") == []
 
     def test_files(self, store: Store) -> None:
         record = WorkflowFileRecord(path="/b", name="b", digest="d", checked=MOMENT)

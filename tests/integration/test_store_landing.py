@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from tests.integration.stores import add, execution, lines_of, output, pipeline, process, success
 from workflow_engine.catalog.landing import (
+    EMPTY,
     Arrival,
-    KnownVersion,
     ListenerRecord,
     Notice,
     OwnOutput,
@@ -18,7 +18,7 @@ from workflow_engine.catalog.landing import (
     Watched,
 )
 from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
-from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id
+from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id, utc_now
 from workflow_engine.store import Store
 
 NOW = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
@@ -104,14 +104,25 @@ class TestArrivals:
 
     def test_counts_and_the_oldest(self, store: Store):
         assert store.arrivals.next_due() is None
-        assert store.arrivals.oldest("in") is None
+        assert store.arrivals.waiting("in") == (0, None)
         note(store, "a", now=5)
         note(store, "b", now=3)
         note(store, "c", now=1, bucket="other")
-        assert (store.arrivals.count(), store.arrivals.count("in")) == (3, 2)
-        assert store.arrivals.count("nowhere") == 0
-        assert store.arrivals.oldest("in") == after(3)
+        assert store.arrivals.count() == 3
+        assert store.arrivals.waiting("in") == (2, after(3))
+        assert store.arrivals.waiting("nowhere") == (0, None)
         assert store.arrivals.buckets() == ["in", "other"]
+
+    def test_empty_objects_do_not_count_as_waiting(self, store: Store):
+        note(store, "empty", now=1)
+        note(store, "a", now=3)
+        empty = store.arrivals.get("in", "empty")
+        assert empty is not None
+        store.arrivals.postpone([empty.later(after(9), EMPTY)])
+        assert store.arrivals.waiting("in") == (1, after(3))
+        assert (store.arrivals.empty("in"), store.arrivals.empty("nowhere")) == (1, 0)
+        assert store.arrivals.count() == 2
+        assert store.arrivals.get("in", "nothing") is None
 
     def test_noticed_again_it_begins_anew(self, store: Store):
         store.arrivals.find([found("a", attempts=5, look="v1", listed="v1", again=True)])
@@ -269,7 +280,9 @@ class TestKnown:
         known = store.intake.known("in", ["a", "c", "d"])
         assert set(known) == {"a", "c"}
         assert sorted(one.version for one in known["a"]) == ["v1", "v2"]
-        assert known["c"] == [KnownVersion(version="v3", listed="v3", existing=True)]
+        (skipped,) = known["c"]
+        assert (skipped.version, skipped.listed, skipped.existing) == ("v3", "v3", True)
+        assert abs(utc_now() - skipped.taken) < timedelta(minutes=1)
         assert store.intake.known("in", []) == {}
         assert store.intake.known("other", ["a"]) == {}
 
@@ -313,8 +326,8 @@ class TestOutputs:
         store.intend(claim, "a", [output("x", size=1)])
         store.finish_activity(claim, success("b", output("y", size=2)), step_key=None)
         sums = {"sha256": output("x").digests.sha256, "md5": output("x").digests.md5}
-        intent = OwnOutput(size=1, in_work=True, **sums)
-        published = OwnOutput(size=2, in_work=False, **sums)
+        intent = OwnOutput(run_id=claim.run_id, size=1, in_work=True, **sums)
+        published = OwnOutput(run_id=claim.run_id, size=2, in_work=False, **sums)
         found = store.intake.outputs_at("out", ["x", "y", "z"])
         assert found == {"x": [intent], "y": [published]}
         store.save_execution(claim, state=ExecutionState.FAIL, ended=NOW)
@@ -333,12 +346,37 @@ class TestWatched:
     def test_the_first_moment_counts(self, store: Store):
         assert store.intake.watched("in") is None
         first = Watched(bucket="in", since=NOW)
-        assert store.intake.watch("in", NOW) == first
-        assert store.intake.watch("in", after(60)) == first
-        store.intake.complete("in", after(5))
-        store.intake.complete("in", after(9))
-        assert store.intake.watched("in") == replace(first, listed=after(5))
-        assert store.intake.watch("in", after(60)) == replace(first, listed=after(5))
+        store.intake.watch(["in"], NOW)
+        store.intake.watch(["in", "later"], after(60))
+        assert store.intake.watched("in") == first
+        assert store.intake.watched("later") == Watched(bucket="later", since=after(60))
+        store.intake.complete("in", after(5), "/")
+        store.intake.complete("in", after(9), "/mnt")
+        assert store.intake.watched("in") == replace(first, listed=after(5), mount="/mnt")
+
+    def test_a_folder_that_is_missing_before_the_first_listing(self, store: Store):
+        store.intake.watch(["in", "listed"], NOW)
+        store.intake.complete("listed", NOW, "/")
+        for bucket in ("in", "listed", "never watched"):
+            store.intake.missing(bucket, "/mnt")
+        store.intake.missing("in", "/mnt/later")
+        assert store.intake.watched("in") == Watched(
+            bucket="in", since=NOW, missing=True, mount="/mnt"
+        )
+        assert store.intake.watched("listed") == Watched(
+            bucket="listed", since=NOW, listed=NOW, mount="/"
+        )
+        assert store.intake.watched("never watched") is None
+
+    def test_what_was_skipped_and_what_no_workflow_took(self, store: Store):
+        store.intake.watch(["in"], NOW)
+        store.intake.skip([taking("a"), taking("b")])
+        store.intake.skip([taking("b"), taking("c")])
+        for _ in range(2):
+            new(store, taking("d", unmatched=True), taking("e", unmatched=True), taking("f"))
+        found = store.intake.watched("in")
+        assert found is not None
+        assert (found.skipped, found.unmatched) == (3, 2)
 
     def test_listeners(self, store: Store):
         assert store.listeners.all() == []

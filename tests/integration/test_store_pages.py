@@ -371,7 +371,7 @@ class TestIndexes:
             lambda store: store.run_ids_of_media(IDS),
             lambda store: store.media.by_ids(IDS),
             lambda store: store.workflows.named("wf"),
-            lambda store: store.workflows.matching("in"),
+            lambda store: store.workflows.bound_to("in"),
             lambda store: store.messages.of_run("0" * 32),
             lambda store: store.messages.pending(),
             lambda store: store.messages.pending("0" * 32),

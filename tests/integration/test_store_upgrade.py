@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from tests.integration.stores import activity, add, lines_of, process, queue
-from tests.integration.test_store_landing import new, note, taking
+from tests.integration.test_store_landing import NOW, after, new, note, taking
+from workflow_engine.catalog.landing import Watched
 from workflow_engine.catalog.records import TemplateKind, TemplateRecord
 from workflow_engine.records import ActivityState, ExecutionState, new_id, utc_now
 from workflow_engine.store import ExecutionFilter, Store
@@ -30,7 +31,7 @@ def make_old(url: str, version: int, tables: Sequence[str]) -> None:
             connection.execute(sa.text(f"DROP TABLE {table}"))
         for statement in (one for n in UPGRADES if n >= version for one in UPGRADES[n]):
             added = re.fullmatch(r"ALTER TABLE (\w+) ADD COLUMN (\w+) .*", statement)
-            if added is not None:
+            if added is not None and added[1] not in tables:
                 table, column = added.groups()
                 connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(
@@ -67,6 +68,8 @@ class TestUpgrade:
             id=new_id(), kind=TemplateKind.WATERMARK, name="corner", content={}, created=utc_now()
         )
         store.templates.add(template)
+        store.intake.watch(["in"], NOW)
+        store.intake.complete("in", after(5), "/")
         before = store.executions()
         store.close()
         make_old(url, 3, self.LATER)
@@ -74,6 +77,7 @@ class TestUpgrade:
         upgraded = Store.open(url)
         assert shape(url) == fresh
         assert upgraded.executions() == before
+        assert upgraded.intake.watched("in") == Watched(bucket="in", since=NOW, listed=after(5))
         # templates of version 3 were all added by hand
         assert upgraded.templates.get(template.id) == template
         assert upgraded.templates.files() == []

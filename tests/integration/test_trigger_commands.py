@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,6 +90,10 @@ class TestStatus:
             "Bucket": "uploads",
             "Events": "watch",
             "Waiting": 2,
+            "Empty": 0,
+            "NotMatched": 0,
+            "SkippedAsExisting": 0,
+            "WatchedSince": "",
             "Problem": "The folder is missing.",
             "Notices": 7,
             "LastEvent": "2024-02-29T23:59:58Z",
@@ -99,6 +104,36 @@ class TestStatus:
         assert line.startswith("uploads  watch  2 waiting, the oldest for 6")
         assert "7 notices  last event 2024-02-29T23:59:58Z  last listing never" in line
         assert problem == "    The folder is missing."
+
+    def test_what_does_not_run_and_why(self, engine: Engine, tmp_path: Path):
+        landing = Landing(engine)
+        (tmp_path / "uploads").mkdir()
+        for number in range(3):
+            (tmp_path / f"uploads/old{number}.mp4").write_text("x")
+        (tmp_path / "queued").mkdir()
+        time.sleep(0.02)
+        landing.begin()
+        landing.reconcile("uploads")
+        for name, content in (("a.jpg", "x"), ("empty.mp4", ""), ("growing.mp4", "x")):
+            (tmp_path / "uploads" / name).write_text(content)
+        (tmp_path / "uploads/dead.mp4").symlink_to("nothing")
+        names = ("a.jpg", "empty.mp4", "growing.mp4", "dead.mp4")
+        notices = [Notice(bucket="uploads", key=name, source="watch") for name in names]
+        with (tmp_path / "uploads/growing.mp4").open("a"):
+            landing.note(notices, settle_seconds=0)
+            deadline = time.monotonic() + 20
+            while engine.store.arrivals.waiting("uploads")[0] > 1:
+                assert time.monotonic() < deadline
+                time.sleep(min(landing.settle(), 0.1))
+        _, uploads = listed("status")["Buckets"]
+        assert (uploads["Waiting"], uploads["Empty"]) == (1, 1)
+        assert (uploads["NotMatched"], uploads["SkippedAsExisting"]) == (1, 3)
+        _, line, skipped, unmatched = mediaflow("status").splitlines()
+        assert "1 waiting, the oldest for" in line
+        assert "  1 empty  1 not matched  " in line
+        assert "3 skipped" in skipped
+        assert skipped.endswith("mediaflow trigger replay uploads")
+        assert "mediaflow trigger why oss://uploads/KEY" in unmatched
 
     def test_what_waits_in_a_bucket_that_is_watched_no_more(self, engine: Engine):
         notices = [Notice(bucket="renditions", key="a", source="watch")]

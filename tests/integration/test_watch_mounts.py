@@ -27,7 +27,14 @@ class Sandbox:
         self.command = command
         self.mount = home / "mnt"
         self.mount.mkdir()
+        self.home = home
         self.watching = Watching(home, root=self.mount, more="poll_seconds = 1")
+
+    def watch(self, root: Path) -> None:
+        """Watch another folder instead."""
+        self.watching.close()
+        (self.home / "mediaflow.db").unlink()
+        self.watching = Watching(self.home, root=root, more="poll_seconds = 1")
 
     def process(self, setup: str = "true") -> Process:
         return self.watching.process(*self.command, "sh", "-c", f'{setup} && exec "$@"', "sh")
@@ -84,6 +91,17 @@ class TestMountsAndLimits:
             wait(lambda: sandbox.watching.reconciled() != listed)
             process.ask(f"mount --bind {outside} {mount}")
             sandbox.taken("copied.mp4", "new.mp4")
+
+    def test_a_share_that_holds_the_folder(self, sandbox: Sandbox):
+        mount, outside = sandbox.mount, sandbox.mount.parent / "share"
+        outside.mkdir()
+        sandbox.watch(mount / "uploads")
+        lay = f"mkdir {outside}/uploads && echo content > {outside}/uploads/old.mp4"
+        with sandbox.process(f"mount -t tmpfs share {outside} && {lay}") as process:
+            sandbox.waits_for("does not exist", process)
+            new = mount / "uploads/new.mp4"
+            process.ask(f"mount --bind {outside} {mount}; echo content > {new}")
+            sandbox.taken("new.mp4")
 
     def test_fewer_watches_than_folders(self, sandbox: Sandbox):
         limit = "echo 5 > /proc/sys/user/max_inotify_watches"

@@ -13,12 +13,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote_plus, urlencode
 
 import pytest
-from fastapi import FastAPI
 
 from tests.api_clients import serving
 from tests.integration.event_service import ODD_KEYS, Make, Service, folder, make, store_away
 from tests.unit.test_events import eventbridge, minio, oss, s3, sns
-from workflow_engine.api.app import server_options
+from workflow_engine.api.app import create_app, server_options
 
 __all__ = ["make"]
 
@@ -32,7 +31,9 @@ class Door:
     def __init__(self, service: Service) -> None:
         self.service = service
         assert service.triggers
-        self._serving = serving(FastAPI(openapi_url=None, routes=service.triggers.routes))
+        app = create_app(service.engine, status=lambda: (True, {}), gauges=list)
+        app.router.routes.extend(service.triggers.routes)
+        self._serving = serving(app)
 
     def __enter__(self) -> "Door":
         self.address = self._serving.__enter__()
@@ -179,7 +180,8 @@ class TestWebhook:
         assert status == 404
         assert "minio" in told["Message"]
         assert door.sends(minio(), "/events/auto", method="GET") == 405
-        assert door.sends(minio(), "/events") == 404
+        for path in ("", "/", "/..", "/..%2f", "/%2e%2e%2f", "/minio%2f", "/minio/"):
+            assert door.sends(minio(), f"/events{path}") == 404, path
 
     def test_sns_asks_for_a_confirmation(
         self, door: Door, caplog: pytest.LogCaptureFixture

@@ -372,6 +372,29 @@ class TestTheFolder:
 
 
 class TestBrokenFiles:
+    def test_outputs_that_overwrite_those_of_another_file(
+        self, folder: Folder, caplog: pytest.LogCaptureFixture
+    ):
+        outputs = GOOD.replace("{RunId}", "r")
+        folder.write("first", outputs)
+        folder.look()
+        assert caplog.messages == []
+        folder.write("second", outputs)
+        folder.look()
+        (warning,) = caplog.messages
+        assert warning.startswith('workflow "second": ')
+        assert 'in the workflow "first"' in warning
+        caplog.clear()
+        second = folder.workflows.find("second")
+        folder.workflows.deactivate(second.id)
+        folder.write("first", outputs.replace("{FileName}", "new-{FileName}"))
+        folder.look()
+        folder.workflows.activate(second.id)
+        assert caplog.messages == []
+        folder.write("first", outputs)
+        folder.look()
+        assert 'in the workflow "second"' in caplog.text
+
     def test_the_last_good_version_stays(self, folder: Folder, caplog: pytest.LogCaptureFixture):
         folder.write("a")
         folder.restart()

@@ -104,8 +104,9 @@ def create_app(
     return FastAPI(
         openapi_url=None,
         routes=routes,
-        redirect_slashes=False,
         exception_handlers={HTTPException: _not_served},
+        # a path is served or it is not, however its slashes are encoded
+        redirect_slashes=False,
     )
 
 

@@ -30,6 +30,8 @@ _TEMPORARY_NAME = 40
 BLOCK = 1 << 20
 #: file systems that refuse leases by EAGAIN, too, when nobody writes: their server lent none
 _LENT = frozenset({"nfs", "nfs4", "cifs", "smb3"})
+#: file systems that other machines, or programs, keep: the times of their files are theirs
+_KEPT_ELSEWHERE = _LENT | {"9p", "afs", "ceph", "glusterfs", "lustre", "smbfs", "virtiofs"}
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -169,6 +171,21 @@ def is_settled(path: Path | str) -> bool | None:
     finally:
         os.close(descriptor)
     return True
+
+
+def times_of_another_clock(folder: Path) -> bool:
+    """Whether the times of files in a folder may come from the clock of another machine."""
+    if sys.platform != "linux":
+        return False
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        kind = _file_system(descriptor)
+    finally:
+        os.close(descriptor)
+    return kind in _KEPT_ELSEWHERE or kind.startswith("fuse.")
 
 
 def _file_system(descriptor: int) -> str:

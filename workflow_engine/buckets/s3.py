@@ -12,6 +12,8 @@ decision 9).
 import errno
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Event
 
@@ -24,11 +26,13 @@ from workflow_engine.buckets.s3_read import Reader, Version, find, object_info
 from workflow_engine.buckets.s3_write import Memory, Stream, Upload, Writer, copies
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.placeholders import check_key, is_key
-from workflow_engine.records import Block, Digests
+from workflow_engine.records import Block, Digests, utc_now
 from workflow_engine.settings import BucketSettings
 
 #: whom a grant speaks of that opens a bucket
 _EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
+#: a difference that whole seconds and the way of an answer explain
+_CLOCKS_AGREE = timedelta(seconds=2)
 
 
 class S3Bucket:
@@ -68,6 +72,20 @@ class S3Bucket:
             if not page.get("IsTruncated"):
                 return
             more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def clock_ahead(self) -> timedelta:
+        """Return by how much the clock that dates the objects is ahead of this machine's.
+
+        Zero where the two agree as far as the store tells the time: in whole seconds.
+        """
+        before = utc_now()
+        answer = self.client.call("list_objects_v2", MaxKeys=1)
+        told = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+        try:
+            ahead = parsedate_to_datetime(told) - before
+        except (TypeError, ValueError):  # no date, or one without a time zone
+            return timedelta()
+        return ahead if abs(ahead) > _CLOCKS_AGREE else timedelta()
 
     def settled(self, key: str) -> bool:
         """See `Bucket.settled`: objects appear whole."""

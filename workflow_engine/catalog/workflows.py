@@ -10,9 +10,10 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
+from workflow_engine.activity import TemplateLookup, no_templates
 from workflow_engine.catalog.records import (
     TriggerMode,
     WorkflowFileRecord,
@@ -31,9 +32,9 @@ from workflow_engine.catalog.workflow_rules import (
     require_not_deleted,
     unknown,
 )
-from workflow_engine.errors import InvalidInputError
+from workflow_engine.errors import InvalidInputError, Problem, TopologyError
 from workflow_engine.graph import Graph
-from workflow_engine.overlap import overlap_warnings
+from workflow_engine.overlap import clash_warnings, may_share_inputs, overlap_warnings
 from workflow_engine.records import new_id, utc_now
 from workflow_engine.store import Store
 
@@ -44,12 +45,21 @@ _MOST_OTHERS = 1000
 
 
 class Workflows:
-    """The workflows of a store. `parse` reads a topology and raises TopologyError."""
+    """The workflows of a store.
 
-    def __init__(self, store: Store, parse: Callable[[str], Graph]) -> None:
+    `parse` reads a topology and raises TopologyError; `templates` finds the custom ones.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        parse: Callable[[str], Graph],
+        templates: TemplateLookup = no_templates,
+    ) -> None:
         self._rows = store.workflows
         self._services = store.services
         self._parse = parse
+        self._templates = templates
         self._lock = threading.Lock()
 
     # --- by hand -------------------------------------------------------------------------
@@ -105,7 +115,9 @@ class Workflows:
 
         Raises InvalidInputError for an unknown and for a deleted workflow.
         """
-        return self._set_state(workflow_id, WorkflowState.ACTIVE)
+        record = self._set_state(workflow_id, WorkflowState.ACTIVE)
+        self._warn_of_overlaps(record)
+        return record
 
     def deactivate(self, workflow_id: str) -> WorkflowRecord:
         """Let a workflow take no more inputs; runs that exist go on.
@@ -284,15 +296,30 @@ class Workflows:
                     return self._warn_of_overlaps(changed)
 
     def _warn_of_overlaps(self, record: WorkflowRecord) -> None:
-        """Log which outputs land where files start workflows."""
+        """Log which outputs land where files start workflows, and which overwrite each other."""
+        try:
+            graph = self._parse(record.topology)
+        except TopologyError:  # it became invalid since it was added, which its runs will tell
+            return
         active, _ = self._rows.search((WorkflowState.ACTIVE,), offset=0, limit=_MOST_OTHERS)
-        warnings = overlap_warnings(
-            self._parse(record.topology),
-            [other for other in active if other.id != record.id],
-            triggered=record.trigger_mode is TriggerMode.OSS_AUTO_TRIGGER,
-        )
-        for problem in warnings:
+        others = [other for other in active if other.id != record.id]
+        triggered = record.trigger_mode is TriggerMode.OSS_AUTO_TRIGGER
+        for problem in (
+            *overlap_warnings(graph, others, triggered=triggered),
+            *self._clashes(record, graph, others),
+        ):
             log.warning('workflow "%s": %s', record.name, problem)
+
+    def _clashes(
+        self, record: WorkflowRecord, graph: Graph, others: Iterable[WorkflowRecord]
+    ) -> Iterator[Problem]:
+        for other in others:
+            if may_share_inputs(record, other):
+                try:
+                    theirs = self._parse(other.topology)
+                except TopologyError:
+                    continue
+                yield from clash_warnings(graph, other.name, theirs, self._templates)
 
     def _add(self, record: WorkflowRecord) -> bool:
         """Add a workflow; false when another process has just taken its name."""

@@ -1,19 +1,24 @@
-"""`trigger status|replay`: what lands in the buckets, and runs for what lies there."""
+"""`trigger status|replay|why`: what lands in the buckets, and runs for what lies there."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.cli.common import emit, print_json, printable, settings
+from workflow_engine.cli.common import emit, opened_engine, print_json, printable, settings
 from workflow_engine.cli.execution import AsJson
 from workflow_engine.records import Json, utc_now, wire_time
 
 if TYPE_CHECKING:
     from workflow_engine.catalog.landing import BucketStatus
+    from workflow_engine.landing.explanation import Explanation
 
-app = typer.Typer(help="What lands in the buckets: status, replay.", no_args_is_help=True)
+app = typer.Typer(help="What lands in the buckets: status, replay, why.", no_args_is_help=True)
+
+#: what stands before a check that holds, one that does not, and one that decides nothing
+_MARKS = {True: "ok", False: "no", None: "-"}
 
 
 @app.command()
@@ -30,8 +35,8 @@ def status(as_json: AsJson = False) -> None:
         emit("no bucket is watched: set events in [buckets.NAME]")
     for bucket in found:
         emit(printable(_line(bucket)))
-        if bucket.listener is not None and bucket.listener.problem:
-            emit(printable(f"    {bucket.listener.problem}"))
+        for remark in _remarks(bucket):
+            emit(printable(f"    {remark}"))
 
 
 @app.command()
@@ -64,6 +69,96 @@ def replay(
         emit(f"{found.listed} objects listed, {found.new} runs queued")
 
 
+@app.command()
+def why(
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="oss://BUCKET/KEY, s3://BUCKET/KEY, an http URL of it, or a path in the folder of "
+            "a bucket.",
+            metavar="URL",
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Say why an object did or did not start runs: the conclusion, then all that was looked at."""
+    with opened_engine() as engine:
+        found = engine.landing.explain(url)
+    if as_json:
+        print_json(_explanation_json(found))
+    else:
+        for line in _explanation_lines(found):
+            emit(printable(line))
+
+
+def _explanation_lines(found: "Explanation") -> Iterator[str]:
+    from workflow_engine.landing.checks import checks
+
+    facts = found.facts
+    subject = f"oss://{facts.bucket}/{facts.key}: " if facts else ""
+    yield f"{subject}{found.conclusion}"
+    if found.remedy:
+        yield f"    {found.remedy}"
+    if facts is None:
+        return
+    yield ""
+    for check in checks(facts):
+        yield f"{_MARKS[check.holds]:<3} {check.subject:<12} {check.text}"
+    for verdict in facts.verdicts:
+        text = "; ".join(verdict.reasons) or "takes it"
+        if verdict.starts and facts.known and not facts.run_of(verdict):
+            text = "takes it now, but has no run of this version"
+        yield f'{_MARKS[verdict.starts]:<3} workflow "{verdict.workflow.name}": {text}'
+    for run in facts.runs:
+        parts = (run.run_id, wire_time(run.created), run.state, run.workflow)
+        version = "this version" if run in facts.present_runs else "another version"
+        yield f"    run {'  '.join(parts)}  {version}"
+
+
+def _explanation_json(found: "Explanation") -> dict[str, Json]:
+    from workflow_engine.landing.checks import checks
+
+    facts = found.facts
+    answer: dict[str, Json] = {
+        "Outcome": str(found.outcome),
+        "Conclusion": found.conclusion,
+        "Remedy": found.remedy,
+        "Bucket": facts.bucket if facts else "",
+        "Object": facts.key if facts else "",
+        "Checks": [],
+        "Workflows": [],
+        "Runs": [],
+    }
+    if facts is None:
+        return answer
+    return answer | {
+        "Checks": [
+            {"Subject": check.subject, "Holds": check.holds, "Text": check.text}
+            for check in checks(facts)
+        ],
+        "Workflows": [
+            {
+                "MediaWorkflowId": verdict.workflow.id,
+                "Name": verdict.workflow.name,
+                "Starts": verdict.starts,
+                "Reasons": list(verdict.reasons),
+                "RunId": facts.run_of(verdict),
+            }
+            for verdict in facts.verdicts
+        ],
+        "Runs": [
+            {
+                "RunId": run.run_id,
+                "Workflow": run.workflow,
+                "State": str(run.state),
+                "CreationTime": wire_time(run.created),
+                "ThisVersion": run in facts.present_runs,
+            }
+            for run in facts.runs
+        ],
+    }
+
+
 def _line(bucket: "BucketStatus") -> str:
     listener = bucket.listener
     parts = [bucket.bucket, bucket.kind or "not watched any more"]
@@ -71,6 +166,10 @@ def _line(bucket: "BucketStatus") -> str:
     if bucket.oldest is not None:
         waiting += f", the oldest for {_lag(bucket):.0f} s"
     parts.append(waiting)
+    if bucket.empty:
+        parts.append(f"{bucket.empty} empty")
+    if bucket.watched is not None and bucket.watched.unmatched:
+        parts.append(f"{bucket.watched.unmatched} not matched")
     if listener is None:
         parts.append("no serve has watched it yet")
     else:
@@ -83,13 +182,32 @@ def _line(bucket: "BucketStatus") -> str:
     return "  ".join(parts)
 
 
+def _remarks(bucket: "BucketStatus") -> Iterator[str]:
+    """Yield what there is to do something about, a sentence each."""
+    if bucket.listener is not None and bucket.listener.problem:
+        yield bucket.listener.problem
+    watched = bucket.watched
+    if watched is not None and watched.skipped:
+        yield (
+            f"{watched.skipped} skipped as existing: what lay there before {_time(watched.since)}, "
+            "when the bucket was first watched. To run what has no run yet: "
+            f"mediaflow trigger replay {bucket.bucket}"
+        )
+    if watched is not None and watched.unmatched:
+        yield f"Why one is not matched: mediaflow trigger why oss://{bucket.bucket}/KEY"
+
+
 def _bucket_json(bucket: "BucketStatus") -> dict[str, Json]:
-    listener = bucket.listener
+    listener, watched = bucket.listener, bucket.watched
     return {
         "Bucket": bucket.bucket,
         "Events": bucket.kind,
         "Waiting": bucket.waiting,
         "LagSeconds": round(_lag(bucket), 3),
+        "Empty": bucket.empty,
+        "NotMatched": watched.unmatched if watched else 0,
+        "SkippedAsExisting": watched.skipped if watched else 0,
+        "WatchedSince": _time(watched.since) if watched else "",
         "Problem": listener.problem if listener else "",
         "Notices": listener.seen if listener else 0,
         "LastEvent": _time(listener.last_event) if listener else "",

@@ -6,7 +6,8 @@ Listings find what no event told. Nothing is kept in memory: any process may go 
 Design, decisions 6, 12 and 13.
 
 `looking.py` says what is complete, `taking.py` what starts, `settling.py` brings the two
-together, `listing.py` compares listings with what was taken.
+together, `listing.py` compares listings with what was taken, and `existing.py` says what is older
+than the watch. `explaining.py` tells why an object did or did not start runs.
 
     engine.landing.note([Notice(bucket="uploads", key="a/clip.mp4", source="watch")])
     engine.landing.settle()
@@ -27,9 +28,12 @@ from workflow_engine.catalog.landing import (
     Reconciled,
 )
 from workflow_engine.errors import InvalidInputError
+from workflow_engine.landing.explaining import Explainer
+from workflow_engine.landing.explanation import Explanation
 from workflow_engine.landing.listing import Lister
 from workflow_engine.landing.settling import Settler
 from workflow_engine.landing.taking import Starter
+from workflow_engine.landing.unmatched import UnmatchedLog
 from workflow_engine.matching import is_candidate
 from workflow_engine.placeholders import check_key
 from workflow_engine.records import utc_now
@@ -54,8 +58,10 @@ class Landing:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         starter = Starter(engine)
-        self._settler = Settler(engine, starter)
+        self._unmatched = UnmatchedLog()
+        self._settler = Settler(engine, starter, self._unmatched)
         self._lister = Lister(engine, starter)
+        self._explainer = Explainer(engine, starter)
         self.noted = threading.Event()
 
     def note(self, notices: Sequence[Notice], *, settle_seconds: float | None = None) -> None:
@@ -84,6 +90,7 @@ class Landing:
         MediaflowError when the store fails; what was not taken in then is still due.
         """
         arrivals = self._engine.store.arrivals
+        self._unmatched.sum_up()
         due = arrivals.due(now=utc_now(), limit=limit)
         by_bucket = attrgetter("bucket")
         for name, group in groupby(sorted(due, key=by_bucket), key=by_bucket):
@@ -95,25 +102,39 @@ class Landing:
             return IDLE_SECONDS
         return min(max((following - utc_now()).total_seconds(), 0.0), IDLE_SECONDS)
 
-    def begin(self, bucket: str) -> datetime:
-        """Remember that a bucket is watched from now on; return since when it is."""
-        return self._engine.store.intake.watch(bucket, utc_now()).since
+    def begin(self, since: datetime | None = None) -> None:
+        """Remember that the buckets with `events` are watched since a moment, by default now.
 
-    def reconcile(
-        self,
-        bucket: str,
-        prefix: str = "",
-        *,
-        source: str = "reconcile",
-        began: datetime | None = None,
-    ) -> Reconciled:
+        For each bucket the first such moment counts, for ever: what lay there before it is what
+        the setting `existing` speaks of.
+        """
+        settings = self._engine.settings.buckets
+        watched = [name for name, bucket in settings.items() if bucket.events is not None]
+        self._engine.store.intake.watch(watched, since or utc_now())
+
+    def look_for_folder(self, bucket: str) -> None:
+        """Remember it when the folder of a bucket does not exist before its first listing.
+
+        Everything in it will be new then, unless it comes by the mounting of a share.
+        """
+        self._lister.look_for_folder(bucket)
+
+    def reconcile(self, bucket: str, prefix: str = "", *, source: str = "reconcile") -> Reconciled:
         """List a bucket, or what is below a prefix, and note what was not taken in yet.
 
-        `began` is the moment since which the bucket is watched. Until the first complete listing
-        of a bucket, what lies there since before is left alone where `existing = "skip"`. Raises
-        MediaflowError when the bucket cannot be listed to the end; nothing is forgotten then.
+        Until the first complete listing of a bucket, what lay there before it was watched is left
+        alone where `existing = "skip"`. Raises MediaflowError when the bucket cannot be listed to
+        the end; nothing is forgotten then.
         """
-        found = self._lister.reconcile(bucket, prefix, source, began)
+        found = self._lister.reconcile(bucket, prefix, source)
+        if found.skipped:
+            log.info(
+                'bucket "%s": %d skipped as existing: what lay there before the bucket was first '
+                "watched; to run it: mediaflow trigger replay %s",
+                bucket,
+                found.skipped,
+                bucket,
+            )
         if found.new:
             self.noted.set()
         return found
@@ -125,6 +146,14 @@ class Landing:
         arrives, to be taken when it is. Raises MediaflowError when the bucket cannot be listed.
         """
         return self._lister.replay(bucket, prefix)
+
+    def explain(self, given: str) -> Explanation:
+        """Say why an object did or did not start runs.
+
+        `given` is an object URL, or the path of a file in the folder of a bucket. Raises
+        InvalidInputError for a URL that names no object.
+        """
+        return self._explainer.explain(given)
 
     def report(self, record: ListenerRecord) -> None:
         """Save what a listener says of itself."""
@@ -139,16 +168,21 @@ class Landing:
             for name, settings in self._engine.settings.buckets.items()
             if settings.events is not None
         }
-        return [
-            BucketStatus(
-                bucket=name,
-                kind=kinds.get(name, ""),
-                listener=heard.get(name),
-                waiting=store.arrivals.count(name),
-                oldest=store.arrivals.oldest(name),
+        found: list[BucketStatus] = []
+        for name in sorted({*kinds, *store.arrivals.buckets()}):
+            waiting, oldest = store.arrivals.waiting(name)
+            found.append(
+                BucketStatus(
+                    bucket=name,
+                    kind=kinds.get(name, ""),
+                    listener=heard.get(name),
+                    watched=store.intake.watched(name),
+                    waiting=waiting,
+                    empty=store.arrivals.empty(name),
+                    oldest=oldest,
+                )
             )
-            for name in sorted({*kinds, *store.arrivals.buckets()})
-        ]
+        return found
 
 
 def _can_be_object(notice: Notice) -> bool:

@@ -6,16 +6,16 @@ work grows with the listing, not with all that was ever taken.
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from workflow_engine.buckets import Bucket, ObjectInfo
-from workflow_engine.catalog.landing import Arrival, KnownVersion, Reconciled
+from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
+from workflow_engine.catalog.landing import Arrival, KnownVersion, Reconciled, Taking, Watched
 from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.landing.existing import lay_there
 from workflow_engine.landing.looking import (
     is_folder,
-    landed_since,
     look_at,
     mount_point,
     name_in_listing,
@@ -40,34 +40,60 @@ class Lister:
     def __init__(self, engine: "Engine", starter: Starter) -> None:
         self._engine = engine
         self._starter = starter
-        self._mounts: dict[str, str] = {}  # at the last listing of each bucket
 
-    def reconcile(self, name: str, prefix: str, source: str, began: datetime | None) -> Reconciled:
+    def reconcile(self, name: str, prefix: str, source: str) -> Reconciled:
         """See `Landing.reconcile`."""
         started = time.monotonic()
         settings, bucket = self._settings(name), self._engine.buckets.get(name)
+        self.look_for_folder(name)
         before, mount = require_there(bucket), mount_point(bucket)
         intake = self._engine.store.intake
-        if len(mount) > len(self._mounts.get(name, mount)):
-            intake.begin_again(name)  # it was the empty folder below the mount
-        watched = intake.watch(name, began or utc_now())
-        skips = watched.listed is None and settings.existing == "skip"
-        listed = new = 0
+        watched = self._watched(name, mount)
+        is_old = None
+        if watched.listed is None and settings.existing == "skip":
+            is_old = lay_there(bucket, watched, mount)
+        listed = new = skipped = 0
         for page in _pages(bucket.list(prefix)):
             listed += len(page)
             unknown = self._unknown(bucket, page)
-            if skips:
-                old = [info for info in unknown if not landed_since(info, watched.since)]
-                intake.skip([taking(bucket, info) for info in old])
-                unknown = [info for info in unknown if landed_since(info, watched.since)]
+            if is_old is not None:
+                old = {info.key for info in unknown if is_old(info)}
+                intake.skip([taking(bucket, i) for i in unknown if i.key in old])
+                unknown = [info for info in unknown if info.key not in old]
             self._find(bucket, unknown, settings, source)
             new += len(unknown)
         if require_there(bucket) != before:
             raise went_away(bucket)
-        self._mounts[name] = mount
-        if not prefix and watched.listed is None:
-            intake.complete(name, utc_now())
-        return Reconciled(listed=listed, new=new, seconds=time.monotonic() - started)
+        if not prefix and (watched.listed is None or watched.mount != mount):
+            intake.complete(name, utc_now(), mount)
+            skipped = self._skipped(name) if is_old is not None else 0
+        seconds = time.monotonic() - started
+        return Reconciled(listed=listed, new=new, skipped=skipped, seconds=seconds)
+
+    def _skipped(self, name: str) -> int:
+        """Return how many objects the first listing left alone, however often it was begun."""
+        watched = self._engine.store.intake.watched(name)
+        return watched.skipped if watched is not None else 0
+
+    def look_for_folder(self, name: str) -> None:
+        """Remember it when the folder of a bucket does not exist before its first listing."""
+        bucket = self._engine.buckets.get(name)
+        if isinstance(bucket, LocalBucket) and not bucket.root.exists():
+            self._engine.store.intake.missing(name, mount_point(bucket))
+
+    def _watched(self, name: str, mount: str) -> Watched:
+        """Return since when a bucket is watched, which may be from now on."""
+        intake = self._engine.store.intake
+        watched = intake.watched(name)
+        if watched is None:
+            intake.watch([name], utc_now())
+        elif watched.listed and watched.mount is not None and len(mount) > len(watched.mount):
+            intake.begin_again(name)  # it was the empty folder below the mount
+        else:
+            return watched
+        watched = intake.watched(name)
+        assert watched is not None
+        return watched
 
     def _unknown(self, bucket: Bucket, page: Sequence[ObjectInfo]) -> list[ObjectInfo]:
         """Return the objects that hold something and were not taken in this version."""
@@ -119,7 +145,8 @@ class Lister:
         """Queue the runs that objects lack, when they are complete; return how many."""
         intake = self._engine.store.intake
         candidates = [info for info in page if info.size and is_candidate(info.key)]
-        starts = self._starter.starts(bucket.name, [info.key for info in candidates])
+        verdicts = self._starter.verdicts(bucket.name, [info.key for info in candidates])
+        starts = self._starter.starts(verdicts)
         keys = [key for key, found in starts.items() if found]
         there = intake.started(bucket.name, keys)
         known = intake.known(bucket.name, keys)
@@ -142,21 +169,13 @@ class Lister:
         complete = [look.info for look in looks if look.complete and look.info is not None]
         not_yet = [info for info, look in zip(wanted, looks, strict=True) if not look.complete]
         self._find(bucket, not_yet, settings, "replay", again=True)
-        left = self._starter.not_own(bucket, complete, starts, wait=True)
-        takings = [
-            taking(
-                bucket,
-                info,
-                self._starter.executions(
-                    [start for start in lacking(info, info.version) if start in left[info.key]],
-                    bucket,
-                    info,
-                ),
-                again=True,
-            )
-            for info in complete
-            if info.key in left
-        ]
+        owners = self._starter.own(bucket, complete, starts, wait=True)
+        takings: list[Taking] = []
+        for info in complete:
+            if info.key in owners:
+                left = [] if owners[info.key] else lacking(info, info.version)
+                runs = self._starter.executions(left, bucket, info)
+                takings.append(taking(bucket, info, runs, again=True))
         return intake.take(takings).runs
 
     def _settings(self, name: str) -> BucketSettings:

@@ -6,15 +6,16 @@ time of the last change tells that; else only a second look does, as clocks of n
 be late.
 """
 
+import errno
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
-from workflow_engine.catalog.landing import Arrival
+from workflow_engine.catalog.landing import Arrival, KnownVersion
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.records import utc_now
 
@@ -29,8 +30,6 @@ _SHARE = 0.1
 
 #: times of files come from a clock that is late by as much
 _FILE_CLOCK = timedelta(milliseconds=10)
-#: many stores and file systems know whole seconds only
-_WHOLE_SECOND = timedelta(seconds=1)
 
 #: looks at once where each is a round trip
 _AT_ONCE = 8
@@ -66,6 +65,9 @@ def look_at(
         try:
             return _look(bucket, key, before, settle_seconds)
         except InvalidInputError as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and cause.errno == errno.ELOOP:
+                return Look()  # a link to itself leads nowhere, as a dead one does
             return Look(problem=error)
         except MediaflowError as error:
             failures.append(error)
@@ -108,10 +110,15 @@ def name_in_listing(info: ObjectInfo) -> str:
     return f"{etag}-{info.size}-{int(info.modified.timestamp())}" if etag else info.version
 
 
-def landed_since(info: ObjectInfo, moment: datetime) -> bool:
-    """Tell whether an object may have come, or changed, at a moment or later."""
-    late = _FILE_CLOCK if info.modified.microsecond else _WHOLE_SECOND
-    return info.modified + late >= moment
+def known_as(info: ObjectInfo, known: Iterable[KnownVersion]) -> list[KnownVersion]:
+    """Return what is known of the version of an object.
+
+    What lay there at the first listing is known by its name in the listing only.
+    """
+    name = name_in_listing(info)
+    return [
+        one for one in known if one.version == info.version or (one.existing and one.listed == name)
+    ]
 
 
 def is_folder(bucket: Bucket) -> bool:

@@ -4,24 +4,32 @@
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, ObjectInfo
-from workflow_engine.catalog.landing import LISTINGS, Arrival, KnownVersion, Taking, Watched
+from workflow_engine.catalog.landing import (
+    EMPTY,
+    LISTINGS,
+    Arrival,
+    Taking,
+    Watched,
+)
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.landing.looking import (
     Look,
     is_folder,
+    known_as,
     look_at,
-    name_in_listing,
     next_look,
     require_there,
     went_away,
 )
 from workflow_engine.landing.taking import Starter, taking
+from workflow_engine.landing.unmatched import UnmatchedLog
+from workflow_engine.matching import why_nothing_starts
 from workflow_engine.records import utc_now
 
 if TYPE_CHECKING:
@@ -56,11 +64,12 @@ class _Round:
 
 
 class Settler:
-    """Takes arrivals in. `starter` says what they start."""
+    """Takes arrivals in. `starter` says what they start, `unmatched` logs what starts nothing."""
 
-    def __init__(self, engine: "Engine", starter: Starter) -> None:
+    def __init__(self, engine: "Engine", starter: Starter, unmatched: UnmatchedLog) -> None:
         self._engine = engine
         self._starter = starter
+        self._unmatched = unmatched
 
     def settle(self, name: str, due: Sequence[Arrival]) -> None:
         """Look at arrivals of a bucket and take in those that are complete.
@@ -94,16 +103,26 @@ class Settler:
         """Take in what is complete and was not taken before."""
         fresh = self._fresh(bucket, sorted_out)
         found = [info for _, info, _ in fresh]
-        starts = self._starter.starts(bucket.name, [info.key for info in found])
-        starts = self._starter.not_own(bucket, found, starts)
+        verdicts = self._starter.verdicts(bucket.name, [info.key for info in found])
+        starts = self._starter.starts(verdicts)
+        owners = self._starter.own(bucket, found, starts)
         takings: list[Taking] = []
         for arrival, info, again in fresh:
-            if info.key in starts:
-                runs = self._starter.executions(starts[info.key], bucket, info)
-                takings.append(taking(bucket, info, runs, arrival=arrival, again=again))
-            else:
+            owner = owners.get(info.key)
+            if owner is None:
                 sorted_out.wait(arrival, info.version)
-        if self._engine.store.intake.take(takings).runs:
+                continue
+            runs = self._starter.executions([] if owner else starts[info.key], bucket, info)
+            unmatched = not owner and not runs
+            takings.append(
+                taking(bucket, info, runs, arrival=arrival, again=again, unmatched=unmatched)
+            )
+        taken = self._engine.store.intake.take(takings)
+        for one, is_new in zip(takings, taken.new, strict=True):
+            if one.unmatched and is_new:
+                reason = why_nothing_starts(bucket.name, verdicts[one.key])
+                self._unmatched.say(bucket.name, one.key, reason)
+        if taken.runs:
             self._engine.queued.set()
 
     def _fresh(self, bucket: Bucket, sorted_out: _Round) -> list[tuple[Arrival, ObjectInfo, bool]]:
@@ -114,7 +133,7 @@ class Settler:
         fresh: list[tuple[Arrival, ObjectInfo, bool]] = []
         called: list[tuple[str, str, str]] = []
         for arrival, info in sorted_out.complete:
-            same = _same(info, known.get(info.key, ()))
+            same = known_as(info, known.get(info.key, ()))
             wins = all(one.existing for one in same) and _may_be_new(arrival, watched)
             if not same or arrival.again or wins:
                 fresh.append((arrival, info, bool(same)))
@@ -141,18 +160,7 @@ def _sort(arrival: Arrival, look: Look, sorted_out: _Round) -> None:
     elif look.complete:
         sorted_out.complete.append((arrival, info))
     else:
-        sorted_out.wait(arrival, info.version)
-
-
-def _same(info: ObjectInfo, known: Iterable[KnownVersion]) -> list[KnownVersion]:
-    """Return what is known of the version of an object.
-
-    What lay there at the first listing is known by its name in the listing only.
-    """
-    name = name_in_listing(info)
-    return [
-        one for one in known if one.version == info.version or (one.existing and one.listed == name)
-    ]
+        sorted_out.wait(arrival, info.version if info.size else EMPTY)
 
 
 def _may_be_new(arrival: Arrival, watched: Watched | None) -> bool:

@@ -7,7 +7,7 @@ A triggered run has the same RunId wherever and however often its object version
 import logging
 import tempfile
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,14 +17,15 @@ from workflow_engine.buckets import Bucket, ObjectInfo
 from workflow_engine.catalog.landing import Arrival, OwnOutput, Taking
 from workflow_engine.catalog.media import media_id
 from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, WorkflowRecord
-from workflow_engine.errors import MediaflowError, TopologyError
+from workflow_engine.errors import Code, MediaflowError, TopologyError
 from workflow_engine.graph import Graph
 from workflow_engine.landing.looking import name_in_listing
-from workflow_engine.matching import matches
+from workflow_engine.matching import Verdict, verdict
 from workflow_engine.records import (
     ActivityRecord,
     Digests,
     ExecutionRecord,
+    ExecutionState,
     ObjectRef,
     run_id_of,
     utc_now,
@@ -50,6 +51,7 @@ def taking(
     *,
     arrival: Arrival | None = None,
     again: bool = False,
+    unmatched: bool = False,
 ) -> Taking:
     """Return the taking of an object version."""
     return Taking(
@@ -60,15 +62,16 @@ def taking(
         executions=tuple(runs),
         arrival=arrival,
         again=again,
+        unmatched=unmatched,
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """A workflow that objects start: its graph, None when it cannot be read any more."""
+    """A workflow that objects start: its graph, or why it cannot run any more."""
 
     workflow: WorkflowRecord
-    graph: Graph | None
+    graph: Graph | MediaflowError
     buckets: Mapping[str, str]
     pipeline_id: str = DEFAULT_PIPELINE_ID
     location: str = ""
@@ -82,35 +85,43 @@ class Starter:
         self._graph = lru_cache(_GRAPHS)(engine.parse)
         self._own = OwnOutputs(engine)
 
-    def starts(self, bucket: str, keys: Collection[str]) -> Mapping[str, list[Start]]:
-        """Return which workflows each key starts now."""
-        workflows = self._engine.store.workflows.matching(bucket)
-        matching = {key: [w for w in workflows if matches(w, key)] for key in keys}
+    def verdicts(self, bucket: str, keys: Iterable[str]) -> Mapping[str, list[Verdict]]:
+        """Judge keys by the workflows that are bound to the bucket now."""
+        workflows = self._engine.store.workflows.bound_to(bucket)
+        return {key: [verdict(workflow, bucket, key) for workflow in workflows] for key in keys}
+
+    def starts(self, verdicts: Mapping[str, Iterable[Verdict]]) -> Mapping[str, list[Start]]:
+        """Return which workflows each key starts."""
+        matching = {key: [v.workflow for v in some if v.starts] for key, some in verdicts.items()}
         needed = {w.id: w for matched in matching.values() for w in matched}
         prepared = {id: self._prepared(workflow) for id, workflow in needed.items()}
         return {key: [prepared[w.id] for w in matched] for key, matched in matching.items()}
 
-    def not_own(
+    def own(
         self,
         bucket: Bucket,
         found: Sequence[ObjectInfo],
         starts: Mapping[str, list[Start]],
         *,
         wait: bool = False,
-    ) -> Mapping[str, list[Start]]:
-        """Return what is left of the starts when our own outputs start nothing, by key.
+    ) -> Mapping[str, str]:
+        """Return the RunIds of the executions whose outputs objects are, by key; "" for others.
 
-        A key is missing while its content is read to find that out; with `wait` none is.
+        A key is missing while its content is read to find that out; with `wait` none is. What
+        starts nothing anyway is not read.
         """
-        outputs = self._engine.store.intake.outputs_at(
-            bucket.name, [info.key for info in found if starts[info.key]]
-        )
-        left: dict[str, list[Start]] = {}
+        keys = [info.key for info in found]
+        outputs = self._engine.store.intake.outputs_at(bucket.name, keys)
+        owners: dict[str, str] = {}
         for info in found:
-            verdict = self._own.is_own(bucket, info, outputs.get(info.key, ()), wait=wait)
-            if verdict is not None:
-                left[info.key] = [] if verdict else starts[info.key]
-        return left
+            mine = outputs.get(info.key, ())
+            if starts[info.key]:
+                owner = self._own.owner(bucket, info, mine, wait=wait)
+            else:
+                owner = next((o.run_id for o in mine if o.in_work or o.size == info.size), "")
+            if owner is not None:
+                owners[info.key] = owner
+        return owners
 
     def executions(
         self, starts: Iterable[Start], bucket: Bucket, info: ObjectInfo
@@ -122,7 +133,7 @@ class Starter:
         workflow = start.workflow
         ref = ObjectRef(bucket=bucket.name, object=info.key, location=start.location)
         run_id = run_id_of(workflow.id, bucket.name, info.key, info.version)
-        if start.graph is not None:
+        if isinstance(start.graph, Graph):
             return new_execution(
                 start.graph,
                 ref,
@@ -134,6 +145,7 @@ class Starter:
                 buckets=start.buckets,
                 run_id=run_id,
             )
+        now = utc_now()
         return ExecutionRecord(
             run_id=run_id,
             workflow_id=workflow.id,
@@ -145,15 +157,19 @@ class Starter:
             origin=bucket.place(info.key),
             version=info.version,
             buckets=start.buckets,
-            created=utc_now(),
+            state=ExecutionState.FAIL,
+            code=start.graph.code,
+            message=start.graph.message,
+            created=now,
+            ended=now,
             activities=self._activities(workflow.topology),
         )
 
     def _prepared(self, workflow: WorkflowRecord) -> Start:
         graph, locations = self._graph_of(workflow), self._engine.buckets.locations
-        if graph is None:
+        if isinstance(graph, MediaflowError):
             own = {name: locations[name] for name in locations if name == workflow.bucket}
-            return Start(workflow=workflow, graph=None, buckets=own)
+            return Start(workflow=workflow, graph=graph, buckets=own)
         bound = graph.start.parameters.model_dump(by_alias=True)["InputFile"]
         return Start(
             workflow=workflow,
@@ -163,17 +179,18 @@ class Starter:
             location=bound["Location"] or "",
         )
 
-    def _graph_of(self, workflow: WorkflowRecord) -> Graph | None:
-        """Return a graph; None for a topology with problems: its run will say which."""
+    def _graph_of(self, workflow: WorkflowRecord) -> Graph | MediaflowError:
+        """Return a graph, or the error of a topology with problems, which its run fails with."""
         try:
             return self._graph(workflow.topology)
         except TopologyError as error:
             log.warning('the workflow "%s" cannot run any more: %s', workflow.name, error)
+            return error
         except MediaflowError:
             raise
-        except Exception:
+        except Exception as error:
             log.exception('the workflow "%s" cannot be read', workflow.name)
-        return None
+            return MediaflowError(Code.INTERNAL, f"The workflow cannot be read: {error!r}.")
 
     def _pipeline(self, workflow: WorkflowRecord, graph: Graph) -> str:
         strict = self._engine.settings.pipelines.strict
@@ -203,22 +220,29 @@ class OwnOutputs:
         self._lock = threading.Lock()
         self._reading: threading.Thread | None = None
 
-    def is_own(
-        self, bucket: Bucket, info: ObjectInfo, outputs: Collection[OwnOutput], *, wait: bool
-    ) -> bool | None:
-        """Tell whether an object is one of `outputs`: what was published under its key.
+    def owner(
+        self, bucket: Bucket, info: ObjectInfo, outputs: Iterable[OwnOutput], *, wait: bool
+    ) -> str | None:
+        """Return the RunId of the one of `outputs`, published under its key, that an object is.
 
-        None while it is read, which takes long: ask again later, or `wait`.
+        "" when it is none of them, None while it is read, which takes long: ask again later, or
+        `wait`.
         """
-        if any(output.in_work for output in outputs):
-            return True
-        alike = [output for output in outputs if output.size == info.size]
+        alike: list[OwnOutput] = []
+        for output in outputs:
+            if output.in_work:
+                return output.run_id
+            if output.size == info.size:
+                alike.append(output)
         if not alike:
-            return False
-        if info.etag in {output.md5 for output in alike}:
-            return True
+            return ""
+        by_etag = [output.run_id for output in alike if info.etag and info.etag == output.md5]
+        if by_etag:
+            return by_etag[0]
         found = self._digests(bucket, info, wait=wait)
-        return None if found is None else found.sha256 in {output.sha256 for output in alike}
+        if found is None:
+            return None
+        return next((o.run_id for o in alike if o.sha256 == found.sha256), "")
 
     def _digests(self, bucket: Bucket, info: ObjectInfo, *, wait: bool) -> Digests | None:
         known = self._engine.store.cached_digests(bucket.place(info.key), info.version)

@@ -25,6 +25,7 @@ from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
 from workflow_engine.messages import Sender
 from workflow_engine.service import GROUP, Component, Routed
+from workflow_engine.service.clock import process_began
 from workflow_engine.service.configuration import SharedStore
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.service.prefect import PrefectComponent
@@ -95,6 +96,7 @@ class Server:
         The Prefect server comes up later, or not at all: executions do not wait for it.
         """
         self._socket = _bound(self._host, self._port)
+        self._engine.landing.begin(process_began())
         self._files.scan()
         self._http_thread.start()
         while not self._http.started:

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.landing import Arrival, Notice
+from workflow_engine.catalog.landing import EMPTY, Arrival, Notice
 from workflow_engine.store.database import Database, Upsert, upsert
 from workflow_engine.store.json_rows import elements
 from workflow_engine.store.landing_schema import arrivals
@@ -94,19 +94,39 @@ class ArrivalTable:
             with self._database.write() as connection:
                 remove(connection, gone)
 
-    def count(self, bucket: str | None = None) -> int:
-        """Return how many arrivals wait, in all or in one bucket."""
-        query = sa.select(sa.func.count()).select_from(arrivals)
-        if bucket is not None:
-            query = query.where(arrivals.c.bucket == bucket)
+    def count(self) -> int:
+        """Return how many arrivals wait in all, empty objects included."""
+        with self._database.read() as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(arrivals)) or 0
+
+    def waiting(self, bucket: str) -> tuple[int, datetime | None]:
+        """Return how many arrivals of a bucket wait, and when the first of them was noticed.
+
+        Objects that were found to be empty do not count.
+        """
+        query = sa.select(sa.func.count(), sa.func.min(arrivals.c.first_noticed)).where(
+            arrivals.c.bucket == bucket, arrivals.c.look != EMPTY
+        )
+        with self._database.read() as connection:
+            count, oldest = connection.execute(query).one()
+        return count, oldest
+
+    def empty(self, bucket: str) -> int:
+        """Return how many objects of a bucket were noticed and found to be empty."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(arrivals)
+            .where(arrivals.c.bucket == bucket, arrivals.c.look == EMPTY)
+        )
         with self._database.read() as connection:
             return connection.scalar(query) or 0
 
-    def oldest(self, bucket: str) -> datetime | None:
-        """Return when the arrival of a bucket was noticed that waits the longest."""
-        query = sa.select(sa.func.min(arrivals.c.first_noticed)).where(arrivals.c.bucket == bucket)
+    def get(self, bucket: str, key: str) -> Arrival | None:
+        """Return the arrival of a key, None when nothing waits under it."""
+        query = sa.select(arrivals).where(arrivals.c.bucket == bucket, arrivals.c.key == key)
         with self._database.read() as connection:
-            return connection.scalar(query)
+            row = connection.execute(query).mappings().one_or_none()
+        return Arrival(**row) if row is not None else None
 
     def buckets(self) -> list[str]:
         """Return the buckets in which something waits."""

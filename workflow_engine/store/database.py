@@ -199,9 +199,12 @@ class Database:
             self.take_turn(connection, _SCHEMA_TURN)
             version = self._version(connection)
             assert version is not None
+            there = set(sa.inspect(connection).get_table_names())
             while version in schema.UPGRADES:  # another process may have been quicker
                 for statement in schema.UPGRADES[version]:
-                    connection.exec_driver_sql(statement)
+                    # a table that is missing is created as it is now, below
+                    if schema.changed_table(statement) in (None, *there):
+                        connection.exec_driver_sql(statement)
                 version += 1
             schema.metadata.create_all(connection)
             for table in schema.metadata.sorted_tables:  # which leaves tables that exist alone

@@ -5,6 +5,7 @@ one process's work at a time; the primary key and the RunIds, which are the same
 made, hold whatever happens.
 """
 
+from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -59,8 +60,10 @@ class IntakeTable:
         """
         if not takings:
             return Taken(new=(), runs=0)
+        unmatched = {_version_of(taking) for taking in takings if taking.unmatched}
         with self._turn() as connection:
             new = _enter(connection, takings, self._database.now(connection))
+            _count(connection, "unmatched", (v for v in new if v in unmatched))
             starting = {
                 run.run_id: run
                 for taking in takings
@@ -85,7 +88,8 @@ class IntakeTable:
                 )
             }
             left = [taking for taking in existing if (taking.bucket, taking.key) not in waiting]
-            _enter(connection, left, self._database.now(connection), existing=True)
+            new = _enter(connection, left, self._database.now(connection), existing=True)
+            _count(connection, "skipped", new)
 
     def unknown(self, bucket: str, names: Mapping[str, str]) -> set[str]:
         """Return the keys of a listing whose version is not known; `names` are those it gives."""
@@ -98,8 +102,8 @@ class IntakeTable:
         known: dict[str, list[KnownVersion]] = {}
         with self._database.read() as connection:
             found = connection.execute(_KNOWN, {"bucket": bucket, "keys": list(keys)})
-            for key, version, listed, existing in found:
-                one = KnownVersion(version=version, listed=listed, existing=existing)
+            for key, version, listed, existing, taken in found:
+                one = KnownVersion(version=version, listed=listed, existing=existing, taken=taken)
                 known.setdefault(key, []).append(one)
         return known
 
@@ -113,25 +117,31 @@ class IntakeTable:
             with self._database.write() as connection:
                 connection.execute(_RELIST, values)
 
-    def watch(self, bucket: str, since: datetime) -> Watched:
-        """Remember since when a bucket is watched, the first time; return what is remembered."""
-        with self._database.write() as connection:
-            connection.execute(
-                _watch(connection.dialect.name), {"bucket": bucket, "since": since, "listed": None}
-            )
-            row = connection.execute(_WATCHED, {"bucket": bucket}).mappings().one()
-        return Watched(**row)
+    def watch(self, buckets: Iterable[str], since: datetime) -> None:
+        """Remember since when buckets are watched; those that were watched before stay so."""
+        rows = [{"bucket": bucket, "since": since} for bucket in sorted(buckets)]
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(_watch(connection.dialect.name), rows)
 
     def watched(self, bucket: str) -> Watched | None:
         """Return since when a bucket is watched, None when it never was."""
         found = self._database.rows(_WATCHED, {"bucket": bucket})
         return Watched(**dict(zip(watched.c.keys(), found[0], strict=True))) if found else None
 
-    def complete(self, bucket: str, listed: datetime) -> None:
-        """Remember when the first listing of a bucket was complete, once."""
-        update = sa.update(watched).where(watched.c.bucket == bucket, watched.c.listed.is_(None))
+    def complete(self, bucket: str, listed: datetime, mount: str) -> None:
+        """Remember when the first listing of a bucket was complete, once, and its mount."""
+        values = {"its_bucket": bucket, "now": listed, "its_mount": mount}
         with self._database.write() as connection:
-            connection.execute(update.values(listed=listed))
+            connection.execute(_COMPLETE, values)
+
+    def missing(self, bucket: str, mount: str) -> None:
+        """Remember that the folder of a bucket that was never listed does not exist yet.
+
+        `mount` is what holds the place where it would be. Only the first such news counts.
+        """
+        with self._database.write() as connection:
+            connection.execute(_MISSING, {"its_bucket": bucket, "its_mount": mount})
 
     def begin_again(self, bucket: str) -> None:
         """Let the next listing be the first one, when nothing in the bucket is known yet."""
@@ -144,8 +154,10 @@ class IntakeTable:
         with self._database.read() as connection:
             for query in (_OUTPUTS, _PAST_OUTPUTS):
                 rows = connection.execute(query, {"bucket": bucket, "keys": list(keys)})
-                for key, size, sha256, md5, in_work in rows:
-                    own = OwnOutput(size=size, sha256=sha256, md5=md5, in_work=in_work)
+                for key, run_id, size, sha256, md5, in_work in rows:
+                    own = OwnOutput(
+                        run_id=run_id, size=size, sha256=sha256, md5=md5, in_work=in_work
+                    )
                     found.setdefault(key, []).append(own)
         return found
 
@@ -197,7 +209,7 @@ def _enter(
     new = set(wanted)
     for bucket, keys in by_bucket.items():
         found = connection.execute(_KNOWN, {"bucket": bucket, "keys": keys})
-        new -= {(bucket, key, version) for key, version, _, _ in found}
+        new -= {(bucket, key, version) for key, version, *_ in found}
     if new:
         write_all(
             connection,
@@ -215,6 +227,15 @@ def _enter(
             ],
         )
     return new
+
+
+def _count(connection: sa.Connection, column: str, versions: Iterable[_Version]) -> None:
+    """Add object versions to a counter of their watched buckets."""
+    for bucket, count in Counter(bucket for bucket, _, _ in versions).items():
+        counter = watched.c[column]
+        connection.execute(
+            sa.update(watched).where(watched.c.bucket == bucket).values({counter: counter + count})
+        )
 
 
 def _queue(connection: sa.Connection, new: Mapping[str, ExecutionRecord]) -> int:
@@ -238,9 +259,9 @@ _ENTER = sa.insert(intake)
 _KEYS: sa.BindParameter[Any] = sa.bindparam("keys", expanding=True)
 _BUCKET: sa.BindParameter[Any] = sa.bindparam("bucket")
 _ITS_KEYS = sa.and_(intake.c.bucket == _BUCKET, intake.c.key.in_(_KEYS))
-_KNOWN = sa.select(intake.c.key, intake.c.version, intake.c.listed, intake.c.existing).where(
-    _ITS_KEYS
-)
+_KNOWN = sa.select(
+    intake.c.key, intake.c.version, intake.c.listed, intake.c.existing, intake.c.taken
+).where(_ITS_KEYS)
 _RELIST = (
     sa.update(intake)
     .where(
@@ -252,10 +273,24 @@ _RELIST = (
 )
 _WAITING = sa.select(arrivals.c.key).where(arrivals.c.bucket == _BUCKET, arrivals.c.key.in_(_KEYS))
 _WATCHED = sa.select(watched).where(watched.c.bucket == _BUCKET)
+_ITS_BUCKET = watched.c.bucket == sa.bindparam("its_bucket")
+_COMPLETE = (
+    sa.update(watched)
+    .where(_ITS_BUCKET)
+    .values(
+        listed=sa.func.coalesce(watched.c.listed, sa.bindparam("now", type_=watched.c.since.type)),
+        mount=sa.bindparam("its_mount"),
+    )
+)
+_MISSING = (
+    sa.update(watched)
+    .where(_ITS_BUCKET, watched.c.listed.is_(None), watched.c.mount.is_(None))
+    .values(missing=True, mount=sa.bindparam("its_mount"))
+)
 _BEGIN_AGAIN = (
     sa.update(watched)
     .where(
-        watched.c.bucket == sa.bindparam("its_bucket"),
+        _ITS_BUCKET,
         ~sa.exists().where(intake.c.bucket == sa.bindparam("its_bucket")),
     )
     .values(listed=None)
@@ -267,6 +302,7 @@ _THERE = sa.union_all(
 )
 _PAST_OUTPUTS = sa.select(
     past_outputs.c.object,
+    past_outputs.c.run_id,
     past_outputs.c.size,
     past_outputs.c.sha256,
     past_outputs.c.md5,
@@ -275,6 +311,7 @@ _PAST_OUTPUTS = sa.select(
 _OUTPUTS = (
     sa.select(
         objects.c.object,
+        objects.c.run_id,
         objects.c.size,
         objects.c.sha256,
         objects.c.md5,

@@ -50,6 +50,13 @@ watched = sa.Table(
     sa.Column("since", Moment, nullable=False),
     # when the first listing was complete
     sa.Column("listed", Moment),
+    # whether the folder was missing when it was looked for before the first listing
+    sa.Column("missing", sa.Boolean, nullable=False, server_default=sa.false()),
+    # where the file system was mounted that held the folder at the last look
+    sa.Column("mount", sa.Text),
+    # object versions that the first listing skipped, and those that no workflow took
+    sa.Column("skipped", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    sa.Column("unmatched", sa.BigInteger, nullable=False, server_default=sa.text("0")),
 )
 
 listeners = sa.Table(
@@ -82,5 +89,6 @@ past_outputs = sa.Table(
     sa.Column("sha256", sa.Text, primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("md5", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -181,7 +181,12 @@ _TELLING = sa.select(messages.c.run_id).where(
     messages.c.run_id.in_(_RUN_IDS), messages.c.next_attempt.is_not(None)
 )
 _MADE = sa.select(
-    objects.c.bucket, objects.c.object, objects.c.sha256, objects.c.size, objects.c.md5
+    objects.c.bucket,
+    objects.c.object,
+    objects.c.sha256,
+    objects.c.size,
+    objects.c.md5,
+    objects.c.run_id,
 ).where(objects.c.run_id.in_(_RUN_IDS))
 _REMOVE = [
     # what was read once is read again when it is needed again

@@ -5,6 +5,7 @@ is before them can be read without them. A change of a table raises `SCHEMA_VERS
 the statements that lead there; see `database.py` for how an older store is brought up to date.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import cast
@@ -30,8 +31,18 @@ UPGRADES: Mapping[int, Sequence[str]] = {
         "WHERE executions.run_id IN (SELECT run_id FROM activities WHERE state = 'Fail')",
         "DROP INDEX executions_queued",
         "ALTER TABLE templates ADD COLUMN file TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE watched ADD COLUMN missing BOOLEAN NOT NULL DEFAULT FALSE",
+        "ALTER TABLE watched ADD COLUMN mount TEXT",
+        "ALTER TABLE watched ADD COLUMN skipped BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE watched ADD COLUMN unmatched BIGINT NOT NULL DEFAULT 0",
     ),
 }
+
+
+def changed_table(statement: str) -> str | None:
+    """Return the table that a statement of `UPGRADES` gives another shape, None for none."""
+    altered = re.match(r"ALTER TABLE (\w+) ", statement)
+    return altered and altered[1]
 
 
 def storable(text: str) -> str:

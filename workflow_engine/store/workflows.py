@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from workflow_engine.catalog.records import (
-    TriggerMode,
     WorkflowRecord,
     WorkflowState,
 )
@@ -41,13 +40,9 @@ def _page_and_total(states: int) -> tuple[Select, Select]:
     return page, total
 
 
-_MATCHING = (
+_BOUND = (
     sa.select(workflows)
-    .where(
-        workflows.c.bucket == sa.bindparam("bucket"),
-        workflows.c.state == str(WorkflowState.ACTIVE),
-        workflows.c.trigger_mode == str(TriggerMode.OSS_AUTO_TRIGGER),
-    )
+    .where(workflows.c.bucket == sa.bindparam("bucket"), is_not_deleted())
     .order_by(workflows.c.created, workflows.c.id)
 )
 
@@ -105,10 +100,10 @@ class WorkflowTable(FileTable):
         names = workflows.c.keys()
         return [workflow_of(dict(zip(names, row, strict=False))) for row in found], found[0][-1]
 
-    def matching(self, bucket: str) -> list[WorkflowRecord]:
-        """Return the workflows that a new object in a bucket may start, the oldest first."""
+    def bound_to(self, bucket: str) -> list[WorkflowRecord]:
+        """Return the workflows whose Start names a bucket, the oldest first; no deleted ones."""
         names = workflows.c.keys()
-        found = self._database.rows(_MATCHING, {"bucket": bucket})
+        found = self._database.rows(_BOUND, {"bucket": bucket})
         return [workflow_of(dict(zip(names, row, strict=True))) for row in found]
 
     def _one(self, chosen: sa.ColumnElement[bool]) -> WorkflowRecord | None:
