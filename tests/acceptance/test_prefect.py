@@ -2,8 +2,10 @@
 
 import io
 import json
+import logging
 import subprocess
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.acceptance.conftest import EXAMPLES, CommandLine
+from tests.service import wait_for
 
 
 class Shown:
@@ -111,6 +114,35 @@ def test_a_failed_activity_shows_as_failed_with_its_code(
     (failed,) = (t["state"] for t in tasks if t["name"] == "sd")
     assert failed["type"] == "FAILED"
     assert failed["message"].startswith("InvalidParameter.ResourceNotSupported")
+    # the execution is Completed, for MPS; people see that something failed
+    assert ended.json["State"] == "Completed"
+    state = shown.get(f"/flow_runs/{run}")["state"]
+    assert state["type"] == "FAILED"
+    assert state["message"].startswith("1 of 3 activities failed: sd (InvalidParameter.Resource")
+    lines = logged(shown, run, lambda lines: any("Failed" in line["message"] for line in lines))
+    errors = [line["message"] for line in lines if line["level"] >= logging.ERROR]
+    assert len(errors) == 1 and "no video stream" in errors[0]
+    assert "NoneType" not in errors[0]
+
+
+def logged(
+    shown: Shown, run: str, enough: Callable[[list[dict[str, Any]]], bool]
+) -> list[dict[str, Any]]:
+    """Return the log of a flow run once it holds enough: it comes some seconds late."""
+
+    def lines() -> list[dict[str, Any]]:
+        found = shown.get("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
+        return found if enough(found) else []
+
+    return wait_for(lines, 20)
+
+
+def test_what_was_skipped_is_neither_a_success_nor_an_error(shown: Shown):
+    assert shown.tasks()["fhd"]["state"]["type"] == "CANCELLED"
+    assert shown.tasks()["report"]["state"]["type"] == "COMPLETED"
+    run = shown.flow_run
+    lines = logged(shown, run, lambda lines: any("Skipped" in line["message"] for line in lines))
+    assert [line for line in lines if line["level"] >= logging.ERROR] == []
 
 
 def test_names_that_prefect_would_read_otherwise(

@@ -123,6 +123,7 @@ def test_a_server_that_a_run_said_to_keep_outlives_the_service(own_prefect: Serv
     assert running_server(service.data) == kept
 
 
+@pytest.mark.long
 def test_nothing_stays_open_after_trouble(own_prefect: Service):
     """Prefect hangs for 15 s, is killed, and the service is killed, each in mid-run."""
     for name, bitrate in (("first", 2000), ("second", 2100), ("third", 2200)):

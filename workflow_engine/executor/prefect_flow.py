@@ -129,6 +129,7 @@ class PrefectExecutor:
         os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "10")
 
     def _run_flow(self, runner: Runner, gate: Gate) -> None:
+        from prefect.context import SyncClientContext
         from prefect.flow_engine import run_flow
         from prefect.settings import (
             PREFECT_API_URL,
@@ -142,11 +143,15 @@ class PrefectExecutor:
         logging.getLogger("prefect.task_runs").addFilter(_tidy)
         _unsilence_prefect()
         flow = make_flow(runner, gate)
-        # without heartbeats the end of a flow does not wait for their thread, almost 1 s
-        with temporary_settings(
-            {PREFECT_API_URL: self._api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+        # without heartbeats the end of a flow does not wait for their thread, almost 1 s; one
+        # client serves the whole flow, for each loads all known certificates
+        with (
+            temporary_settings(
+                {PREFECT_API_URL: self._api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+            ),
+            SyncClientContext.get_or_create() as context,
         ):
-            flow_run = create_flow_run(flow, runner)
+            flow_run = create_flow_run(context.client, flow, runner)
             self._flow_run_id = str(flow_run.id)
             runner.set_prefect_url(f"{ui_url(self._api_url)}/runs/flow-run/{flow_run.id}")
             run_flow(flow, flow_run=flow_run, parameters=parameters(runner), return_type="state")

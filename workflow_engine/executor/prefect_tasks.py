@@ -169,28 +169,28 @@ def parameters(runner: Runner) -> dict[str, str]:
     }
 
 
-def create_flow_run(flow: "Flow[Any, Any]", runner: Runner) -> "FlowRun":
+def create_flow_run(
+    client: "SyncPrefectClient", flow: "Flow[Any, Any]", runner: Runner
+) -> "FlowRun":
     """Create the flow run under the RunId as idempotency key, which the client does not offer."""
-    from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import FlowRunCreate
     from prefect.client.schemas.objects import FlowRun, StateType
     from prefect.states import Pending, to_state_create
 
     record = runner.record
-    with get_client(sync_client=True) as client:
-        wanted = FlowRunCreate(
-            flow_id=client.create_flow(flow),
-            name=f"{record.input.object.rpartition('/')[2]} {record.run_id[:8]}",
-            parameters=parameters(runner),
-            tags=[record.workflow, record.run_id],
-            idempotency_key=record.run_id,
-            state=to_state_create(Pending()),
-        )
-        response = client.request("POST", "/flow_runs/", json=wanted.model_dump(mode="json"))
-        flow_run = FlowRun.model_validate(response.json())
-        if flow_run.state_type is not StateType.PENDING:
-            _reopen(client, flow_run)
-        return flow_run
+    wanted = FlowRunCreate(
+        flow_id=client.create_flow(flow),
+        name=f"{record.input.object.rpartition('/')[2]} {record.run_id[:8]}",
+        parameters=parameters(runner),
+        tags=[record.workflow, record.run_id],
+        idempotency_key=record.run_id,
+        state=to_state_create(Pending()),
+    )
+    response = client.request("POST", "/flow_runs/", json=wanted.model_dump(mode="json"))
+    flow_run = FlowRun.model_validate(response.json())
+    if flow_run.state_type is not StateType.PENDING:
+        _reopen(client, flow_run)
+    return flow_run
 
 
 def _reopen(client: "SyncPrefectClient", flow_run: "FlowRun") -> None:
