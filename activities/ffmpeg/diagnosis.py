@@ -8,7 +8,7 @@ speak under their own names too, and `Invalid data found` is also how they refus
 import re
 from collections.abc import Sequence
 
-from workflow_engine.errors import ActivityError, Code
+from workflow_engine.errors import ActivityError, Code, Transient
 
 _DAMAGE = re.compile(
     r"error while decoding|decoding error|error submitting packet|invalid nal|corrupt|"
@@ -72,6 +72,7 @@ class Diagnosis:
                 "The disk is full: an output could not be written.",
                 remedy="Free space where the work directory lies, then resume the execution.",
                 detail=detail,
+                transient=Transient.SPACE,
             )
         bad_input = self._bad_input and not self._ours
         if self._cut or (status and (self._too_bad or bad_input)):

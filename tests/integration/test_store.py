@@ -165,7 +165,7 @@ WRITES: list[Callable[[Store, Claim], object]] = [
     lambda store, claim: store.renew(claim, 60),
     lambda store, claim: store.save_activity(claim, activity("a", message="stolen")),
     lambda store, claim: store.save_progress(claim, "a", 0.9),
-    lambda store, claim: store.intend(claim, "a", [output("stolen")]),
+    lambda store, claim: store.intend(claim, success("a", output("stolen"))),
     lambda store, claim: store.finish_activity(claim, success("a", output("stolen")), step_key="s"),
     lambda store, claim: store.save_execution(claim, message="stolen"),
 ]
@@ -291,28 +291,28 @@ class TestActivities:
 class TestPublishing:
     def test_intents_are_replaced_and_cleared(self, store: Store) -> None:
         claim = add(store, "a", "b")
-        store.intend(claim, "a", [output("old"), output("k2"), output("k1")])
-        store.intend(claim, "a", [output("k2"), output("k1")])
-        store.intend(claim, "b", [output("k3")])
+        store.intend(claim, success("a", output("old"), output("k2"), output("k1")))
+        store.intend(claim, success("a", output("k2"), output("k1")))
+        store.intend(claim, success("b", output("k3")))
         assert [i.output.ref.object for i in store.intents(claim.run_id)] == ["k2", "k1", "k3"]
         (only,) = store.intents(claim.run_id, "b")
         assert (only.activity, only.output) == ("b", output("k3"))
         store.finish_activity(claim, success("a", output("k2"), output("k1")), step_key=None)
         assert [i.activity for i in store.intents(claim.run_id)] == ["b"]
-        store.intend(claim, "b", [])
+        store.retract(claim, "b")
         assert store.intents(claim.run_id) == []
 
     def test_own_outputs_are_known_from_the_intent_on(self, store: Store) -> None:
         claim = add(store, "a", "b")
         assert not store.intake.outputs_at("out", ["k"])
-        store.intend(claim, "a", [output("k")])
+        store.intend(claim, success("a", output("k")))
         assert store.intake.outputs_at("out", ["k"])
         assert not store.intake.outputs_at("in", ["k"])
         assert not store.intake.outputs_at("out", ["K"])
         store.finish_activity(claim, success("a", output("k")), step_key=None)
         assert store.intake.outputs_at("out", ["k"])
-        store.intend(claim, "b", [output("taken back")])
-        store.intend(claim, "b", [])
+        store.intend(claim, success("b", output("taken back")))
+        store.retract(claim, "b")
         assert not store.intake.outputs_at("out", ["taken back"])
 
     def test_a_new_attempt_replaces_the_outputs(self, store: Store) -> None:
@@ -325,7 +325,7 @@ class TestPublishing:
     def test_the_same_object_twice(self, store: Store) -> None:
         for _ in range(2):
             claim = add(store, "a")
-            store.intend(claim, "a", [output("k"), output("k")])
+            store.intend(claim, success("a", output("k"), output("k")))
             store.finish_activity(claim, success("a", output("k")), step_key=None)
         assert store.intake.outputs_at("out", ["k"])
 

@@ -17,7 +17,7 @@ from workflow_engine.store.database import shown_url
 from workflow_engine.store.executions import Store
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.published import Published, PublishedOutput
-from workflow_engine.store.rows import Intent, StepResult
+from workflow_engine.store.rows import Intended, Intent, StepResult
 from workflow_engine.store.statements import Claim
 from workflow_engine.store.summaries import ActivitySummary, ExecutionSummary
 
@@ -26,6 +26,7 @@ __all__ = [
     "Claim",
     "ExecutionFilter",
     "ExecutionSummary",
+    "Intended",
     "Intent",
     "Page",
     "Published",
