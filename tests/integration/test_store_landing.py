@@ -366,7 +366,7 @@ def make_old(url: str, tables: Sequence[str]) -> None:
     with engine.begin() as connection:
         for table in tables:
             connection.execute(sa.text(f"DROP TABLE {table}"))
-        for statement in UPGRADES[2]:
+        for statement in (s for v in UPGRADES for s in UPGRADES[v]):
             table, column = re.fullmatch(
                 r"ALTER TABLE (\w+) ADD COLUMN (\w+) .*", statement
             ).groups()

@@ -10,7 +10,7 @@ is killed in between: `sweep` takes that away.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -38,7 +38,7 @@ class ObjectInfo:
     version: str
     modified: datetime
     etag: str = ""
-    fingerprint: str = ""
+    fingerprint: str = field(default="", compare=False)
 
 
 class Staged(Protocol):
