@@ -85,6 +85,7 @@ def test_a_store_that_is_away_four_times(
         ]
 
         def trouble() -> None:
+            wait_for(lambda: len(list(alone.data.glob("work/*"))) == 3)  # all have begun
             for _ in range(4):
                 before = proxy.sent + proxy.received
                 wait_for(lambda before=before: proxy.sent + proxy.received > before + 50_000)
