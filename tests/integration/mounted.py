@@ -49,15 +49,19 @@ class Scene:
         self.bench.engine.close()
         self.bench = Bench(self.bench.path)
 
+    def message(self) -> str:
+        """Return what the newest execution says of its activity."""
+        found = self.bench.engine.store.executions(limit=1)
+        return found[0].activity("a").message if found else ""
+
     def run_while(self, mend: Callable[[], None], **work: str) -> dict[str, Any]:
         """Run until the activity waits, look around, mend what is wrong, and wait for the end."""
         ended: list[ExecutionRecord] = []
         thread = threading.Thread(target=lambda: ended.append(self.run(**work)))
         thread.start()
-        store = self.bench.engine.store
-        wait_for(lambda: "Attempt" in store.executions()[0].activity("a").message)
+        wait_for(lambda: "Attempt" in self.message())
         told = {
-            "message": store.executions()[0].activity("a").message,
+            "message": self.message(),
             "below": sorted(str(p.relative_to(self.point)) for p in self.point.rglob("*")),
         }
         mend()
