@@ -1,9 +1,10 @@
 """One execution, activity by activity: from ready to published, with every state committed.
 
 An executor calls `run_activity` for each activity once its predecessors have ended, from any
-thread; the runner knows nothing of scheduling. `journal.py` keeps the record, `attempts.py` tries
-again after transient causes, `publishing.py` makes outputs visible, `reuse.py` finds finished
-ones, `sharing.py` runs siblings in one process. Specification: topology, 6-9.
+thread; the runner knows nothing of scheduling. `journal.py` keeps the record, `recovery.py` what
+was done before, `attempts.py` tries again after transient causes, `publishing.py` makes outputs
+visible, `reuse.py` finds finished ones, `sharing.py` runs siblings in one process. Specification:
+topology, 6-9.
 """
 
 import logging
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from workflow_engine.activity import (
@@ -38,7 +40,7 @@ from workflow_engine.graph import Graph
 from workflow_engine.journal import Journal, Observer
 from workflow_engine.placeholders import Names
 from workflow_engine.plan import Input, Planned, Planner, shared_groups
-from workflow_engine.publishing import Publication, Publisher, sweep
+from workflow_engine.publishing import Publication, Publisher
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -50,11 +52,12 @@ from workflow_engine.records import (
     new_id,
     utc_now,
 )
+from workflow_engine.recovery import Recovery
 from workflow_engine.retry import RetryPolicy
 from workflow_engine.sharing import SharedRun
 from workflow_engine.sides import Sides
 from workflow_engine.source import NO_DIGESTS, Source, SourceFile
-from workflow_engine.store import Claim, Intended, Store
+from workflow_engine.store import Claim, Store
 from workflow_engine.structure import REPORT, START
 from workflow_engine.workdir import WorkDirectory
 
@@ -141,12 +144,26 @@ class Runner:
         """
         self._journal.begin()
         self._prepare()
-        store = self._around.store
-        keys = store.step_keys(self._run_id)
-        intended = {one.record.name: one for one in store.intended(self._run_id)}
+        recovery = Recovery(
+            journal=self._journal,
+            store=self._around.store,
+            buckets=self._around.buckets,
+            planner=self._planner,
+            publisher=self._publisher,
+            cancel=self.cancel,
+        )
         for name in self.graph.order:
             self._require_no_interrupt()
-            self._take_up(name, keys.get(name), intended.get(name))
+            if self._was_begun(name) and not self._attempts.call(
+                name, partial(recovery.keep, name)
+            ):
+                recovery.forget(name)
+
+    def _was_begun(self, name: str) -> bool:
+        """Whether an activity was begun in an earlier attempt; Start is, to read the input."""
+        state = self._journal.activity(name).state
+        reading = name == self.graph.start.name and state is ActivityState.RUNNING
+        return state is not ActivityState.WAITING and not reading
 
     def _prepare(self) -> None:
         """Open and read the input; one that cannot be read will fail Start."""
@@ -178,43 +195,6 @@ class Runner:
             source.place, source.info.version, digests, source.info.fingerprint
         )
         return digests
-
-    def _take_up(self, name: str, key: str | None, intended: Intended | None) -> None:
-        """Keep what an activity came to in an earlier attempt, or let it wait again."""
-        record = self._journal.activity(name)
-        reading_input = name == self.graph.start.name and record.state is ActivityState.RUNNING
-        if record.state is ActivityState.WAITING or reading_input:
-            return
-
-        def keep() -> bool:
-            if record.state is ActivityState.SUCCESS:
-                kept = self._agrees(record, key) and self._publisher.finished.intact(
-                    record.outputs, self.cancel
-                )
-            else:
-                kept = self._completed(record, intended)
-            if kept:
-                self._planner.keep(name, _result(self._journal.activity(name)))
-            return kept
-
-        if not self._attempts.call(name, keep):
-            sweep(self._around.buckets, self._around.store.intents(self._run_id, name))
-            self._journal.reset(name)
-
-    def _agrees(self, record: ActivityRecord, key: str | None) -> bool:
-        """Whether nothing changed that shaped the outputs of an activity."""
-        return record.type != REPORT and (key is None or self._planner.agrees(record.name, key))
-
-    def _completed(self, record: ActivityRecord, intended: Intended | None) -> bool:
-        """Let an activity succeed that was killed while it published; False if it must run."""
-        if record.state is not ActivityState.RUNNING or intended is None:
-            return False
-        key = intended.step_key
-        if not self._agrees(record, key) or not self._publisher.complete(intended, self.cancel):
-            return False
-        log.info("run %s, activity %s: published before, completed", self._run_id, record.name)
-        self._journal.succeed(replace(intended.record, ended=utc_now()), key)
-        return True
 
     def stop(self, reason: Interruption) -> None:
         """Interrupt the run; the first reason counts."""
@@ -521,17 +501,6 @@ class Runner:
         self._planner.keep(name, finished)
         record = self._journal.succeed(done(), key)
         return Outcome(record=record, artifacts=tuple(planned.node.activity.artifacts(finished)))
-
-
-def _result(record: ActivityRecord) -> Result:
-    """Return what an activity left that has succeeded."""
-    return Result(
-        type=record.type,
-        data=record.data,
-        outputs=record.outputs,
-        commands=record.commands,
-        warnings=record.warnings,
-    )
 
 
 def _succeeded(record: ActivityRecord, finished: Result, *, reused: bool) -> ActivityRecord:

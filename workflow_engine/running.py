@@ -157,7 +157,7 @@ class Running:
     def _sweep_staged(self, run_id: str) -> None:
         """Take away what a killed process had staged, unless another one goes on with it."""
         intents = self._store.intents(run_id)  # before another process claims it
-        if not self._store.is_running(run_id):
+        if not self._store.goes_on(run_id):
             sweep_staged(self._engine.buckets, intents)
 
 

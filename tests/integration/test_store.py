@@ -25,6 +25,7 @@ from workflow_engine.records import (
     ActivityState,
     ExecutionKind,
     ExecutionState,
+    FailedAttempt,
     ObjectRef,
 )
 from workflow_engine.store import Claim, Store
@@ -302,6 +303,45 @@ class TestPublishing:
         store.retract(claim, "b")
         assert store.intents(claim.run_id) == []
 
+    def test_an_activity_can_be_finished_from_its_intent(self, store: Store) -> None:
+        claim = add(store, "a", "b")
+        running = activity("a", state=ActivityState.RUNNING, job_id="j", message="Attempt 2 of 3")
+        store.save_activity(claim, running)
+        will = success(
+            "a",
+            output("k1"),
+            output("k2"),
+            job_id="j",
+            progress=1.0,
+            reused=True,
+            data={"Streams": [1, "ä"]},
+            commands=(("ffmpeg", "-i", "x"),),
+            warnings=("careful",),
+        )
+        store.intend(claim, will, step_key="key", handles=["", "h2"])
+        (found,) = store.intended(claim.run_id)
+        assert found.record == replace(will, ended=None)
+        assert (found.step_key, found.handles) == ("key", ("", "h2"))
+        assert load(store, claim).activity("a") == running  # nothing is seen of it yet
+        assert store.find_step("key") is None
+        store.retract(claim, "a")
+        assert store.intended(claim.run_id) == [] == store.intents(claim.run_id)
+        store.intend(claim, will)
+        store.reset_activity(claim, "a")
+        assert store.intended(claim.run_id) == []
+        store.intend(claim, will)
+        store.finish_activity(claim, will, step_key="key")
+        assert store.intended(claim.run_id) == []
+
+    def test_failed_attempts_are_kept(self, store: Store) -> None:
+        claim = add(store, "a")
+        one = FailedAttempt(ended=MOMENT, code="StorageUnavailable", message="away ☃")
+        running = activity("a", state=ActivityState.RUNNING, attempts=(one, one))
+        store.save_activity(claim, running)
+        assert load(store, claim).activity("a") == running
+        store.reset_activity(claim, "a")
+        assert load(store, claim).activity("a").attempts == ()
+
     def test_own_outputs_are_known_from_the_intent_on(self, store: Store) -> None:
         claim = add(store, "a", "b")
         assert not store.intake.outputs_at("out", ["k"])
@@ -366,6 +406,9 @@ def test_digests_are_kept_for_one_version(store: Store) -> None:
     store.cache_digests("/in/a", "1-1", first)
     assert store.cached_digests("/in/a", "1-1") == first
     assert store.cached_digests("/in/b", "1-1") is None
+    store.cache_digests("/in/a", "2-2", second, "inode 1")
+    assert store.cached_digests("/in/a", "2-2") is None
+    assert store.cached_digests("/in/a", "2-2", "inode 1") == second
     store.cache_digests("/in/a", "2-2", second)
     assert store.cached_digests("/in/a", "2-2") == second
     assert store.cached_digests("/in/a", "1-1") is None

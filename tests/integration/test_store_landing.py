@@ -360,18 +360,19 @@ class TestWatched:
         assert store.listeners.all() == [other, replace(one, seen=3)]
 
 
-def make_old(url: str, tables: Sequence[str]) -> None:
-    """Make a store what the version before the intake made."""
+def make_old(url: str, tables: Sequence[str], version: int = 2) -> None:
+    """Make a store what an older version made; version 2 had no intake."""
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         for table in tables:
             connection.execute(sa.text(f"DROP TABLE {table}"))
-        for statement in (s for v in UPGRADES for s in UPGRADES[v]):
+        for statement in (s for v in UPGRADES if v >= version for s in UPGRADES[v]):
             table, column = re.fullmatch(
                 r"ALTER TABLE (\w+) ADD COLUMN (\w+) .*", statement
             ).groups()
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        connection.execute(sa.text("UPDATE meta SET value = '2' WHERE key = 'schema_version'"))
+        update = sa.text("UPDATE meta SET value = :version WHERE key = 'schema_version'")
+        connection.execute(update, {"version": str(version)})
     engine.dispose()
 
 
@@ -394,6 +395,22 @@ class TestUpgrade:
             assert connection.scalar(version) == str(SCHEMA_VERSION)
         engine.dispose()
         Store.open(url).close()
+
+    def test_a_store_of_version_3_keeps_its_rows(self, url: str, store: Store):
+        claim = add(store, "a", "b")
+        finished = success("a", output("k"), data={"x": 1})
+        store.finish_activity(claim, finished, step_key="key")
+        store.cache_digests("/in/a", "1-1", output("k").digests)
+        before = store.execution(claim.run_id)
+        store.close()
+        make_old(url, (), 3)
+        upgraded = Store.open(url)
+        assert upgraded.execution(claim.run_id) == before
+        assert upgraded.find_step("key") is not None
+        assert upgraded.cached_digests("/in/a", "1-1") == output("k").digests
+        upgraded.intend(claim, success("b", output("k2")), step_key="other")
+        assert [one.step_key for one in upgraded.intended(claim.run_id)] == ["other"]
+        upgraded.close()
 
     def test_many_processes_upgrade_it(self, url: str, store: Store):
         store.close()

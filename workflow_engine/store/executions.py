@@ -34,7 +34,14 @@ from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.pipelines import PipelineTable
 from workflow_engine.store.published import Published, published_of_media
 from workflow_engine.store.rows import Intended, Intent, StepResult
-from workflow_engine.store.schema import activities, digests, executions, is_queued, objects
+from workflow_engine.store.schema import (
+    activities,
+    digests,
+    executions,
+    is_begun,
+    is_queued,
+    objects,
+)
 from workflow_engine.store.statements import Claim
 from workflow_engine.store.summaries import ExecutionSummary
 from workflow_engine.store.templates import TemplateTable
@@ -174,6 +181,13 @@ class Store:
         with self._database.read() as connection:
             until = connection.execute(query).scalar_one_or_none()
             return until is not None and until > self._database.now(connection)
+
+    def goes_on(self, run_id: str) -> bool:
+        """Whether a living process runs an execution, or the queue will hand it to one."""
+        query = sa.select(executions.c.run_id).where(executions.c.run_id == run_id, is_begun())
+        with self._database.read() as connection:
+            begun = connection.scalar(query) is not None
+        return begun or self.is_running(run_id)
 
     def check(self, claim: Claim) -> None:
         """Refuse a claim that does not hold any more. Raises LeaseLostError."""
