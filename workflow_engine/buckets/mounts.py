@@ -6,12 +6,14 @@ seems to be deleted. So each mount point under which a bucket was found once is 
 device numbers change when a machine starts again.
 """
 
+import logging
 import os
 import threading
-from contextlib import suppress
 from pathlib import Path
 
-from workflow_engine.errors import Code, MediaflowError, Transient
+from workflow_engine.errors import Code, MediaflowError, Transient, file_error
+
+log = logging.getLogger(__name__)
 
 
 def mount_point(path: str | Path) -> str:
@@ -64,19 +66,32 @@ class Mounts:
             self._devices.add(device)
             if point not in known and point != "/":
                 known.add(point)
-                self._append(point)
+                self._keep(point)
 
     def _points(self) -> set[str]:
         with self._lock:
             if self._known is None:
-                text = ""
-                if self._file is not None:
-                    with suppress(FileNotFoundError):
-                        text = self._file.read_text(errors="surrogateescape")
-                self._known = set(text.splitlines())
+                self._known = set(self._kept().splitlines())
             return self._known
 
-    def _append(self, point: str) -> None:
-        if self._file is not None and self._file.parent.is_dir() and "\n" not in point:
+    def _kept(self) -> str:
+        try:
+            return self._file.read_text(errors="surrogateescape") if self._file else ""
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise file_error(
+                error,
+                f'The file "{self._file}" cannot be read',
+                check="Make it readable for the user that runs mediaflow.",
+                room="",
+            ) from error
+
+    def _keep(self, point: str) -> None:
+        if self._file is None or not self._file.parent.is_dir():
+            return
+        try:
             with self._file.open("a", errors="surrogateescape") as file:
                 file.write(f"{point}\n")
+        except OSError as error:  # this process knows it all the same
+            log.warning('The file "%s" cannot be written: %s.', self._file, error.strerror)
