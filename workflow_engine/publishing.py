@@ -65,6 +65,8 @@ class Publication:
         does what is left. Raises InterruptedRunError when `cancel` is set before the first name is
         given, LeaseLostError, and what the buckets raise.
         """
+        if not self.outputs:
+            return
         self._intend(record, step_key)
 
         def stage(one: _Placement) -> None:
