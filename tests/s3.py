@@ -149,7 +149,8 @@ class Proxy:
 
     An answer is cut off behind `cut_after` bytes as long as `cuts` is above 0, which it lowers.
     Byte `spoils` of what a connection brings arrives changed. Callers get no more through while
-    `stalled`, once they have sent `stall_after` bytes.
+    `stalled`, once they have sent `stall_after` bytes. `away` ends all connections and accepts
+    none for a while.
     """
 
     def __init__(self, target: str) -> None:
@@ -160,11 +161,27 @@ class Proxy:
         self.cuts = self.cut_after = 0
         self.stall_after = self.spoils = 1 << 62
         self.sent = self.received = 0  # bytes, as callers see it
+        self.broken = 0  # connections that `away` ended or refused
+        self._down = False
+        self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         self._listener.close()
+
+    @contextmanager
+    def away(self) -> Generator[None]:
+        """Be a server that is gone, until the end of the block."""
+        with self._lock:
+            self._down, ended = True, list(self._open)
+            self.broken += len(ended)
+        for one in ended:
+            _shut(one)
+        try:
+            yield
+        finally:
+            self._down = False
 
     @property
     def stalled(self) -> bool:
@@ -179,6 +196,19 @@ class Proxy:
             threading.Thread(target=self._serve, args=(caller,), daemon=True).start()
 
     def _serve(self, caller: socket.socket) -> None:
+        with self._lock:
+            if self._down:
+                self.broken += 1
+                caller.close()
+                return
+            self._open.add(caller)
+        try:
+            self._pass_on(caller)
+        finally:
+            with self._lock:
+                self._open.discard(caller)
+
+    def _pass_on(self, caller: socket.socket) -> None:
         with caller, suppress(OSError), socket.create_connection(self._target) as server:
             asking = threading.Thread(target=self._ask, args=(caller, server), daemon=True)
             asking.start()

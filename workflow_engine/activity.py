@@ -21,6 +21,7 @@ from typing import ClassVar, Generic, TypeVar
 from workflow_engine.errors import ActivityError, Code, InstallationError, Problem
 from workflow_engine.placeholders import Names
 from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, Output
+from workflow_engine.retry import RetryPolicy
 from workflow_engine.topology.wire import WireModel
 
 P = TypeVar("P", bound=WireModel)
@@ -229,6 +230,8 @@ class Activity(ABC, Generic[P]):
     version: ClassVar[int] = 1
     #: whether a finished step may stand in for a later one with the same content key
     reusable: ClassVar[bool] = True
+    #: when to try again after an error that is `transient`; None: as `[retry]` says
+    retry: ClassVar[RetryPolicy | None] = None
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the built-in templates by id: their sections, in wire form, and their Name."""
@@ -293,7 +296,10 @@ class Activity(ABC, Generic[P]):
 
     @abstractmethod
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
-        """Do the step. Raises ActivityError."""
+        """Do the step. Raises ActivityError.
+
+        It is called again, with another work directory, when the error is `transient`.
+        """
 
     def run_shared(self, members: Sequence[tuple[Step, ActivityContext]]) -> list[ActivityResult]:
         """Do several steps of equal `share` in one process; results in the members' order.

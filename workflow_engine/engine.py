@@ -21,7 +21,7 @@ from pathlib import Path
 from workflow_engine import graph as graphs
 from workflow_engine import lease
 from workflow_engine.activity import Registry, load_registry
-from workflow_engine.buckets import Buckets
+from workflow_engine.buckets import Buckets, Mounts
 from workflow_engine.catalog.media import MediaLibrary, media_id
 from workflow_engine.catalog.media_buckets import MediaBuckets
 from workflow_engine.catalog.pipelines import Pipelines
@@ -34,7 +34,6 @@ from workflow_engine.errors import (
     Code,
     InvalidInputError,
     LeaseLostError,
-    MediaflowError,
     SettingsError,
     StoreError,
     TopologyError,
@@ -68,6 +67,9 @@ from workflow_engine.store import Claim, ExecutionFilter, ExecutionSummary, Page
 from workflow_engine.submission import buckets_of, new_execution, pipeline_of
 from workflow_engine.topology.overrides import apply_overrides
 
+#: in the data directory: the mount points that buckets were found on
+MOUNTS_FILE = "mount-points"
+
 
 class Engine:
     """Runs workflows on this machine.
@@ -95,7 +97,11 @@ class Engine:
             )
         self.settings = settings
         self.registry = registry if registry is not None else load_registry()
-        self.buckets = Buckets(settings.buckets, fallback_root=output_dir)
+        self.buckets = Buckets(
+            settings.buckets,
+            fallback_root=output_dir,
+            mounts=Mounts(settings.data_dir / MOUNTS_FILE),
+        )
         self.queued = threading.Event()
         self._inputs = Inputs(
             self.buckets.below(None),
@@ -430,7 +436,7 @@ class Engine:
         )
 
         def prepare() -> Runner:
-            return self._running.runner(claim, workflow.graph, record, source, observers)
+            return self._running.runner(claim, workflow.graph, record, lambda: source, observers)
 
         return self._running.with_messages(
             record.run_id, lambda: self._running.execute(claim, prepare, executor, on_start)
@@ -462,7 +468,7 @@ class Engine:
             record = self._resumable(run_id)
             source = self._inputs.again(record)
             graph = self._parse_accepted(record)
-            return self._running.runner(claim, graph, record, source, observers)
+            return self._running.runner(claim, graph, record, lambda: source, observers)
 
         return self._running.with_messages(
             run_id, lambda: self._running.execute(claim, prepare, executor, on_start)
@@ -499,8 +505,10 @@ class Engine:
         def prepare() -> Runner:
             try:
                 record = self.execution(claim.run_id)
-                graph, source = self._parse_accepted(record), self._source_of(record)
-                return self._running.runner(claim, graph, record, source)
+                graph = self._parse_accepted(record)
+                return self._running.runner(
+                    claim, graph, record, lambda: self._inputs.again(record)
+                )
             except (StoreError, LeaseLostError):
                 raise
             except Exception as error:
@@ -508,13 +516,6 @@ class Engine:
                 raise
 
         return self._running.execute(claim, prepare, executor, on_start)
-
-    def _source_of(self, record: ExecutionRecord) -> Source:
-        """Return the input of a queued execution, also when it cannot be read."""
-        try:
-            return self._inputs.again(record)
-        except MediaflowError as error:
-            return Source.missing(record.input, error)
 
     def _resumable(self, run_id: str) -> ExecutionRecord:
         record = self.execution(run_id)

@@ -3,6 +3,7 @@
 A `Problem` is something to say about an input: a code, one sentence that quotes the offending
 value, where it stands and what to do about it. An exception of this module carries the same
 parts. Nothing in here does I/O; `topology.py` fills in lines and columns, `cli/` prints.
+What may work at a later attempt says so (`MediaflowError.transient`); `retry.py` says when.
 """
 
 import errno
@@ -75,6 +76,8 @@ class Code(StrEnum):
     TIMEOUT = "Timeout"
     #: the disk or a quota is full
     NO_SPACE = "NoSpace"
+    #: a file system or an object store does not answer, or fails
+    STORAGE = "StorageUnavailable"
     #: ffmpeg, ffprobe, an encoder or another part of the installation is missing
     INSTALLATION = "InstallationIncomplete"
 
@@ -115,19 +118,44 @@ class Problem:
         return f"{prefix}{kind}{self.code}: {self.message}{pointer}{remedy}"
 
 
+class Transient(Enum):
+    """Causes that pass by themselves, or by an operator: another attempt may succeed."""
+
+    #: a network, an object store or a mounted file system does not answer, or fails
+    STORAGE = "storage"
+    #: somebody else killed a media process, as the kernel does when memory is short
+    KILLED = "killed"
+    #: all open files, processes or memory that the machine gives are in use
+    LIMIT = "limit"
+    #: a disk or a quota is full
+    SPACE = "space"
+
+
 class MediaflowError(Exception):
-    """The root: a code, a sentence, and what to do about it."""
+    """The root: a code, a sentence, and what to do about it.
+
+    `transient` is set where the cause may pass: the same may succeed at a later attempt.
+    """
 
     #: what the command line exits with
     exit_code = 1
 
-    def __init__(self, code: str, message: str, *, pointer: str = "", remedy: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        pointer: str = "",
+        remedy: str = "",
+        transient: Transient | None = None,
+    ) -> None:
         """Keep the parts; `str()` gives the whole line."""
         super().__init__(message)
         self.code = str(code)
         self.message = message
         self.pointer = pointer
         self.remedy = remedy
+        self.transient = transient
 
     def __str__(self) -> str:
         """The same line that a `Problem` prints."""
@@ -178,9 +206,10 @@ class ActivityError(MediaflowError):
         pointer: str = "",
         remedy: str = "",
         detail: str = "",
+        transient: Transient | None = None,
     ) -> None:
         """Keep the parts, the tool's own words in `detail`."""
-        super().__init__(code, message, pointer=pointer, remedy=remedy)
+        super().__init__(code, message, pointer=pointer, remedy=remedy, transient=transient)
         self.detail = detail
 
 
@@ -232,9 +261,60 @@ class InterruptedRunError(MediaflowError):
         self.reason = reason
 
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS})
+#: what mounted file systems and connections say when the other side is away
+_AWAY = frozenset(
+    {
+        *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ENODEV, errno.EBUSY),
+        *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
+        *(errno.ENETRESET, errno.ECONNRESET, errno.ECONNABORTED, errno.ECONNREFUSED, errno.EPIPE),
+    }
+)
+
+
+def transience(error: BaseException | None) -> Transient | None:
+    """Return which transient cause an error of ours, or of the system, has; None for others."""
+    if isinstance(error, MediaflowError):
+        return error.transient
+    if not isinstance(error, OSError):
+        return None
+    number = error.errno or 0
+    if number in _FULL:
+        return Transient.SPACE
+    if number in _LIMITS:
+        return Transient.LIMIT
+    # the resolver's own numbers are negative; exceptions of libraries may have none
+    if number in _AWAY or number < 0 or isinstance(error, ConnectionError | TimeoutError):
+        return Transient.STORAGE
+    return None
+
+
 def is_out_of_files(error: object) -> bool:
     """Whether an error says that this process, or the system, has too many open files."""
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def file_error(error: OSError, sentence: str, *, check: str, room: str) -> MediaflowError:
+    """Return what the system said about files as an error.
+
+    `sentence` tells what cannot be done, without a full stop. `check` is the remedy where the
+    system refuses, `room` where a disk is full. A refusal is an InvalidInputError.
+    """
+    message = f"{sentence}: {error.strerror or type(error).__name__}."
+    match transience(error):
+        case None:
+            return InvalidInputError(Code.RESOURCE_ACCESS, message, remedy=check)
+        case Transient.SPACE:
+            return MediaflowError(Code.NO_SPACE, message, remedy=room, transient=Transient.SPACE)
+        case Transient.LIMIT:
+            remedy = (
+                "Raise the limits of the process (ulimit -n, LimitNOFILE), or run less at once."
+            )
+            return MediaflowError(Code.INTERNAL, message, remedy=remedy, transient=Transient.LIMIT)
+        case cause:
+            remedy = "Check the disk, the mount and the network."
+            return MediaflowError(Code.STORAGE, message, remedy=remedy, transient=cause)
 
 
 def pointer_to(*parts: str | int) -> str:

@@ -7,8 +7,8 @@ its input in its record and must meet the version that was accepted.
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from workflow_engine.buckets import Bucket, Buckets, SingleFileBucket, plain_path
-from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.buckets import Bucket, Buckets, ObjectInfo, SingleFileBucket, plain_path
+from workflow_engine.errors import Code, InvalidInputError, file_error
 from workflow_engine.files import readable_file
 from workflow_engine.placeholders import check_key, decode_object
 from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef
@@ -79,7 +79,10 @@ class Inputs:
         opened = self._pinned(ref, bucket)
         store = self._store()
         if store is not None and opened.digests is not None:
-            store.cache_digests(bucket.place(ref.object), opened.info.version, opened.digests)
+            info = opened.info
+            store.cache_digests(
+                bucket.place(ref.object), info.version, opened.digests, info.fingerprint
+            )
         return opened
 
     def _pinned(self, ref: ObjectRef, bucket: Bucket, version: str = "") -> Source:
@@ -97,23 +100,24 @@ class Inputs:
                 "began.",
                 remedy="Run the workflow on it anew.",
             )
-        digests = self._digests(bucket, bucket.place(ref.object), info.version)
+        digests = self._digests(bucket, bucket.place(ref.object), info)
         return Source(ref=ref, bucket=bucket, info=info, digests=digests)
 
-    def _digests(self, bucket: Bucket, place: str, version: str) -> Digests | None:
-        """Return the digests of an object version, computed once per version.
+    def _digests(self, bucket: Bucket, place: str, info: ObjectInfo) -> Digests | None:
+        """Return the digests of an object version, computed once per version and file.
 
         None for what would have to be downloaded: that is left to whoever needs the content.
         """
         store = self._store()
-        known = store.cached_digests(place, version) if store else None
+        known = store.cached_digests(place, info.version, info.fingerprint) if store else None
         if known is not None or bucket.remote:
             return known
         try:
             return Digests.of(Path(place))
         except OSError as error:
-            raise InvalidInputError(
-                Code.RESOURCE_ACCESS,
-                f'The input "{place}" cannot be read: {error.strerror}.',
-                remedy="Check its permissions.",
+            raise file_error(
+                error,
+                f'The input "{place}" cannot be read',
+                check="Check its permissions.",
+                room="",
             ) from None

@@ -23,7 +23,7 @@ from workflow_engine.activity import (
     TemplateLookup,
     no_templates,
 )
-from workflow_engine.errors import ActivityError, Code, InvalidInputError, Problem
+from workflow_engine.errors import ActivityError, Code, InvalidInputError, MediaflowError, Problem
 from workflow_engine.graph import Graph, Node
 from workflow_engine.placeholders import Names
 from workflow_engine.records import Digests, Json, ObjectRef
@@ -98,13 +98,18 @@ def plan_activity(
     templates: TemplateLookup = no_templates,
     sides: SideReader = no_sides,
 ) -> Planned:
-    """Plan one activity. `results` and `keys` hold those of the activities that succeeded."""
+    """Plan one activity. `results` and `keys` hold those of the activities that succeeded.
+
+    Raises MediaflowError for transient causes that keep it from being planned.
+    """
     node = graph.nodes[name]
     try:
         context = _context(graph, name, given, results, templates)
         context = _with_sides(node, context, sides)
         step = node.activity.plan(node.parameters, context)
     except (ActivityError, InvalidInputError) as error:
+        if error.transient is not None:
+            raise
         return Planned(node=node, error=error)
     if isinstance(step, Skip):
         return Planned(node=node, skip=step)
@@ -257,12 +262,22 @@ class Planner:
 
         Its siblings behind the same predecessors are ready too and are planned with it, in the
         order of the graph, so that which of two writers of one object fails is no matter of
-        chance.
+        chance. Raises MediaflowError for transient causes; those of siblings are their own matter.
         """
         with self._lock:
             for sibling in self.siblings[name] if name not in self._planned else ():
-                self._plan(sibling)
+                try:
+                    self._plan(sibling)
+                except MediaflowError as error:
+                    if sibling == name or error.transient is None:
+                        raise
             return self._planned[name]
+
+    def plan_siblings(self, name: str) -> list[Planned]:
+        """Return the siblings of a planned activity that could be planned, and itself."""
+        with self._lock:
+            siblings = self.siblings[name]
+            return [self._planned[one] for one in siblings if one in self._planned]
 
     def agrees(self, name: str, key: str) -> bool:
         """Whether an activity, planned now, has this content key: what shapes it did not change.

@@ -208,11 +208,25 @@ class Output:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FailedAttempt:
+    """An attempt at an activity that a transient cause ended; another one followed."""
+
+    ended: datetime
+    code: str
+    message: str
+
+    def to_wire(self) -> dict[str, Json]:
+        """The extension object `{Time, Code, Message}`."""
+        return {"Time": wire_time(self.ended), "Code": self.code, "Message": self.message}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ActivityRecord:
     """What is known of one activity of one execution.
 
     `progress` runs from 0 to 1. `data` is the activity's result for those behind it. `detail`
-    holds the last lines of a failed tool.
+    holds the last lines of a failed tool. While it is Running, `message` tells of the next
+    attempt; `attempts` are those that failed before.
     """
 
     name: str
@@ -224,6 +238,7 @@ class ActivityRecord:
     code: str = ""
     message: str = ""
     detail: str = ""
+    attempts: tuple[FailedAttempt, ...] = ()
     progress: float = 0.0
     reused: bool = False
     outputs: tuple[Output, ...] = ()
@@ -254,6 +269,8 @@ class ActivityRecord:
             wire["Warnings"] = list(self.warnings)
         if self.detail:
             wire["Detail"] = self.detail
+        if self.attempts:
+            wire["Attempts"] = [attempt.to_wire() for attempt in self.attempts]
         return wire
 
 

@@ -1,9 +1,10 @@
 """One execution, activity by activity: from ready to published, with every state committed.
 
 An executor calls `run_activity` for each activity once its predecessors have ended, from any
-thread; the runner knows nothing of scheduling. `journal.py` keeps the record, `publishing.py` makes
-outputs visible, `reuse.py` finds finished ones, `sharing.py` runs siblings in one process.
-Specification: topology, 6-9.
+thread; the runner knows nothing of scheduling. `journal.py` keeps the record, `recovery.py` what
+was done before, `attempts.py` tries again after transient causes, `publishing.py` makes outputs
+visible, `reuse.py` finds finished ones, `sharing.py` runs siblings in one process. Specification:
+topology, 6-9.
 """
 
 import logging
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from workflow_engine.activity import (
@@ -21,6 +23,7 @@ from workflow_engine.activity import (
     TemplateLookup,
     no_templates,
 )
+from workflow_engine.attempts import Attempts
 from workflow_engine.buckets import Buckets
 from workflow_engine.effects import Effects
 from workflow_engine.errors import (
@@ -28,6 +31,7 @@ from workflow_engine.errors import (
     Code,
     InterruptedRunError,
     Interruption,
+    InvalidInputError,
     LeaseLostError,
     MediaflowError,
     StoreError,
@@ -36,7 +40,7 @@ from workflow_engine.graph import Graph
 from workflow_engine.journal import Journal, Observer
 from workflow_engine.placeholders import Names
 from workflow_engine.plan import Input, Planned, Planner, shared_groups
-from workflow_engine.publishing import Publisher, sweep
+from workflow_engine.publishing import Publication, Publisher
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -48,6 +52,8 @@ from workflow_engine.records import (
     new_id,
     utc_now,
 )
+from workflow_engine.recovery import Recovery
+from workflow_engine.retry import RetryPolicy
 from workflow_engine.sharing import SharedRun
 from workflow_engine.sides import Sides
 from workflow_engine.source import NO_DIGESTS, Source, SourceFile
@@ -56,6 +62,9 @@ from workflow_engine.structure import REPORT, START
 from workflow_engine.workdir import WorkDirectory
 
 log = logging.getLogger(__name__)
+
+#: of the original of a copy: then the step is made anew
+_NOT_TO_BE_HAD = (Code.RESOURCE_NOT_FOUND, Code.RESOURCE_CONTENT_BAD, Code.RESOURCE_ACCESS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +85,7 @@ class Surroundings:
     work_root: Path
     slot: Callable[[], AbstractContextManager[object]]  # held while a media process runs
     effects: Effects
+    retry: RetryPolicy  # of activity types that have none of their own
     fuse: bool = True
 
 
@@ -88,86 +98,102 @@ class Runner:
         graph: Graph,
         record: ExecutionRecord,
         claim: Claim,
-        source: Source,
+        open_input: Callable[[], Source],
         names: Names,
         around: Surroundings,
         templates: TemplateLookup = no_templates,
         observers: Sequence[Observer] = (),
     ) -> None:
+        """`open_input` finds and pins the input; it is called again after transient causes."""
         self.graph = graph
         self.cancel = threading.Event()
         self.interruption = Interruption.USER
         self._run_id = record.run_id
         self._fresh = record.fresh
+        self._claim = claim
         self._journal = Journal(record, claim, around.store, around.effects, observers)
-        self._source = source
+        self._attempts = Attempts(
+            self._journal, self._policy, self.cancel, self._require_no_interrupt
+        )
+        self._open_input = open_input
         self._names = names
         self._templates = templates
         self._around = around
-        self._planner: Planner  # once `take_up` knows the content of the input
         self._lock = threading.RLock()  # a signal may stop what is being stopped
         self._sharing = threading.Lock()
         self._shared: dict[str, SharedRun | None] = {}
-        self._publisher = Publisher(around.store, claim, source, around.buckets)
         self._work = WorkDirectory(around.work_root, record.run_id)
-        self._file = SourceFile(source, self._work.attempt, self.cancel)
-        self._sides = Sides(
-            source=source,
-            file=self._file,
-            names=names,
-            opener=around.opener,
-            make_folder=self._work.attempt,
-            context=lambda work, file: self._looking(record.run_id, work, file),
-        )
+        self._directories: dict[str, Path] = {}  # of the latest attempts
+        # once `take_up` has opened the input
+        self._source: Source
+        self._file: SourceFile
+        self._sides: Sides
+        self._publisher: Publisher
+        self._planner: Planner
+
+    def _policy(self, name: str) -> RetryPolicy:
+        return self.graph.nodes[name].activity.retry or self._around.retry
 
     def take_up(self) -> None:
         """Save that the execution runs; keep what succeeded in an earlier attempt at it.
 
         Call it before anything else; it reads the input, if that was not done before, and the
-        outputs that were made. Raises InterruptedRunError, LeaseLostError and StoreError.
+        outputs that were made. An activity whose process was killed between the names of its
+        outputs and its success is completed. Raises InterruptedRunError, LeaseLostError and
+        StoreError.
         """
         self._journal.begin()
-        given = Input(ref=self._source.ref, digests=self._read_input(), names=self._names)
-        self._planner = Planner(self.graph, given, self._templates, self._sides.read)
-        sweep(self._around.buckets, self._around.store.intents(self._run_id))
-        keys = self._around.store.step_keys(self._run_id)
+        self._prepare()
+        recovery = Recovery(
+            journal=self._journal,
+            store=self._around.store,
+            buckets=self._around.buckets,
+            planner=self._planner,
+            publisher=self._publisher,
+            cancel=self.cancel,
+        )
         for name in self.graph.order:
-            record = self._journal.activity(name)
-            if record.state is ActivityState.WAITING:
-                continue
             self._require_no_interrupt()
-            if not self._may_stay(record, keys.get(name)):
-                self._journal.reset(name)
-                continue
-            kept = Result(
-                type=record.type,
-                data=record.data,
-                outputs=record.outputs,
-                commands=record.commands,
-                warnings=record.warnings,
-            )
-            self._planner.keep(name, kept)
+            if self._was_begun(name) and not self._attempts.call(
+                name, partial(recovery.keep, name)
+            ):
+                recovery.forget(name)
 
-    def _may_stay(self, record: ActivityRecord, key: str | None) -> bool:
-        """Whether a success still counts: nothing that shaped it changed, nor did its outputs."""
-        if record.state is not ActivityState.SUCCESS or record.type == REPORT:
-            return False
-        if key is not None and not self._planner.agrees(record.name, key):
-            return False
-        return self._publisher.finished.intact(record.outputs, self.cancel)
+    def _was_begun(self, name: str) -> bool:
+        """Whether an activity was begun in an earlier attempt; Start is, to read the input."""
+        state = self._journal.activity(name).state
+        reading = name == self.graph.start.name and state is ActivityState.RUNNING
+        return state is not ActivityState.WAITING and not reading
 
-    def _read_input(self) -> Digests:
-        """Return the digests of the input; one that cannot be read will fail Start."""
-        source = self._source
+    def _prepare(self) -> None:
+        """Open and read the input; one that cannot be read will fail Start."""
+        start, around = self.graph.start.name, self._around
         try:
-            digests = self._file.digests()
-        except InterruptedRunError:
+            digests = self._attempts.call(start, self._read_input)
+        except (InterruptedRunError, StoreError, LeaseLostError):
             raise
         except MediaflowError as error:
-            self._source = Source.missing(source.ref, error)
-            return NO_DIGESTS
-        if source.problem is None:
-            self._around.store.cache_digests(source.place, source.info.version, digests)
+            self._source, digests = Source.missing(self.record.input, error), NO_DIGESTS
+            self._file = SourceFile(self._source, self._work.attempt, self.cancel)
+        self._publisher = Publisher(around.store, self._claim, self._source, around.buckets)
+        self._sides = Sides(
+            source=self._source,
+            file=self._file,
+            names=self._names,
+            opener=around.opener,
+            make_folder=self._work.attempt,
+            context=lambda work, file: self._looking(self._run_id, work, file),
+        )
+        given = Input(ref=self._source.ref, digests=digests, names=self._names)
+        self._planner = Planner(self.graph, given, self._templates, self._sides.read)
+
+    def _read_input(self) -> Digests:
+        self._source = source = self._open_input()
+        self._file = SourceFile(source, self._work.attempt, self.cancel)
+        digests = self._file.digests()
+        self._around.store.cache_digests(
+            source.place, source.info.version, digests, source.info.fingerprint
+        )
         return digests
 
     def stop(self, reason: Interruption) -> None:
@@ -219,26 +245,35 @@ class Runner:
         self._require_no_interrupt()
         if reason := self._blocked(name):
             return Outcome(record=self._journal.save(_skipped(record, reason)))
-        record = self._journal.save(
-            replace(record, state=ActivityState.RUNNING, started=utc_now(), job_id=new_id())
+        self._journal.save(
+            replace(
+                record,
+                state=ActivityState.RUNNING,
+                started=record.started or utc_now(),
+                job_id=record.job_id or new_id(),
+                message="",
+            )
         )
         try:
-            return self._attempt(record)
+            return self._attempt(name)
         except InterruptedRunError:
             if self.interruption is not Interruption.LEFT:
-                code, message = self.interruption.value
-                self._journal.save(_failed(record, code, message))
+                self._fail(name, *self.interruption.value)
             raise
         except (LeaseLostError, StoreError):
             raise
         except MediaflowError as error:
             detail = error.detail if isinstance(error, ActivityError) else ""
             text = f"{error.message} {error.remedy}".strip()
-            return Outcome(record=self._journal.save(_failed(record, error.code, text, detail)))
+            return self._fail(name, error.code, text, detail)
         except Exception as error:
             log.exception("run %s, activity %s: unexpected: %r", self._run_id, name, error)
             text = f"The operation has failed due to an unexpected error: {error!r}."
-            return Outcome(record=self._journal.save(_failed(record, Code.INTERNAL, text)))
+            return self._fail(name, Code.INTERNAL, text)
+
+    def _fail(self, name: str, code: str, message: str, detail: str = "") -> Outcome:
+        record = _failed(self._journal.activity(name), code, message, detail)
+        return Outcome(record=self._journal.save(record))
 
     def finish(self, error: MediaflowError | None = None) -> ExecutionRecord:
         """Give the execution its final state, commit it and remove the work directory.
@@ -291,40 +326,55 @@ class Runner:
             return ""
         return f"Skipped because Start failed: {start.code}."
 
-    def _attempt(self, record: ActivityRecord) -> Outcome:
-        planned = self._planner.plan(record.name)
-        if planned.error is not None:
-            raise planned.error
+    def _attempt(self, name: str) -> Outcome:
+        """Bring an activity to its end, each part as often as its transient causes need it."""
+        call = self._attempts.call
+        planned = call(name, lambda: self._ready(name))
         if planned.step is None:
             reason = planned.skip.reason if planned.skip else ""
-            return Outcome(record=self._journal.save(_skipped(record, reason)))
-        source_read = planned.node.type != REPORT
-        if source_read:
+            record = _skipped(self._journal.activity(name), reason)
+            return Outcome(record=self._journal.save(record))
+        finished = call(name, lambda: self._find_finished(planned))
+        if finished is not None and (outcome := self._republish(planned, finished)):
+            return outcome
+        result = call(name, lambda: self._perform(planned))
+        call(name, lambda: self._require_unchanged(planned))
+        return self._publish(planned, result)
+
+    def _ready(self, name: str) -> Planned:
+        """Plan an activity and see that its inputs and places are what they should be."""
+        planned = self._planner.plan(name)
+        if planned.error is not None:
+            raise planned.error
+        if planned.step is not None:
+            self._require_unchanged(planned)
+            self._publisher.require_other_places([output.ref for output in planned.step.outputs])
+        return planned
+
+    def _require_unchanged(self, planned: Planned) -> None:
+        if planned.node.type != REPORT:
             self._source.require_unchanged()
             self._sides.require_unchanged(planned.side)
-        self._publisher.require_other_places([output.ref for output in planned.step.outputs])
-        if finished := self._find_finished(planned):
-            refs = planned.node.activity.renamed(planned.step, finished)
-            outputs = self._publisher.republish(record.name, finished.outputs, refs, self.cancel)
-            if outputs is not None:
-                record = replace(record, reused=True)
-                return self._succeed(record, planned, replace(finished, outputs=outputs))
-        result = self._perform(planned)
-        if source_read:
-            self._source.require_unchanged()
-            self._sides.require_unchanged(planned.side)
-        return self._publish(record, planned, result)
 
     def _find_finished(self, planned: Planned) -> Result | None:
         return None if self._fresh else self._publisher.finished.find(planned)
 
     def _perform(self, planned: Planned) -> ActivityResult:
-        shared = self._shared_run(planned)
-        result = shared.result(planned.node.name) if shared else None
-        if result is None:
-            assert planned.step is not None
-            result = planned.node.activity.run(planned.step, self._context(planned.node.name))
+        name = planned.node.name
+        try:
+            shared = self._shared_run(planned)
+            result = shared.result(name) if shared else None
+            if result is None:
+                assert planned.step is not None
+                result = planned.node.activity.run(planned.step, self._context(name))
+        except BaseException:
+            self._discard(name)  # the next attempt may need the room
+            raise
         return result
+
+    def _discard(self, name: str) -> None:
+        if name in self._directories:
+            self._work.discard(self._directories.pop(name))
 
     def _shared_run(self, planned: Planned) -> SharedRun | None:
         """Return the process that this activity shares with siblings, if it does."""
@@ -334,9 +384,9 @@ class Runner:
         with self._sharing:
             if name not in self._shared:
                 siblings = [
-                    self._planner.plan(sibling)
-                    for sibling in self._planner.siblings[name]
-                    if not self._journal.activity(sibling).state.ended
+                    sibling
+                    for sibling in self._planner.plan_siblings(name)
+                    if not self._journal.activity(sibling.node.name).state.ended
                 ]
                 served = [p.node.name for p in siblings if self._find_finished(p)]
                 self._shared.update((sibling.node.name, None) for sibling in siblings)
@@ -346,7 +396,8 @@ class Runner:
             return self._shared[name]
 
     def _context(self, name: str) -> ActivityContext:
-        work = self._work.attempt()
+        self._discard(name)
+        work = self._directories[name] = self._work.attempt()
         source = work / self._names.source_name
         if self.graph.nodes[name].type != REPORT:
             self._file.link(source)
@@ -383,42 +434,88 @@ class Runner:
                 return ref.bucket
         return self._source.ref.bucket
 
-    def _publish(self, record: ActivityRecord, planned: Planned, result: ActivityResult) -> Outcome:
+    def _publish(self, planned: Planned, result: ActivityResult) -> Outcome:
         """Commit the intent, make the outputs visible, what refers to others last."""
+        name = planned.node.name
         files = [
             produced
             if produced.ref.bucket
             else replace(produced, ref=replace(produced.ref, bucket=self._report_bucket()))
             for produced in result.outputs
         ]
-        outputs = self._publisher.publish(record.name, files, self.cancel)
+        publication = self._attempts.call(
+            name, lambda: self._publisher.of_files(files, self.cancel)
+        )
         planned_warnings = planned.step.warnings if planned.step else ()
-        warnings = (*(problem.message for problem in planned_warnings), *result.warnings)
         finished = Result(
-            type=record.type,
+            type=planned.node.type,
             data=result.data,
-            outputs=outputs,
+            outputs=publication.outputs,
             commands=result.commands,
-            warnings=warnings,
+            warnings=(*(problem.message for problem in planned_warnings), *result.warnings),
         )
-        return self._succeed(record, planned, finished)
+        return self._succeed(planned, publication, finished)
 
-    def _succeed(self, record: ActivityRecord, planned: Planned, finished: Result) -> Outcome:
-        done = replace(
-            record,
-            state=ActivityState.SUCCESS,
-            ended=utc_now(),
-            progress=1.0,
-            outputs=finished.outputs,
-            data=finished.data,
-            commands=finished.commands,
-            warnings=finished.warnings,
+    def _republish(self, planned: Planned, finished: Result) -> Outcome | None:
+        """Publish what an equal step left; None when it is not there any more."""
+        assert planned.step is not None
+        refs = planned.node.activity.renamed(planned.step, finished)
+        publication = self._attempts.call(
+            planned.node.name,
+            lambda: self._publisher.of_copies(finished.outputs, refs, self.cancel),
         )
+        if publication is None:
+            return None
+        finished = replace(finished, outputs=publication.outputs)
+        try:
+            return self._succeed(planned, publication, finished, reused=True)
+        except InvalidInputError as error:
+            if error.code not in _NOT_TO_BE_HAD:
+                raise
+            return None
+
+    def _succeed(
+        self,
+        planned: Planned,
+        publication: Publication,
+        finished: Result,
+        *,
+        reused: bool = False,
+    ) -> Outcome:
+        """Publish and commit the success of an activity."""
+        name = planned.node.name
         key = planned.key if planned.node.activity.reusable else None
+
+        def done() -> ActivityRecord:
+            return _succeeded(self._journal.activity(name), finished, reused=reused)
+
+        try:
+            self._attempts.call(name, lambda: publication.publish(done(), key, self.cancel))
+        except BaseException as error:
+            # whoever goes on with the run may complete it
+            left = self.interruption is Interruption.LEFT
+            if not (left and isinstance(error, InterruptedRunError)):
+                publication.take_back(name)
+            raise
         # before anybody sees that it has ended: what comes next is planned with it
-        self._planner.keep(record.name, finished)
-        done = self._journal.succeed(done, key)
-        return Outcome(record=done, artifacts=tuple(planned.node.activity.artifacts(finished)))
+        self._planner.keep(name, finished)
+        record = self._journal.succeed(done(), key)
+        return Outcome(record=record, artifacts=tuple(planned.node.activity.artifacts(finished)))
+
+
+def _succeeded(record: ActivityRecord, finished: Result, *, reused: bool) -> ActivityRecord:
+    return replace(
+        record,
+        state=ActivityState.SUCCESS,
+        ended=utc_now(),
+        progress=1.0,
+        message="",
+        reused=reused,
+        outputs=finished.outputs,
+        data=finished.data,
+        commands=finished.commands,
+        warnings=finished.warnings,
+    )
 
 
 def _skipped(record: ActivityRecord, reason: str) -> ActivityRecord:

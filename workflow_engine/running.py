@@ -89,21 +89,24 @@ class Running:
         claim: Claim,
         graph: Graph,
         record: ExecutionRecord,
-        source: Source,
+        open_input: Callable[[], Source],
         observers: Sequence[Observer] = (),
     ) -> Runner:
-        """Return what runs an execution, once the remains of killed processes are gone."""
+        """Return what runs an execution, once the remains of killed processes are gone.
+
+        `open_input` is that of `Runner`.
+        """
         self.sweep()
         engine, buckets = self._engine, self._engine.buckets
         if record.output_root:
             buckets = buckets.below(Path(record.output_root))
         access = publication.access_in(buckets) if buckets.have_access_rules else None
-        names = Names.of(source.ref.object, run_id=record.run_id, media_id=record.media_id)
+        names = Names.of(record.input.object, run_id=record.run_id, media_id=record.media_id)
         return Runner(
             graph=graph,
             record=record,
             claim=claim,
-            source=source,
+            open_input=open_input,
             names=names,
             around=Surroundings(
                 store=engine.store,
@@ -113,6 +116,7 @@ class Running:
                 slot=lambda: self._slots,
                 effects=Effects(engine.store, engine.outbox, graph, access),
                 fuse=engine.settings.runner.fuse,
+                retry=engine.settings.retry.policy,
             ),
             templates=engine.accepted_template,
             observers=observers,
@@ -153,7 +157,7 @@ class Running:
     def _sweep_staged(self, run_id: str) -> None:
         """Take away what a killed process had staged, unless another one goes on with it."""
         intents = self._store.intents(run_id)  # before another process claims it
-        if not self._store.is_running(run_id):
+        if not self._store.goes_on(run_id):
             sweep_staged(self._engine.buckets, intents)
 
 

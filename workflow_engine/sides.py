@@ -105,7 +105,12 @@ class Sides:
                 try:
                     self._opened[key] = self._opener(ref)
                 except InvalidInputError as error:
-                    raise ActivityError(error.code, error.message, remedy=error.remedy) from error
+                    raise ActivityError(
+                        error.code,
+                        error.message,
+                        remedy=error.remedy,
+                        transient=error.transient,
+                    ) from error
         return self._opened[key]
 
 
@@ -116,6 +121,7 @@ def _named(error: ActivityError, ref: ObjectRef) -> ActivityError:
         f"{error.message[:1].lower()}{error.message[1:]}",
         remedy=error.remedy,
         detail=error.detail,
+        transient=error.transient,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from workflow_engine.buckets import Bucket, ObjectInfo, SingleFileBucket
 from workflow_engine.errors import ActivityError, Code, InvalidInputError, MediaflowError
-from workflow_engine.records import Digests, ObjectRef, utc_now
+from workflow_engine.records import Digests, DigestSum, ObjectRef, utc_now
 
 #: of an input that cannot be read
 NO_DIGESTS = Digests(size=0, sha256="", md5="")
@@ -46,13 +46,22 @@ class Source:
             error = self.problem
             raise ActivityError(error.code, error.message, remedy=error.remedy)
         found = self.bucket.head(self.ref.object)
-        if found is None or found.version != self.info.version:
+        if found is None or found.version != self.info.version or self._is_another(found):
             what = "disappeared" if found is None else "changed"
             raise ActivityError(
                 Code.RESOURCE_CONTENT_BAD,
                 f'The input "{self.ref.object}" {what} during the run.',
                 remedy="Run the workflow again on the new version.",
             )
+
+    def _is_another(self, found: ObjectInfo) -> bool:
+        """Whether a file under the same version is not the one that was opened, nor like it."""
+        if found.fingerprint == self.info.fingerprint or self.digests is None:
+            return False
+        total = DigestSum(md5=False)
+        for block in self.bucket.read(self.ref.object, version=found.version):
+            total.update(block)
+        return total.result() != self.digests
 
     def require_other_place(self, ref: ObjectRef, bucket: Bucket) -> None:
         """Refuse to write what is the input, by its name or by its place. Raises ActivityError.

@@ -25,7 +25,7 @@ from workflow_engine.activity import (
     Skip,
     Step,
 )
-from workflow_engine.errors import ActivityError, Code, InterruptedRunError
+from workflow_engine.errors import ActivityError, Code, InterruptedRunError, Transient
 from workflow_engine.records import Json, ObjectRef
 from workflow_engine.topology.wire import Boolean, JsonObject, Number, Text, WireModel
 
@@ -47,6 +47,8 @@ class FakeStartParameters(WireModel):
 class FakeWorkParameters(WireModel):
     """What a FakeWork does: fail, skip, wait, or write `Text` behind the input's bytes.
 
+    Its first `Troubles` runs fail by a transient cause, which `Cause` names.
+
     `reads` is a key of the bucket `side`: an object whose bytes come between them. When it
     begins with `see KEY`, that object is read too.
     """
@@ -58,6 +60,8 @@ class FakeWorkParameters(WireModel):
     skip: Annotated[bool, Boolean()] = False
     share: Annotated[str, Text()] | None = None
     fail_shared: Annotated[bool, Boolean()] = False
+    troubles: Annotated[int, Number(0)] = 0
+    cause: Annotated[str, Text()] = Transient.STORAGE.value
     seconds: Annotated[float, Number(0)] = 0.0
     reads: Annotated[str, Text()] | None = None
 
@@ -73,6 +77,11 @@ class Ran:
         """Note one run."""
         with self.lock:
             self.calls.append(names)
+
+    def count(self, name: str) -> int:
+        """Return how often an activity ran."""
+        with self.lock:
+            return sum(name in names for names in self.calls)
 
 
 class FakeStart(Activity[FakeStartParameters]):
@@ -148,6 +157,10 @@ class FakeWork(Activity[FakeWorkParameters]):
             context.progress(1 - left / told.seconds)
             if context.cancel.wait(min(left, 0.02)):
                 raise InterruptedRunError()
+        if self._ran.count(context.activity) <= told.troubles:
+            raise ActivityError(
+                Code.STORAGE, "Told to fail for now.", transient=Transient(told.cause)
+            )
         if told.crash:
             raise RuntimeError("a bug")
         if told.fail:

@@ -38,6 +38,12 @@ class WorkDirectory:
             self._attempts.append(made)
         return made
 
+    def discard(self, attempt: Path) -> None:
+        """Remove one of the directories."""
+        with self._mutex:
+            self._attempts.remove(attempt)
+        shutil.rmtree(attempt, ignore_errors=True)
+
     def remove(self) -> None:
         """Remove what was made here, and the directory unless somebody else works in it."""
         with self._mutex:

@@ -10,15 +10,12 @@ import re
 from collections.abc import Sequence
 
 from activities.ffmpeg.inspect import content_bad
-from activities.ffmpeg.process import Stopwatch, Tail, supervise
+from activities.ffmpeg.process import Stopwatch, Tail, killed, supervise
 from workflow_engine.activity import ActivityContext
 from workflow_engine.errors import ActivityError, Code
 
 #: seconds that the decoding may take; a source that is whole for so long is not to blame
 _TIMEOUT = 3600.0
-#: signals that end a process from outside: hangup, interrupt, kill, alarm, terminate. The others
-#: are those of a crash, which a broken source may cause
-_FROM_OUTSIDE = frozenset((1, 2, 9, 14, 15))
 #: the parts that write, here into nothing; what they say of time stamps is no damage
 _WRITING = re.compile(r"^\[(?:null|out#|[vas]ost#|enc:)", re.IGNORECASE)
 
@@ -28,21 +25,17 @@ def blame(
 ) -> ActivityError:
     """Return `error`, or in its place that of a source whose damage explains it.
 
-    Only `InternalError` is looked into. `commands` are the ffmpeg commands that failed, or whose
-    outputs are not what was planned. Raises InterruptedRunError on `context.cancel`.
+    Only `InternalError` is looked into, unless its cause is transient. `commands` are the ffmpeg
+    commands that failed, or whose outputs are not what was planned. Raises InterruptedRunError on
+    `context.cancel`, ActivityError when the decoding is killed from outside.
     """
-    if error.code != Code.INTERNAL:
+    if error.code != Code.INTERNAL or error.transient is not None:
         return error
     for inputs in dict.fromkeys(_inputs(command) for command in commands):
         if inputs and (damage := _damage(inputs, context)):
             detail = "\n".join((error.message, error.detail, damage.detail))
             return ActivityError(damage.code, damage.message, remedy=damage.remedy, detail=detail)
     return error
-
-
-def from_outside(status: int) -> bool:
-    """Whether an exit status means that somebody else ended the process."""
-    return status < 0 or status - 128 in _FROM_OUTSIDE
 
 
 def _inputs(command: Sequence[str]) -> tuple[str, ...]:
@@ -90,8 +83,8 @@ def _damage(inputs: Sequence[str], context: ActivityContext) -> ActivityError | 
             )
         except ActivityError as error:
             return error if error.code == Code.RESOURCE_CONTENT_BAD else None
-    if from_outside(status):
-        return None
+    if error := killed(status, "ffmpeg", tail.lines):
+        raise error
     if status:
         return content_bad("it cannot be decoded", "\n".join(tail.lines))
     if not damaged and _nothing(reported):

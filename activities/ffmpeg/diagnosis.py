@@ -9,7 +9,7 @@ words explain a failure only where they leave no doubt; `blame.py` looks into th
 import re
 from collections.abc import Sequence
 
-from workflow_engine.errors import ActivityError, Code
+from workflow_engine.errors import ActivityError, Code, Transient
 
 _DAMAGE = re.compile(
     r"error while decoding|decoding error|error submitting packet|invalid nal|corrupt|"
@@ -77,6 +77,7 @@ class Diagnosis:
                 "The disk is full: an output could not be written.",
                 remedy="Free space where the work directory lies, then resume the execution.",
                 detail=detail,
+                transient=Transient.SPACE,
             )
         if self._cut or (status and (self._too_bad or self._unfit)):
             return self._damaged(detail)

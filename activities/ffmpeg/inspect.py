@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from activities.ffmpeg.flags import probe_options
-from activities.ffmpeg.process import Stopwatch, Tail, supervise
+from activities.ffmpeg.process import Stopwatch, Tail, killed, supervise
 from activities.ffmpeg.tools import ffprobe_path
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Json
@@ -111,7 +111,7 @@ def ask(
         command, cwd=Path("/"), on_line=take, stderr=tail, cancel=cancel, check=check
     )
     if status:
-        raise _failure(path, tail.lines)
+        raise killed(status, "ffprobe", tail.lines) or _failure(path, tail.lines)
 
 
 def _check_file(path: Path, playlists: bool) -> None:

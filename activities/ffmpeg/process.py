@@ -16,7 +16,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from workflow_engine.errors import ActivityError, Code, InterruptedRunError
+from workflow_engine.errors import (
+    ActivityError,
+    Code,
+    InterruptedRunError,
+    Transient,
+    file_error,
+    transience,
+)
 
 #: seconds between two looks at `cancel` and at the limits
 POLL = 0.2
@@ -101,8 +108,8 @@ def supervise(
     finish lies in a private directory that is thrown away, and SIGTERM would make ffmpeg
     rewrite a whole faststart file first.
 
-    Raises InterruptedRunError when `cancel` is set, the error of `check`, and ActivityError
-    (`InternalError`) when the process cannot be started.
+    Raises InterruptedRunError when `cancel` is set, the error of `check`, and MediaflowError when
+    the process cannot be started.
     """
     process = _started(command, cwd)
     readers = [_reader(process.stdout, on_line), _reader(process.stderr, stderr.add)]
@@ -132,9 +139,10 @@ def _started(command: Sequence[str], cwd: Path) -> subprocess.Popen[bytes]:
             env={**os.environ, "FONTCONFIG_FILE": str(_FONTS), "SVT_LOG": "1"},
         )
     except OSError as error:
-        raise ActivityError(
-            Code.INTERNAL, f"{Path(command[0]).name} cannot be started: {error.strerror}."
-        ) from error
+        sentence = f"{Path(command[0]).name} cannot be started"
+        if transience(error) is not None:
+            raise file_error(error, sentence, check="", room="") from error
+        raise ActivityError(Code.INTERNAL, f"{sentence}: {error.strerror}.") from error
 
 
 def _finish(process: subprocess.Popen[bytes], readers: Sequence[threading.Thread]) -> None:
@@ -161,6 +169,31 @@ def _reader(stream: IO[bytes] | None, take: Callable[[str], None]) -> threading.
     thread = threading.Thread(target=read, name="media-process-reader", daemon=True)
     thread.start()
     return thread
+
+
+#: signals by which others end a process; one that crashes gets another
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+#: how ffmpeg ends after the first of a gentler one; as an error it would have said which
+_STOPPED = 255
+
+
+def killed(status: int, tool: str, lines: Sequence[str]) -> ActivityError | None:
+    """Return the error of a process that somebody else ended, None for other ends.
+
+    `status` is that of `supervise`, which raises when it ends the process itself; `lines` are the
+    last ones of stderr.
+    """
+    number = -status if status < 0 else status - 128
+    if number not in _FROM_OUTSIDE and not (status == _STOPPED and not lines):
+        return None
+    return ActivityError(
+        Code.INTERNAL,
+        f"{tool} was killed from outside (status {status}).",
+        remedy="The kernel does that when memory is short: see its log, and let fewer processes "
+        "run at once ([runner] processes).",
+        detail="\n".join(lines),
+        transient=Transient.KILLED,
+    )
 
 
 class Stopwatch:

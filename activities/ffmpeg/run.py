@@ -8,17 +8,31 @@ tells which it was, and `blame.py` whether the source explains what ffmpeg's wor
 
 import contextlib
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.ffmpeg.blame import blame, from_outside
+from activities.ffmpeg.blame import blame
 from activities.ffmpeg.diagnosis import Diagnosis
-from activities.ffmpeg.process import Stopwatch, Tail, supervise
+from activities.ffmpeg.process import Stopwatch, Tail, killed, supervise
 from workflow_engine.activity import ActivityContext
-from workflow_engine.errors import ActivityError, Code, InterruptedRunError
+from workflow_engine.errors import (
+    ActivityError,
+    Code,
+    InterruptedRunError,
+    MediaflowError,
+    file_error,
+)
+
+_STORAGE_FAILS = re.compile(
+    r"input/output error|stale file handle|timed out|endpoint is not connected|too many open files",
+    re.IGNORECASE,
+)
+#: bytes that are read at once
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +78,8 @@ def run(
     holds `context.slot`. `others` are further directories that it writes to. Raises
     InterruptedRunError on `context.cancel`, ActivityError otherwise: `Timeout`, `NoSpace`,
     `InvalidParameter.ResourceContentBad` or `InternalError`, with the last lines of stderr as
-    `detail`.
+    `detail`; `transient` when it was killed from outside, when the disk is full and when the
+    storage of the source fails.
     """
     limits = limits or Limits()
     diagnosis, progress = Diagnosis(), _Progress(duration)
@@ -90,8 +105,11 @@ def run(
             cancel=context.cancel,
             check=check,
         )
-    if error := diagnosis.error(status, Path(command[0]).name, tail.lines):
-        raise error if from_outside(status) else blame(error, [command], context)
+    tool = Path(command[0]).name
+    if error := killed(status, tool, tail.lines):
+        raise error
+    if error := diagnosis.error(status, tool, tail.lines):
+        raise _unreadable(context.source, tail.lines) or blame(error, [command], context)
     tell(1.0)
     return ProcessReport(
         elapsed=watch.elapsed,
@@ -100,6 +118,22 @@ def run(
         frames=progress.frames,
         out_time=progress.out_time,
     )
+
+
+def _unreadable(source: Path, lines: Sequence[str]) -> MediaflowError | None:
+    """Return the error of a source whose storage fails, when ffmpeg speaks of such a failure.
+
+    Demuxers say the same of damaged files; so the file itself is asked.
+    """
+    if not any(_STORAGE_FAILS.search(line) for line in lines):
+        return None
+    try:
+        with source.open("rb") as file:
+            while file.read(_BLOCK):
+                pass
+    except OSError as error:
+        return file_error(error, "The input cannot be read", check="", room="")
+    return None
 
 
 def _over_limit(

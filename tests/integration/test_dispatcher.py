@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.integration.queued import CONFIGURATION, Queue, wait_for
-from tests.integration.stores import execution, output
+from tests.integration.stores import execution, output, success
 from workflow_engine import effects, lease
 from workflow_engine.buckets import LocalBucket
 from workflow_engine.engine import Engine
@@ -360,7 +360,8 @@ def test_a_service_takes_away_what_killed_runs_left(queue: Queue):
     file.write_text("staged")
     bucket.stage(file, "k", handle)
     claim = queue.store.add_execution(job, owner="me", lease_seconds=0)
-    queue.store.intend(claim, "a", [replace(output("k"), place=bucket.place("k"))], [handle])
+    left = success("a", replace(output("k"), place=bucket.place("k")))
+    queue.store.intend(claim, left, handles=[handle])
     left = queue.path / "data" / "work" / job.run_id / "attempt-x"
     left.mkdir(parents=True)
     assert list((queue.path / "out").iterdir())

@@ -16,7 +16,7 @@ from activities import ffmpeg
 from tests import media
 from tests.context import make_context
 from workflow_engine.activity import ActivityContext
-from workflow_engine.errors import ActivityError, Code, InterruptedRunError
+from workflow_engine.errors import ActivityError, Code, InterruptedRunError, Transient
 
 
 def encode(context: ActivityContext, **options: object) -> tuple[str, ...]:
@@ -103,6 +103,41 @@ def test_cancelled_before_it_starts_runs_nothing(tmp_path: Path, clip: Path) -> 
     with pytest.raises(InterruptedRunError):
         ffmpeg.run(encode(context), context=context, duration=4)
     assert not (context.work / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_who_is_killed_from_outside_may_be_tried_again(
+    tmp_path: Path, clip: Path, number: signal.Signals
+) -> None:
+    context = make_context(tmp_path, clip)
+
+    def kill() -> None:
+        found: list[int] = []
+        while not found:
+            names = {
+                pid: Path(f"/proc/{pid}/comm").read_text() for pid in processes_in(context.work)
+            }
+            found = [pid for pid, name in names.items() if "ffmpeg" in name]
+        time.sleep(0.3)
+        os.kill(found[0], number)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(endless(context), context=context, duration=600)
+    thread.join()
+    assert caught.value.transient is Transient.KILLED
+    assert "killed from outside" in caught.value.message
+
+
+def test_bad_media_is_not_tried_again(tmp_path: Path, clip: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(clip.read_bytes()[:2000])
+    context = make_context(tmp_path, cut)
+    with pytest.raises(ActivityError) as caught:
+        ffmpeg.run(encode(context), context=context, duration=4)
+    assert caught.value.transient is None
+    assert caught.value.code == Code.RESOURCE_CONTENT_BAD
 
 
 def test_watchdog_ends_a_process_without_progress(tmp_path: Path, clip: Path) -> None:

@@ -218,7 +218,7 @@ class TestOwnOutputs:
         claim = add(home.store, "sd")
         home.store.save_execution(claim, state=ExecutionState.RUNNING)
         if intent:
-            home.store.intend(claim, "sd", [published])
+            home.store.intend(claim, success("sd", published))
         else:
             home.store.finish_activity(claim, success("sd", published), step_key=None)
         if ended:

@@ -169,6 +169,7 @@ def test_a_resumed_run_goes_on_with_its_input_in_the_store(
     stores: Stores, clip: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(s3_client, "ATTEMPTS", 1)
+    monkeypatch.setenv("MEDIAFLOW_RETRY__ATTEMPTS", "1")
     stores.upload(clip.read_bytes())
     nowhere = stores.server.settings("test-other", endpoint_url="http://127.0.0.1:9")
     wanted = dict(stores.engine.settings.buckets)

@@ -25,6 +25,7 @@ from workflow_engine.records import (
     ActivityState,
     ExecutionKind,
     ExecutionState,
+    FailedAttempt,
     ObjectRef,
 )
 from workflow_engine.store import Claim, Store
@@ -165,7 +166,7 @@ WRITES: list[Callable[[Store, Claim], object]] = [
     lambda store, claim: store.renew(claim, 60),
     lambda store, claim: store.save_activity(claim, activity("a", message="stolen")),
     lambda store, claim: store.save_progress(claim, "a", 0.9),
-    lambda store, claim: store.intend(claim, "a", [output("stolen")]),
+    lambda store, claim: store.intend(claim, success("a", output("stolen"))),
     lambda store, claim: store.finish_activity(claim, success("a", output("stolen")), step_key="s"),
     lambda store, claim: store.save_execution(claim, message="stolen"),
 ]
@@ -291,28 +292,67 @@ class TestActivities:
 class TestPublishing:
     def test_intents_are_replaced_and_cleared(self, store: Store) -> None:
         claim = add(store, "a", "b")
-        store.intend(claim, "a", [output("old"), output("k2"), output("k1")])
-        store.intend(claim, "a", [output("k2"), output("k1")])
-        store.intend(claim, "b", [output("k3")])
+        store.intend(claim, success("a", output("old"), output("k2"), output("k1")))
+        store.intend(claim, success("a", output("k2"), output("k1")))
+        store.intend(claim, success("b", output("k3")))
         assert [i.output.ref.object for i in store.intents(claim.run_id)] == ["k2", "k1", "k3"]
         (only,) = store.intents(claim.run_id, "b")
         assert (only.activity, only.output) == ("b", output("k3"))
         store.finish_activity(claim, success("a", output("k2"), output("k1")), step_key=None)
         assert [i.activity for i in store.intents(claim.run_id)] == ["b"]
-        store.intend(claim, "b", [])
+        store.retract(claim, "b")
         assert store.intents(claim.run_id) == []
+
+    def test_an_activity_can_be_finished_from_its_intent(self, store: Store) -> None:
+        claim = add(store, "a", "b")
+        running = activity("a", state=ActivityState.RUNNING, job_id="j", message="Attempt 2 of 3")
+        store.save_activity(claim, running)
+        will = success(
+            "a",
+            output("k1"),
+            output("k2"),
+            job_id="j",
+            progress=1.0,
+            reused=True,
+            data={"Streams": [1, "ä"]},
+            commands=(("ffmpeg", "-i", "x"),),
+            warnings=("careful",),
+        )
+        store.intend(claim, will, step_key="key", handles=["", "h2"])
+        (found,) = store.intended(claim.run_id)
+        assert found.record == replace(will, ended=None)
+        assert (found.step_key, found.handles) == ("key", ("", "h2"))
+        assert load(store, claim).activity("a") == running  # nothing is seen of it yet
+        assert store.find_step("key") is None
+        store.retract(claim, "a")
+        assert store.intended(claim.run_id) == [] == store.intents(claim.run_id)
+        store.intend(claim, will)
+        store.reset_activity(claim, "a")
+        assert store.intended(claim.run_id) == []
+        store.intend(claim, will)
+        store.finish_activity(claim, will, step_key="key")
+        assert store.intended(claim.run_id) == []
+
+    def test_failed_attempts_are_kept(self, store: Store) -> None:
+        claim = add(store, "a")
+        one = FailedAttempt(ended=MOMENT, code="StorageUnavailable", message="away ☃")
+        running = activity("a", state=ActivityState.RUNNING, attempts=(one, one))
+        store.save_activity(claim, running)
+        assert load(store, claim).activity("a") == running
+        store.reset_activity(claim, "a")
+        assert load(store, claim).activity("a").attempts == ()
 
     def test_own_outputs_are_known_from_the_intent_on(self, store: Store) -> None:
         claim = add(store, "a", "b")
         assert not store.intake.outputs_at("out", ["k"])
-        store.intend(claim, "a", [output("k")])
+        store.intend(claim, success("a", output("k")))
         assert store.intake.outputs_at("out", ["k"])
         assert not store.intake.outputs_at("in", ["k"])
         assert not store.intake.outputs_at("out", ["K"])
         store.finish_activity(claim, success("a", output("k")), step_key=None)
         assert store.intake.outputs_at("out", ["k"])
-        store.intend(claim, "b", [output("taken back")])
-        store.intend(claim, "b", [])
+        store.intend(claim, success("b", output("taken back")))
+        store.retract(claim, "b")
         assert not store.intake.outputs_at("out", ["taken back"])
 
     def test_a_new_attempt_replaces_the_outputs(self, store: Store) -> None:
@@ -325,7 +365,7 @@ class TestPublishing:
     def test_the_same_object_twice(self, store: Store) -> None:
         for _ in range(2):
             claim = add(store, "a")
-            store.intend(claim, "a", [output("k"), output("k")])
+            store.intend(claim, success("a", output("k"), output("k")))
             store.finish_activity(claim, success("a", output("k")), step_key=None)
         assert store.intake.outputs_at("out", ["k"])
 
@@ -366,6 +406,9 @@ def test_digests_are_kept_for_one_version(store: Store) -> None:
     store.cache_digests("/in/a", "1-1", first)
     assert store.cached_digests("/in/a", "1-1") == first
     assert store.cached_digests("/in/b", "1-1") is None
+    store.cache_digests("/in/a", "2-2", second, "inode 1")
+    assert store.cached_digests("/in/a", "2-2") is None
+    assert store.cached_digests("/in/a", "2-2", "inode 1") == second
     store.cache_digests("/in/a", "2-2", second)
     assert store.cached_digests("/in/a", "2-2") == second
     assert store.cached_digests("/in/a", "1-1") is None

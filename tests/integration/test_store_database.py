@@ -54,7 +54,7 @@ class TestManyWriters:
                 for n in range(10):
                     store.save_activity(claim, activity(f"a{n}", state=ActivityState.RUNNING))
                     store.save_progress(claim, f"a{n}", 0.5)
-                    store.intend(claim, f"a{n}", [output(f"{claim.run_id}/{n}")])
+                    store.intend(claim, success(f"a{n}", output(f"{claim.run_id}/{n}")))
                     store.finish_activity(
                         claim, success(f"a{n}", output(f"{claim.run_id}/{n}")), step_key=None
                     )
@@ -136,7 +136,7 @@ class TestManyWriters:
                 for name in ("a", "b"):
                     new = output(f"{claim.run_id}/{name}")
                     store.save_activity(claim, activity(name, state=ActivityState.RUNNING))
-                    store.intend(claim, name, [new])
+                    store.intend(claim, success(name, new))
                     print("intended", claim.run_id, name, flush=True)
                     store.finish_activity(claim, success(name, new), step_key=claim.run_id + name)
                     print("finished", claim.run_id, name, flush=True)
@@ -182,7 +182,7 @@ class TestQueries:
             store.renew(claim, 60)
             store.save_activity(claim, activity("a", state=ActivityState.RUNNING))
             store.save_progress(claim, "a", 0.5)
-            store.intend(claim, "a", [output("k")])
+            store.intend(claim, success("a", output("k")))
             store.intents(claim.run_id, "a")
             store.finish_activity(claim, success("a", output("k")), step_key=f"s{number}")
             store.save_execution(claim, message="m")

@@ -323,7 +323,7 @@ class TestOutputs:
     def test_what_executions_published_or_intend(self, store: Store):
         claim = add(store, "a", "b")
         store.save_execution(claim, state=ExecutionState.RUNNING)
-        store.intend(claim, "a", [output("x", size=1)])
+        store.intend(claim, success("a", output("x", size=1)))
         store.finish_activity(claim, success("b", output("y", size=2)), step_key=None)
         sums = {"sha256": output("x").digests.sha256, "md5": output("x").digests.md5}
         intent = OwnOutput(run_id=claim.run_id, size=1, in_work=True, **sums)

@@ -172,7 +172,7 @@ class TestPublished:
             for name, kind in types.items():
                 done = success(name, *outputs, type=kind, data={"Count": moment})
                 store.finish_activity(claim, done, step_key=None)
-            store.intend(claim, "hd", [output("later.mp4")])
+            store.intend(claim, success("hd", output("later.mp4")))
         found = store.published_of_media([MEDIA, "6" * 32], ["Transcode", "Snapshot"])
         assert found["6" * 32] == []
         made = found[MEDIA]

@@ -1,9 +1,9 @@
 """Buckets: where inputs are read and outputs become visible, behind one interface.
 
 `interface.py` says what a bucket can do, `local.py` does it with a folder (`files.py` moves and
-copies), `s3.py` with an object store. `registry.py` finds the bucket of a name or of a recorded
-place, `urls.py` reads object URLs. Whatever the bucket, an object appears whole or not at all
-(design, decision 6).
+copies, `mounts.py` notices what is not mounted), `s3.py` with an object store. `registry.py` finds
+the bucket of a name or of a recorded place, `urls.py` reads object URLs. Whatever the bucket, an
+object appears whole or not at all (design, decision 6).
 
     buckets = Buckets(settings.buckets, fallback_root=Path("mediaflow-out"))
     buckets.get("example-vod").stage(work / "clip.mp4", "renditions/clip.mp4").publish()
@@ -11,6 +11,7 @@ place, `urls.py` reads object URLs. Whatever the bucket, an object appears whole
 
 from workflow_engine.buckets.interface import Bucket, ObjectInfo, Staged
 from workflow_engine.buckets.local import LocalBucket, SingleFileBucket
+from workflow_engine.buckets.mounts import Mounts
 from workflow_engine.buckets.place import Place
 from workflow_engine.buckets.registry import Buckets
 from workflow_engine.buckets.s3 import S3Bucket
@@ -20,6 +21,7 @@ __all__ = [
     "Bucket",
     "Buckets",
     "LocalBucket",
+    "Mounts",
     "ObjectInfo",
     "Place",
     "S3Bucket",

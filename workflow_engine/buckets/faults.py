@@ -1,7 +1,21 @@
 """What every kind of bucket says of objects that are not what was asked for."""
 
 from workflow_engine.buckets.place import Place
-from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.errors import Code, InvalidInputError, MediaflowError, Transient
+
+
+class LostHandleError(MediaflowError):
+    """The storage does not have what was staged under a handle: stage it under a new one."""
+
+    def __init__(self, bucket: str, key: str) -> None:
+        """Name the object."""
+        super().__init__(
+            Code.STORAGE,
+            f'The store does not have what was uploaded for the object "{key}" of the bucket '
+            f'"{bucket}".',
+            remedy="Check that nothing ends uploads of the bucket early, and run the step again.",
+            transient=Transient.STORAGE,
+        )
 
 
 def not_found(bucket: str, key: str) -> InvalidInputError:

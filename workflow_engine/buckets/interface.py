@@ -2,15 +2,15 @@
 
 Each method raises InvalidInputError (`InvalidParameter.ObjectKeyInvalid`) for a key that
 `placeholders.check_key` refuses, InvalidInputError (`PermissionDenied.ResourceAccess`) where the
-storage refuses, and MediaflowError when it fails. Those that take long end with
-InterruptedRunError soon after their `cancel` was set.
+storage refuses, and MediaflowError when it fails, `transient` where that may pass. Those that take
+long end with InterruptedRunError soon after their `cancel` was set.
 
 Content is staged under a handle, then published. A handle names what may be left when a process
 is killed in between: `sweep` takes that away.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -29,6 +29,8 @@ class ObjectInfo:
     The version of a local object is its size and mtime_ns, that of an object in a store its
     version id, else ETag, size and LastModified (design, decision 12); listings know no version
     ids, so `head` has the last word. `etag` is in lower case, without quotes, empty for files.
+    `fingerprint` is that of a file, empty for objects of a store: while it stays, so does the
+    content. Another one says nothing: a chmod or a remount changes it, too.
     """
 
     key: str
@@ -36,6 +38,7 @@ class ObjectInfo:
     version: str
     modified: datetime
     etag: str = ""
+    fingerprint: str = field(default="", compare=False)
 
 
 class Staged(Protocol):
@@ -120,9 +123,16 @@ class Bucket(Protocol):
         """Bring a finished file to the storage, invisible until `Staged.publish`.
 
         The file is moved where that is possible, so `source` may be gone afterwards. `handle`
-        is one of `reserve`. Raises MediaflowError (`NoSpace`) when the storage is full; nothing
-        is left behind then.
+        is one of `reserve`; what a failed call leaves under it is for the next one, or for
+        `sweep`. Raises MediaflowError (`NoSpace`) when the storage is full, and
+        `faults.LostHandleError` when the storage does not know the handle any more.
         """
+        ...
+
+    def staged(
+        self, key: str, handle: str, digests: Digests, *, cancel: Event | None = None
+    ) -> Staged | None:
+        """Return what a killed process staged under a handle, None unless all of it is there."""
         ...
 
     def stage_copy(

@@ -18,10 +18,11 @@ from threading import Event
 from workflow_engine.buckets import files
 from workflow_engine.buckets.faults import changed, not_found, other_content
 from workflow_engine.buckets.interface import ObjectInfo
+from workflow_engine.buckets.mounts import Mounts
 from workflow_engine.buckets.place import Place
-from workflow_engine.errors import Code, InvalidInputError, MediaflowError
+from workflow_engine.errors import Code, InvalidInputError, file_error
 from workflow_engine.placeholders import check_key
-from workflow_engine.records import Block, Digests
+from workflow_engine.records import Block, Digests, DigestSum
 
 log = logging.getLogger(__name__)
 
@@ -30,17 +31,26 @@ _LAST_SECOND = 253402300799.0
 
 
 class LocalBucket:
-    """A bucket in a folder, which appears with the first object."""
+    """A bucket in a folder, which appears with the first object.
+
+    Nothing is found, and nothing appears, while the file system of the folder is not mounted.
+    """
 
     remote = False
 
-    def __init__(self, name: str, root: Path) -> None:
+    def __init__(self, name: str, root: Path, mounts: Mounts | None = None) -> None:
         self.name = name
         self.root = root.absolute()
+        self._mounts = mounts or Mounts()
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `Bucket.head`. Folders, pipes and devices are no objects."""
+        self._require_mounted()
         return _head(self.name, key, self.place(key))
+
+    def _require_mounted(self) -> None:
+        self._mounts.require(self.name, self.root)
+        self._mounts.found(self.root)
 
     def settled(self, key: str) -> bool | None:
         """See `Bucket.settled`: no process has the file open for writing."""
@@ -90,6 +100,20 @@ class LocalBucket:
                 source.unlink()
         return staged
 
+    def staged(
+        self, key: str, handle: str, digests: Digests, *, cancel: Event | None = None
+    ) -> "StagedFile | None":
+        """See `Bucket.staged`: the hidden file is read."""
+        staged = self._staged(key, handle)
+        total = DigestSum(md5=False)
+        with self.changing(key):
+            try:
+                for block in files.read_blocks(staged.hidden, cancel):
+                    total.update(block)
+            except FileNotFoundError:
+                return None
+        return staged if total.result() == digests else None
+
     def stage_copy(
         self,
         origin: Place,
@@ -130,6 +154,7 @@ class LocalBucket:
     def _prepare(self, path: Path) -> None:
         """Make the folder; refuse a folder in the object's place before anything is written."""
         files.make_folder(path.parent)
+        self._mounts.found(path.parent)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
 
@@ -141,6 +166,7 @@ class LocalBucket:
 
         Raises InvalidInputError when the folder is missing: an unmounted disk is not empty.
         """
+        self._require_mounted()
         if not self.root.is_dir():
             raise InvalidInputError(
                 Code.RESOURCE_ACCESS,
@@ -166,6 +192,7 @@ class LocalBucket:
     @contextmanager
     def changing(self, key: str) -> Generator[None]:
         """Turn what the file system says while an object changes into errors of the bucket."""
+        self._mounts.require(self.name, self.root / key)
         try:
             yield
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
@@ -178,14 +205,11 @@ class LocalBucket:
                 remedy="Give the output another name.",
             ) from error
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            raise MediaflowError(
-                Code.NO_SPACE if full else Code.RESOURCE_ACCESS,
-                f'The object "{key}" of the bucket "{self.name}" cannot be changed: '
-                f"{error.strerror}.",
-                remedy=f'Make room on the disk of "{self.root}".'
-                if full
-                else f'Check the folder "{self.root}" and its permissions.',
+            raise file_error(
+                error,
+                f'The object "{key}" of the bucket "{self.name}" cannot be changed',
+                check=f'Check the folder "{self.root}" and its permissions.',
+                room=f'Make room on the disk of "{self.root}".',
             ) from error
 
 
@@ -214,15 +238,17 @@ class SingleFileBucket:
 
     remote = False
 
-    def __init__(self, name: str, key: str, path: Path) -> None:
+    def __init__(self, name: str, key: str, path: Path, mounts: Mounts | None = None) -> None:
         check_key(key)
         self.name = name
         self._key = key
         self._path = path.absolute()
+        self._mounts = mounts or Mounts()
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `Bucket.head`."""
         check_key(key)
+        self._mounts.require(self.name, self._path)
         return _head(self.name, key, self._path) if key == self._key else None
 
     def settled(self, key: str) -> bool | None:
@@ -264,6 +290,12 @@ class SingleFileBucket:
     def stage(
         self, source: Path, key: str, handle: str = "", *, cancel: Event | None = None
     ) -> StagedFile:
+        """Refuse: raises InvalidInputError."""
+        raise self._refused(key)
+
+    def staged(
+        self, key: str, handle: str, digests: Digests, *, cancel: Event | None = None
+    ) -> StagedFile | None:
         """Refuse: raises InvalidInputError."""
         raise self._refused(key)
 
@@ -310,16 +342,18 @@ def _head(bucket: str, key: str, path: Path | str) -> ObjectInfo | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise InvalidInputError(
-            Code.RESOURCE_ACCESS,
-            f'The object "{key}" of the bucket "{bucket}" cannot be read: {error.strerror}.',
-            remedy=f'Make "{path}" readable for the user that runs mediaflow.',
+        raise file_error(
+            error,
+            f'The object "{key}" of the bucket "{bucket}" cannot be read',
+            check=f'Make "{path}" readable for the user that runs mediaflow.',
+            room="",
         ) from error
     return ObjectInfo(
         key=key,
         size=found.st_size,
         version=f"{found.st_size}-{found.st_mtime_ns}",
         modified=datetime.fromtimestamp(min(found.st_mtime, _LAST_SECOND), UTC),
+        fingerprint=f"{found.st_ctime_ns}-{found.st_ino}",
     )
 
 
@@ -336,10 +370,11 @@ def _read(
     except FileNotFoundError:  # it has just gone
         raise not_found(bucket.name, key) from None
     except OSError as error:
-        raise InvalidInputError(
-            Code.RESOURCE_ACCESS,
-            f'The object "{key}" of the bucket "{bucket.name}" cannot be read: {error.strerror}.',
-            remedy=f'Check "{path}", its disk and its permissions.',
+        raise file_error(
+            error,
+            f'The object "{key}" of the bucket "{bucket.name}" cannot be read',
+            check=f'Check "{path}", its disk and its permissions.',
+            room="",
         ) from error
     if version:
         _require(bucket, key, version)

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from workflow_engine.buckets.interface import Bucket
 from workflow_engine.buckets.local import LocalBucket, SingleFileBucket
+from workflow_engine.buckets.mounts import Mounts
 from workflow_engine.buckets.place import Place
 from workflow_engine.buckets.s3 import S3Bucket
 from workflow_engine.buckets.urls import check_bucket_name, parse
@@ -20,22 +21,28 @@ from workflow_engine.topology.suggest import Suggester
 class Buckets:
     """The buckets of the configuration and, below `fallback_root`, all others as folders.
 
-    Raises InvalidInputError when the configuration has a name that no bucket can have.
+    `mounts` keeps which file systems folders lie on. Raises InvalidInputError when the
+    configuration has a name that no bucket can have.
     """
 
     def __init__(
-        self, settings: Mapping[str, BucketSettings], *, fallback_root: Path | None
+        self,
+        settings: Mapping[str, BucketSettings],
+        *,
+        fallback_root: Path | None,
+        mounts: Mounts | None = None,
     ) -> None:
         for name in settings:
             check_bucket_name(name)
         self._settings = settings
         self._fallback_root = fallback_root
+        self._mounts = mounts or Mounts()
         self._stores: dict[str, S3Bucket] = {}
         self._lock = threading.Lock()
 
     def below(self, fallback_root: Path | None) -> "Buckets":
         """Return the same buckets with another folder for those without configuration."""
-        other = Buckets(self._settings, fallback_root=fallback_root)
+        other = Buckets(self._settings, fallback_root=fallback_root, mounts=self._mounts)
         other._stores, other._lock = self._stores, self._lock  # and their connections
         return other
 
@@ -64,12 +71,12 @@ class Buckets:
         check_bucket_name(name)
         settings = self._settings.get(name)
         if settings is not None and settings.path is not None:
-            return LocalBucket(name, settings.path)
+            return LocalBucket(name, settings.path, self._mounts)
         if settings is not None:
             with self._lock:
                 return self._stores.setdefault(name, S3Bucket(name, settings))
         if self._fallback_root is not None:
-            return LocalBucket(name, self._fallback_root / name)
+            return LocalBucket(name, self._fallback_root / name, self._mounts)
         meant = Suggester(self._settings).remedy(name)
         remedy = f"Add [buckets.{name}] with a path or a url to the configuration."
         raise InvalidInputError(
@@ -85,7 +92,8 @@ class Buckets:
         """
         if place.startswith("/"):
             path = Path(place)
-            return Place(bucket=SingleFileBucket(path.parent.name, path.name, path), key=path.name)
+            file = SingleFileBucket(path.parent.name, path.name, path, self._mounts)
+            return Place(bucket=file, key=path.name)
         ref = parse(place)
         if ref is None:
             raise InvalidInputError(

@@ -9,7 +9,6 @@ ranges to one version of the object nor be kept to local files while it speaks H
 decision 9).
 """
 
-import errno
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -24,7 +23,7 @@ from workflow_engine.buckets.place import Place
 from workflow_engine.buckets.s3_client import ABSENT, Client
 from workflow_engine.buckets.s3_read import Reader, Version, find, object_info
 from workflow_engine.buckets.s3_write import Memory, Stream, Upload, Writer, copies
-from workflow_engine.errors import Code, InvalidInputError, MediaflowError
+from workflow_engine.errors import Code, InvalidInputError, MediaflowError, file_error
 from workflow_engine.placeholders import check_key, is_key
 from workflow_engine.records import Block, Digests, utc_now
 from workflow_engine.settings import BucketSettings
@@ -121,14 +120,12 @@ class S3Bucket:
                 )
             part.rename(target)
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            raise MediaflowError(
-                Code.NO_SPACE if full else Code.RESOURCE_ACCESS,
+            raise file_error(
+                error,
                 f'The object "{key}" of the bucket "{self.name}" cannot be downloaded to '
-                f'"{target.parent}": {error.strerror}.',
-                remedy="Make room on that disk, or set MEDIAFLOW_DATA to a larger one."
-                if full
-                else "Check that folder and its permissions.",
+                f'"{target.parent}"',
+                check="Check that folder and its permissions.",
+                room="Make room on that disk, or set MEDIAFLOW_DATA to a larger one.",
             ) from error
         finally:
             part.unlink(missing_ok=True)
@@ -152,9 +149,18 @@ class S3Bucket:
                         Code.INTERNAL, f'The file "{source}" changed while it was uploaded.'
                     )
         except BaseException:
-            self._take_back(writer)
+            if not handle:
+                self._take_back(writer)
             raise
         return writer
+
+    def staged(
+        self, key: str, handle: str, digests: Digests, *, cancel: Event | None = None
+    ) -> Writer | None:
+        """See `Bucket.staged`: each part was checked when it was uploaded."""
+        check_key(key)
+        writer = self._writer(key, handle, digests.size, cancel)
+        return writer if writer.is_filled() else None
 
     def stage_copy(
         self,
@@ -175,7 +181,8 @@ class S3Bucket:
                 if stream.read(1) or stream.total.result() != digests:
                     raise other_content(origin)
         except BaseException:
-            self._take_back(writer)
+            if not handle:
+                self._take_back(writer)
             raise
         return writer
 

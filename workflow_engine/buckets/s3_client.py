@@ -8,11 +8,18 @@ which may hold signatures.
 import os
 import re
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from workflow_engine.errors import Code, InvalidInputError, MediaflowError
+from workflow_engine.errors import (
+    Code,
+    InvalidInputError,
+    MediaflowError,
+    Transient,
+    file_error,
+    transience,
+)
 from workflow_engine.settings import BucketSettings
 
 CONNECT_SECONDS = 10
@@ -30,6 +37,13 @@ _ANY_REGION = "us-east-1"
 _QUERY = re.compile(r"\?\S*")
 _LONGEST_REASON = 300
 
+#: what stores answer, with a status below 500, to calls that may succeed later
+_LATER = frozenset(
+    {
+        *("SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "TooManyRequests", "429"),
+        *("Throttling", "ThrottlingException", "RequestLimitExceeded", "OperationAborted"),
+    }
+)
 _FULL = frozenset({"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "507"})
 _DENIED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
 _CHANGED = frozenset({"PreconditionFailed", "InvalidRange", "412", "416"})
@@ -179,6 +193,14 @@ class Client:
                 Code.NO_SPACE,
                 f"The store is full for {self._where(key)}: {reason}.",
                 remedy="Make room, or raise its quota.",
+                transient=Transient.SPACE,
+            )
+        if status >= 500 or code in _LATER:
+            return MediaflowError(
+                Code.STORAGE,
+                f"The store fails for {self._where(key)}: {reason}.",
+                remedy="Try again later, or ask who runs the store.",
+                transient=Transient.STORAGE,
             )
         if code in _CHANGED:
             return InvalidInputError(
@@ -198,17 +220,11 @@ class Client:
                 f"The store does not know {self._where(key)}: {reason}.",
                 remedy="Check the key, which is compared exactly, and the bucket's configuration.",
             )
-        if status < 500:
-            return InvalidInputError(
-                Code.INVALID,
-                f"The store refuses {self._where(key)}: {reason}.",
-                remedy="Check region, endpoint_url, addressing_style and signature_version in "
-                f"[buckets.{self.name}].",
-            )
-        return MediaflowError(
-            Code.INTERNAL,
-            f"The store fails for {self._where(key)}: {reason}.",
-            remedy="Try again later, or ask who runs the store.",
+        return InvalidInputError(
+            Code.INVALID,
+            f"The store refuses {self._where(key)}: {reason}.",
+            remedy="Check region, endpoint_url, addressing_style and signature_version in "
+            f"[buckets.{self.name}].",
         )
 
     def failure(self, error: Exception, key: str) -> MediaflowError:
@@ -226,13 +242,22 @@ class Client:
             exceptions.HTTPClientError,
             exceptions.ConnectionError,
             exceptions.IncompleteReadError,
+            exceptions.ResponseStreamingError,
+            # the access key is asked for over the network, too
+            exceptions.CredentialRetrievalError,
+            exceptions.MetadataRetrievalError,
             OSError,
         )
         if isinstance(error, broken):
+            sentence = f"The store cannot be reached for {self._where(key)}"
+            limit = next((e for e in _causes(error) if transience(e) is Transient.LIMIT), None)
+            if limit is not None:
+                return file_error(limit, sentence, check="", room="")
             return MediaflowError(
-                Code.INTERNAL,
-                f"The store cannot be reached for {self._where(key)} ({type(error).__name__}).",
+                Code.STORAGE,
+                f"{sentence} ({type(error).__name__}).",
                 remedy=f"Check the network and endpoint_url in [buckets.{self.name}].",
+                transient=Transient.STORAGE,
             )
         reason = _QUERY.sub("", " ".join(str(error).split()))[:_LONGEST_REASON].rstrip(".")
         return InvalidInputError(
@@ -249,6 +274,14 @@ def _moment(text: str) -> datetime:
     if text.endswith("Z"):
         return datetime.fromisoformat(text)
     return utils.parse_timestamp(text)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _causes(error: BaseException | None) -> Iterator[OSError]:
+    """Yield what the system said behind the exceptions of libraries."""
+    while error is not None:
+        if isinstance(error, OSError):
+            yield error
+        error = error.__cause__ or error.__context__
 
 
 def _code(answer: Mapping[str, Any]) -> str:

@@ -8,15 +8,17 @@ completion is lost, the object itself tells whether it was made.
 import base64
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
+from typing import Any
 
+from workflow_engine.buckets.faults import LostHandleError
 from workflow_engine.buckets.s3_client import ABSENT, Client
 from workflow_engine.buckets.s3_read import Version, find
-from workflow_engine.errors import Code, InterruptedRunError, MediaflowError
+from workflow_engine.errors import InterruptedRunError, MediaflowError
 from workflow_engine.records import Block, DigestSum
 
 #: bytes of a part, as long as so many are enough
@@ -192,8 +194,16 @@ class Writer:
 
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="s3-copy") as pool:
             list(pool.map(copied, range(1, len(starts) + 1), starts))
-        if _stored(self._client, self.upload) != self._size:
-            raise self._broken()
+        if not self.is_filled():
+            raise self._lost()
+
+    def is_filled(self) -> bool:
+        """Whether the store has all bytes of the content, in parts that `publish` then joins."""
+        self._etags, size = {}, 0
+        for part in _stored(self._client, self.upload):
+            self._etags[part["PartNumber"]] = part["ETag"]
+            size += part["Size"]
+        return bool(self._etags) and size == self._size
 
     def publish(self) -> str:
         """See `Staged.publish`."""
@@ -211,7 +221,7 @@ class Writer:
                 return found.info.version
         elif answer is not None:
             return ""  # replaced since
-        raise self._broken()
+        raise self._lost()
 
     def discard(self) -> None:
         """See `Staged.discard`."""
@@ -222,20 +232,18 @@ class Writer:
         md5 = hashlib.md5(part, usedforsecurity=False).digest()
         answer = self._client.call(
             "upload_part",
+            none_for=("NoSuchUpload",),
             PartNumber=number,
             Body=part,
             ContentMD5=base64.b64encode(md5).decode(),  # the store compares what arrives
             **self.upload.names,
         )
+        if answer is None:
+            raise self._lost()
         self._etags[number] = answer["ETag"]
 
-    def _broken(self) -> MediaflowError:
-        return MediaflowError(
-            Code.INTERNAL,
-            f'The store does not have what was uploaded for the object "{self.upload.key}" of the '
-            f'bucket "{self._client.name}".',
-            remedy="Check that nothing ends uploads of the bucket early, and run the step again.",
-        )
+    def _lost(self) -> LostHandleError:
+        return LostHandleError(self._client.name, self.upload.key)
 
     def _require_going_on(self) -> None:
         if self._cancel is not None and self._cancel.is_set():
@@ -278,20 +286,22 @@ def copies(client: Client, key: str, bucket: str, version: Version) -> bool:
         piece = (0, 0) if version.size > PART else None
         if not _copy_part(client, upload, 1, bucket, version, piece):
             return False
-        return _stored(client, upload) == count
+        return sum(part["Size"] for part in _stored(client, upload)) == count
     finally:
         with suppress(MediaflowError):
             upload.abort(client)
 
 
-def _stored(client: Client, upload: Upload) -> int:
-    """Return the bytes of all parts of an upload that the store has."""
-    total, more = 0, {}
+def _stored(client: Client, upload: Upload) -> Iterator[Mapping[str, Any]]:
+    """Yield the parts of an upload that the store has; nothing when it knows no such upload."""
+    more: dict[str, Any] = {}
     while True:
-        page = client.call("list_parts", **upload.names, **more)
-        total += sum(part["Size"] for part in page.get("Parts", []))
+        page = client.call("list_parts", none_for=("NoSuchUpload",), **upload.names, **more)
+        if page is None:
+            return
+        yield from page.get("Parts", [])
         if not page.get("IsTruncated"):
-            return total
+            return
         more = {"PartNumberMarker": page["NextPartNumberMarker"]}
 
 

@@ -18,6 +18,11 @@ _STYLES = {
 }
 
 
+def _waits(record: ActivityRecord) -> bool:
+    """Whether the message tells of the next attempt."""
+    return record.state is ActivityState.RUNNING and bool(record.message)
+
+
 class LiveProgress:
     """An observer that draws one bar per started activity."""
 
@@ -49,7 +54,10 @@ class LiveProgress:
                     escape(record.name), total=1.0, state=""
                 )
             task = self._tasks[record.name]
-            self._bars.update(task, state=f"[{style}]{state}[/]")
+            news = f"  [yellow]{escape(record.message)}[/]" if _waits(record) else ""
+            self._bars.update(
+                task, state=f"[{style}]{state}[/]", description=escape(record.name) + news
+            )
             if record.state is ActivityState.SUCCESS:
                 self._bars.update(task, completed=1.0)
             if record.state.ended:

@@ -39,7 +39,7 @@ def _activity_lines(activity: ActivityRecord, width: int) -> Iterator[str]:
         line += f"  {(activity.ended - activity.started).total_seconds():6.1f} s"
     if activity.reused:
         line += "  reused"
-    if activity.state in (ActivityState.FAIL, ActivityState.SKIPPED):
+    if activity.message:
         line += f"  {activity.code + ': ' if activity.code else ''}{activity.message}"
     yield line.rstrip()
     for warning in activity.warnings:

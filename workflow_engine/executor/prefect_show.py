@@ -7,7 +7,7 @@ import contextvars
 import logging
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,11 @@ class Show:
         self._broken = threading.Event()
 
     def activity_changed(self, record: ActivityRecord) -> None:
-        """Fill the bar of what succeeded; task states show the rest."""
+        """Fill the bar of what succeeded, log what is tried again; task states show the rest."""
         if record.state is ActivityState.SUCCESS:
             self.progressed(record.name, 1.0)
+        elif record.state is ActivityState.RUNNING and record.message:
+            self._try(_log, f"{record.name}: {record.message}")
 
     def progressed(self, name: str, fraction: float) -> None:
         """Keep the newest value for the next update."""
@@ -94,6 +96,15 @@ class Show:
             self._broken.set()
             log.warning("Prefect takes no artifacts any more: %s", error)
             return None
+
+
+def _log(text: str) -> None:
+    """Write into the log of the task that runs on this thread, if one does."""
+    from prefect.exceptions import MissingContextError
+    from prefect.logging import get_run_logger
+
+    with suppress(MissingContextError):
+        get_run_logger().warning(text)
 
 
 def _published(record: ActivityRecord) -> Iterator[Artifact]:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
+from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo, mounts
 from workflow_engine.catalog.landing import Arrival, KnownVersion
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.records import utc_now
@@ -150,8 +150,7 @@ def mount_point(bucket: Bucket) -> str:
     """Return where the file system is mounted that holds a bucket's folder, "" for no folder."""
     if not isinstance(bucket, LocalBucket):
         return ""
-    root = bucket.root.resolve()
-    return next(str(path) for path in (root, *root.parents) if os.path.ismount(path))
+    return mounts.mount_point(bucket.root)
 
 
 def went_away(bucket: Bucket) -> MediaflowError:

@@ -245,7 +245,9 @@ class OwnOutputs:
         return next((o.run_id for o in alike if o.sha256 == found.sha256), "")
 
     def _digests(self, bucket: Bucket, info: ObjectInfo, *, wait: bool) -> Digests | None:
-        known = self._engine.store.cached_digests(bucket.place(info.key), info.version)
+        known = self._engine.store.cached_digests(
+            bucket.place(info.key), info.version, info.fingerprint
+        )
         if known is not None:
             return known
         if wait or info.size <= _READ_AT_ONCE:
@@ -267,7 +269,9 @@ class OwnOutputs:
             now = bucket.head(info.key)
             if now is None or now.version != info.version:
                 return None
-            self._engine.store.cache_digests(bucket.place(info.key), info.version, found)
+            self._engine.store.cache_digests(
+                bucket.place(info.key), info.version, found, info.fingerprint
+            )
         except (MediaflowError, OSError) as error:
             log.warning('the object "%s" of "%s" cannot be read: %s', info.key, bucket.name, error)
             return None

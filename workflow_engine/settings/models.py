@@ -31,6 +31,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from workflow_engine.retry import RetryPolicy
 from workflow_engine.settings.environment import environment_values
 
 #: of secrets in the serialization of Standard Webhooks
@@ -146,6 +147,26 @@ class RunnerSettings(_Section):
     processes: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4), ge=1)
     #: decode once for sibling outputs (design, decision 7)
     fuse: bool = True
+
+
+class RetrySettings(_Section):
+    """`[retry]`: what happens after transient causes, such as a storage that is away."""
+
+    #: of one activity in all; 1: no retries
+    attempts: int = Field(default=RetryPolicy().attempts, ge=1)
+    #: seconds before the second attempt; doubled for each one after it
+    first_pause: float = Field(default=RetryPolicy().first_pause, ge=0)
+    #: seconds; also the pause when a disk is full
+    longest_pause: float = Field(default=RetryPolicy().longest_pause, ge=0)
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """The same, for those who run activities."""
+        return RetryPolicy(
+            attempts=self.attempts,
+            first_pause=self.first_pause,
+            longest_pause=self.longest_pause,
+        )
 
 
 class WorkflowsSettings(_Section):
@@ -285,6 +306,7 @@ class Settings(BaseSettings):
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
     runner: RunnerSettings = Field(default_factory=RunnerSettings)
+    retry: RetrySettings = Field(default_factory=RetrySettings)
     workflows: WorkflowsSettings = Field(default_factory=WorkflowsSettings)
     buckets: Mapping[str, BucketSettings] = Field(default_factory=dict[str, BucketSettings])
     pipelines: PipelinesSettings = Field(default_factory=PipelinesSettings)

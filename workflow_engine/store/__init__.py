@@ -19,7 +19,7 @@ from workflow_engine.store.executions import Store
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.published import Published, PublishedOutput
 from workflow_engine.store.retention import Window
-from workflow_engine.store.rows import Intent, StepResult
+from workflow_engine.store.rows import Intended, Intent, StepResult
 from workflow_engine.store.statements import Claim
 from workflow_engine.store.summaries import ActivitySummary, ExecutionLine, ExecutionSummary
 from workflow_engine.store.upkeep import Checked
@@ -32,6 +32,7 @@ __all__ = [
     "ExecutionFilter",
     "ExecutionLine",
     "ExecutionSummary",
+    "Intended",
     "Intent",
     "Page",
     "Published",

@@ -22,7 +22,6 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
-    Output,
 )
 from workflow_engine.store import bucket_sets, pages, queue, rows, statements
 from workflow_engine.store.arrivals import ArrivalTable
@@ -36,8 +35,15 @@ from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.pipelines import PipelineTable
 from workflow_engine.store.published import Published, published_of_media
 from workflow_engine.store.retention import RetentionTable
-from workflow_engine.store.rows import Intent, StepResult
-from workflow_engine.store.schema import activities, digests, executions, is_queued, objects
+from workflow_engine.store.rows import Intended, Intent, StepResult
+from workflow_engine.store.schema import (
+    activities,
+    digests,
+    executions,
+    is_begun,
+    is_queued,
+    objects,
+)
 from workflow_engine.store.services import ServiceTable
 from workflow_engine.store.statements import Claim
 from workflow_engine.store.summaries import ExecutionLine, ExecutionSummary
@@ -218,6 +224,13 @@ class Store:
         with self._database.read() as connection:
             return queue.any_claim(connection, self._database.now(connection))
 
+    def goes_on(self, run_id: str) -> bool:
+        """Whether a living process runs an execution, or the queue will hand it to one."""
+        query = sa.select(executions.c.run_id).where(executions.c.run_id == run_id, is_begun())
+        with self._database.read() as connection:
+            begun = connection.scalar(query) is not None
+        return begun or self.is_running(run_id)
+
     def check(self, claim: Claim) -> None:
         """Refuse a claim that does not hold any more. Raises LeaseLostError."""
         with self._database.write() as connection:
@@ -354,20 +367,44 @@ class Store:
     def intend(
         self,
         claim: Claim,
-        activity: str,
-        outputs: Sequence[Output],
+        record: ActivityRecord,
+        *,
+        step_key: str | None = None,
         handles: Sequence[str] = (),
     ) -> None:
-        """Note what an activity is about to publish, in place of what it intended before.
+        """Note how an activity is about to end, in place of what it intended before.
 
-        `handles` name what is staged for the outputs, "" for nothing. Call it before anything
-        becomes visible; an empty sequence takes the intent back. Raises LeaseLostError.
+        `record` is its success, with all outputs; `handles` name what is staged for these, ""
+        for nothing. Call it before anything becomes visible. Raises LeaseLostError, KeyError.
         """
         with self._database.write() as connection:
             statements.check(connection, claim)
-            statements.replace_objects(
-                connection, claim.run_id, activity, outputs, published=False, handles=handles
+            statements.update_activity(
+                connection,
+                claim,
+                record.name,
+                {"intended": rows.intended_json(record, step_key)},
             )
+            statements.replace_objects(
+                connection,
+                claim.run_id,
+                record.name,
+                record.outputs,
+                published=False,
+                handles=handles,
+            )
+
+    def retract(self, claim: Claim, activity: str) -> None:
+        """Take back what an activity intended. Raises LeaseLostError, KeyError."""
+        with self._database.write() as connection:
+            statements.check(connection, claim)
+            statements.update_activity(connection, claim, activity, {"intended": None})
+            statements.replace_objects(connection, claim.run_id, activity, (), published=False)
+
+    def intended(self, run_id: str) -> list[Intended]:
+        """Return the ends that activities of an execution were about to come to."""
+        with self._database.read() as connection:
+            return statements.intended(connection, run_id)
 
     def intents(self, run_id: str, activity: str | None = None) -> list[Intent]:
         """Return what the activities of an execution, or one, intended and did not finish."""
@@ -391,7 +428,7 @@ class Store:
         With a content key, the result is found by it from now on. What Start found out about
         the input becomes known of its media. Raises LeaseLostError, KeyError.
         """
-        row = rows.activity_row(record) | {"step_key": step_key}
+        row = rows.activity_row(record) | {"step_key": step_key, "intended": None}
         with self._database.write() as connection:
             statements.check(connection, claim)
             statements.update_execution(connection, claim, {"lapses": 0})
@@ -457,17 +494,27 @@ class Store:
             if announce is not None:
                 add_message(connection, announce)
 
-    def cached_digests(self, place: str, version: str) -> Digests | None:
-        """Return the digests of what lies at a place, when this version of it was read before."""
-        query = sa.select(digests).where(digests.c.place == place, digests.c.version == version)
+    def cached_digests(self, place: str, version: str, fingerprint: str = "") -> Digests | None:
+        """Return the digests of what lies at a place, when this version of it was read before.
+
+        A file was read before only if it has the same fingerprint, too (`ObjectInfo`).
+        """
+        query = sa.select(digests).where(
+            digests.c.place == place,
+            digests.c.version == version,
+            digests.c.fingerprint == fingerprint,
+        )
         with self._database.read() as connection:
             row = connection.execute(query).mappings().first()
         return rows.digests_of(row) if row else None
 
-    def cache_digests(self, place: str, version: str, found: Digests) -> None:
+    def cache_digests(
+        self, place: str, version: str, found: Digests, fingerprint: str = ""
+    ) -> None:
         """Remember the digests of the version that lies at a place now."""
         values = {
             "version": version,
+            "fingerprint": fingerprint,
             "size": found.size,
             "sha256": found.sha256,
             "md5": found.md5,

@@ -239,9 +239,10 @@ def _columns(table: sa.Table, *hidden: str) -> list[sa.ColumnElement[Any]]:
 _CLAIM = ("dedupe_key", "owner", "lease_until", "fence", "cancel_requested")
 _NO_TOPOLOGY: sa.ColumnElement[str] = sa.literal_column("''", sa.Text).label("topology")
 _EXECUTIONS = sa.select(*_columns(executions, "topology", "outcome", *_CLAIM), _NO_TOPOLOGY)
-_ACTIVITIES = sa.select(
-    *_columns(activities, "detail", "data", "commands", "warnings", "step_key")
-).where(activities.c.run_id.in_(sa.bindparam("run_ids", expanding=True)))
+_LONG = ("detail", "attempts", "data", "commands", "warnings", "step_key", "intended")
+_ACTIVITIES = sa.select(*_columns(activities, *_LONG)).where(
+    activities.c.run_id.in_(sa.bindparam("run_ids", expanding=True))
+)
 
 
 @cache

@@ -78,7 +78,8 @@ _ADD_EXECUTIONS = sa.insert(executions)
 def _add_activity(dialect: str) -> sa.Insert:
     """Return what adds an activity to many executions at once."""
     run_ids = elements(dialect, "run_ids")
-    columns = [column for column in activities.c if column.name not in ("run_id", "step_key")]
+    later = ("run_id", "step_key", "intended")
+    columns = [column for column in activities.c if column.name not in later]
     values = [sa.bindparam(column.name, type_=column.type) for column in columns]
     names = ["run_id", *(column.name for column in columns)]
     return sa.insert(activities).from_select(names, sa.select(run_ids.c.value, *values))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -14,6 +15,7 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
+    FailedAttempt,
     Json,
     ObjectRef,
     Output,
@@ -33,6 +35,18 @@ class Intent:
     activity: str
     output: Output
     handle: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Intended:
+    """The end that an activity was about to come to: its record as a success, with its outputs.
+
+    `handles` name what was staged for each output, "" for nothing.
+    """
+
+    record: ActivityRecord
+    step_key: str | None
+    handles: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +114,7 @@ def activity_row(record: ActivityRecord) -> Row:
         "code": record.code,
         "message": record.message,
         "detail": record.detail,
+        "attempts": to_json(list(map(_attempt_json, record.attempts))),
         "progress": record.progress,
         "reused": record.reused,
         "data": to_json(dict(record.data)),
@@ -107,6 +122,40 @@ def activity_row(record: ActivityRecord) -> Row:
         "warnings": to_json(record.warnings),
         "message_result": to_json(dict(record.message_result)),
     }
+
+
+def _attempt_json(attempt: FailedAttempt) -> Json:
+    return [attempt.ended.isoformat(), attempt.code, attempt.message]
+
+
+def intended_json(record: ActivityRecord, step_key: str | None) -> str:
+    """Return what the end of an activity will add to its row; its outputs are intents."""
+    return to_json(
+        {
+            "step_key": step_key,
+            "reused": record.reused,
+            "data": dict(record.data),
+            "commands": record.commands,
+            "warnings": record.warnings,
+        }
+    )
+
+
+def intended_of(row: RowMapping, intents: Sequence[RowMapping]) -> Intended:
+    """Return the end that the row of an activity and its intents tell of."""
+    will = json.loads(row["intended"])
+    record = replace(
+        activity_of(row, map(output_of, intents)),
+        state=ActivityState.SUCCESS,
+        progress=1.0,
+        message="",
+        reused=will["reused"],
+        data=will["data"],
+        commands=_commands(will["commands"]),
+        warnings=tuple(will["warnings"]),
+    )
+    handles = tuple(intent["handle"] for intent in intents)
+    return Intended(record=record, step_key=will["step_key"], handles=handles)
 
 
 def object_rows(
@@ -163,15 +212,19 @@ def activity_of(row: RowMapping, outputs: Iterable[Output]) -> ActivityRecord:
     return replace(
         brief_activity_of(row),
         detail=row["detail"],
+        attempts=tuple(
+            FailedAttempt(ended=datetime.fromisoformat(ended), code=code, message=message)
+            for ended, code, message in json.loads(row["attempts"])
+        ),
         outputs=tuple(outputs),
         data=json_object(row["data"]),
-        commands=_commands_of(row),
+        commands=_commands(json.loads(row["commands"])),
         warnings=tuple(json.loads(row["warnings"])),
     )
 
 
 def brief_activity_of(row: RowMapping) -> ActivityRecord:
-    """Return the record of an activity without detail, outputs, data, commands and warnings."""
+    """Return the record of an activity without its long columns and its outputs."""
     return ActivityRecord(
         name=row["name"],
         type=row["type"],
@@ -192,7 +245,7 @@ def step_of(row: RowMapping, outputs: Iterable[Output]) -> StepResult:
     return StepResult(
         data=json_object(row["data"]),
         outputs=tuple(outputs),
-        commands=_commands_of(row),
+        commands=_commands(json.loads(row["commands"])),
         warnings=tuple(json.loads(row["warnings"])),
     )
 
@@ -242,5 +295,5 @@ def grouped(
     return groups
 
 
-def _commands_of(row: RowMapping) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(command) for command in json.loads(row["commands"]))
+def _commands(found: Json) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(command) for command in found)

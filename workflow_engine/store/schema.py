@@ -35,6 +35,9 @@ UPGRADES: Mapping[int, Sequence[str]] = {
         "ALTER TABLE watched ADD COLUMN mount TEXT",
         "ALTER TABLE watched ADD COLUMN skipped BIGINT NOT NULL DEFAULT 0",
         "ALTER TABLE watched ADD COLUMN unmatched BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE activities ADD COLUMN attempts TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE activities ADD COLUMN intended TEXT",
+        "ALTER TABLE digests ADD COLUMN fingerprint TEXT NOT NULL DEFAULT ''",
     ),
 }
 
@@ -260,9 +263,13 @@ activities = sa.Table(
     sa.Column("message", FreeText, nullable=False),
     sa.Column("message_result", FreeText, nullable=False),
     sa.Column("detail", FreeText, nullable=False),
+    # those that failed, as JSON
+    sa.Column("attempts", FreeText, nullable=False),
     sa.Column("commands", FreeText, nullable=False),
     sa.Column("warnings", FreeText, nullable=False),
     sa.Column("data", FreeText, nullable=False),
+    # while its outputs are published: what its success will add (`rows.Intended`)
+    sa.Column("intended", FreeText),
     sa.Index("activities_by_step", "step_key", "ended"),
 )
 
@@ -288,12 +295,14 @@ objects = sa.Table(
     sa.Index("objects_by_key", "bucket", "object"),
 )
 
-# One row per place: the newest version that was read.
+# One row per place: the newest version that was read. The fingerprint tells one file from another
+# that has the same version; it is empty for objects of a store.
 digests = sa.Table(
     "digests",
     metadata,
     sa.Column("place", sa.Text, primary_key=True),
     sa.Column("version", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.Text, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("md5", sa.Text, nullable=False),

@@ -13,7 +13,7 @@ from workflow_engine.errors import Code, LeaseLostError
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, Output
 from workflow_engine.store import rows
 from workflow_engine.store.bucket_sets import sets_by_id
-from workflow_engine.store.rows import StepResult
+from workflow_engine.store.rows import Intended, StepResult
 from workflow_engine.store.schema import activities, executions, objects
 
 
@@ -111,7 +111,7 @@ def reset_activity(connection: sa.Connection, claim: Claim, name: str) -> None:
         activities.c.run_id == claim.run_id, activities.c.name == name
     )
     waiting = ActivityRecord(name=name, type=connection.scalar(kind) or "")
-    changes = rows.activity_row(waiting) | {"step_key": None}
+    changes = rows.activity_row(waiting) | {"step_key": None, "intended": None}
     update_activity(connection, claim, name, changes)
     for published in (True, False):
         replace_objects(connection, claim.run_id, name, (), published=published)
@@ -146,6 +146,22 @@ def select_objects(*, published: bool) -> sa.Select[Any]:
         .where(objects.c.published == published)
         .order_by(objects.c.run_id, objects.c.activity, objects.c.position)
     )
+
+
+def intended(connection: sa.Connection, run_id: str) -> list[Intended]:
+    """Return the ends that activities were about to come to, in the order of the execution."""
+    found = connection.execute(
+        sa.select(activities)
+        .where(activities.c.run_id == run_id, activities.c.intended.is_not(None))
+        .order_by(activities.c.position)
+    ).mappings()
+    intents = rows.grouped(
+        connection.execute(
+            select_objects(published=False).where(objects.c.run_id == run_id)
+        ).mappings(),
+        "activity",
+    )
+    return [rows.intended_of(row, intents.get((row["name"],), ())) for row in found]
 
 
 def load_executions(connection: sa.Connection, chosen: sa.Select[Any]) -> list[ExecutionRecord]:

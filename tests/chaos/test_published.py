@@ -1,0 +1,73 @@
+"""Killed between the first name and the success: published once, encoded once."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.published import NAMES
+from tests.s3 import ENVIRONMENT, S3Server, s3_servers
+
+__all__ = ["s3_servers"]
+
+FOLDER = '[buckets.out]\npath = "out"\n'
+STORE = """
+[buckets.out]
+url = "s3://{bucket}"
+endpoint_url = "{url}"
+access_key_id_env = "TEST_S3_KEY"
+secret_access_key_env = "TEST_S3_SECRET"
+"""
+
+
+def resumed(folder: Path, clip: Path, names: int, configuration: str) -> Any:
+    """Let a process die behind so many names and return what the next one did."""
+    (folder / "mediaflow.toml").write_text(configuration)
+    command = (sys.executable, "-m", "tests.chaos.published", folder, clip, str(names))
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def check(told: Any, names: int) -> None:
+    assert len(told["before"]) == names and told["staged"] == 3
+    assert told["ran"] == []  # nothing was made again
+    assert told["after"].keys() == set(NAMES)
+    assert told["before"].items() <= told["after"].items()  # nor published again
+    assert told["states"] == ["Success"] * 3 and told["outputs"] == list(NAMES)
+    assert told["commands"] == 1 and told["again"]
+    assert (told["intents"], told["parts"]) == (0, [])
+
+
+@pytest.mark.parametrize("names", [3, 1, 0])
+def test_in_a_folder(tmp_path: Path, clip: Path, names: int):
+    check(resumed(tmp_path, clip, names, FOLDER), names)
+
+
+@pytest.mark.parametrize("names", [3, 1])
+def test_in_a_store(
+    s3_servers: Callable[[str], S3Server],
+    tmp_path: Path,
+    clip: Path,
+    names: int,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    server = s3_servers("seaweedfs")
+    bucket = f"published-{names}"
+    server.create(bucket)
+    check(resumed(tmp_path, clip, names, STORE.format(bucket=bucket, url=server.url)), names)
+
+
+def test_what_cannot_be_completed_is_made_again(tmp_path: Path, clip: Path):
+    """The second picture has neither its name nor its staged content any more."""
+    (tmp_path / "lose").touch()
+    told = resumed(tmp_path, clip, 1, FOLDER)
+    assert told["ran"] == ["work"] and told["states"] == ["Success"] * 3
+    assert told["after"].keys() == set(NAMES)
+    assert (told["intents"], told["parts"]) == (0, [])
