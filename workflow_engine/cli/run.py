@@ -190,7 +190,9 @@ def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress"
     if api_url:
         prefect_api.require_answer(api_url)
     else:
-        server = ensure_server(chosen.data_dir, chosen.prefect.port, progress.say)
+        server = ensure_server(
+            chosen.data_dir, chosen.prefect.port, progress.say, kept_days=chosen.retention.days
+        )
         api_url = server.api_url
     # beside the run: nobody waits for what earlier ones could not tell
     told = (api_url, engine.store.executions_by_id)

@@ -64,9 +64,9 @@ def _tell_ends(api_url: str, lookup: Lookup) -> int:
     flows = flows | _by_id(_of_flows(api_url, "/flow_runs/filter", others))
     ended = _ended(flows, lookup)
     told = sorted(open_flows & ended.keys())
-    tasks = [task for task in open_tasks if task["flow_run_id"] in ended]
-    tasks += _wrong(_of_flows(api_url, "/task_runs/filter", told), ended)
-    for task in _by_id(tasks).values():
+    tasks = _by_id(task for task in open_tasks if task["flow_run_id"] in ended)
+    tasks |= _by_id(_wrong(_of_flows(api_url, "/task_runs/filter", told), ended))
+    for task in tasks.values():
         _set(api_url, f"/task_runs/{task['id']}", _task_state(ended, task))
     for flow_id in told:
         _set(api_url, f"/flow_runs/{flow_id}", flow_state(ended[flow_id]))

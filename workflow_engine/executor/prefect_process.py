@@ -17,9 +17,7 @@ from pathlib import Path
 
 from workflow_engine.errors import InterruptedRunError
 
-#: days that the local server keeps flow runs, with their task runs, logs and artifacts
-KEPT_DAYS = 90
-#: days that it keeps events; they are four fifths of what a run leaves, and only a feed shows them
+#: days that the server keeps events; four fifths of what a run leaves, shown in a feed only
 _EVENT_DAYS = 1
 _DAY = 86400  # seconds
 
@@ -51,10 +49,7 @@ _ENVIRONMENT = {
     "PREFECT_SERVER_SERVICES_REPOSSESSOR_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_ENABLED": "false",
-    # what is old goes
-    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(KEPT_DAYS * _DAY),
-    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{min(_EVENT_DAYS, KEPT_DAYS)}D",
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{_EVENT_DAYS}D",
     # many rows in one transaction: each costs a sync of the disk
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "50",
@@ -76,9 +71,10 @@ _CAUSES = (
 _EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt|Exit|Timeout)\b.*$", re.M)
 
 
-def launch(home: Path, port: int) -> "subprocess.Popen[bytes]":
+def launch(home: Path, port: int, kept_days: int) -> "subprocess.Popen[bytes]":
     """Make the process of a server, which waits for `let_begin`.
 
+    It keeps flow runs, with their task runs, logs and artifacts, for some days; 0: for ever.
     When its starter is killed before, it ends by itself: there is none that nobody has recorded.
     What it writes, `server.log` as well, only its user can read.
     """
@@ -96,7 +92,7 @@ def launch(home: Path, port: int) -> "subprocess.Popen[bytes]":
             stderr=log_file,
             cwd=home,
             umask=0o077,
-            env=_environment(home, port),
+            env=environment(home, port, kept_days),
         )
 
 
@@ -107,12 +103,18 @@ def let_begin(process: "subprocess.Popen[bytes]") -> None:
         process.stdin.write(b"!")
 
 
-def _environment(home: Path, port: int) -> dict[str, str]:
+def environment(home: Path, port: int, kept_days: int) -> dict[str, str]:
+    """Return the environment of a server, with all that Prefect has to know."""
     # a user's own Prefect settings (profile, database, auth) do not belong to this server
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    kept = {
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(kept_days * _DAY),
+    }
     return {
         **inherited,
         **_ENVIRONMENT,
+        **(kept if kept_days else {}),
         "PREFECT_HOME": str(home),
         # the UI asks port 4200 unless it is told
         "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",

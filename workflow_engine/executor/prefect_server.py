@@ -73,13 +73,15 @@ def ensure_server(
     port: int,
     say: Callable[[str], None],
     *,
+    kept_days: int = 90,
     starter: Starter = Starter.RUN,
     abandoned: Callable[[], bool] = lambda: False,
 ) -> LocalServer:
     """Return this data directory's server, starting it when there is none.
 
     It is waited for as long as its process gets on. `port` is taken when it is free, else any
-    other. `say` gets a sentence when a server is started, and another when that takes long. Once
+    other. `say` gets a sentence when a server is started, and another when that takes long. It
+    keeps runs for `kept_days`, 0: for ever. Once
     `abandoned` is true a server that was just being started is ended, and InterruptedRunError
     raised. Raises InstallationError, with the cause, when the server does not come up.
     """
@@ -98,7 +100,7 @@ def ensure_server(
             else:
                 if starter is Starter.RUN:
                     say("Starting a local Prefect server; it stays for the next runs.")
-                return _start(home, port, starter, patience)
+                return _start(home, port, kept_days, starter, patience)
 
 
 def stop_server(data_dir: Path, starter: Starter | None = None) -> LocalServer | None:
@@ -162,11 +164,13 @@ def _answers_in_time(server: LocalServer, home: Path, patience: Patience) -> boo
     return False
 
 
-def _start(home: Path, port: int, starter: Starter, patience: Patience) -> LocalServer:
+def _start(
+    home: Path, port: int, kept_days: int, starter: Starter, patience: Patience
+) -> LocalServer:
     status: int | None = None
     for _ in range(_PORTS):
         port = port if port and _is_free(port) else _free_port()
-        process = launch(home, port)
+        process = launch(home, port, kept_days)
         server = LocalServer(
             pid=process.pid, port=port, started=start_time(process.pid), starter=starter
         )

@@ -44,6 +44,7 @@ class PrefectComponent:
     def __init__(self, settings: Settings, lookup: Lookup) -> None:
         self._data_dir = settings.data_dir
         self._port = settings.prefect.port
+        self._kept_days = settings.retention.days
         self._configured = configured_url(settings.prefect.api_url)
         self._lookup = lookup
         self._api_url = ""
@@ -122,6 +123,7 @@ class PrefectComponent:
                 self._data_dir,
                 self._port,
                 self._starts_slowly,
+                kept_days=self._kept_days,
                 starter=Starter.SERVE,
                 abandoned=self._done.is_set,
             )
