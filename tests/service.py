@@ -147,6 +147,8 @@ class Service:
         """Leave nothing behind, whatever the test did."""
         if self.process is not None and self.process.poll() is None:
             self.stop()
+        if self.process is not None and self.process.stdout is not None:
+            self.process.stdout.close()
         stop_server(self.data)
 
     def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
