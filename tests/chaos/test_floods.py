@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.test_service import COVER, START, topology
+from tests.chaos.service_home import COVER, START, topology
 from tests.service import Service, wait_for
 from workflow_engine.records import ActivityState, ExecutionState
 
