@@ -32,8 +32,13 @@ __all__ = ["home", "own_prefect", "service"]
 
 
 def booting(service: Service) -> int:
-    """Wait for the process of the Prefect server, which does not answer yet."""
-    (pid,) = wait_for(lambda: processes_in(service.data / "prefect"))
+    """Wait for the process of the Prefect server, which has begun and does not answer yet."""
+
+    def begun() -> list[int]:
+        found = processes_in(service.data / "prefect")
+        return [pid for pid in found if "pydantic_core" in Path(f"/proc/{pid}/maps").read_text()]
+
+    (pid,) = wait_for(begun)
     return pid
 
 
