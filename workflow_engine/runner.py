@@ -2,9 +2,9 @@
 
 An executor calls `run_activity` for each activity once its predecessors have ended, from any
 thread; the runner knows nothing of scheduling. `journal.py` keeps the record, `recovery.py` what
-was done before, `attempts.py` tries again after transient causes, `publishing.py` makes outputs
-visible, `reuse.py` finds finished ones, `sharing.py` runs siblings in one process. Specification:
-topology, 6-9.
+was done before, `attempts.py` tries again after transient causes, `step_runner.py` makes outputs,
+`publishing.py` makes them visible, `reuse.py` finds finished ones, `outcomes.py` says how it ended.
+Specification: topology, 6-9.
 """
 
 import logging
@@ -16,9 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from workflow_engine.activity import (
-    ActivityContext,
     ActivityResult,
-    Artifact,
     Result,
     TemplateLookup,
     no_templates,
@@ -38,8 +36,9 @@ from workflow_engine.errors import (
 )
 from workflow_engine.graph import Graph
 from workflow_engine.journal import Journal, Observer
+from workflow_engine.outcomes import Outcome, failed, skipped, succeeded
 from workflow_engine.placeholders import Names
-from workflow_engine.plan import Input, Planned, Planner, shared_groups
+from workflow_engine.plan import Input, Planned, Planner
 from workflow_engine.publishing import Publication, Publisher
 from workflow_engine.records import (
     ActivityRecord,
@@ -54,25 +53,17 @@ from workflow_engine.records import (
 )
 from workflow_engine.recovery import Recovery
 from workflow_engine.retry import RetryPolicy
-from workflow_engine.sharing import SharedRun
 from workflow_engine.sides import Sides
 from workflow_engine.source import NO_DIGESTS, Source, SourceFile
+from workflow_engine.step_runner import StepRunner
 from workflow_engine.store import Claim, Store
 from workflow_engine.structure import REPORT, START
 from workflow_engine.workdir import WorkDirectory
 
 log = logging.getLogger(__name__)
 
-#: of the original of a copy: then the step is made anew
+#: of the original of a copy: then the step is made again
 _NOT_TO_BE_HAD = (Code.RESOURCE_NOT_FOUND, Code.RESOURCE_CONTENT_BAD, Code.RESOURCE_ACCESS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How an activity ended, and what there is to show beside it."""
-
-    record: ActivityRecord
-    artifacts: tuple[Artifact, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,16 +111,14 @@ class Runner:
         self._templates = templates
         self._around = around
         self._lock = threading.RLock()  # a signal may stop what is being stopped
-        self._sharing = threading.Lock()
-        self._shared: dict[str, SharedRun | None] = {}
         self._work = WorkDirectory(around.work_root, record.run_id)
-        self._directories: dict[str, Path] = {}  # of the latest attempts
         # once `take_up` has opened the input
         self._source: Source
         self._file: SourceFile
         self._sides: Sides
         self._publisher: Publisher
         self._planner: Planner
+        self._steps: StepRunner
 
     def _policy(self, name: str) -> RetryPolicy:
         return self.graph.nodes[name].activity.retry or self._around.retry
@@ -182,10 +171,24 @@ class Runner:
             names=self._names,
             opener=around.opener,
             make_folder=self._work.attempt,
-            context=lambda work, file: self._looking(self._run_id, work, file),
+            context=lambda work, file: self._steps.quiet_context(self._run_id, work, file),
         )
         given = Input(ref=self._source.ref, digests=digests, names=self._names)
         self._planner = Planner(self.graph, given, self._templates, self._sides.read)
+        self._steps = StepRunner(
+            graph=self.graph,
+            journal=self._journal,
+            planner=self._planner,
+            file=self._file,
+            sides=self._sides,
+            names=self._names,
+            work=self._work,
+            slot=around.slot,
+            cancel=self.cancel,
+            fuse=around.fuse,
+            find_finished=self._find_finished,
+            lease_lost=lambda: self.stop(Interruption.LEFT),
+        )
 
     def _read_input(self) -> Digests:
         self._source = source = self._open_input()
@@ -244,7 +247,7 @@ class Runner:
             return Outcome(record=record)
         self._require_no_interrupt()
         if reason := self._blocked(name):
-            return Outcome(record=self._journal.save(_skipped(record, reason)))
+            return Outcome(record=self._journal.save(skipped(record, reason)))
         self._journal.save(
             replace(
                 record,
@@ -272,7 +275,7 @@ class Runner:
             return self._fail(name, Code.INTERNAL, text)
 
     def _fail(self, name: str, code: str, message: str, detail: str = "") -> Outcome:
-        record = _failed(self._journal.activity(name), code, message, detail)
+        record = failed(self._journal.activity(name), code, message, detail)
         return Outcome(record=self._journal.save(record))
 
     def finish(self, error: MediaflowError | None = None) -> ExecutionRecord:
@@ -285,7 +288,7 @@ class Runner:
             state, code, message = ExecutionState.FAIL, error.code, error.message
             for record in self.record.activities:
                 if record.state is ActivityState.RUNNING:
-                    self._journal.save(_failed(record, error.code, error.message))
+                    self._journal.save(failed(record, error.code, error.message))
         report = self.graph.report
         outputs = self._journal.activity(report.name).outputs if report else ()
         record = self._journal.end(state, code, message, outputs[0].place if outputs else "")
@@ -332,12 +335,12 @@ class Runner:
         planned = call(name, lambda: self._ready(name))
         if planned.step is None:
             reason = planned.skip.reason if planned.skip else ""
-            record = _skipped(self._journal.activity(name), reason)
+            record = skipped(self._journal.activity(name), reason)
             return Outcome(record=self._journal.save(record))
         finished = call(name, lambda: self._find_finished(planned))
         if finished is not None and (outcome := self._republish(planned, finished)):
             return outcome
-        result = call(name, lambda: self._perform(planned))
+        result = call(name, lambda: self._steps.run(planned))
         call(name, lambda: self._require_unchanged(planned))
         return self._publish(planned, result)
 
@@ -358,74 +361,6 @@ class Runner:
 
     def _find_finished(self, planned: Planned) -> Result | None:
         return None if self._fresh else self._publisher.finished.find(planned)
-
-    def _perform(self, planned: Planned) -> ActivityResult:
-        name = planned.node.name
-        try:
-            shared = self._shared_run(planned)
-            result = shared.result(name) if shared else None
-            if result is None:
-                assert planned.step is not None
-                result = planned.node.activity.run(planned.step, self._context(name))
-        except BaseException:
-            self._discard(name)  # the next attempt may need the room
-            raise
-        return result
-
-    def _discard(self, name: str) -> None:
-        if name in self._directories:
-            self._work.discard(self._directories.pop(name))
-
-    def _shared_run(self, planned: Planned) -> SharedRun | None:
-        """Return the process that this activity shares with siblings, if it does."""
-        name = planned.node.name
-        if not self._around.fuse or planned.step is None or not planned.step.share:
-            return None
-        with self._sharing:
-            if name not in self._shared:
-                siblings = [
-                    sibling
-                    for sibling in self._planner.plan_siblings(name)
-                    if not self._journal.activity(sibling.node.name).state.ended
-                ]
-                served = [p.node.name for p in siblings if self._find_finished(p)]
-                self._shared.update((sibling.node.name, None) for sibling in siblings)
-                for group in shared_groups(self.graph, siblings, served):
-                    members = [self._planner.plan(member) for member in group]
-                    self._shared.update(dict.fromkeys(group, SharedRun(members, self._context)))
-            return self._shared[name]
-
-    def _context(self, name: str) -> ActivityContext:
-        self._discard(name)
-        work = self._directories[name] = self._work.attempt()
-        source = work / self._names.source_name
-        if self.graph.nodes[name].type != REPORT:
-            self._file.link(source)
-            self._sides.link(self._planner.plan(name).side, work)
-
-        def progress(fraction: float) -> None:
-            try:
-                self._journal.progress(name, fraction)
-            except LeaseLostError:
-                self.stop(Interruption.LEFT)
-
-        return replace(self._looking(name, work, source), progress=progress)
-
-    def _looking(self, name: str, work: Path, source: Path) -> ActivityContext:
-        """Return the context of an activity that shows no progress."""
-        return ActivityContext(
-            activity=name,
-            run_id=self._run_id,
-            work=work,
-            source=source,
-            names=self._names,
-            progress=lambda fraction: None,
-            cancel=self.cancel,
-            slot=self._around.slot,
-            execution=lambda: self.record,
-            read_by=lambda one: self._planner.read_by(one),
-            log=logging.LoggerAdapter(log, {"run_id": self._run_id, "activity": name}),
-        )
 
     def _report_bucket(self) -> str:
         """Where the report of a run without any output goes: beside the outputs it would have."""
@@ -487,7 +422,7 @@ class Runner:
         key = planned.key if planned.node.activity.reusable else None
 
         def done() -> ActivityRecord:
-            return _succeeded(self._journal.activity(name), finished, reused=reused)
+            return succeeded(self._journal.activity(name), finished, reused=reused)
 
         try:
             self._attempts.call(name, lambda: publication.publish(done(), key, self.cancel))
@@ -501,35 +436,3 @@ class Runner:
         self._planner.keep(name, finished)
         record = self._journal.succeed(done(), key)
         return Outcome(record=record, artifacts=tuple(planned.node.activity.artifacts(finished)))
-
-
-def _succeeded(record: ActivityRecord, finished: Result, *, reused: bool) -> ActivityRecord:
-    return replace(
-        record,
-        state=ActivityState.SUCCESS,
-        ended=utc_now(),
-        progress=1.0,
-        message="",
-        reused=reused,
-        outputs=finished.outputs,
-        data=finished.data,
-        commands=finished.commands,
-        warnings=finished.warnings,
-    )
-
-
-def _skipped(record: ActivityRecord, reason: str) -> ActivityRecord:
-    now = utc_now()
-    started = record.started or now
-    return replace(record, state=ActivityState.SKIPPED, started=started, ended=now, message=reason)
-
-
-def _failed(record: ActivityRecord, code: str, message: str, detail: str = "") -> ActivityRecord:
-    return replace(
-        record,
-        state=ActivityState.FAIL,
-        ended=utc_now(),
-        code=str(code),
-        message=message,
-        detail=detail,
-    )
