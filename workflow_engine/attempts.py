@@ -40,11 +40,11 @@ class Attempts:
     def call(self, name: str, do: Callable[[], T]) -> T:
         """Return what `do` gives, a part of an activity; it is called again after transient causes.
 
-        All parts of an activity share its number of attempts. Raises what `do` raised last, and
-        what ends a run.
+        All parts of an activity share its number of attempts; those of one that has ended were
+        made by an earlier run. Raises what `do` raised last, and what ends a run.
         """
-        policy = self._policy(name)
-        failed = len(self._journal.activity(name).attempts)
+        policy, record = self._policy(name), self._journal.activity(name)
+        failed = 0 if record.state.ended else len(record.attempts)
         while True:
             try:
                 return do()

@@ -34,6 +34,7 @@ class _Placement:
     last: bool  # whether others must have their names first
     handle: str = ""
     staged: Staged | None = None
+    begun: bool = False  # to be named: whether it is visible is not known for sure
     named: bool = False
 
     def start_again(self) -> None:
@@ -87,12 +88,19 @@ class Publication:
         in_parallel(self._give_name, [one for one in left if one.last], 1)
 
     def take_back(self, activity: str) -> None:
-        """Take away what has no name yet, and the intent if nothing has; after an error."""
+        """Take away what has no name yet, and the intent if nothing can have; after an error."""
         for one in self._placements:
             if not one.named:
                 _sweep(one.bucket, one.output, one.handle)
-        if not any(one.named for one in self._placements):
+        if not any(one.begun for one in self._placements):
             self._store.retract(self._claim, activity)
+
+    def leave(self, activity: str) -> None:
+        """Leave it to whoever takes the execution over; take away what only this process knows."""
+        known = {intent.handle for intent in self._store.intents(self._claim.run_id, activity)}
+        for one in self._placements:
+            if one.handle not in known:
+                _sweep(one.bucket, one.output, one.handle)
 
     def _intend(self, record: ActivityRecord, step_key: str | None) -> None:
         def reserve(one: _Placement) -> None:
@@ -108,6 +116,7 @@ class Publication:
 
     def _give_name(self, one: _Placement) -> None:
         assert one.staged is not None
+        one.begun = True
         try:
             version = one.staged.publish()
         except LostHandleError:

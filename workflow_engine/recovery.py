@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from workflow_engine.activity import Result
 from workflow_engine.buckets import Buckets
+from workflow_engine.errors import InvalidInputError
 from workflow_engine.journal import Journal
 from workflow_engine.plan import Planner
 from workflow_engine.publishing import Publisher, sweep
@@ -35,7 +36,6 @@ class Recovery:
         cancel: threading.Event,
     ) -> None:
         self._journal = journal
-        self._store = store
         self._buckets = buckets
         self._planner = planner
         self._publisher = publisher
@@ -43,11 +43,14 @@ class Recovery:
         self._run_id = journal.record.run_id
         self._keys = store.step_keys(self._run_id)
         self._intended = {one.record.name: one for one in store.intended(self._run_id)}
+        # read once: later ones may be those of a process that has taken the execution over
+        self._intents = store.intents(self._run_id)
 
     def keep(self, name: str) -> bool:
         """Keep what an activity came to, if it still counts; tell whether it does.
 
-        Raises InterruptedRunError, LeaseLostError, StoreError, and what the buckets raise.
+        Raises InterruptedRunError, LeaseLostError, StoreError, and MediaflowError for transient
+        causes.
         """
         record = self._journal.activity(name)
         if record.state is ActivityState.SUCCESS:
@@ -60,7 +63,7 @@ class Recovery:
 
     def forget(self, name: str) -> None:
         """Let an activity wait again, and take away what it had staged."""
-        sweep(self._buckets, self._store.intents(self._run_id, name))
+        sweep(self._buckets, (one for one in self._intents if one.activity == name))
         self._journal.reset(name)
 
     def _agrees(self, record: ActivityRecord, key: str | None) -> bool:
@@ -75,7 +78,11 @@ class Recovery:
         intended = self._intended.get(record.name)
         if intended is None or not self._agrees(record, intended.step_key):
             return False
-        if not self._publisher.complete(intended, self._cancel):
+        try:
+            if not self._publisher.complete(intended, self._cancel):
+                return False
+        except InvalidInputError as error:  # when it is published again it may say so
+            log.info("run %s, activity %s: not completed: %s", self._run_id, record.name, error)
             return False
         log.info("run %s, activity %s: completed from its intent", self._run_id, record.name)
         self._journal.succeed(replace(intended.record, ended=utc_now()), intended.step_key)

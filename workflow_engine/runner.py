@@ -426,10 +426,14 @@ class Runner:
 
         try:
             self._attempts.call(name, lambda: publication.publish(done(), key, self.cancel))
+        except (LeaseLostError, StoreError):
+            publication.leave(name)
+            raise
         except BaseException as error:
-            # whoever goes on with the run may complete it
             left = self.interruption is Interruption.LEFT
-            if not (left and isinstance(error, InterruptedRunError)):
+            if left and isinstance(error, InterruptedRunError):
+                publication.leave(name)
+            else:
                 publication.take_back(name)
             raise
         # before anybody sees that it has ended: what comes next is planned with it

@@ -126,7 +126,9 @@ class StepRunner:
                 siblings = [
                     sibling
                     for sibling in self._planner.plan_siblings(name)
-                    if not self._journal.activity(sibling.node.name).state.ended
+                    # others may run already, when this one could not be planned with them
+                    if sibling.node.name not in self._shared
+                    and not self._journal.activity(sibling.node.name).state.ended
                 ]
                 served = [p.node.name for p in siblings if self._find_finished(p)]
                 self._shared.update((sibling.node.name, None) for sibling in siblings)

@@ -61,9 +61,15 @@ def sweep(root: Path, before: Callable[[str], None] = lambda run_id: None) -> No
 
     `before` is called with the RunId of each, while nobody can work in it.
     """
-    with suppress(FileNotFoundError):
-        for path in root.iterdir():
-            _remove_unused(path, before)
+    try:
+        found = list(root.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:  # must not keep an execution from beginning
+        log.warning("what killed processes left in %s stays for now: %s", root, error)
+        return
+    for path in found:
+        _remove_unused(path, before)
 
 
 def _hold(path: Path) -> int:

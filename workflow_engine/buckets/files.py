@@ -100,12 +100,6 @@ def _whole(hidden: Path) -> Generator[None]:
         raise
 
 
-def publish(hidden: Path, path: Path) -> None:
-    """Give a staged file its name, on the disk. Raises OSError."""
-    os.replace(hidden, path)
-    sync_folder(path.parent)
-
-
 def sweep(path: Path, hidden: str) -> None:
     """Remove what lies under a name of `hidden_name`, if anything does. Raises OSError."""
     if hidden.startswith(".") and hidden.endswith(".part") and "/" not in hidden:

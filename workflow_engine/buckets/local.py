@@ -219,13 +219,17 @@ class StagedFile:
     def __init__(self, bucket: LocalBucket, key: str, hidden: Path, path: Path) -> None:
         self._bucket = bucket
         self._key = key
+        self._named = False
         self.hidden = hidden
         self.path = path
 
     def publish(self) -> str:
         """See `Staged.publish`."""
         with self._bucket.changing(self._key):
-            files.publish(self.hidden, self.path)
+            if not self._named:  # the name may have been given, but not brought to the disk
+                os.replace(self.hidden, self.path)
+                self._named = True
+            files.sync_folder(self.path.parent)
         return ""
 
     def discard(self) -> None:
