@@ -486,7 +486,7 @@ class Engine:
             return
         if record.output_root:
             sentence = f'The execution "{run_id}" was run in the foreground.'
-            remedy = f"Go on with it alone: mediaflow execution resume {run_id}"
+            remedy = f"Continue it alone: mediaflow execution resume {run_id}"
         else:
             sentence = f'The execution "{run_id}" has not ended yet.'
             remedy = "Wait until it ends, or cancel it."
@@ -522,7 +522,7 @@ class Engine:
         if record.state is ExecutionState.COMPLETED and not record.failed:
             raise InvalidInputError(
                 Code.INVALID_STATE,
-                f'The execution "{run_id}" has ended well.',
+                f'The execution "{run_id}" has already completed.',
                 remedy="Run the topology again for another execution.",
             )
         return record

@@ -246,7 +246,7 @@ class Interruption(Enum):
     #: by whoever cancelled the execution
     CANCELLED = (Code.CANCELLED, "The execution was cancelled.")
     #: it is left as it is: this process ends, or another one has taken it over
-    LEFT = (Code.INTERRUPTED, "The run goes on in another process.")
+    LEFT = (Code.INTERRUPTED, "The run continues in another process.")
 
 
 class InterruptedRunError(MediaflowError):

@@ -98,7 +98,7 @@ class Inputs:
                 Code.RESOURCE_CONTENT_BAD,
                 f'The input "{bucket.place(ref.object)}" is not what it was when the execution '
                 "began.",
-                remedy="Run the workflow on it anew.",
+                remedy="Run the workflow on it again.",
             )
         digests = self._digests(bucket, bucket.place(ref.object), info)
         return Source(ref=ref, bucket=bucket, info=info, digests=digests)

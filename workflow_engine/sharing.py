@@ -24,11 +24,18 @@ class SharedRun:
     """A group of planned activities that share one process."""
 
     def __init__(
-        self, members: Sequence[Planned], context: Callable[[str], ActivityContext]
+        self,
+        members: Sequence[Planned],
+        context: Callable[[str], ActivityContext],
+        discard: Callable[[str], None],
     ) -> None:
-        """`context` makes the context of a member, by name, when the process is started."""
+        """`context` makes the context of a member, by name, when the process is started.
+
+        `discard` takes its directory away when the process has failed.
+        """
         self._members = members
         self._context = context
+        self._discard = discard
         self._lock = threading.Lock()
         self._tried = False
         self._results: dict[str, ActivityResult] = {}
@@ -65,6 +72,7 @@ class SharedRun:
             ]
             results = self._members[0].node.activity.run_shared(pairs)
             self._results = dict(zip(names, results, strict=True))
+            return
         except ActivityError as error:
             if error.code in _COMMON_FAILURES or error.transient is not None:
                 self._error = error
@@ -72,3 +80,5 @@ class SharedRun:
                 log.warning("one process for %s failed, running each alone: %s", names, error)
         except BaseException as error:
             self._error = error
+        for name in names:
+            self._discard(name)

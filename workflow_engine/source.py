@@ -124,7 +124,7 @@ class SourceFile:
                 Code.RESOURCE_CONTENT_BAD,
                 f'The input "{source.place}" has other content than when it was read before, '
                 "under the same version.",
-                remedy="Upload it anew and run the workflow on it.",
+                remedy="Upload it again and run the workflow on it.",
             )
         self._digests = self._digests or found
         self._file = file

@@ -68,17 +68,16 @@ class StepRunner:
 
     def run(self, planned: Planned) -> ActivityResult:
         """Run a step; again after an error. Raises what the activity raises, and OSError."""
-        name = planned.node.name
+        name, step = planned.node.name, planned.step
+        assert step is not None
+        shared = self._shared_run(planned)
+        if shared and (result := shared.result(name)) is not None:
+            return result
         try:
-            shared = self._shared_run(planned)
-            result = shared.result(name) if shared else None
-            if result is None:
-                assert planned.step is not None
-                result = planned.node.activity.run(planned.step, self._context(name))
+            return planned.node.activity.run(step, self._context(name))
         except BaseException:
             self._discard(name)  # the next attempt may need the room
             raise
-        return result
 
     def quiet_context(self, name: str, work: Path, source: Path) -> ActivityContext:
         """Return the context of an activity that shows no progress."""
@@ -134,5 +133,7 @@ class StepRunner:
                 self._shared.update((sibling.node.name, None) for sibling in siblings)
                 for group in shared_groups(self._graph, siblings, served):
                     members = [self._planner.plan(member) for member in group]
-                    self._shared.update(dict.fromkeys(group, SharedRun(members, self._context)))
+                    self._shared.update(
+                        dict.fromkeys(group, SharedRun(members, self._context, self._discard))
+                    )
             return self._shared[name]

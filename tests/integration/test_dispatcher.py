@@ -29,7 +29,7 @@ from workflow_engine.records import (
     new_id,
 )
 from workflow_engine.settings import load_settings
-from workflow_engine.store import Claim, Waiting, database
+from workflow_engine.store import Claim, Waiting, connections
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ class TestWorkDirectories:
 class TestStoreTrouble:
     @pytest.fixture(autouse=True)
     def impatient(self, monkeypatch: pytest.MonkeyPatch, short_lease: None) -> None:
-        monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+        monkeypatch.setattr(connections, "BUSY_SECONDS", 0.2)
 
     @contextmanager
     def locked(self, queue: Queue) -> Iterator[None]:

@@ -26,7 +26,7 @@ def test_a_resumed_execution_keeps_what_succeeded(bench: Bench):
     assert again.activity("a").job_id == first.activity("a").job_id
     assert "b Success" in Path(again.report).read_text()
     assert bench.engine.store.execution(first.run_id) == again
-    with pytest.raises(InvalidInputError, match="ended well"):
+    with pytest.raises(InvalidInputError, match="already completed"):
         bench.engine.resume(first.run_id, executor=InlineExecutor())
 
 
@@ -138,7 +138,7 @@ def test_an_execution_that_ended_between_is_not_run_again(
 
     monkeypatch.setattr(bench.engine.store, "claim", claim_after_another)
     bench.fakes.ran.calls.clear()
-    with pytest.raises(InvalidInputError, match="ended well"):
+    with pytest.raises(InvalidInputError, match="already completed"):
         bench.engine.resume(first.run_id, executor=InlineExecutor())
     assert bench.ran == [("a",)]
     stored = bench.engine.store.execution(first.run_id)

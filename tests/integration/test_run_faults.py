@@ -5,6 +5,7 @@ import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from workflow_engine.buckets.local import StagedFile
 from workflow_engine.errors import Code, LeaseLostError, MediaflowError, StoreError, Transient
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ExecutionRecord
+from workflow_engine.sharing import SharedRun
 from workflow_engine.store import Claim
 
 
@@ -157,6 +159,25 @@ def test_a_sibling_that_comes_late_leaves_the_process_of_the_others_alone(
     record = bench.run({"a": shared, "b": shared, "c": {"Share": "x", "Reads": "s"}})
     assert bench.ran == [("a", "b"), ("c",)]
     assert set(states(record).values()) == {"Success"}
+
+
+def test_a_process_that_failed_takes_its_directories_along():
+    """Who is told late must not take away what the next attempt works in."""
+
+    def run_shared(pairs: object) -> None:
+        raise away()
+
+    activity = SimpleNamespace(run_shared=run_shared)
+    members: Any = [
+        SimpleNamespace(node=SimpleNamespace(name=name, activity=activity), step=None)
+        for name in "ab"
+    ]
+    gone: list[str] = []
+    shared = SharedRun(members, lambda name: pytest.fail(name), gone.append)
+    for name in "ab":
+        with pytest.raises(MediaflowError, match="away"):
+            shared.result(name)
+        assert gone == ["a", "b"]
 
 
 # --- attempts

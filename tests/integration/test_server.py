@@ -20,7 +20,7 @@ from workflow_engine.service.prefect import PrefectComponent
 from workflow_engine.service.server import Server
 from workflow_engine.service.workflow_files import WorkflowFiles
 from workflow_engine.settings import Settings, load_settings
-from workflow_engine.store import Store, database
+from workflow_engine.store import Store, connections
 
 CONFIGURATION = """
 [service]
@@ -79,7 +79,7 @@ def test_it_takes_work_without_prefect(settings: Callable[[str], Settings]):
 def test_it_takes_none_while_its_store_cannot_be_used(
     settings: Callable[[], Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "BUSY_SECONDS", 0.2)
     with running(settings()) as api:
         with closing(sqlite3.connect(tmp_path / "data/mediaflow.db", timeout=10)) as other:
             other.execute("BEGIN IMMEDIATE")

@@ -114,7 +114,7 @@ class TestFailed:
         assert {one: queue.record(one).activity("a").ended for one in failing} == before
         found = told("execution", "resume", old, good, code=2)
         assert found["Queued"] == [old]
-        assert "ended well" in found["Problems"][0]["Message"]
+        assert "already completed" in found["Problems"][0]["Message"]
 
     def test_resume_wants_one_or_the_other(self, store: Store):
         for arguments in ((), ("a", "--failed")):

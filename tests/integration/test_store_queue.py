@@ -484,7 +484,10 @@ class TestBuckets:
     def test_what_a_killed_process_left(self, store: Store) -> None:
         run_id = leave(store, buckets=self.HERE)
         assert self.take(store, {"in": "/in"}) == ""
+        waiting = Waiting(buckets={"out": "/out"}, count=1)
+        assert store.waiting_elsewhere({"in": "/in"}) == [waiting]
         assert self.take(store, self.HERE) == run_id
+        assert store.waiting_elsewhere({"in": "/in"}) == []  # it is being run
 
     def test_sets_of_any_size(self, store: Store) -> None:
         many = {f"bucket-{number}": f"/{'folder/' * 40}{number}" for number in range(200)}

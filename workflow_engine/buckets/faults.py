@@ -31,7 +31,7 @@ def changed(bucket: str, key: str) -> InvalidInputError:
     """Return the error for an object that is another version than the one asked for."""
     return InvalidInputError(
         Code.RESOURCE_CONTENT_BAD,
-        f'The object "{key}" of the bucket "{bucket}" was changed meanwhile.',
+        f'The object "{key}" of the bucket "{bucket}" changed while it was being read.',
         remedy="Run the workflow on the new version.",
     )
 
@@ -41,5 +41,5 @@ def other_content(origin: Place) -> InvalidInputError:
     return InvalidInputError(
         Code.RESOURCE_CONTENT_BAD,
         f'The object "{origin}" does not hold what was recorded of it.',
-        remedy="Run the workflow again: the step is then made anew.",
+        remedy="Run the workflow again: the step then runs again.",
     )

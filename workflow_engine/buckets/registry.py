@@ -98,7 +98,7 @@ class Buckets:
         if ref is None:
             raise InvalidInputError(
                 Code.RESOURCE_NOT_SUPPORTED,
-                f'"{place}" is no place of an object.',
+                f'"{place}" is not the place of an object.',
                 remedy="Use an absolute path or s3://BUCKET/KEY.",
             )
         return Place(bucket=self.get(ref.bucket), key=ref.object)

@@ -38,7 +38,7 @@ def resume(
     executor: ExecutorOption = ExecutorChoice.PREFECT,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
 ) -> None:
-    """Go on with executions that were killed, interrupted or had failures.
+    """Continue executions that were killed, interrupted or had failures.
 
     What succeeded is kept, everything else runs again, under the same RunId. One RUNID runs here,
     in the foreground. Several, and those of --failed, go back into the queue, for `serve` to run

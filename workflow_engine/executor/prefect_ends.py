@@ -46,7 +46,7 @@ def tell_ends(api_url: str, lookup: Lookup) -> bool:
     try:
         told = _tell_ends(api_url, lookup)
     except (*_FAILURES, MediaflowError) as error:
-        log.info("Prefect was not told what has ended, it will be: %s", error)
+        log.info("Prefect cannot be told now which runs have ended, it will be later: %s", error)
         return False
     if told:
         log.info("%d runs of ended executions were still open in Prefect", told)
@@ -75,7 +75,7 @@ def _tell_ends(api_url: str, lookup: Lookup) -> int:
 
 def leave_open(api_url: str, flow_run_id: str) -> None:
     """Make a flow run Pending again whose execution goes on without it: its end is told later."""
-    state = {"type": "PENDING", "message": "It goes on without being shown."}
+    state = {"type": "PENDING", "message": "It continues without being shown."}
     body = {"state": state, "force": True}
     with suppress(*_FAILURES):
         post(api_url, f"/flow_runs/{flow_run_id}/set_state", body)

@@ -80,7 +80,7 @@ class PrefectExecutor:
             if isinstance(error, LeaseLostError | StoreError):
                 raise error
             reason = " ".join(str(error).split()) or repr(error)
-            log.warning("Prefect failed, the run goes on without it: %s", reason)
+            log.warning("Prefect failed, the run continues without it: %s", reason)
         if runner.cancel.is_set() and not runner.ended():
             raise InterruptedRunError(runner.interruption)
         InlineExecutor().execute(runner)

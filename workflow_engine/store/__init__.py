@@ -14,7 +14,7 @@ rows and back, `summaries.py` and `published.py` read what answers tell of execu
 """
 
 from workflow_engine.store.bucket_sets import MOST_COUNTED, Waiting, buckets_text, lacking
-from workflow_engine.store.database import shown_url
+from workflow_engine.store.connections import shown_url
 from workflow_engine.store.executions import Store
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.published import Published, PublishedOutput

@@ -7,14 +7,16 @@ runs inside a caller's transaction.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 import sqlalchemy as sa
 
 from workflow_engine.records import stable_id
 from workflow_engine.store import rows
+from workflow_engine.store.catalog_schema import pipelines
 from workflow_engine.store.database import upsert
-from workflow_engine.store.schema import bucket_sets, executions, is_queued
+from workflow_engine.store.schema import bucket_sets, executions, is_begun, is_queued
 
 #: waiting executions of one set that are counted
 MOST_COUNTED = 1000
@@ -25,7 +27,7 @@ Buckets = Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """Executions in the queue that need the same unknown buckets.
+    """Executions that need the same unknown buckets: in the queue, or left by a killed process.
 
     They are not counted beyond `MOST_COUNTED`.
     """
@@ -81,14 +83,15 @@ def lacking(needed: Buckets, known: Buckets) -> Buckets:
     return {name: place for name, place in needed.items() if known.get(name) != place}
 
 
-def waiting_elsewhere(connection: sa.Connection, known: Buckets) -> list[Waiting]:
-    """Return what is queued and needs buckets that are not where `known` has them."""
+def waiting_elsewhere(connection: sa.Connection, known: Buckets, now: datetime) -> list[Waiting]:
+    """Return what nobody runs and needs buckets that are not where `known` has them."""
     found: list[Waiting] = []
     for identifier, needed in _all(connection):
         if missing := lacking(needed, known):
-            count = connection.scalar(_COUNT, {"set": identifier}) or 0
+            given = {"set": identifier, "now": now}
+            count = sum(connection.scalar(query, given) or 0 for query in (_QUEUED, _BEGUN))
             if count:
-                found.append(Waiting(buckets=missing, count=count))
+                found.append(Waiting(buckets=missing, count=min(count, MOST_COUNTED)))
     return found
 
 
@@ -107,9 +110,15 @@ def _buckets(text: str) -> Buckets:
 
 
 _ALL = sa.select(bucket_sets)
-_COUNT = sa.select(sa.func.count()).select_from(
-    sa.select(sa.literal(1))
-    .where(is_queued(), executions.c.bucket_set == sa.bindparam("set"))
-    .limit(MOST_COUNTED)
-    .subquery()
-)
+
+
+def _count(*chosen: sa.ColumnElement[bool]) -> sa.Select[int]:
+    of_set = executions.c.bucket_set == sa.bindparam("set")
+    some = sa.select(sa.literal(1)).where(of_set, *chosen).limit(MOST_COUNTED)
+    return sa.select(sa.func.count()).select_from(some.subquery())
+
+
+# by pipeline, as the index of the queue has them
+_QUEUED = _count(is_queued(), executions.c.pipeline_id.in_(sa.select(pipelines.c.id)))
+_NOW = sa.bindparam("now", type_=executions.c.lease_until.type)
+_BEGUN = _count(is_begun(), sa.or_(executions.c.owner.is_(None), executions.c.lease_until <= _NOW))

@@ -2,48 +2,37 @@
 
 SQLite: write-ahead log, each commit on the disk before it counts (`synchronous=FULL`), one
 writer at a time over all threads and processes. Any other database goes by its URL; PostgreSQL
-is the one that is tested. `schema.py`, `catalog_schema.py` and `landing_schema.py` hold the
-tables, `executions.py` and its neighbours what is done with them.
+is the one that is tested. `connections.py` makes the connections, `faults.py` explains their
+errors. `schema.py`, `catalog_schema.py` and `landing_schema.py` hold the tables, `executions.py`
+and its neighbours what is done with them.
 """
 
-import os
 import shlex
 import sqlite3
 import threading
-import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
+from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, PipelineRecord
-from workflow_engine.errors import (
-    Code,
-    InstallationError,
-    InvalidInputError,
-    MediaflowError,
-    StoreError,
-    is_out_of_files,
-)
-from workflow_engine.private import close_file, private_file, private_folder
+from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.records import utc_now
-from workflow_engine.store import catalog_rows, catalog_schema, schema
+from workflow_engine.store import catalog_rows, catalog_schema, connections, schema
+from workflow_engine.store.connections import WRITE, open_engine, shown_url
+from workflow_engine.store.faults import explained
 from workflow_engine.store.prepared import Query, Reader, Rows
 
 #: an INSERT that may meet a row that is there already
 Upsert = sqlite.Insert | postgresql.Insert
 
-#: how long a transaction waits for the other writers, in seconds
-BUSY_SECONDS = 60
 #: any number, the same in every process: creating the tables is one process's work
 _SCHEMA_TURN = 0x6D666C77
-
-_WRITE = "mediaflow_write"
 
 
 class Database:
@@ -55,7 +44,7 @@ class Database:
         Raises MediaflowError when the database cannot be used, InstallationError when its driver
         is missing, InvalidInputError for a URL that is none.
         """
-        self._engine = _engine(url)
+        self._engine = open_engine(url)
         self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         self._reader = Reader(self._engine)
         self._writing = threading.Lock()
@@ -89,7 +78,7 @@ class Database:
     def write(self) -> Generator[sa.Connection]:
         """Run a transaction that commits at the end, or leaves nothing when it raises."""
         with self._turn(), self._reported(), self._engine.connect() as connection:
-            connection.execution_options(**{_WRITE: True})
+            connection.execution_options(**{WRITE: True})
             with connection.begin():
                 yield connection
 
@@ -115,7 +104,7 @@ class Database:
 
         By itself it has each one sleep, longer and longer, while others write one after another.
         """
-        taken = self.is_sqlite and self._writing.acquire(timeout=BUSY_SECONDS)
+        taken = self.is_sqlite and self._writing.acquire(timeout=connections.BUSY_SECONDS)
         try:
             yield
         finally:
@@ -173,7 +162,7 @@ class Database:
                 Code.INVALID_STATE,
                 f'The store "{self.shown_url}" has schema version {version}, which this mediaflow '
                 "does not read any more.",
-                remedy="Move the database away to start anew, or set [store] url to another one.",
+                remedy="Move the database away, or set [store] url to another one.",
             )
 
     def _create(self) -> int:
@@ -238,158 +227,9 @@ class Database:
         except exc.IntegrityError:
             raise  # says something about the data, not about the database
         except (exc.DBAPIError, exc.TimeoutError, self._driver_error) as error:
-            raise _explained(self.shown_url, error) from error
+            raise explained(self.shown_url, error) from error
 
 
 def upsert(dialect: str, table: sa.Table) -> Upsert:
     """Return an INSERT that can be told what to do `on_conflict` with a row that is there."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-
-
-def database_exists(url: str) -> bool:
-    """Whether a SQLite file is there; other databases are taken to be. Creates nothing."""
-    try:
-        parsed = sa.make_url(url)
-    except exc.ArgumentError:
-        return False
-    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
-
-
-def shown_url(url: str) -> str:
-    """Return a database URL without its password."""
-    return sa.make_url(url).render_as_string(hide_password=True)
-
-
-def _engine(url: str) -> sa.Engine:
-    try:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite_engine(parsed)
-        return sa.create_engine(parsed, pool_pre_ping=True)
-    except ModuleNotFoundError as error:
-        raise InstallationError(
-            Code.INSTALLATION,
-            f'The store needs the Python package "{error.name}", which is not installed.',
-            remedy="Run: pip install 'psycopg[binary]'"
-            if error.name == "psycopg"
-            else f"Install {error.name}, or set [store] url to another kind of database.",
-        ) from error
-    except (exc.ArgumentError, exc.NoSuchModuleError) as error:
-        raise InvalidInputError(
-            Code.INVALID,
-            "The value of [store] url is not the URL of a database.",
-            remedy='Write "sqlite:///<file>" or "postgresql+psycopg://<user>@<host>/<database>".',
-        ) from error
-
-
-def _sqlite_engine(url: sa.URL) -> sa.Engine:
-    if not url.database or url.database == ":memory:":
-        raise InvalidInputError(
-            Code.INVALID,
-            f'The store "{url}" names no file, so nothing would be kept.',
-            remedy='Write "sqlite:///<file>".',
-        )
-    try:
-        private_folder(Path(url.database).parent)
-    except OSError as error:
-        raise MediaflowError(
-            Code.RESOURCE_ACCESS,
-            f'The folder of the store "{url.database}" cannot be created: {error.strerror}.',
-            remedy="Set [store] url, or MEDIAFLOW_DATA, to a place that can be written.",
-        ) from error
-    with suppress(OSError):  # SQLite says more about a file that cannot be opened
-        private_file(Path(url.database))
-    for suffix in ("-wal", "-shm"):  # new ones get the mode of the database
-        close_file(Path(url.database + suffix))
-    # every thread of a busy engine may hold a connection
-    engine = sa.create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS}, max_overflow=-1, pool_timeout=BUSY_SECONDS
-    )
-    event.listen(engine, "connect", _set_up_connection)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _set_up_connection(connection: sqlite3.Connection, record: Any) -> None:
-    # sqlite3 would begin transactions late and as readers; `_begin` does it instead
-    connection.isolation_level = None
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        # before anything is in the file: free pages can be given back later
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        _switch_to_wal(connection)
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    # SQLite does not wait for other connections here, whatever its timeout
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() > deadline:
-                raise
-        time.sleep(0.02)
-
-
-def _begin(connection: sa.Connection) -> None:
-    # a reader that becomes a writer would fail at once when another process wrote meanwhile
-    write = connection.get_execution_options().get(_WRITE)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _explained(url: str, error: Exception) -> MediaflowError:
-    cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    code, remedy = Code.INTERNAL, "Check that the database is running and reachable."
-    if isinstance(cause, sqlite3.Error):
-        # SQLITE_NOTADB and the like are set by the library; a misuse of the module has no code
-        number = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-        code, remedy = _SQLITE_ERRORS.get(number, (Code.INTERNAL, "Try again."))
-    reason = " ".join(str(cause).split()).rstrip(".")
-    if isinstance(cause, sqlite3.OperationalError) and _is_out_of_files():
-        reason += ", too many open files"
-        code, remedy = Code.INTERNAL, "Raise the limit of open files (ulimit -n)."
-    # what would fail in the same way at every attempt is no trouble of the store
-    kind = MediaflowError if isinstance(error, _LASTING) else StoreError
-    return kind(code, f'The store "{url}" failed: {reason}.', remedy=remedy)
-
-
-def _is_out_of_files() -> bool:
-    """Whether no file can be opened now; SQLite does not tell this from a missing permission."""
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
-    except OSError as error:
-        return is_out_of_files(error)
-    return False
-
-
-_LASTING = (exc.DataError, exc.ProgrammingError, exc.NotSupportedError)
-
-
-_ACCESS = (
-    Code.RESOURCE_ACCESS,
-    "Make the file and its folder writable for this user, or set [store] url to another place.",
-)
-_DAMAGED = (
-    Code.RESOURCE_CONTENT_BAD,
-    "Restore the file from a backup, or move it away with its -wal and -shm files to start anew.",
-)
-
-#: by primary result code of SQLite: our code, and the remedy
-_SQLITE_ERRORS = {
-    sqlite3.SQLITE_BUSY: (
-        Code.INTERNAL,
-        f"Another process held it for more than {BUSY_SECONDS} seconds; stop that process.",
-    ),
-    sqlite3.SQLITE_READONLY: _ACCESS,
-    sqlite3.SQLITE_CANTOPEN: _ACCESS,
-    sqlite3.SQLITE_PERM: _ACCESS,
-    sqlite3.SQLITE_AUTH: _ACCESS,
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_NOTADB: _DAMAGED,
-    sqlite3.SQLITE_FULL: (Code.NO_SPACE, "Make room on the disk of the store."),
-    sqlite3.SQLITE_IOERR: (Code.INTERNAL, "Check the disk of the store."),
-}

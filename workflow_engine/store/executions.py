@@ -26,7 +26,8 @@ from workflow_engine.records import (
 from workflow_engine.store import bucket_sets, pages, queue, rows, statements
 from workflow_engine.store.arrivals import ArrivalTable
 from workflow_engine.store.bucket_sets import Waiting
-from workflow_engine.store.database import Database, database_exists
+from workflow_engine.store.connections import database_exists
+from workflow_engine.store.database import Database
 from workflow_engine.store.intake import IntakeTable, ListenerTable
 from workflow_engine.store.media import MediaTable, describe_media
 from workflow_engine.store.media_buckets import MediaBucketTable
@@ -182,9 +183,10 @@ class Store:
             )
 
     def waiting_elsewhere(self, buckets: Mapping[str, str]) -> list[Waiting]:
-        """Return what waits in the queue for a process that knows other buckets than these."""
+        """Return what waits for a process that knows other buckets than these."""
         with self._database.read() as connection:
-            return bucket_sets.waiting_elsewhere(connection, buckets)
+            now = self._database.now(connection)
+            return bucket_sets.waiting_elsewhere(connection, buckets, now)
 
     def bucket_sets(self, ids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
         """Return where buckets lie, by name, of the sets that `ExecutionLine` names."""
