@@ -41,7 +41,7 @@ from workflow_engine.records import (
     ObjectRef,
     utc_now,
 )
-from workflow_engine.store import Claim, Store, Waiting
+from workflow_engine.store import Claim, ExecutionFilter, Store, Waiting
 from workflow_engine.store.queue import MOST_LAPSES
 
 MOMENT = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
@@ -217,7 +217,10 @@ class TestLapses:
             claim = self.claimed(store)
             assert claim is not None and claim.run_id == poison
             store.save_execution(claim, state=ExecutionState.RUNNING)
+        store.save_activity(claim, activity("a", state=ActivityState.FAIL, code="X"))
         assert take(store) == next_one
+        (line,) = store.line_page(ExecutionFilter(failed=True), limit=9).items
+        assert (line.run_id, line.failed) == (poison, 1)
         found = store.execution(poison)
         assert found is not None and found.ended is not None
         assert (found.state, found.code) == (ExecutionState.FAIL, Code.INTERNAL)
@@ -408,6 +411,7 @@ def test_many_are_queued_and_one_is_found(tmp_path: Path) -> None:
     for _ in range(5):
         queue(store, pipeline_id=paused, priority=10, created=utc_now())
     wanted = queue(store, pipeline_id=active)
+    queue(store, pipeline_id=paused, buckets={"x": "/x"})
     statements: dict[str, object] = {}
 
     def note(
@@ -419,6 +423,7 @@ def test_many_are_queued_and_one_is_found(tmp_path: Path) -> None:
     sa.event.listen(sa.Engine, "before_cursor_execute", note)
     try:
         assert take(store) == wanted
+        assert [one.count for one in store.waiting_elsewhere({})] == [1]
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
     store.close()

@@ -260,6 +260,7 @@ def _end(
     connection.execute(
         sa.update(executions).where(executions.c.run_id == row["run_id"]).values(changes)
     )
+    statements.count_failed(connection, row["run_id"])
     return state
 
 
