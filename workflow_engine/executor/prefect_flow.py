@@ -12,8 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from workflow_engine.errors import (
     InterruptedRunError,
@@ -26,6 +27,9 @@ from workflow_engine.executor.prefect_api import answers, get, ui_url
 from workflow_engine.executor.prefect_ends import leave_open
 from workflow_engine.executor.prefect_tasks import Gate, create_flow_run, make_flow, parameters
 from workflow_engine.runner import Runner
+
+if TYPE_CHECKING:
+    from prefect.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -129,13 +133,8 @@ class PrefectExecutor:
         os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", "10")
 
     def _run_flow(self, runner: Runner, gate: Gate) -> None:
-        from prefect.context import SyncClientContext
+        from prefect.context import SettingsContext, SyncClientContext, get_settings_context
         from prefect.flow_engine import run_flow
-        from prefect.settings import (
-            PREFECT_API_URL,
-            PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-            temporary_settings,
-        )
 
         # what prefect's own threads say about a server that went away is no news to a user
         logging.getLogger("prefect._internal").setLevel(logging.CRITICAL + 1)
@@ -143,18 +142,32 @@ class PrefectExecutor:
         logging.getLogger("prefect.task_runs").addFilter(_tidy)
         _unsilence_prefect()
         flow = make_flow(runner, gate)
-        # without heartbeats the end of a flow does not wait for their thread, almost 1 s; one
-        # client serves the whole flow, for each loads all known certificates
+        profile = get_settings_context().profile
+        # one client serves the whole flow, for each loads all known certificates
         with (
-            temporary_settings(
-                {PREFECT_API_URL: self._api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-            ),
+            SettingsContext(profile=profile, settings=_flow_settings(self._api_url)),
             SyncClientContext.get_or_create() as context,
         ):
             flow_run = create_flow_run(context.client, flow, runner)
             self._flow_run_id = str(flow_run.id)
             runner.set_prefect_url(f"{ui_url(self._api_url)}/runs/flow-run/{flow_run.id}")
             run_flow(flow, flow_run=flow_run, parameters=parameters(runner), return_type="state")
+
+
+@cache
+def _flow_settings(api_url: str) -> "Settings":
+    """Return Prefect's settings for flows: kept, for building them takes a third of a small flow.
+
+    Without heartbeats the end of a flow does not wait for their thread, almost 1 s.
+    """
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        get_current_settings,
+    )
+
+    changes: Any = {PREFECT_API_URL: api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    return get_current_settings().copy_with_update(updates=changes)
 
 
 def flush(seconds: float) -> None:

@@ -6,9 +6,10 @@ Used by `prefect_flow.py` inside its tasks.
 import contextvars
 import logging
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from workflow_engine.activity import Artifact
@@ -27,10 +28,14 @@ _PROGRESS_PERIOD = 1.0
 class Show:
     """Artifacts of the activities. After a first failure no more are tried in this run.
 
-    Progress is sent by a thread of its own, so that no ffmpeg waits for HTTP.
+    Progress, tables and links are sent by threads of their own, so that neither an ffmpeg nor the
+    next activity waits for HTTP. `close` waits for what is left.
     """
 
     def __init__(self) -> None:
+        self._waiting: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._sender = threading.Thread(target=self._send, name="artifacts", daemon=True)
+        self._sender.start()
         self._bars: dict[str, Any] = {}
         self._latest: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -71,8 +76,18 @@ class Show:
 
     def artifacts(self, outcome: Outcome) -> None:
         """Show tables and links of a finished activity, and what it published."""
+        context = contextvars.copy_context()  # says to which task they belong
         for artifact in (*outcome.artifacts, *_published(outcome.record)):
-            self._try(_create, artifact)
+            self._waiting.put(lambda one=artifact: context.run(self._try, _create, one))
+
+    def close(self) -> None:
+        """Wait until everything is shown."""
+        self._waiting.put(None)
+        self._sender.join()
+
+    def _send(self) -> None:
+        while (send := self._waiting.get()) is not None:
+            send()
 
     def _send_progress(self, name: str) -> None:
         from prefect.artifacts import create_progress_artifact, update_progress_artifact

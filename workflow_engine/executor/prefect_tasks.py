@@ -81,6 +81,7 @@ def make_flow(runner: Runner, gate: Gate) -> "Flow[Any, Any]":
             futures[name] = named.submit(name, wait_for=before)
         for future in futures.values():
             future.wait()
+        show.close()
         if runner.cancel.is_set():
             return _state(cancelled("The run was interrupted."))
         state, code, message = runner.verdict()
@@ -90,7 +91,10 @@ def make_flow(runner: Runner, gate: Gate) -> "Flow[Any, Any]":
     # graph, so the oldest one waiting can always go on
     runs_on: Any = cast("Any", ThreadPoolTaskRunner)(max_workers=MAX_THREADS)
     name = _BANNED.sub("_", runner.record.workflow)
-    decorate = cast("Any", flow)(name=name, persist_result=False, task_runner=runs_on)
+    # its parameters are ours: nothing to validate
+    decorate = cast("Any", flow)(
+        name=name, persist_result=False, task_runner=runs_on, validate_parameters=False
+    )
     return decorate(media_workflow)
 
 
