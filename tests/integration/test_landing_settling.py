@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -112,6 +113,7 @@ class TestSettling:
             [Notice(bucket="uploads", key="flag", source="watch")],
             now=long_ago,
             due={"uploads": long_ago},
+            places=home.engine.buckets.locations,
         )
         home.landing.settle()
         assert home.waiting() == []
@@ -168,6 +170,22 @@ class TestSettling:
         assert engine.store.arrivals.count() == 1
         assert [(one.bucket, one.waiting) for one in later.status()] == [("uploads", 1)]
         engine.close()
+
+    def test_a_service_that_has_the_bucket_elsewhere_leaves_it_alone(self, home: Home):
+        home.engine.workflows.add("w", flow())
+        home.put("a.mp4")
+        home.note("a.mp4")
+        (home.path / "uploads-of-another").mkdir()
+        (home.path / "mediaflow.toml").write_text(
+            f'[store]\nurl = "{home.engine.settings.store.url}"\n'
+            '[buckets.uploads]\npath = "uploads-of-another"\n'
+        )
+        with closing(Engine(load_settings(None))) as other:
+            time.sleep(SETTLE)
+            assert other.landing.settle() > 0
+        assert home.waiting() == ["a.mp4"]
+        home.settle()
+        assert home.keys() == ["a.mp4"]
 
     def test_many_at_once(self, home: Home):
         home.engine.workflows.add("w", flow())

@@ -80,24 +80,28 @@ class Landing:
             quiet = settings.settle_seconds if settle_seconds is None else settle_seconds
             due[name] = now + timedelta(seconds=quiet)
         kept = [notice for notice in notices if notice.bucket in due and _can_be_object(notice)]
-        self._engine.store.arrivals.note(kept, now=now, due=due)
+        places = self._engine.buckets.locations
+        self._engine.store.arrivals.note(kept, now=now, due=due, places=places)
         self.noted.set()
 
     def settle(self, *, limit: int = 200) -> float:
         """Look at the arrivals that are due, at most `limit`, and take in what is complete.
 
+        Those in buckets that this process does not know, or knows in another place, are left to
+        processes that do.
+
         Returns the seconds until there is more to do, at most `IDLE_SECONDS`. Raises
         MediaflowError when the store fails; what was not taken in then is still due.
         """
-        arrivals = self._engine.store.arrivals
+        arrivals, places = self._engine.store.arrivals, self._engine.buckets.locations
         self._unmatched.sum_up()
-        due = arrivals.due(now=utc_now(), limit=limit)
+        due = arrivals.due(now=utc_now(), limit=limit, places=places)
         by_bucket = attrgetter("bucket")
         for name, group in groupby(sorted(due, key=by_bucket), key=by_bucket):
             self._settler.settle(name, list(group))
         if len(due) == limit:
             return 0.0
-        following = arrivals.next_due()
+        following = arrivals.next_due(places)
         if following is None:
             return IDLE_SECONDS
         return min(max((following - utc_now()).total_seconds(), 0.0), IDLE_SECONDS)

@@ -111,7 +111,7 @@ class Lister:
         again: bool = False,
     ) -> None:
         """Note what a listing found; for files the listing was a first look."""
-        now = utc_now()
+        now, place = utc_now(), self._engine.buckets.locations[bucket.name]
         self._engine.store.arrivals.find(
             [
                 Arrival(
@@ -123,6 +123,7 @@ class Lister:
                     look=info.version if is_folder(bucket) else "",
                     listed=name_in_listing(info),
                     again=again,
+                    place=place,
                 )
                 for info in found
             ]

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: of a bucket that is not configured any more
-_SETTLE_SECONDS = 2.0
 #: how late an event may tell of what landed during the first listing of a bucket
 _LATE = timedelta(minutes=5)
 #: empty objects are forgotten after it; a listing finds those that are filled later
@@ -76,8 +74,7 @@ class Settler:
 
         Those that are not wait, and so do all while the bucket cannot be read.
         """
-        settings = self._engine.settings.buckets.get(name)
-        sorted_out = _Round(settings.settle_seconds if settings else _SETTLE_SECONDS)
+        sorted_out = _Round(self._engine.settings.buckets[name].settle_seconds)
         try:
             bucket = self._engine.buckets.get(name)
             before = require_there(bucket)
