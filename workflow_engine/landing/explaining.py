@@ -5,7 +5,7 @@ what follows from them.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from workflow_engine.landing.explanation import Explanation, Facts, Outcome, exp
 from workflow_engine.landing.looking import known_as, look_at
 from workflow_engine.landing.taking import Starter
 from workflow_engine.matching import Rule, Verdict, is_candidate, verdict
-from workflow_engine.records import ExecutionKind, ExecutionRecord, utc_now
+from workflow_engine.records import ExecutionKind, ExecutionRecord, run_id_of, utc_now
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import ExecutionFilter
 from workflow_engine.topology.suggest import Suggester
@@ -116,6 +116,7 @@ class Explainer:
             growing = self._growing(bucket, info, settings, arrival.look if arrival else "")
         known = store.intake.known(name, [key]).get(key, [])
         kind = settings.events or ""
+        verdicts = self._verdicts(name, key)
         listener = next((one for one in store.listeners.all() if one.bucket == name), None)
         return Facts(
             bucket=name,
@@ -126,10 +127,12 @@ class Explainer:
             problem=problem,
             growing=growing,
             owner=self._owner(bucket, info),
-            verdicts=self._verdicts(name, key),
+            verdicts=verdicts,
             known=tuple(known_as(info, known)) if info is not None else (),
             arrival=arrival,
             runs=tuple(self._runs(name, key)),
+            removed=self._removed(name, info, verdicts),
+            skips=settings.existing == "skip",
             watched=store.intake.watched(name),
             listener=listener,
             alive=_is_alive(listener),
@@ -182,6 +185,19 @@ class Explainer:
     def _runs(self, bucket: str, key: str) -> Sequence[ExecutionRecord]:
         chosen = ExecutionFilter(kind=ExecutionKind.WORKFLOW, bucket=bucket, object=key)
         return self._engine.store.execution_page(chosen, limit=_MOST_RUNS).items
+
+    def _removed(
+        self, bucket: str, info: ObjectInfo | None, verdicts: Sequence[Verdict]
+    ) -> Mapping[str, str]:
+        """Return the RunIds of triggered runs that retention has removed, by workflow id."""
+        if info is None:
+            return {}
+        ids = {
+            v.workflow.id: run_id_of(v.workflow.id, bucket, info.key, info.version)
+            for v in verdicts
+        }
+        removed = self._engine.store.intake.removed(ids.values())
+        return {workflow: run_id for workflow, run_id in ids.items() if run_id in removed}
 
 
 def _is_alive(listener: ListenerRecord | None) -> bool:
