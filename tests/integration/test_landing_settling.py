@@ -1,5 +1,6 @@
 """An object runs when it has settled: slow writers, overwrites, and races with the intake."""
 
+import logging
 import os
 import threading
 import time
@@ -16,8 +17,9 @@ from tests.integration.test_local_bucket import pretend_mounted
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.catalog.landing import Notice
 from workflow_engine.engine import Engine
-from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.landing import Landing
+from workflow_engine.landing.unmatched import LINES
 from workflow_engine.records import utc_now
 from workflow_engine.settings import load_settings
 
@@ -139,6 +141,30 @@ class TestSettling:
         (home.path / "away").rename(home.path / "uploads")
         home.settle()
         assert home.keys() == ["a.mp4"]
+
+    def test_many_that_wait_or_go_fill_no_log(self, home: Home, caplog: pytest.LogCaptureFixture):
+        caplog.set_level(logging.INFO)
+
+        class Away(LocalBucket):
+            def head(self, key: str) -> ObjectInfo | None:
+                raise MediaflowError(Code.STORAGE, f'"{key}" cannot be read.')
+
+        names = [f"{number}.mp4" for number in range(100)]
+        for name in names:
+            (home.path / "uploads" / name).symlink_to("/etc/hostname")
+        home.note(*names)
+        home.settle()
+        assert len(caplog.messages) == LINES
+        assert "leads out of the bucket" in caplog.messages[0]
+        caplog.clear()
+        for name in names:
+            (home.path / "uploads" / name).unlink()
+            home.put(name)
+        Doubles(home.engine, uploads=Away("uploads", home.path / "uploads"))
+        home.note(*names)
+        home.settle_for(SETTLE * 4)
+        assert len(home.waiting()) == 100
+        assert len(caplog.messages) == 1
 
     def test_an_unreadable_file_waits(self, home: Home):
         home.engine.workflows.add("w", flow())

@@ -79,7 +79,9 @@ class Landing:
                 continue
             quiet = settings.settle_seconds if settle_seconds is None else settle_seconds
             due[name] = now + timedelta(seconds=quiet)
-        kept = [notice for notice in notices if notice.bucket in due and _can_be_object(notice)]
+        kept = [
+            notice for notice in notices if notice.bucket in due and self._can_be_object(notice)
+        ]
         places = self._engine.buckets.locations
         self._engine.store.arrivals.note(kept, now=now, due=due, places=places)
         self.noted.set()
@@ -188,13 +190,12 @@ class Landing:
             )
         return found
 
-
-def _can_be_object(notice: Notice) -> bool:
-    if not is_candidate(notice.key):
-        return False
-    try:
-        check_key(notice.key)
-    except InvalidInputError as error:
-        log.warning('a notice of the bucket "%s" is dropped: %s', notice.bucket, error.message)
-        return False
-    return True
+    def _can_be_object(self, notice: Notice) -> bool:
+        if not is_candidate(notice.key):
+            return False
+        try:
+            check_key(notice.key)
+        except InvalidInputError as error:
+            self._unmatched.say(notice.bucket, notice.key, error.message)
+            return False
+        return True

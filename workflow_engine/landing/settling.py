@@ -4,6 +4,7 @@
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 
 #: how late an event may tell of what landed during the first listing of a bucket
 _LATE = timedelta(minutes=5)
+#: seconds between two log lines about what waits in one bucket
+_LOG_SECONDS = 60.0
 #: empty objects are forgotten after it; a listing finds those that are filled later
 _EMPTY = timedelta(minutes=15)
 
@@ -53,6 +56,7 @@ class _Round:
     )
     waiting: list[Arrival] = field(default_factory=list[Arrival])
     gone: list[Arrival] = field(default_factory=list[Arrival])
+    problems: list[str] = field(default_factory=list[str])
 
     def wait(self, arrival: Arrival, look: str) -> None:
         """Look at an arrival again later; `look` is the version that was seen now."""
@@ -68,6 +72,7 @@ class Settler:
         self._engine = engine
         self._starter = starter
         self._unmatched = unmatched
+        self._quiet_until: dict[str, float] = {}
 
     def settle(self, name: str, due: Sequence[Arrival]) -> None:
         """Look at arrivals of a bucket and take in those that are complete.
@@ -86,13 +91,16 @@ class Settler:
             if require_there(bucket) != before:
                 raise went_away(bucket)
         except MediaflowError as error:
-            log.warning('what landed in the bucket "%s" waits: %s', name, error.message)
+            sorted_out.problems.append(error.message)
             for arrival in due:
                 sorted_out.wait(arrival, arrival.look)
         else:
             for arrival, look in zip(due, looks, strict=True):
-                _sort(arrival, look, sorted_out)
+                self._sort(arrival, look, sorted_out)
             self._take(bucket, sorted_out)
+        if sorted_out.problems and time.monotonic() >= self._quiet_until.get(name, 0.0):
+            self._quiet_until[name] = time.monotonic() + _LOG_SECONDS
+            log.warning('what landed in the bucket "%s" waits: %s', name, sorted_out.problems[0])
         self._engine.store.arrivals.postpone(sorted_out.waiting)
         self._engine.store.arrivals.drop(sorted_out.gone)
 
@@ -122,6 +130,22 @@ class Settler:
         if taken.runs:
             self._engine.queued.set()
 
+    def _sort(self, arrival: Arrival, look: Look, sorted_out: _Round) -> None:
+        """Put an arrival where it belongs after a look."""
+        info, problem = look.info, look.problem
+        if problem is not None and problem.code == Code.OBJECT_KEY:
+            self._unmatched.say(arrival.bucket, arrival.key, problem.message)
+            sorted_out.gone.append(arrival)
+        elif problem is not None:
+            sorted_out.problems.append(problem.message)
+            sorted_out.wait(arrival, arrival.look)
+        elif info is None or (not info.size and arrival.first_noticed < utc_now() - _EMPTY):
+            sorted_out.gone.append(arrival)
+        elif look.complete:
+            sorted_out.complete.append((arrival, info))
+        else:
+            sorted_out.wait(arrival, info.version if info.size else EMPTY)
+
     def _fresh(self, bucket: Bucket, sorted_out: _Round) -> list[tuple[Arrival, ObjectInfo, bool]]:
         """Return what is to be taken, and whether the version was taken before."""
         intake = self._engine.store.intake
@@ -141,23 +165,6 @@ class Settler:
                 called.append((info.key, same[0].version, arrival.listed))
         intake.relist(bucket.name, called)
         return fresh
-
-
-def _sort(arrival: Arrival, look: Look, sorted_out: _Round) -> None:
-    """Put an arrival where it belongs after a look."""
-    info, problem = look.info, look.problem
-    if problem is not None and problem.code == Code.OBJECT_KEY:
-        log.warning('a notice of the bucket "%s" is dropped: %s', arrival.bucket, problem.message)
-        sorted_out.gone.append(arrival)
-    elif problem is not None:
-        log.info("an arrival waits: %s", problem.message)
-        sorted_out.wait(arrival, arrival.look)
-    elif info is None or (not info.size and arrival.first_noticed < utc_now() - _EMPTY):
-        sorted_out.gone.append(arrival)
-    elif look.complete:
-        sorted_out.complete.append((arrival, info))
-    else:
-        sorted_out.wait(arrival, info.version if info.size else EMPTY)
 
 
 def _may_be_new(arrival: Arrival, watched: Watched | None) -> bool:
