@@ -6,8 +6,9 @@ Listings find what no event told. Nothing is kept in memory: any process may go 
 Design, decisions 6, 12 and 13.
 
 `looking.py` says what is complete, `taking.py` what starts, `settling.py` brings the two
-together, `listing.py` compares listings with what was taken, and `existing.py` says what is older
-than the watch. `explaining.py` tells why an object did or did not start runs.
+together, `listing.py` compares listings with what was taken, `existing.py` says what is older
+than the watch, and `contents.py` what is another file under the same version. `explaining.py`
+tells why an object did or did not start runs.
 
     engine.landing.note([Notice(bucket="uploads", key="a/clip.mp4", source="watch")])
     engine.landing.settle()
@@ -28,6 +29,7 @@ from workflow_engine.catalog.landing import (
     Reconciled,
 )
 from workflow_engine.errors import InvalidInputError
+from workflow_engine.landing.contents import Contents, Reader
 from workflow_engine.landing.explaining import Explainer
 from workflow_engine.landing.explanation import Explanation
 from workflow_engine.landing.listing import Lister
@@ -57,10 +59,11 @@ class Landing:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
-        starter = Starter(engine)
+        reader = Reader(engine.settings.data_dir)
+        starter, contents = Starter(engine, reader), Contents(engine, reader)
         self._unmatched = UnmatchedLog()
-        self._settler = Settler(engine, starter, self._unmatched)
-        self._lister = Lister(engine, starter)
+        self._settler = Settler(engine, starter, contents, self._unmatched)
+        self._lister = Lister(engine, starter, contents)
         self._explainer = Explainer(engine, starter)
         self.noted = threading.Event()
 

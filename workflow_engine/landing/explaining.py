@@ -6,19 +6,26 @@ what follows from them.
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, ObjectInfo, plain_path
-from workflow_engine.catalog.landing import ListenerRecord
+from workflow_engine.catalog.landing import KnownVersion, ListenerRecord
 from workflow_engine.catalog.records import WorkflowState
 from workflow_engine.errors import MediaflowError
 from workflow_engine.landing.explanation import Explanation, Facts, Outcome, explain
 from workflow_engine.landing.looking import known_as, look_at
 from workflow_engine.landing.taking import Starter
 from workflow_engine.matching import Rule, Verdict, is_candidate, verdict
-from workflow_engine.records import ExecutionKind, ExecutionRecord, run_id_of, utc_now
+from workflow_engine.records import (
+    ExecutionKind,
+    ExecutionRecord,
+    content_version,
+    run_id_of,
+    utc_now,
+)
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import ExecutionFilter
 from workflow_engine.topology.suggest import Suggester
@@ -115,6 +122,8 @@ class Explainer:
         if info is not None and info.size and not problem:
             growing = self._growing(bucket, info, settings, arrival.look if arrival else "")
         known = store.intake.known(name, [key]).get(key, [])
+        if info is not None:
+            info = self._as_taken(bucket, info, known)
         kind = settings.events or ""
         verdicts = self._verdicts(name, key)
         listener = next((one for one in store.listeners.all() if one.bucket == name), None)
@@ -152,6 +161,18 @@ class Explainer:
             return bucket.head(key), ""
         except MediaflowError as error:
             return None, error.message
+
+    def _as_taken(
+        self, bucket: Bucket, info: ObjectInfo, known: Sequence[KnownVersion]
+    ) -> ObjectInfo:
+        """Return an object with the version of its content, if that was taken as one."""
+        last = self._engine.store.last_read([bucket.place(info.key)])
+        read = last.get(bucket.place(info.key))
+        if read is None or read.fingerprint != info.fingerprint:
+            return info
+        version = content_version(info.version, read.digests)
+        taken = any(one.version == version for one in known)
+        return replace(info, version=version) if taken else info
 
     def _growing(
         self, bucket: Bucket, info: ObjectInfo, settings: BucketSettings, before: str

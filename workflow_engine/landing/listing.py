@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
 from workflow_engine.catalog.landing import Arrival, KnownVersion, Reconciled, Taking, Watched
 from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.landing.contents import Contents
 from workflow_engine.landing.existing import lay_there
 from workflow_engine.landing.looking import (
     is_folder,
@@ -37,9 +38,10 @@ _PAGE = 1000
 class Lister:
     """Compares buckets with the intake. `starter` says what objects start."""
 
-    def __init__(self, engine: "Engine", starter: Starter) -> None:
+    def __init__(self, engine: "Engine", starter: Starter, contents: Contents) -> None:
         self._engine = engine
         self._starter = starter
+        self._contents = contents
 
     def reconcile(self, name: str, prefix: str, source: str) -> Reconciled:
         """See `Landing.reconcile`."""
@@ -60,6 +62,8 @@ class Lister:
                 old = {info.key for info in unknown if is_old(info)}
                 intake.skip([taking(bucket, i) for i in unknown if i.key in old])
                 unknown = [info for info in unknown if info.key not in old]
+            else:
+                unknown += self._contents.replaced(bucket, page)
             self._find(bucket, unknown, settings, source)
             new += len(unknown)
         if require_there(bucket) != before:

@@ -19,6 +19,7 @@ from workflow_engine.catalog.landing import (
     Watched,
 )
 from workflow_engine.errors import Code, MediaflowError
+from workflow_engine.landing.contents import Contents, Seen
 from workflow_engine.landing.looking import (
     Look,
     is_folder,
@@ -56,6 +57,8 @@ class _Round:
     )
     waiting: list[Arrival] = field(default_factory=list[Arrival])
     gone: list[Arrival] = field(default_factory=list[Arrival])
+    #: other content under a version that was taken, and that version
+    replaced: list[tuple[str, Seen]] = field(default_factory=list[tuple[str, Seen]])
     problems: list[str] = field(default_factory=list[str])
 
     def wait(self, arrival: Arrival, look: str) -> None:
@@ -68,9 +71,12 @@ class _Round:
 class Settler:
     """Takes arrivals in. `starter` says what they start, `unmatched` logs what starts nothing."""
 
-    def __init__(self, engine: "Engine", starter: Starter, unmatched: UnmatchedLog) -> None:
+    def __init__(
+        self, engine: "Engine", starter: Starter, contents: Contents, unmatched: UnmatchedLog
+    ) -> None:
         self._engine = engine
         self._starter = starter
+        self._contents = contents
         self._unmatched = unmatched
         self._quiet_until: dict[str, float] = {}
 
@@ -127,6 +133,8 @@ class Settler:
             if one.unmatched and is_new:
                 reason = why_nothing_starts(bucket.name, verdicts[one.key])
                 self._unmatched.say(bucket.name, one.key, reason)
+        for version, seen in sorted_out.replaced:
+            self._contents.keep(bucket, version, seen)
         if taken.runs:
             self._engine.queued.set()
 
@@ -158,6 +166,14 @@ class Settler:
             wins = all(one.existing for one in same) and _may_be_new(arrival, watched)
             if not same or arrival.again or wins:
                 fresh.append((arrival, info, bool(same)))
+                continue
+            seen = self._contents.seen(bucket, info)
+            if seen is None:
+                sorted_out.wait(arrival, info.version)
+                continue
+            sorted_out.replaced.append((info.version, seen))
+            if not known_as(seen.info, known[info.key]):
+                fresh.append((arrival, seen.info, False))
                 continue
             sorted_out.gone.append(arrival)
             if arrival.listed and not is_folder(bucket) and arrival.listed != same[0].listed:
