@@ -125,5 +125,5 @@ def _changed(place: str) -> InvalidInputError:
     return InvalidInputError(
         Code.RESOURCE_CONTENT_BAD,
         f'The input "{place}" is not what it was when the execution began.',
-        remedy="Run the workflow on it anew.",
+        remedy="Run the workflow on it again.",
     )

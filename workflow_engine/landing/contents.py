@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 _READ_AT_ONCE = 64 << 20
 #: contents that were read in the background and that nobody has asked for again
 _MOST_KEPT = 100
-#: files of a listing that are compared at once: all have another inode after a restore
-_MOST_REPLACED = 200
+#: files of a page that one listing has compared, about: after a restore all have another inode
+MOST_REPLACED = 200
 
 
 class Reader:
@@ -109,7 +109,7 @@ class Contents:
             return []
         last = self._engine.store.last_read([_place(bucket, info.key) for info in page])
         found = (info for info in page if _is_another(info, last.get(_place(bucket, info.key))))
-        return [info for info, _ in zip(found, range(_MOST_REPLACED), strict=False)]
+        return [info for info, _ in zip(found, range(MOST_REPLACED), strict=False)]
 
     def seen(self, bucket: Bucket, info: ObjectInfo) -> Seen | None:
         """Return a file with the version of its content; None while that is read.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
 from workflow_engine.catalog.landing import Arrival, KnownVersion, Reconciled, Taking, Watched
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.landing.contents import Contents
+from workflow_engine.landing.contents import MOST_REPLACED, Contents
 from workflow_engine.landing.existing import lay_there
 from workflow_engine.landing.looking import (
     is_folder,
@@ -54,7 +54,7 @@ class Lister:
         is_old = None
         if watched.listed is None and settings.existing == "skip":
             is_old = lay_there(bucket, watched, mount)
-        listed = new = skipped = 0
+        listed = new = skipped = replaced = 0
         for page in _pages(bucket.list(prefix)):
             listed += len(page)
             unknown = self._unknown(bucket, page)
@@ -62,8 +62,10 @@ class Lister:
                 old = {info.key for info in unknown if is_old(info)}
                 intake.skip([taking(bucket, i) for i in unknown if i.key in old])
                 unknown = [info for info in unknown if info.key not in old]
-            else:
-                unknown += self._contents.replaced(bucket, page)
+            elif replaced < MOST_REPLACED:
+                others = self._contents.replaced(bucket, page)
+                replaced += len(others)
+                unknown += others
             self._find(bucket, unknown, settings, source)
             new += len(unknown)
         if require_there(bucket) != before:

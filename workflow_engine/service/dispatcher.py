@@ -146,7 +146,7 @@ class Dispatcher:
             else:
                 log.info("run %s was left for the next process", claim.run_id)
         except LeaseLostError as error:
-            log.warning("run %s goes on elsewhere: %s", claim.run_id, error.message)
+            log.warning("run %s was taken over by another process: %s", claim.run_id, error.message)
         except MediaflowError as error:
             log.error("run %s broke: %s", claim.run_id, error.problem())
         except Exception as error:
