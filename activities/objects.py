@@ -29,7 +29,7 @@ def check_object_url(url: str) -> str:
     if not named:
         raise wire_error(
             Code.RESOURCE_NOT_SUPPORTED,
-            f"The value {shown(url)} is no object URL.",
+            f"The value {shown(url)} is not an object URL.",
             "Use oss://BUCKET/KEY, s3://BUCKET/KEY or https://BUCKET.REGION.aliyuncs.com/KEY.",
         )
     return url

@@ -35,6 +35,7 @@ class Attendant:
         self._wanted_at = self._earliest = 0.0
         self._record = ListenerRecord(bucket=bucket, kind=kind, updated=datetime.now(UTC))
         self._trouble = ""
+        self._kept = True
         self._thread = threading.Thread(target=self._run, name=f"list {bucket}", daemon=True)
 
     def start(self) -> None:
@@ -141,6 +142,9 @@ class Attendant:
         try:
             self._landing.report(replace(record, updated=datetime.now(UTC)))
         except Exception as error:  # the next look saves it
-            log.warning("the record of a listener was not kept: %s", error)
+            if self._kept:
+                log.warning("the record of a listener was not kept: %s", error)
+            self._kept = False
             return False
+        self._kept = True
         return True

@@ -93,7 +93,8 @@ class Batches:
         try:
             self._context.landing.note(notices, settle_seconds=quiet)
         except Exception as error:  # whatever the database driver thinks of
-            log.warning('%d events of the bucket "%s" wait: %s', len(notices), bucket, error)
+            if not self._missed:
+                log.warning('events of the bucket "%s" wait: %s', bucket, error)
             self._say(f'The events of the bucket "{bucket}" cannot be stored: {error}')
             self._missed = True
             return False

@@ -91,7 +91,7 @@ class Triggers:
         try:
             seconds = self._landing.settle()
         except Exception as error:  # the store may answer at the next attempt; nothing is lost
-            problem = f"What has landed cannot be taken in: {error}"
+            problem = f"New objects cannot be processed: {error}"
             if problem != self._problem:
                 log.warning("%s", problem, exc_info=not isinstance(error, MediaflowError))
             self._problem = problem

@@ -11,7 +11,7 @@ from workflow_engine.buckets import Bucket, Buckets, ObjectInfo, SingleFileBucke
 from workflow_engine.errors import Code, InvalidInputError, file_error
 from workflow_engine.files import readable_file
 from workflow_engine.placeholders import check_key, decode_object
-from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef
+from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, content_version
 from workflow_engine.source import Source
 from workflow_engine.store import Store
 
@@ -93,14 +93,12 @@ class Inputs:
                 f'The object "{ref.object}" does not exist in the bucket "{ref.bucket}".',
                 remedy=f'Check the key; "{bucket.place(ref.object)}" is looked for exactly.',
             )
-        if version and info.version != version:
-            raise InvalidInputError(
-                Code.RESOURCE_CONTENT_BAD,
-                f'The input "{bucket.place(ref.object)}" is not what it was when the execution '
-                "began.",
-                remedy="Run the workflow on it again.",
-            )
-        digests = self._digests(bucket, bucket.place(ref.object), info)
+        place = bucket.place(ref.object)
+        if version and not version.startswith(info.version):
+            raise _changed(place)
+        digests = self._digests(bucket, place, info)
+        if version not in ("", info.version, digests and content_version(info.version, digests)):
+            raise _changed(place)
         return Source(ref=ref, bucket=bucket, info=info, digests=digests)
 
     def _digests(self, bucket: Bucket, place: str, info: ObjectInfo) -> Digests | None:
@@ -121,3 +119,11 @@ class Inputs:
                 check="Check its permissions.",
                 room="",
             ) from None
+
+
+def _changed(place: str) -> InvalidInputError:
+    return InvalidInputError(
+        Code.RESOURCE_CONTENT_BAD,
+        f'The input "{place}" is not what it was when the execution began.',
+        remedy="Run the workflow on it again.",
+    )

@@ -151,6 +151,24 @@ class Digests:
         return total.result()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadContent:
+    """What was read last at a place: the version and, of a file, its fingerprint then."""
+
+    version: str
+    fingerprint: str
+    digests: Digests
+
+
+def content_version(version: str, content: Digests) -> str:
+    """Return the version of a file whose size and time are those of one with other content.
+
+    >>> content_version("3-17", Digests(size=3, sha256="ba7816bf8f01cfea414140de5dae2223"))
+    '3-17-ba7816bf8f01cfea'
+    """
+    return f"{version}-{content.sha256[:16]}"
+
+
 class DigestSum:
     """Computes the digests of content that comes in blocks, both at the same time.
 

@@ -96,7 +96,9 @@ class Home:
             self.settle_for(SETTLE)
 
     def waiting(self) -> list[str]:
-        due = self.store.arrivals.due(now=utc_now() + timedelta(days=1), limit=1000)
+        due = self.store.arrivals.due(
+            now=utc_now() + timedelta(days=1), limit=1000, places=self.engine.buckets.locations
+        )
         return sorted(arrival.key for arrival in due)
 
     def land(self, key: str, content: str = "x", **options: Any) -> None:

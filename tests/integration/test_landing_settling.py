@@ -1,9 +1,11 @@
 """An object runs when it has settled: slow writers, overwrites, and races with the intake."""
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,8 +17,9 @@ from tests.integration.test_local_bucket import pretend_mounted
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.catalog.landing import Notice
 from workflow_engine.engine import Engine
-from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.landing import Landing
+from workflow_engine.landing.unmatched import LINES
 from workflow_engine.records import utc_now
 from workflow_engine.settings import load_settings
 
@@ -112,6 +115,7 @@ class TestSettling:
             [Notice(bucket="uploads", key="flag", source="watch")],
             now=long_ago,
             due={"uploads": long_ago},
+            places=home.engine.buckets.locations,
         )
         home.landing.settle()
         assert home.waiting() == []
@@ -137,6 +141,30 @@ class TestSettling:
         (home.path / "away").rename(home.path / "uploads")
         home.settle()
         assert home.keys() == ["a.mp4"]
+
+    def test_many_that_wait_or_go_fill_no_log(self, home: Home, caplog: pytest.LogCaptureFixture):
+        caplog.set_level(logging.INFO)
+
+        class Away(LocalBucket):
+            def head(self, key: str) -> ObjectInfo | None:
+                raise MediaflowError(Code.STORAGE, f'"{key}" cannot be read.')
+
+        names = [f"{number}.mp4" for number in range(100)]
+        for name in names:
+            (home.path / "uploads" / name).symlink_to("/etc/hostname")
+        home.note(*names)
+        home.settle()
+        assert len(caplog.messages) == LINES
+        assert "leads out of the bucket" in caplog.messages[0]
+        caplog.clear()
+        for name in names:
+            (home.path / "uploads" / name).unlink()
+            home.put(name)
+        Doubles(home.engine, uploads=Away("uploads", home.path / "uploads"))
+        home.note(*names)
+        home.settle_for(SETTLE * 4)
+        assert len(home.waiting()) == 100
+        assert len(caplog.messages) == 1
 
     def test_an_unreadable_file_waits(self, home: Home):
         home.engine.workflows.add("w", flow())
@@ -168,6 +196,22 @@ class TestSettling:
         assert engine.store.arrivals.count() == 1
         assert [(one.bucket, one.waiting) for one in later.status()] == [("uploads", 1)]
         engine.close()
+
+    def test_a_service_that_has_the_bucket_elsewhere_leaves_it_alone(self, home: Home):
+        home.engine.workflows.add("w", flow())
+        home.put("a.mp4")
+        home.note("a.mp4")
+        (home.path / "uploads-of-another").mkdir()
+        (home.path / "mediaflow.toml").write_text(
+            f'[store]\nurl = "{home.engine.settings.store.url}"\n'
+            '[buckets.uploads]\npath = "uploads-of-another"\n'
+        )
+        with closing(Engine(load_settings(None))) as other:
+            time.sleep(SETTLE)
+            assert other.landing.settle() > 0
+        assert home.waiting() == ["a.mp4"]
+        home.settle()
+        assert home.keys() == ["a.mp4"]
 
     def test_many_at_once(self, home: Home):
         home.engine.workflows.add("w", flow())

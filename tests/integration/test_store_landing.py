@@ -21,6 +21,7 @@ from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
 from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id, utc_now
 from workflow_engine.store import Store
 
+PLACES = {"in": "/in", "other": "/other"}
 NOW = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)
 #: keys that sort differently by language, by UTF-16 and by bytes, and that SQL could trip over
 KEYS = [
@@ -39,16 +40,18 @@ def note(
     store: Store, *keys: str, due: float = 0, now: float = 0, bucket: str = "in", source: str = "w"
 ) -> None:
     notices = [Notice(bucket=bucket, key=key, source=source) for key in keys]
-    store.arrivals.note(notices, now=after(now), due={bucket: after(due)})
+    store.arrivals.note(notices, now=after(now), due={bucket: after(due)}, places=PLACES)
 
 
 def found(key: str, **changes: object) -> Arrival:
-    arrival = Arrival(bucket="in", key=key, source="reconcile", first_noticed=NOW, due=NOW)
+    arrival = Arrival(
+        bucket="in", key=key, source="reconcile", first_noticed=NOW, due=NOW, place="/in"
+    )
     return replace(arrival, **changes)
 
 
 def waiting(store: Store) -> list[Arrival]:
-    return store.arrivals.due(now=after(10**6), limit=10**6)
+    return store.arrivals.due(now=after(10**6), limit=10**6, places=PLACES)
 
 
 def taking(key: str, version: str = "v1", *, runs: int = 0, **changes: object) -> Taking:
@@ -77,7 +80,12 @@ class TestArrivals:
     def test_everything_comes_back(self, store: Store):
         note(store, "a/🎬.mp4", due=2, source="sqs")
         expected = Arrival(
-            bucket="in", key="a/🎬.mp4", source="sqs", first_noticed=NOW, due=after(2)
+            bucket="in",
+            key="a/🎬.mp4",
+            source="sqs",
+            first_noticed=NOW,
+            due=after(2),
+            place="/in",
         )
         assert waiting(store) == [expected]
         store.arrivals.find([found("b", look="l", listed="m", attempts=3, again=True)])
@@ -98,12 +106,26 @@ class TestArrivals:
         for number in range(10):
             note(store, str(number), due=-number)
         note(store, "later", due=1)
-        assert [a.key for a in store.arrivals.due(now=NOW, limit=3)] == ["9", "8", "7"]
-        assert "later" not in [a.key for a in store.arrivals.due(now=NOW, limit=100)]
-        assert store.arrivals.next_due() == after(-9)
+        first = store.arrivals.due(now=NOW, limit=3, places=PLACES)
+        assert [arrival.key for arrival in first] == ["9", "8", "7"]
+        due = store.arrivals.due(now=NOW, limit=100, places=PLACES)
+        assert "later" not in [arrival.key for arrival in due]
+        assert store.arrivals.next_due(PLACES) == after(-9)
+
+    def test_those_of_buckets_that_lie_elsewhere_are_for_others(self, store: Store):
+        note(store, "here")
+        store.arrivals.find([found("there", place="/mnt/in"), found("old", place="")])
+        assert [arrival.key for arrival in waiting(store)] == ["here", "old"]
+        assert store.arrivals.next_due({"in": "/nowhere"}) == NOW  # what has no place is anybody's
+        for places in ({}, {"there": "/mnt/in"}):
+            assert store.arrivals.due(now=NOW, limit=9, places=places) == []
+            assert store.arrivals.next_due(places) is None
+        # who notices it last knows where it lies
+        store.arrivals.find([found("there", listed="v1")])
+        assert {arrival.key for arrival in waiting(store)} == {"here", "old", "there"}
 
     def test_counts_and_the_oldest(self, store: Store):
-        assert store.arrivals.next_due() is None
+        assert store.arrivals.next_due(PLACES) is None
         assert store.arrivals.waiting("in") == (0, None)
         note(store, "a", now=5)
         note(store, "b", now=3)
@@ -136,9 +158,9 @@ class TestArrivals:
         note(store, "a", "a", "b", "a")
         assert [a.notices for a in waiting(store)] == [1, 1]
         notices = [Notice(bucket="in", key="c", source=source) for source in ("s1", "s2", "s1")]
-        store.arrivals.note(notices, now=NOW, due={"in": NOW})
+        store.arrivals.note(notices, now=NOW, due={"in": NOW}, places=PLACES)
         assert store.arrivals.count() == 3
-        store.arrivals.note([], now=NOW, due={})
+        store.arrivals.note([], now=NOW, due={}, places={})
 
     def test_a_listing_postpones_nothing(self, store: Store):
         note(store, "a", due=2, source="watch")

@@ -83,7 +83,9 @@ class TestStatus:
         )
         notices = [Notice(bucket="uploads", key=key, source="watch") for key in ("a", "b")]
         long_ago = utc_now() - timedelta(seconds=60)
-        engine.store.arrivals.note(notices, now=long_ago, due={"uploads": long_ago})
+        engine.store.arrivals.note(
+            notices, now=long_ago, due={"uploads": long_ago}, places=engine.buckets.locations
+        )
         _, uploads = listed("status")["Buckets"]
         assert 60 <= uploads.pop("LagSeconds") < 90
         assert uploads == {

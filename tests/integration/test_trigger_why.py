@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from tests.integration.landing_home import Home, flow, home
 from tests.integration.stores import add, success
+from tests.integration.test_store_retention import prune
 from workflow_engine import cli
 from workflow_engine.catalog.landing import ListenerRecord
 from workflow_engine.catalog.records import TriggerMode
@@ -20,6 +22,7 @@ from workflow_engine.engine import Engine
 from workflow_engine.landing.taking import run_id_of
 from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, utc_now
 from workflow_engine.settings import load_settings
+from workflow_engine.store.schema import executions
 
 __all__ = ["home"]
 
@@ -125,6 +128,29 @@ class TestTaken:
         assert home.landing.replay("uploads", "a.mp4").new == 1
         run_id = run_id_of(workflow.id, "uploads", "a.mp4", home.version("a.mp4"))
         assert run_id in why("oss://uploads/a.mp4").conclusion
+
+    def test_its_executions_were_removed(self, home: Home):
+        workflow = home.engine.workflows.add("ladder", flow())
+        home.land("a.mp4")
+        run_id = run_id_of(workflow.id, "uploads", "a.mp4", home.version("a.mp4"))
+        claim = home.store.claim_next(
+            owner="me", lease_seconds=60, buckets=home.engine.buckets.locations
+        )
+        assert claim is not None and claim.run_id == run_id
+        long_ago = utc_now() - timedelta(days=100)
+        home.store.save_execution(claim, state=ExecutionState.COMPLETED, ended=long_ago)
+        home.store.release(claim)
+        database = sa.create_engine(home.engine.settings.store.url)
+        with database.begin() as connection:
+            connection.execute(sa.update(executions).values(created=long_ago))
+        database.dispose()
+        assert prune(home.store) == 1
+        answer = why("oss://uploads/a.mp4")
+        assert (answer.outcome, answer.told["Runs"]) == ("Runs", [])
+        assert run_id in answer.conclusion
+        assert "--workflow" in answer.remedy  # a replay queues nothing
+        assert home.landing.replay("uploads", "a.mp4").new == 0
+        assert answer.told["Workflows"][0]["RunId"] == run_id
 
 
 class TestSkipped:
@@ -278,6 +304,25 @@ class TestTheBucket:
         answer = why("oss://uploads/a.mp4")
         assert (answer.outcome, answer.holds("listener")) == ("Waits", False)
         assert answer.remedy.endswith("mediaflow serve")
+
+    def test_never_watched(self, home: Home):
+        """Advice to start `serve` would have it skipped."""
+        for name, existing in (("fresh", "skip"), ("all", "process")):
+            home.engine.workflows.add(name, flow(name))
+            home.put("a.mp4", bucket=name)
+            with (home.path / "mediaflow.toml").open("a") as file:
+                file.write(
+                    f'[buckets.{name}]\npath = "{name}"\nevents = "poll"\nsettle_seconds = 0\n'
+                    f'existing = "{existing}"\n'
+                )
+        time.sleep(0.02)
+        advice = {name: why(f"{name}/a.mp4").remedy for name in ("fresh", "all")}
+        assert advice["fresh"].endswith("mediaflow trigger replay fresh a.mp4")
+        assert advice["all"] == "Start it: mediaflow serve"
+        with closing(Engine(load_settings(None))) as engine:  # it is as it was said
+            engine.landing.begin()
+            assert [engine.landing.reconcile(name).new for name in ("fresh", "all")] == [0, 1]
+            assert engine.landing.replay("fresh", "a.mp4").new == 1
 
     def test_a_url_that_names_no_object(self, home: Home):
         for url in ("http://example.com/a.mp4", "oss://uploads", "oss://uploads/../a.mp4"):

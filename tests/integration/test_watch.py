@@ -417,7 +417,7 @@ class TestTrouble:
         for number in range(50):
             watching.put(f"{number}.mp4")
         wait(lambda: "cannot be stored" in watching.problem)
-        wait(lambda: "cannot be taken in" in watching.problem)
+        wait(lambda: "cannot be processed" in watching.problem)
         wait(lambda: "cannot be stored" in watching.engine.store.listeners.all()[0].problem)
         store.execute("ALTER TABLE away RENAME TO arrivals")
         store.close()

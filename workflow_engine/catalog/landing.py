@@ -30,7 +30,7 @@ class Arrival:
     `look` is the version that the last look saw, `EMPTY` for an object without content, `listed`
     what the last listing called it, both "" before. `notices` counts the notices, so that one
     that comes during a look is not lost. `again` asks for the runs of a version that was taken
-    before.
+    before. `place` is where the bucket lies for the process that noticed it.
     """
 
     bucket: str
@@ -43,6 +43,7 @@ class Arrival:
     look: str = ""
     listed: str = ""
     again: bool = False
+    place: str = ""
 
     def later(self, due: datetime, look: str) -> "Arrival":
         """Return the arrival after a look that was not the last."""

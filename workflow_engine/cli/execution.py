@@ -166,7 +166,7 @@ def _filter(workflow: str, state: ExecutionState | None, url: str) -> "Execution
     if found is None:
         raise InvalidInputError(
             Code.INVALID,
-            f'The input "{url}" is no object URL.',
+            f'The input "{url}" is not an object URL.',
             remedy="Write oss://BUCKET/KEY.",
         )
     return ExecutionFilter(workflow=workflow, state=state, bucket=found.bucket, object=found.object)

@@ -138,8 +138,9 @@ def _log_to_stderr() -> None:
     for name in ("workflow_engine", "activities", "triggers"):
         logger = logging.getLogger(name)
         logger.setLevel(min(logger.level, logging.INFO))
-    for name in ("uvicorn.error", "asyncio"):
+    # uvicorn warns of whatever strangers send, and advises to install what is of no use here
+    for name, level in (("uvicorn.error", logging.ERROR), ("asyncio", logging.WARNING)):
         logger = logging.getLogger(name)
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(level)
         logger.handlers[:] = ours.handlers
         logger.propagate = False

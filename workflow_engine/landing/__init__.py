@@ -6,8 +6,9 @@ Listings find what no event told. Nothing is kept in memory: any process may go 
 Design, decisions 6, 12 and 13.
 
 `looking.py` says what is complete, `taking.py` what starts, `settling.py` brings the two
-together, `listing.py` compares listings with what was taken, and `existing.py` says what is older
-than the watch. `explaining.py` tells why an object did or did not start runs.
+together, `listing.py` compares listings with what was taken, `existing.py` says what is older
+than the watch, and `contents.py` what is another file under the same version. `explaining.py`
+tells why an object did or did not start runs.
 
     engine.landing.note([Notice(bucket="uploads", key="a/clip.mp4", source="watch")])
     engine.landing.settle()
@@ -28,6 +29,7 @@ from workflow_engine.catalog.landing import (
     Reconciled,
 )
 from workflow_engine.errors import InvalidInputError
+from workflow_engine.landing.contents import Contents, Reader
 from workflow_engine.landing.explaining import Explainer
 from workflow_engine.landing.explanation import Explanation
 from workflow_engine.landing.listing import Lister
@@ -57,10 +59,11 @@ class Landing:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
-        starter = Starter(engine)
+        reader = Reader(engine.settings.data_dir)
+        starter, contents = Starter(engine, reader), Contents(engine, reader)
         self._unmatched = UnmatchedLog()
-        self._settler = Settler(engine, starter, self._unmatched)
-        self._lister = Lister(engine, starter)
+        self._settler = Settler(engine, starter, contents, self._unmatched)
+        self._lister = Lister(engine, starter, contents)
         self._explainer = Explainer(engine, starter)
         self.noted = threading.Event()
 
@@ -79,25 +82,31 @@ class Landing:
                 continue
             quiet = settings.settle_seconds if settle_seconds is None else settle_seconds
             due[name] = now + timedelta(seconds=quiet)
-        kept = [notice for notice in notices if notice.bucket in due and _can_be_object(notice)]
-        self._engine.store.arrivals.note(kept, now=now, due=due)
+        kept = [
+            notice for notice in notices if notice.bucket in due and self._can_be_object(notice)
+        ]
+        places = self._engine.buckets.locations
+        self._engine.store.arrivals.note(kept, now=now, due=due, places=places)
         self.noted.set()
 
     def settle(self, *, limit: int = 200) -> float:
         """Look at the arrivals that are due, at most `limit`, and take in what is complete.
 
+        Those in buckets that this process does not know, or knows in another place, are left to
+        processes that do.
+
         Returns the seconds until there is more to do, at most `IDLE_SECONDS`. Raises
         MediaflowError when the store fails; what was not taken in then is still due.
         """
-        arrivals = self._engine.store.arrivals
+        arrivals, places = self._engine.store.arrivals, self._engine.buckets.locations
         self._unmatched.sum_up()
-        due = arrivals.due(now=utc_now(), limit=limit)
+        due = arrivals.due(now=utc_now(), limit=limit, places=places)
         by_bucket = attrgetter("bucket")
         for name, group in groupby(sorted(due, key=by_bucket), key=by_bucket):
             self._settler.settle(name, list(group))
         if len(due) == limit:
             return 0.0
-        following = arrivals.next_due()
+        following = arrivals.next_due(places)
         if following is None:
             return IDLE_SECONDS
         return min(max((following - utc_now()).total_seconds(), 0.0), IDLE_SECONDS)
@@ -184,13 +193,12 @@ class Landing:
             )
         return found
 
-
-def _can_be_object(notice: Notice) -> bool:
-    if not is_candidate(notice.key):
-        return False
-    try:
-        check_key(notice.key)
-    except InvalidInputError as error:
-        log.warning('a notice of the bucket "%s" is dropped: %s', notice.bucket, error.message)
-        return False
-    return True
+    def _can_be_object(self, notice: Notice) -> bool:
+        if not is_candidate(notice.key):
+            return False
+        try:
+            check_key(notice.key)
+        except InvalidInputError as error:
+            self._unmatched.say(notice.bucket, notice.key, error.message)
+            return False
+        return True

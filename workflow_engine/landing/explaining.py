@@ -5,20 +5,27 @@ what follows from them.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, ObjectInfo, plain_path
-from workflow_engine.catalog.landing import ListenerRecord
+from workflow_engine.catalog.landing import KnownVersion, ListenerRecord
 from workflow_engine.catalog.records import WorkflowState
 from workflow_engine.errors import MediaflowError
 from workflow_engine.landing.explanation import Explanation, Facts, Outcome, explain
 from workflow_engine.landing.looking import known_as, look_at
 from workflow_engine.landing.taking import Starter
 from workflow_engine.matching import Rule, Verdict, is_candidate, verdict
-from workflow_engine.records import ExecutionKind, ExecutionRecord, utc_now
+from workflow_engine.records import (
+    ExecutionKind,
+    ExecutionRecord,
+    content_version,
+    run_id_of,
+    utc_now,
+)
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import ExecutionFilter
 from workflow_engine.topology.suggest import Suggester
@@ -115,7 +122,10 @@ class Explainer:
         if info is not None and info.size and not problem:
             growing = self._growing(bucket, info, settings, arrival.look if arrival else "")
         known = store.intake.known(name, [key]).get(key, [])
+        if info is not None:
+            info = self._as_taken(bucket, info, known)
         kind = settings.events or ""
+        verdicts = self._verdicts(name, key)
         listener = next((one for one in store.listeners.all() if one.bucket == name), None)
         return Facts(
             bucket=name,
@@ -126,10 +136,12 @@ class Explainer:
             problem=problem,
             growing=growing,
             owner=self._owner(bucket, info),
-            verdicts=self._verdicts(name, key),
+            verdicts=verdicts,
             known=tuple(known_as(info, known)) if info is not None else (),
             arrival=arrival,
             runs=tuple(self._runs(name, key)),
+            removed=self._removed(name, info, verdicts),
+            skips=settings.existing == "skip",
             watched=store.intake.watched(name),
             listener=listener,
             alive=_is_alive(listener),
@@ -149,6 +161,18 @@ class Explainer:
             return bucket.head(key), ""
         except MediaflowError as error:
             return None, error.message
+
+    def _as_taken(
+        self, bucket: Bucket, info: ObjectInfo, known: Sequence[KnownVersion]
+    ) -> ObjectInfo:
+        """Return an object with the version of its content, if that was taken as one."""
+        last = self._engine.store.last_read([bucket.place(info.key)])
+        read = last.get(bucket.place(info.key))
+        if read is None or read.fingerprint != info.fingerprint:
+            return info
+        version = content_version(info.version, read.digests)
+        taken = any(one.version == version for one in known)
+        return replace(info, version=version) if taken else info
 
     def _growing(
         self, bucket: Bucket, info: ObjectInfo, settings: BucketSettings, before: str
@@ -182,6 +206,19 @@ class Explainer:
     def _runs(self, bucket: str, key: str) -> Sequence[ExecutionRecord]:
         chosen = ExecutionFilter(kind=ExecutionKind.WORKFLOW, bucket=bucket, object=key)
         return self._engine.store.execution_page(chosen, limit=_MOST_RUNS).items
+
+    def _removed(
+        self, bucket: str, info: ObjectInfo | None, verdicts: Sequence[Verdict]
+    ) -> Mapping[str, str]:
+        """Return the RunIds of triggered runs that retention has removed, by workflow id."""
+        if info is None:
+            return {}
+        ids = {
+            v.workflow.id: run_id_of(v.workflow.id, bucket, info.key, info.version)
+            for v in verdicts
+        }
+        removed = self._engine.store.intake.removed(ids.values())
+        return {workflow: run_id for workflow, run_id in ids.items() if run_id in removed}
 
 
 def _is_alive(listener: ListenerRecord | None) -> bool:

@@ -4,6 +4,7 @@
 """
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,7 +20,7 @@ _NAMED = 5
 class Outcome(StrEnum):
     """What became of an object."""
 
-    #: its present version has executions
+    #: its present version has executions, or had some that retention has removed
     RUNS = "Runs"
     #: it was noticed, and waits until it is complete
     WAITS = "Waits"
@@ -54,7 +55,9 @@ class Facts:
     `place` describes the bucket, `kind` the events of it, "" for none. `problem` says why the
     object cannot be looked at. `growing` says why it is not complete, `owner` is the execution
     that wrote it. `known` are the taken versions that are the present one, `runs` its executions
-    of any version, the newest first. `alive` tells whether a service reports on the bucket.
+    of any version, the newest first, `removed` the RunIds of those of the present version that
+    retention has removed, by workflow id. `skips` tells whether what lies there when the bucket
+    is first watched is skipped, `alive` whether a service reports on the bucket.
     """
 
     bucket: str
@@ -69,6 +72,8 @@ class Facts:
     known: tuple[KnownVersion, ...]
     arrival: Arrival | None
     runs: tuple[ExecutionRecord, ...]
+    removed: Mapping[str, str]
+    skips: bool
     watched: Watched | None
     listener: ListenerRecord | None
     alive: bool
@@ -81,7 +86,7 @@ class Facts:
     def run_of(self, verdict: Verdict) -> str:
         """Return the RunId of the present version in a workflow, "" for none."""
         mine = (run for run in self.present_runs if run.workflow_id == verdict.workflow.id)
-        return next((run.run_id for run in mine), "")
+        return next((run.run_id for run in mine), self.removed.get(verdict.workflow.id, ""))
 
     @property
     def url(self) -> str:
@@ -115,6 +120,13 @@ def _about_object(facts: Facts) -> _Answer | None:
     """Return what the object itself decides."""
     if facts.present_runs:
         return _runs(facts)
+    if facts.removed:
+        named = ", ".join(list(facts.removed.values())[:_NAMED])
+        return (
+            Outcome.RUNS,
+            f"It has run, so long ago that its executions were removed from the store: {named}.",
+            f"To run it again: mediaflow media add {facts.url} --workflow NAME",
+        )
     fault = name_fault(facts.key)
     if fault:
         return Outcome.NAME, f"It starts nothing: {fault}.", "Name a file, or rename it."
@@ -143,7 +155,7 @@ def _about_intake(facts: Facts) -> _Answer:
     """Return what the rules and the way of the object through the intake decide."""
     starting = [verdict for verdict in facts.verdicts if verdict.starts]
     reason = why_nothing_starts(facts.bucket, facts.verdicts)
-    replay = f"mediaflow trigger replay {facts.bucket} {shlex.quote(facts.key)}"
+    replay = _replay(facts)
     if facts.known and any(one.existing for one in facts.known):
         since = wire_time(facts.watched.since) if facts.watched else "that"
         also = "" if starting else f" No workflow takes it now either: {reason}."
@@ -202,6 +214,13 @@ def _waits(facts: Facts, arrival: Arrival) -> _Answer:
 def _not_noticed(facts: Facts) -> _Answer:
     listener = facts.listener
     if not facts.alive:
+        if facts.watched is None and facts.skips:
+            return (
+                Outcome.NOT_NOTICED,
+                "It was not noticed: no mediaflow serve has watched the bucket yet. The first one "
+                'skips what lies there when it starts, because existing = "skip".',
+                f"To run it: {_replay(facts)}",
+            )
         seen = f" since {wire_time(listener.updated)}" if listener else " yet"
         return (
             Outcome.NOT_NOTICED,
@@ -218,6 +237,10 @@ def _not_noticed(facts: Facts) -> _Answer:
         f"was: {last}.",
         "",
     )
+
+
+def _replay(facts: Facts) -> str:
+    return f"mediaflow trigger replay {facts.bucket} {shlex.quote(facts.key)}"
 
 
 def _remedy(facts: Facts, replay: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
 from workflow_engine.catalog.landing import Arrival, KnownVersion, Reconciled, Taking, Watched
 from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.landing.contents import MOST_REPLACED, Contents
 from workflow_engine.landing.existing import lay_there
 from workflow_engine.landing.looking import (
     is_folder,
@@ -37,9 +38,10 @@ _PAGE = 1000
 class Lister:
     """Compares buckets with the intake. `starter` says what objects start."""
 
-    def __init__(self, engine: "Engine", starter: Starter) -> None:
+    def __init__(self, engine: "Engine", starter: Starter, contents: Contents) -> None:
         self._engine = engine
         self._starter = starter
+        self._contents = contents
 
     def reconcile(self, name: str, prefix: str, source: str) -> Reconciled:
         """See `Landing.reconcile`."""
@@ -52,7 +54,7 @@ class Lister:
         is_old = None
         if watched.listed is None and settings.existing == "skip":
             is_old = lay_there(bucket, watched, mount)
-        listed = new = skipped = 0
+        listed = new = skipped = replaced = 0
         for page in _pages(bucket.list(prefix)):
             listed += len(page)
             unknown = self._unknown(bucket, page)
@@ -60,6 +62,10 @@ class Lister:
                 old = {info.key for info in unknown if is_old(info)}
                 intake.skip([taking(bucket, i) for i in unknown if i.key in old])
                 unknown = [info for info in unknown if info.key not in old]
+            elif replaced < MOST_REPLACED:
+                others = self._contents.replaced(bucket, page)
+                replaced += len(others)
+                unknown += others
             self._find(bucket, unknown, settings, source)
             new += len(unknown)
         if require_there(bucket) != before:
@@ -111,7 +117,7 @@ class Lister:
         again: bool = False,
     ) -> None:
         """Note what a listing found; for files the listing was a first look."""
-        now = utc_now()
+        now, place = utc_now(), self._engine.buckets.locations[bucket.name]
         self._engine.store.arrivals.find(
             [
                 Arrival(
@@ -123,6 +129,7 @@ class Lister:
                     look=info.version if is_folder(bucket) else "",
                     listed=name_in_listing(info),
                     again=again,
+                    place=place,
                 )
                 for info in found
             ]

@@ -4,6 +4,7 @@
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +19,7 @@ from workflow_engine.catalog.landing import (
     Watched,
 )
 from workflow_engine.errors import Code, MediaflowError
+from workflow_engine.landing.contents import Contents, Seen
 from workflow_engine.landing.looking import (
     Look,
     is_folder,
@@ -37,10 +39,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: of a bucket that is not configured any more
-_SETTLE_SECONDS = 2.0
 #: how late an event may tell of what landed during the first listing of a bucket
 _LATE = timedelta(minutes=5)
+#: seconds between two log lines about what waits in one bucket
+_LOG_SECONDS = 60.0
 #: empty objects are forgotten after it; a listing finds those that are filled later
 _EMPTY = timedelta(minutes=15)
 
@@ -55,6 +57,9 @@ class _Round:
     )
     waiting: list[Arrival] = field(default_factory=list[Arrival])
     gone: list[Arrival] = field(default_factory=list[Arrival])
+    #: other content under a version that was taken, and that version
+    replaced: list[tuple[str, Seen]] = field(default_factory=list[tuple[str, Seen]])
+    problems: list[str] = field(default_factory=list[str])
 
     def wait(self, arrival: Arrival, look: str) -> None:
         """Look at an arrival again later; `look` is the version that was seen now."""
@@ -66,18 +71,21 @@ class _Round:
 class Settler:
     """Takes arrivals in. `starter` says what they start, `unmatched` logs what starts nothing."""
 
-    def __init__(self, engine: "Engine", starter: Starter, unmatched: UnmatchedLog) -> None:
+    def __init__(
+        self, engine: "Engine", starter: Starter, contents: Contents, unmatched: UnmatchedLog
+    ) -> None:
         self._engine = engine
         self._starter = starter
+        self._contents = contents
         self._unmatched = unmatched
+        self._quiet_until: dict[str, float] = {}
 
     def settle(self, name: str, due: Sequence[Arrival]) -> None:
         """Look at arrivals of a bucket and take in those that are complete.
 
         Those that are not wait, and so do all while the bucket cannot be read.
         """
-        settings = self._engine.settings.buckets.get(name)
-        sorted_out = _Round(settings.settle_seconds if settings else _SETTLE_SECONDS)
+        sorted_out = _Round(self._engine.settings.buckets[name].settle_seconds)
         try:
             bucket = self._engine.buckets.get(name)
             before = require_there(bucket)
@@ -89,13 +97,16 @@ class Settler:
             if require_there(bucket) != before:
                 raise went_away(bucket)
         except MediaflowError as error:
-            log.warning('what landed in the bucket "%s" waits: %s', name, error.message)
+            sorted_out.problems.append(error.message)
             for arrival in due:
                 sorted_out.wait(arrival, arrival.look)
         else:
             for arrival, look in zip(due, looks, strict=True):
-                _sort(arrival, look, sorted_out)
+                self._sort(arrival, look, sorted_out)
             self._take(bucket, sorted_out)
+        if sorted_out.problems and time.monotonic() >= self._quiet_until.get(name, 0.0):
+            self._quiet_until[name] = time.monotonic() + _LOG_SECONDS
+            log.warning('what landed in the bucket "%s" waits: %s', name, sorted_out.problems[0])
         self._engine.store.arrivals.postpone(sorted_out.waiting)
         self._engine.store.arrivals.drop(sorted_out.gone)
 
@@ -122,8 +133,26 @@ class Settler:
             if one.unmatched and is_new:
                 reason = why_nothing_starts(bucket.name, verdicts[one.key])
                 self._unmatched.say(bucket.name, one.key, reason)
+        for version, seen in sorted_out.replaced:
+            self._contents.keep(bucket, version, seen)
         if taken.runs:
             self._engine.queued.set()
+
+    def _sort(self, arrival: Arrival, look: Look, sorted_out: _Round) -> None:
+        """Put an arrival where it belongs after a look."""
+        info, problem = look.info, look.problem
+        if problem is not None and problem.code == Code.OBJECT_KEY:
+            self._unmatched.say(arrival.bucket, arrival.key, problem.message)
+            sorted_out.gone.append(arrival)
+        elif problem is not None:
+            sorted_out.problems.append(problem.message)
+            sorted_out.wait(arrival, arrival.look)
+        elif info is None or (not info.size and arrival.first_noticed < utc_now() - _EMPTY):
+            sorted_out.gone.append(arrival)
+        elif look.complete:
+            sorted_out.complete.append((arrival, info))
+        else:
+            sorted_out.wait(arrival, info.version if info.size else EMPTY)
 
     def _fresh(self, bucket: Bucket, sorted_out: _Round) -> list[tuple[Arrival, ObjectInfo, bool]]:
         """Return what is to be taken, and whether the version was taken before."""
@@ -138,29 +167,20 @@ class Settler:
             if not same or arrival.again or wins:
                 fresh.append((arrival, info, bool(same)))
                 continue
+            seen = self._contents.seen(bucket, info)
+            if seen is None:
+                sorted_out.wait(arrival, info.version)
+                continue
+            sorted_out.replaced.append((info.version, seen))
+            if not known_as(seen.info, known[info.key]):
+                fresh.append((arrival, seen.info, False))
+                continue
             sorted_out.gone.append(arrival)
             if arrival.listed and not is_folder(bucket) and arrival.listed != same[0].listed:
                 # else every listing would find it again
                 called.append((info.key, same[0].version, arrival.listed))
         intake.relist(bucket.name, called)
         return fresh
-
-
-def _sort(arrival: Arrival, look: Look, sorted_out: _Round) -> None:
-    """Put an arrival where it belongs after a look."""
-    info, problem = look.info, look.problem
-    if problem is not None and problem.code == Code.OBJECT_KEY:
-        log.warning('a notice of the bucket "%s" is dropped: %s', arrival.bucket, problem.message)
-        sorted_out.gone.append(arrival)
-    elif problem is not None:
-        log.info("an arrival waits: %s", problem.message)
-        sorted_out.wait(arrival, arrival.look)
-    elif info is None or (not info.size and arrival.first_noticed < utc_now() - _EMPTY):
-        sorted_out.gone.append(arrival)
-    elif look.complete:
-        sorted_out.complete.append((arrival, info))
-    else:
-        sorted_out.wait(arrival, info.version if info.size else EMPTY)
 
 
 def _may_be_new(arrival: Arrival, watched: Watched | None) -> bool:

@@ -5,12 +5,9 @@ A triggered run has the same RunId wherever and however often its object version
 """
 
 import logging
-import tempfile
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, ObjectInfo
@@ -19,6 +16,7 @@ from workflow_engine.catalog.media import media_id
 from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, WorkflowRecord
 from workflow_engine.errors import Code, MediaflowError, TopologyError
 from workflow_engine.graph import Graph
+from workflow_engine.landing.contents import Reader
 from workflow_engine.landing.looking import name_in_listing
 from workflow_engine.matching import Verdict, verdict
 from workflow_engine.records import (
@@ -40,8 +38,6 @@ log = logging.getLogger(__name__)
 
 #: graphs that are kept, by the text of their topology
 _GRAPHS = 64
-#: bytes that are read on the spot to tell an own output from another object
-_READ_AT_ONCE = 64 << 20
 
 
 def taking(
@@ -80,10 +76,10 @@ class Start:
 class Starter:
     """Finds out what objects start; thread-safe."""
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: "Engine", reader: Reader) -> None:
         self._engine = engine
         self._graph = lru_cache(_GRAPHS)(engine.parse)
-        self._own = OwnOutputs(engine)
+        self._own = OwnOutputs(engine, reader)
 
     def verdicts(self, bucket: str, keys: Iterable[str]) -> Mapping[str, list[Verdict]]:
         """Judge keys by the workflows that are bound to the bucket now."""
@@ -215,10 +211,9 @@ class Starter:
 class OwnOutputs:
     """Tells our own outputs from other objects under the same keys."""
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: "Engine", reader: Reader) -> None:
         self._engine = engine
-        self._lock = threading.Lock()
-        self._reading: threading.Thread | None = None
+        self._reader = reader
 
     def owner(
         self, bucket: Bucket, info: ObjectInfo, outputs: Iterable[OwnOutput], *, wait: bool
@@ -245,34 +240,10 @@ class OwnOutputs:
         return next((o.run_id for o in alike if o.sha256 == found.sha256), "")
 
     def _digests(self, bucket: Bucket, info: ObjectInfo, *, wait: bool) -> Digests | None:
-        known = self._engine.store.cached_digests(
-            bucket.place(info.key), info.version, info.fingerprint
-        )
-        if known is not None:
-            return known
-        if wait or info.size <= _READ_AT_ONCE:
-            return self._read(bucket, info)
-        with self._lock:  # one at a time
-            if self._reading is None or not self._reading.is_alive():
-                self._reading = threading.Thread(
-                    target=self._read, args=(bucket, info), name="own output", daemon=True
-                )
-                self._reading.start()
-        return None
-
-    def _read(self, bucket: Bucket, info: ObjectInfo) -> Digests | None:
-        """Read an object version and remember its digests; None when it cannot be read."""
-        try:
-            with tempfile.TemporaryDirectory(dir=self._engine.settings.data_dir) as folder:
-                file = Path(folder) / "object"
-                found = bucket.fetch(info.key, file) or Digests.of(file)
-            now = bucket.head(info.key)
-            if now is None or now.version != info.version:
-                return None
-            self._engine.store.cache_digests(
-                bucket.place(info.key), info.version, found, info.fingerprint
-            )
-        except (MediaflowError, OSError) as error:
-            log.warning('the object "%s" of "%s" cannot be read: %s', info.key, bucket.name, error)
-            return None
-        return found
+        store, place = self._engine.store, bucket.place(info.key)
+        known = store.cached_digests(place, info.version, info.fingerprint)
+        if known is None:
+            known = self._reader.digests(bucket, info, wait=wait)
+            if known is not None:
+                store.cache_digests(place, info.version, known, info.fingerprint)
+        return known

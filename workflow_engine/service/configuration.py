@@ -61,11 +61,15 @@ class SharedStore:
         return self._status
 
     def _run(self) -> None:
+        failed = False
         while not self._stopping.wait(PERIOD):
             try:
                 self._look()
+                failed = False
             except Exception as error:  # the store may fail now and answer at the next look
-                log.info("the other services of the store are not known: %s", error)
+                if not failed:
+                    log.info("the other services of the store are not known: %s", error)
+                failed = True
 
     def _look(self) -> None:
         self._store.services.here(self._own)

@@ -32,7 +32,7 @@ PERIOD = 5.0
 RETRY = 60.0
 #: seconds that a look may last at the end, and the last news of the runs
 PATIENCE = 5.0
-#: seconds between two searches for runs whose end could not be told
+#: seconds between two searches for runs whose end could not be told, also after one that failed
 SWEEP_PERIOD = 30.0
 
 
@@ -139,5 +139,10 @@ class PrefectComponent:
         log.info("the Prefect server takes long to start; executions run without being shown")
 
     def _sweep(self) -> None:
-        if time.monotonic() >= self._sweep_at and tell_ends(self._api_url, self._lookup):
-            self._sweep_at = time.monotonic() + SWEEP_PERIOD
+        if time.monotonic() < self._sweep_at:
+            return
+        try:
+            tell_ends(self._api_url, self._lookup)
+        except Exception as error:  # whatever a server of another version answers
+            log.warning("Prefect was not told what has ended: %r", error)
+        self._sweep_at = time.monotonic() + SWEEP_PERIOD

@@ -12,7 +12,7 @@ from workflow_engine.store import Store, Window
 
 log = logging.getLogger(__name__)
 
-#: seconds between two rounds, and before the first one
+#: seconds between two rounds, and before the first one, or after one that failed
 PERIOD = 3600.0
 FIRST = 30.0
 #: seconds between two batches
@@ -57,11 +57,12 @@ class Retention:
         while not self._stopping.wait(wait):
             try:
                 self._round()
-                self._problem = ""
+                self._problem, wait = "", PERIOD
             except Exception as error:  # the store may fail now and answer at the next round
+                if not self._problem:
+                    log.warning("old executions cannot be removed: %s", error)
                 self._problem = "Old executions cannot be removed; the log tells why."
-                log.warning("old executions cannot be removed: %s", error)
-            wait = PERIOD
+                wait = FIRST
 
     def _round(self) -> None:
         chosen = self._settings

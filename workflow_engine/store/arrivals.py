@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from workflow_engine.catalog.landing import EMPTY, Arrival, Notice
 from workflow_engine.store.database import Database, Upsert, upsert
-from workflow_engine.store.json_rows import elements
+from workflow_engine.store.json_rows import elements, members
 from workflow_engine.store.landing_schema import arrivals
 from workflow_engine.store.prepared import write_all
 from workflow_engine.store.rows import Row, to_json
@@ -30,9 +30,14 @@ class ArrivalTable:
         self._database = database
 
     def note(
-        self, notices: Iterable[Notice], *, now: datetime, due: Mapping[str, datetime]
+        self,
+        notices: Iterable[Notice],
+        *,
+        now: datetime,
+        due: Mapping[str, datetime],
+        places: Mapping[str, str],
     ) -> None:
-        """Add what events told of; `due` says when, by bucket.
+        """Add what events told of; `due` says when, `places` where the buckets lie, by bucket.
 
         What waits already begins anew and is due then.
         """
@@ -48,6 +53,7 @@ class ArrivalTable:
                     "source": source,
                     "now": now,
                     "due": due[bucket],
+                    "place": places[bucket],
                     "keys": to_json(sorted(keys[bucket, source])),
                 }
                 connection.execute(_note(connection.dialect.name), values)
@@ -63,14 +69,20 @@ class ArrivalTable:
             with self._database.write() as connection:
                 connection.execute(_find(connection.dialect.name), rows)
 
-    def due(self, *, now: datetime, limit: int) -> list[Arrival]:
-        """Return arrivals that are due, those first that are it the longest."""
-        found = self._database.rows(_DUE, {"now": now, "limit": limit})
+    def due(self, *, now: datetime, limit: int, places: Mapping[str, str]) -> list[Arrival]:
+        """Return arrivals that are due, those first that are it the longest.
+
+        Only those of the buckets in `places`, which says where each lies: others are for a
+        process that knows their buckets, and in another folder they do not exist.
+        """
+        values = {"now": now, "limit": limit, "places": to_json(dict(places))}
+        found = self._database.rows(_due(self._database.dialect), values)
         return [Arrival(**dict(zip(_COLUMNS, row, strict=True))) for row in found]
 
-    def next_due(self) -> datetime | None:
-        """Return when the next arrival is due, None when none waits."""
-        return self._database.rows(_NEXT_DUE, {})[0][0]
+    def next_due(self, places: Mapping[str, str]) -> datetime | None:
+        """Return when the next arrival in these buckets is due, None when none waits."""
+        query = _next_due(self._database.dialect)
+        return self._database.rows(query, {"places": to_json(dict(places))})[0][0]
 
     def postpone(self, looked_at: Sequence[Arrival]) -> None:
         """Save when arrivals are due again and what the look said, unless noticed meanwhile."""
@@ -156,13 +168,6 @@ def _as_read(arrival: Arrival) -> Row:
 
 
 _COLUMNS = tuple(column.name for column in arrivals.c)
-_DUE = (
-    sa.select(arrivals)
-    .where(arrivals.c.due <= sa.bindparam("now"))
-    .order_by(arrivals.c.due)
-    .limit(sa.bindparam("limit", type_=sa.Integer))
-)
-_NEXT_DUE = sa.select(sa.func.min(arrivals.c.due))
 _UNCHANGED = sa.and_(
     arrivals.c.bucket == sa.bindparam("its_bucket"),
     arrivals.c.key == sa.bindparam("its_key"),
@@ -183,6 +188,27 @@ _POSTPONE = (
 
 
 @cache
+def _due(dialect: str) -> sa.Select[Any]:
+    due = arrivals.c.due <= sa.bindparam("now")
+    limit = sa.bindparam("limit", type_=sa.Integer)
+    return sa.select(arrivals).where(due, _ours(dialect)).order_by(arrivals.c.due).limit(limit)
+
+
+@cache
+def _next_due(dialect: str) -> sa.Select[Any]:
+    return sa.select(sa.func.min(arrivals.c.due)).where(_ours(dialect))
+
+
+def _ours(dialect: str) -> sa.ColumnElement[bool]:
+    places = members(dialect, "places")
+    ours = sa.select(places.c.key).where(
+        places.c.key == arrivals.c.bucket,
+        arrivals.c.place.in_([places.c.value, ""]),  # older versions noted no place
+    )
+    return ours.exists()
+
+
+@cache
 def _note(dialect: str) -> Upsert:
     # one statement for all keys: thousands of notices are a matter of milliseconds
     noticed = elements(dialect, "keys")
@@ -194,6 +220,7 @@ def _note(dialect: str) -> Upsert:
         sa.bindparam("due", type_=arrivals.c.due.type),
         *(sa.literal(value) for value in (0, 1, "", "")),
         sa.false(),
+        sa.bindparam("place", type_=arrivals.c.place.type),
     ).where(sa.true())  # SQLite takes what follows for a join without it
     insert: Any = upsert(dialect, arrivals).from_select(_COLUMNS, new_rows)
     new = insert.excluded
@@ -205,6 +232,7 @@ def _note(dialect: str) -> Upsert:
             "attempts": 0,
             "look": "",
             "notices": arrivals.c.notices + 1,
+            "place": new.place,
         },
     )
 
@@ -219,6 +247,7 @@ def _find(dialect: str) -> Upsert:
             "notices": arrivals.c.notices + 1,
             "listed": new.listed,
             "again": arrivals.c.again | new.again,
+            "place": new.place,
         },
-        where=(arrivals.c.listed != new.listed) | new.again,
+        where=(arrivals.c.listed != new.listed) | new.again | (arrivals.c.place != new.place),
     )

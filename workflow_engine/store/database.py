@@ -114,7 +114,12 @@ class Database:
     @property
     def is_sqlite(self) -> bool:
         """Whether the database is a file of this machine."""
-        return self._engine.dialect.name == "sqlite"
+        return self.dialect == "sqlite"
+
+    @property
+    def dialect(self) -> str:
+        """The kind of database, as SQLAlchemy calls it."""
+        return self._engine.dialect.name
 
     @property
     def file(self) -> Path:

@@ -22,6 +22,7 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
+    ReadContent,
 )
 from workflow_engine.store import bucket_sets, pages, queue, rows, statements
 from workflow_engine.store.arrivals import ArrivalTable
@@ -509,6 +510,20 @@ class Store:
         with self._database.read() as connection:
             row = connection.execute(query).mappings().first()
         return rows.digests_of(row) if row else None
+
+    def last_read(self, places: Sequence[str]) -> Mapping[str, ReadContent]:
+        """Return what was read last at some places, whatever lies there now."""
+        query = sa.select(digests).where(digests.c.place.in_(places))
+        with self._database.read() as connection:
+            found = connection.execute(query).mappings().all()
+        return {
+            row["place"]: ReadContent(
+                version=row["version"],
+                fingerprint=row["fingerprint"],
+                digests=rows.digests_of(row),
+            )
+            for row in found
+        }
 
     def cache_digests(
         self, place: str, version: str, found: Digests, fingerprint: str = ""

@@ -167,6 +167,11 @@ class IntakeTable:
             found = connection.execute(_STARTED, {"bucket": bucket, "keys": list(keys)})
             return {(workflow_id, key, version) for workflow_id, key, version in found}
 
+    def removed(self, run_ids: Collection[str]) -> set[str]:
+        """Return which of some triggered runs were removed since they ended (`retention.py`)."""
+        with self._database.read() as connection:
+            return set(connection.scalars(_PAST_RUNS, {"run_ids": list(run_ids)}))
+
     @contextmanager
     def _turn(self) -> Generator[sa.Connection]:
         """Write while no other process takes anything in."""
@@ -296,9 +301,9 @@ _BEGIN_AGAIN = (
     .values(listed=None)
 )
 _RUN_IDS: sa.BindParameter[Any] = sa.bindparam("run_ids", expanding=True)
+_PAST_RUNS = sa.select(past_runs.c.run_id).where(past_runs.c.run_id.in_(_RUN_IDS))
 _THERE = sa.union_all(
-    sa.select(executions.c.run_id).where(executions.c.run_id.in_(_RUN_IDS)),
-    sa.select(past_runs.c.run_id).where(past_runs.c.run_id.in_(_RUN_IDS)),
+    sa.select(executions.c.run_id).where(executions.c.run_id.in_(_RUN_IDS)), _PAST_RUNS
 )
 _PAST_OUTPUTS = sa.select(
     past_outputs.c.object,

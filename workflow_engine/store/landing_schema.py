@@ -24,6 +24,8 @@ arrivals = sa.Table(
     sa.Column("look", sa.Text, nullable=False),
     sa.Column("listed", sa.Text, nullable=False),
     sa.Column("again", sa.Boolean, nullable=False),
+    # where the bucket lies for the process that noticed it
+    sa.Column("place", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Index("arrivals_by_due", "due"),
     sqlite_with_rowid=False,
 )

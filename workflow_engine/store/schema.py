@@ -38,6 +38,7 @@ UPGRADES: Mapping[int, Sequence[str]] = {
         "ALTER TABLE activities ADD COLUMN attempts TEXT NOT NULL DEFAULT '[]'",
         "ALTER TABLE activities ADD COLUMN intended TEXT",
         "ALTER TABLE digests ADD COLUMN fingerprint TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE arrivals ADD COLUMN place TEXT NOT NULL DEFAULT ''",
     ),
 }
 
