@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workflow_engine.executor.prefect_process import environment
+from workflow_engine.executor.prefect_process import ServerOptions, environment
 
 SETTINGS = """
 import json
@@ -22,14 +22,16 @@ print(json.dumps({
     "scheduler": server.services.scheduler.enabled,
     "origins": server.api.cors_allowed_origins,
     "analytics": server.analytics_enabled,
+    "batch": server.services.task_run_recorder.batch_size,
 }))
 """
 
 
 def understood(home: Path, kept_days: int) -> dict[str, Any]:
+    options = ServerOptions(port=4300, kept_days=kept_days, batches=True)
     told = subprocess.run(
         [sys.executable, "-c", SETTINGS],
-        env=environment(home, 4300, kept_days),
+        env=environment(home, options),
         check=True,
         capture_output=True,
     )
@@ -47,6 +49,7 @@ def test_old_runs_are_removed_and_nothing_is_told_to_others(
         "scheduler": False,
         "origins": "http://127.0.0.1:4300,http://localhost:4300",
         "analytics": False,
+        "batch": 50,
     }
 
 

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from workflow_engine.errors import Code, InstallationError
 from workflow_engine.executor.prefect_api import get
 from workflow_engine.executor.prefect_process import (
     Patience,
+    ServerOptions,
     failure_cause,
     launch,
     let_begin,
@@ -86,6 +87,9 @@ def ensure_server(
     raised. Raises InstallationError, with the cause, when the server does not come up.
     """
     home = _home(data_dir)
+    # who waits for the end of a run looks at it at once
+    batches = starter is Starter.SERVE
+    options = ServerOptions(port=port, kept_days=kept_days, batches=batches)
     patience = Patience(home, abandoned, say)
     while True:
         if server := running_server(data_dir):
@@ -100,7 +104,7 @@ def ensure_server(
             else:
                 if starter is Starter.RUN:
                     say("Starting a local Prefect server; it stays for the next runs.")
-                return _start(home, port, kept_days, starter, patience)
+                return _start(home, options, starter, patience)
 
 
 def stop_server(data_dir: Path, starter: Starter | None = None) -> LocalServer | None:
@@ -164,13 +168,11 @@ def _answers_in_time(server: LocalServer, home: Path, patience: Patience) -> boo
     return False
 
 
-def _start(
-    home: Path, port: int, kept_days: int, starter: Starter, patience: Patience
-) -> LocalServer:
+def _start(home: Path, options: ServerOptions, starter: Starter, patience: Patience) -> LocalServer:
     status: int | None = None
     for _ in range(_PORTS):
-        port = port if port and _is_free(port) else _free_port()
-        process = launch(home, port, kept_days)
+        port = options.port if options.port and _is_free(options.port) else _free_port()
+        process = launch(home, replace(options, port=port))
         server = LocalServer(
             pid=process.pid, port=port, started=start_time(process.pid), starter=starter
         )
