@@ -29,6 +29,7 @@ def server_pid(data: Path) -> int:
     return int(json.loads((data / "prefect" / "server.json").read_text())["pid"])
 
 
+@pytest.mark.long
 def test_a_server_that_hangs_holds_nothing_up(alone: CommandLine, clip: Path, bunny: Path):
     alone.run("remux-hls", clip)
     pid = server_pid(alone.data)
@@ -43,6 +44,7 @@ def test_a_server_that_hangs_holds_nothing_up(alone: CommandLine, clip: Path, bu
     assert json.loads(out)["State"] == "Completed"
 
 
+@pytest.mark.long
 def test_a_slow_server_gets_no_second_beside_it(alone: CommandLine, clip: Path):
     alone.run("remux-hls", clip)
     pid = server_pid(alone.data)
@@ -91,6 +93,7 @@ def test_a_strangers_server_on_the_port_is_not_adopted(alone: CommandLine, clip:
     assert f":{port}/" not in ended.json["PrefectUrl"]
 
 
+@pytest.mark.long
 def test_two_data_directories_that_want_one_port(alone: CommandLine, clip: Path):
     """Neither reports to the server of the other, whoever gets the port."""
     with socket.socket() as probe:
@@ -123,6 +126,7 @@ def test_a_configured_server_that_does_not_answer_is_named(alone: CommandLine, c
 
 
 @pytest.mark.parametrize("runs", [3])
+@pytest.mark.long
 def test_runs_that_begin_together_share_one_server_and_store(
     alone: CommandLine, clip: Path, runs: int
 ):

@@ -104,6 +104,7 @@ def test_it_works_and_ends_while_its_server_is_stuck_in_its_start(own_prefect: S
     assert not processes_in(service.data / "prefect")
 
 
+@pytest.mark.long
 def test_a_server_ends_with_the_service_that_adopted_it(own_prefect: Service):
     """A killed service had started it."""
     service = own_prefect
@@ -116,6 +117,7 @@ def test_a_server_ends_with_the_service_that_adopted_it(own_prefect: Service):
     assert not processes_in(service.data / "prefect")
 
 
+@pytest.mark.long
 def test_a_server_that_a_run_said_to_keep_outlives_the_service(own_prefect: Service, clip: Path):
     service = own_prefect
     line = CommandLine(service.data, service.home)

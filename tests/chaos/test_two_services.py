@@ -56,6 +56,7 @@ def ended(service: Service, run_id: str) -> str:
     return service.record(run_id).shown_state
 
 
+@pytest.mark.long
 def test_each_runs_what_its_buckets_serve(first: Service, second: Service):
     own = {first: submit(first, "cover"), second: submit(second, "other")}
     for service, run_id in own.items():

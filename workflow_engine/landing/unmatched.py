@@ -37,7 +37,8 @@ class UnmatchedLog:
             self._end_period()
             if self._said < LINES:
                 self._said += 1
-                log.info('object "%s" of bucket "%s" starts nothing: %s', key, bucket, reason)
+                shown = key.encode(errors="backslashreplace").decode()  # it may not be UTF-8
+                log.info('object "%s" of bucket "%s" starts nothing: %s', shown, bucket, reason)
             else:
                 self._more.setdefault(bucket, Counter())[reason] += 1
 
