@@ -134,9 +134,9 @@ def _document(text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise EventError(f"is no JSON: {_quoted(text)}") from None
+        raise EventError(f"is not valid JSON: {_quoted(text)}") from None
     if not isinstance(value, dict):
-        raise EventError(f"is no JSON object: {_quoted(text)}")
+        raise EventError(f"is not a JSON object: {_quoted(text)}")
     return cast(dict[str, Any], value)
 
 

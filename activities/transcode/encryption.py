@@ -31,7 +31,7 @@ def _decoded(value: str, word: str) -> bytes:
     try:
         return base64_bytes(value)
     except ValueError:
-        raise wire_error(Code.FORMAT, f"The {word} is not Base64.", "Encode it anew.") from None
+        raise wire_error(Code.FORMAT, f"The {word} is not Base64.", "Encode it again.") from None
 
 
 def _key(value: str) -> str:

@@ -60,7 +60,7 @@ def read_list(kind: str, context: ActivityContext) -> Mapping[str, Json]:
     except (ValueError, RecursionError):
         raise ActivityError(
             Code.JSON_FORMAT,
-            "it is no JSON object.",
+            "it is not a JSON object.",
             remedy='Write {"MergeList": [{"MergeURL": "oss://BUCKET/KEY"}]}.',
         ) from None
     return {"MergeList": [part.model_dump(by_alias=True) for part in config.merge_list]}

@@ -208,7 +208,7 @@ def _moment(text: str, name: str, now: float) -> float:
             Code.TIME_STAMP,
             f'The value {shown(text)} of "{name}" is more than {CLOCK_WINDOW // 60} minutes '
             "from the server's clock.",
-            remedy="Set the clock, and sign each request anew.",
+            remedy="Set the clock, and sign each request again.",
         )
     return moment
 

@@ -23,7 +23,7 @@ from workflow_engine.catalog.records import (
     WorkflowFileRecord,
 )
 from workflow_engine.catalog.templates import checked_content, lookup_form, preset_ids
-from workflow_engine.catalog.workflow_rules import problem_text
+from workflow_engine.catalog.workflow_rules import problem_text, refused_file
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError, pointer_to
 from workflow_engine.files import read_text
 from workflow_engine.records import Json, utc_now
@@ -158,14 +158,7 @@ class FileTemplates:
         self, path: str, name: str, error: InvalidInputError, known: WorkflowFileRecord | None
     ) -> WorkflowFileRecord:
         """Record why a file cannot be read; its template stays as it is."""
-        refused = WorkflowFileRecord(
-            path=path,
-            name=name,
-            digest=known.digest if known else "",
-            problem=problem_text(path, error),
-            checked=utc_now(),
-        )
-        return self._rows.file_saved(refused, known)
+        return self._rows.file_saved(refused_file(path, name, error, known), known)
 
     def remove_file(self, known: WorkflowFileRecord) -> None:
         """Forget a file that is gone and delete its template; runs that exist go on with it."""

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from workflow_engine.catalog.records import WorkflowRecord, WorkflowState
+from workflow_engine.catalog.records import WorkflowFileRecord, WorkflowRecord, WorkflowState
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError, pointer_to
 from workflow_engine.graph import Graph
 from workflow_engine.placeholders import decode_object
+from workflow_engine.records import utc_now
 from workflow_engine.topology.wire import shown
 
 #: characters, not bytes (specification, topology, 2)
@@ -135,3 +136,16 @@ def problem_text(path: str, error: InvalidInputError) -> str:
     if len(lines) > MAX_PROBLEMS:
         lines[MAX_PROBLEMS:] = [f"{path}: {len(lines) - MAX_PROBLEMS} more problems"]
     return "\n".join(lines)
+
+
+def refused_file(
+    path: str, name: str, error: InvalidInputError, known: WorkflowFileRecord | None
+) -> WorkflowFileRecord:
+    """Return the record of a file that cannot be read; what it defined stays as it is."""
+    return WorkflowFileRecord(
+        path=path,
+        name=name,
+        digest=known.digest if known else "",
+        problem=problem_text(path, error),
+        checked=utc_now(),
+    )

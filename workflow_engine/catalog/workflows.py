@@ -28,6 +28,7 @@ from workflow_engine.catalog.workflow_rules import (
     owned_by_file,
     owned_by_hand,
     problem_text,
+    refused_file,
     require_inactive,
     require_not_deleted,
     unknown,
@@ -234,14 +235,7 @@ class Workflows:
         self, path: str, name: str, error: InvalidInputError, known: WorkflowFileRecord | None
     ) -> WorkflowFileRecord:
         """Record why a file cannot be read; its workflow stays as it is."""
-        refused = WorkflowFileRecord(
-            path=path,
-            name=name,
-            digest=known.digest if known else "",
-            problem=problem_text(path, error),
-            checked=utc_now(),
-        )
-        return self._rows.file_saved(refused, known)
+        return self._rows.file_saved(refused_file(path, name, error, known), known)
 
     def remove_file(self, known: WorkflowFileRecord) -> None:
         """Forget a file that is gone and deactivate its workflow."""
