@@ -66,6 +66,12 @@ def test_only_the_executor_imports_prefect_and_never_when_it_is_imported():
         assert "prefect" not in set(map(top, imports(path, at_import=True))), path
 
 
+def test_records_are_the_ground_floor():
+    for path in sources("workflow_engine", "records"):
+        above = [module for module in imports(path) if top(module) == "workflow_engine"]
+        assert all(module.startswith("workflow_engine.records.") for module in above), path
+
+
 def test_boto3_is_never_imported_at_the_start():
     for path in sources("workflow_engine"):
         assert not {"boto3", "botocore"} & set(map(top, imports(path, at_import=True))), path
