@@ -11,7 +11,6 @@ from tests.unit.topologies import report, snapshot, start, text, topology, trans
 from workflow_engine.activity import load_registry, no_templates
 from workflow_engine.catalog.records import TriggerMode, WorkflowRecord, WorkflowState
 from workflow_engine.errors import Severity
-from workflow_engine.graph import Graph, load
 from workflow_engine.matching import (
     TRIGGER_EXTENSIONS,
     Rule,
@@ -28,6 +27,7 @@ from workflow_engine.overlap import (
     may_share_inputs,
     overlap_warnings,
 )
+from workflow_engine.planning.graph import Graph, load
 
 
 def workflow(prefix: str = "", **changes: object) -> WorkflowRecord:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from workflow_engine.catalog.records import WorkflowFileRecord, WorkflowRecord, WorkflowState
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError, pointer_to
-from workflow_engine.graph import Graph
 from workflow_engine.placeholders import decode_object
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import utc_now
 from workflow_engine.topology.wire import shown
 

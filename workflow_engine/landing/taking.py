@@ -15,10 +15,10 @@ from workflow_engine.catalog.landing import Arrival, OwnOutput, Taking
 from workflow_engine.catalog.media import media_id
 from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, WorkflowRecord
 from workflow_engine.errors import Code, MediaflowError, TopologyError
-from workflow_engine.graph import Graph
 from workflow_engine.landing.contents import Reader
 from workflow_engine.landing.looking import name_in_listing
 from workflow_engine.matching import Verdict, verdict
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
     Digests,

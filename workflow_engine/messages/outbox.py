@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from workflow_engine.catalog.records import MessageRecord, PipelineRecord
 from workflow_engine.errors import Code, MediaflowError
-from workflow_engine.graph import Graph
 from workflow_engine.messages.bodies import activity_body, job_body
 from workflow_engine.messages.receivers import (
     QUEUE,
@@ -21,6 +20,7 @@ from workflow_engine.messages.receivers import (
     address,
     configured,
 )
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,

@@ -22,8 +22,8 @@ from workflow_engine.catalog.media_details import MAX_CATEGORY, MAX_URL, Details
 from workflow_engine.catalog.records import MediaRecord
 from workflow_engine.engine import Engine
 from workflow_engine.errors import pointer_to
+from workflow_engine.planning.rules import TRANSCODE
 from workflow_engine.store import Published
-from workflow_engine.structure import TRANSCODE
 from workflow_engine.topology.wire import Boolean, Number, Text
 
 #: of any length: the library has the limits
