@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from tests.unit.topologies import report, snapshot, start, text, topology, transcode
 from workflow_engine.activity import load_registry, no_templates
-from workflow_engine.catalog.records import TriggerMode, WorkflowRecord, WorkflowState
 from workflow_engine.errors import Severity
 from workflow_engine.matching import (
     TRIGGER_EXTENSIONS,
@@ -28,6 +27,7 @@ from workflow_engine.overlap import (
     overlap_warnings,
 )
 from workflow_engine.planning.graph import Graph, load
+from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 
 
 def workflow(prefix: str = "", **changes: object) -> WorkflowRecord:
