@@ -2,7 +2,7 @@
 
 A success stays while nothing changed that shaped it, and its outputs hold what was recorded. An
 activity that was killed while it published is completed from its intent. Everything else waits
-again. Design, decisions 5, 6 and 20.
+again. Decisions 5, 6 and 20.
 """
 
 import logging

@@ -2,7 +2,7 @@
 
 What lies in a folder is read whole, since anything may have been done to it. What lies in an
 object store is known by its version, which `Publisher` keeps with the digests; it is read once
-when it is not. Design, decision 5.
+when it is not. Decision 5.
 """
 
 from collections.abc import Callable, Sequence

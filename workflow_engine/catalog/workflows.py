@@ -3,7 +3,7 @@
 Every change is a compare-and-set on the state, so that two processes cannot break the rules
 together. `workflow_rules.py` has the rules; `service/workflow_files.py` watches the folder and
 calls the file methods. A workflow that a file owns keeps its state and trigger mode over restarts
-(design, decision 15).
+(decision 15).
 """
 
 import hashlib

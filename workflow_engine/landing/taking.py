@@ -1,7 +1,7 @@
 """Takes object versions in: which runs they start, and which are our own outputs.
 
 A triggered run has the same RunId wherever and however often its object version is noticed
-(design, decision 4). What an execution published, or is about to, starts nothing.
+(decision 4). What an execution published, or is about to, starts nothing.
 """
 
 import logging

@@ -3,7 +3,7 @@
 Pure: everything read from outside (digests of the input, results of finished activities, custom
 templates, versions of tools) comes in as arguments. The runner plans each activity when it
 becomes ready, with real results; `plan_all` goes through the whole graph with forecasts instead.
-Design, decisions 5 (content keys) and 7 (shared decode).
+Decisions 5 (content keys) and 7 (shared decode).
 """
 
 import hashlib
