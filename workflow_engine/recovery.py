@@ -13,11 +13,11 @@ from workflow_engine.activity import Result
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.journal import Journal
-from workflow_engine.plan import Planner
+from workflow_engine.planning.plan import Planner
+from workflow_engine.planning.rules import REPORT
 from workflow_engine.publishing import Publisher, sweep
 from workflow_engine.records import ActivityRecord, ActivityState, utc_now
 from workflow_engine.store import Store
-from workflow_engine.structure import REPORT
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from workflow_engine.activity import Result
 from workflow_engine.buckets import Buckets, Place
 from workflow_engine.errors import InvalidInputError
-from workflow_engine.plan import Planned
+from workflow_engine.planning.plan import Planned
 from workflow_engine.records import Output
 from workflow_engine.store import Store
 

@@ -34,11 +34,12 @@ from workflow_engine.errors import (
     MediaflowError,
     StoreError,
 )
-from workflow_engine.graph import Graph
 from workflow_engine.journal import Journal, Observer
 from workflow_engine.outcomes import Outcome, failed, skipped, succeeded
 from workflow_engine.placeholders import Names
-from workflow_engine.plan import Input, Planned, Planner
+from workflow_engine.planning.graph import Graph
+from workflow_engine.planning.plan import Input, Planned, Planner
+from workflow_engine.planning.rules import REPORT, START
 from workflow_engine.publishing import Publication, Publisher
 from workflow_engine.records import (
     ActivityRecord,
@@ -57,7 +58,6 @@ from workflow_engine.sides import Sides
 from workflow_engine.source import NO_DIGESTS, Source, SourceFile
 from workflow_engine.step_runner import StepRunner
 from workflow_engine.store import Claim, Store
-from workflow_engine.structure import REPORT, START
 from workflow_engine.workdir import WorkDirectory
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from workflow_engine.activity import ActivityContext, ActivityResult
 from workflow_engine.errors import ActivityError, Code, Transient, transience
-from workflow_engine.plan import Planned
+from workflow_engine.planning.plan import Planned
 
 log = logging.getLogger(__name__)
 

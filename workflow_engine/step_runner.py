@@ -13,14 +13,14 @@ from pathlib import Path
 
 from workflow_engine.activity import ActivityContext, ActivityResult, Result
 from workflow_engine.errors import LeaseLostError
-from workflow_engine.graph import Graph
 from workflow_engine.journal import Journal
 from workflow_engine.placeholders import Names
-from workflow_engine.plan import Planned, Planner, shared_groups
+from workflow_engine.planning.graph import Graph
+from workflow_engine.planning.plan import Planned, Planner, shared_groups
+from workflow_engine.planning.rules import REPORT
 from workflow_engine.sharing import SharedRun
 from workflow_engine.sides import Sides
 from workflow_engine.source import SourceFile
-from workflow_engine.structure import REPORT
 from workflow_engine.workdir import WorkDirectory
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from workflow_engine.catalog.media import media_id
 from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
-from workflow_engine.graph import Graph
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
     ExecutionKind,

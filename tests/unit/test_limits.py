@@ -36,7 +36,7 @@ from tests.unit.limits.rules import (
 )
 from workflow_engine.activity import load_registry
 from workflow_engine.api.actions import ACTIONS
-from workflow_engine.graph import load
+from workflow_engine.planning.graph import load
 from workflow_engine.topology import problems_of
 
 ALL = [*SECTIONS, *PLACEMENT, *OUTPUTS, *OTHERS, *PACKAGES]

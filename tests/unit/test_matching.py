@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tests.unit.topologies import report, snapshot, start, text, topology, transcode
 from workflow_engine.activity import load_registry, no_templates
 from workflow_engine.errors import Severity
-from workflow_engine.graph import Graph, load
 from workflow_engine.matching import (
     TRIGGER_EXTENSIONS,
     Rule,
@@ -27,6 +26,7 @@ from workflow_engine.overlap import (
     may_share_inputs,
     overlap_warnings,
 )
+from workflow_engine.planning.graph import Graph, load
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 
 

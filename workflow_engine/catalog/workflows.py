@@ -28,8 +28,8 @@ from workflow_engine.catalog.workflow_rules import (
     unknown,
 )
 from workflow_engine.errors import InvalidInputError, Problem, TopologyError
-from workflow_engine.graph import Graph
 from workflow_engine.overlap import clash_warnings, may_share_inputs, overlap_warnings
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import new_id, utc_now
 from workflow_engine.records.catalog import (
     TriggerMode,

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from workflow_engine.buckets import Bucket, ObjectInfo
 from workflow_engine.catalog.media import media_id
 from workflow_engine.errors import Code, MediaflowError, TopologyError
-from workflow_engine.graph import Graph
 from workflow_engine.landing.contents import Reader
 from workflow_engine.landing.looking import name_in_listing
 from workflow_engine.matching import Verdict, verdict
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
     Digests,

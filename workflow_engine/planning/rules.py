@@ -1,7 +1,7 @@
 """The structural rules of a topology, each a function that yields problems.
 
 Specification: topology, 3 (Start, Report, cycles, reachability) and 5 (neighbours of packaging
-activities). All are linear in activities and edges. `graph.py` calls them.
+activities). All are linear in activities and edges. `planning.graph` calls them.
 """
 
 from collections import deque

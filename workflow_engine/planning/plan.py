@@ -24,8 +24,8 @@ from workflow_engine.activity import (
     no_templates,
 )
 from workflow_engine.errors import ActivityError, Code, InvalidInputError, MediaflowError, Problem
-from workflow_engine.graph import Graph, Node
 from workflow_engine.placeholders import Names
+from workflow_engine.planning.graph import Graph, Node
 from workflow_engine.records import Digests, Json, ObjectRef
 from workflow_engine.topology.wire import WireModel
 

@@ -20,8 +20,7 @@ from workflow_engine.activity import (
     no_templates,
 )
 from workflow_engine.errors import Code, Problem, Severity, TopologyError, pointer_to
-from workflow_engine.records import ActivityRecord, Json, stable_id
-from workflow_engine.structure import (
+from workflow_engine.planning.rules import (
     REPORT,
     START,
     Edges,
@@ -32,6 +31,7 @@ from workflow_engine.structure import (
     spread,
     unreachable,
 )
+from workflow_engine.records import ActivityRecord, Json, stable_id
 from workflow_engine.topology import (
     Topology,
     key_problems,
