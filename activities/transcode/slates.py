@@ -15,7 +15,7 @@ from activities.transcode.looking import MEDIA, media_of
 from activities.transcode.pieces import Piece, picture_steps, piece_of, sound_chain, together
 from activities.transcode.placing import upright
 from activities.transcode.scene import Request, Scene, SoundScene
-from workflow_engine.activity import Side, SideInput
+from workflow_engine.activity import SideInput, SideInputFacts
 from workflow_engine.errors import ActivityError, Code, pointer_to
 
 
@@ -134,7 +134,7 @@ def _media(url: str) -> SideInput:
 def _piece(
     request: Request, url: str, pointer: str, rate: Fraction | None, *, heard: bool
 ) -> Piece:
-    side: Side = request.side[_media(url)]
+    side: SideInputFacts = request.side[_media(url)]
     media = media_of(side.facts)
     piece = None
     if media.video:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from workflow_engine.activity import TemplateLookup, no_templates
+from workflow_engine.catalog.overlap import clash_warnings, may_share_inputs, overlap_warnings
 from workflow_engine.catalog.records import (
     TriggerMode,
     WorkflowFileRecord,
@@ -35,7 +36,6 @@ from workflow_engine.catalog.workflow_rules import (
 )
 from workflow_engine.errors import InvalidInputError, Problem, TopologyError
 from workflow_engine.graph import Graph
-from workflow_engine.overlap import clash_warnings, may_share_inputs, overlap_warnings
 from workflow_engine.records import new_id, utc_now
 from workflow_engine.store import Store
 

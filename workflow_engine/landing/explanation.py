@@ -1,6 +1,6 @@
 """Why an object did or did not start runs: what is known of it, and what follows from that. Pure.
 
-`explaining.py` finds the facts, `checks.py` lists them. The rules are those of `matching.py`.
+`explaining.py` finds the facts, `checks.py` lists them. The rules: `catalog/matching.py`.
 """
 
 import shlex
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from workflow_engine.buckets import ObjectInfo
 from workflow_engine.catalog.landing import Arrival, KnownVersion, ListenerRecord, Watched
-from workflow_engine.matching import Rule, Verdict, name_fault, nearest, why_nothing_starts
+from workflow_engine.catalog.matching import Rule, Verdict, name_fault, nearest, why_nothing_starts
 from workflow_engine.records import ExecutionRecord, wire_time
 
 #: executions that a conclusion names

@@ -18,6 +18,7 @@ from workflow_engine.catalog.landing import (
     Taking,
     Watched,
 )
+from workflow_engine.catalog.matching import why_nothing_starts
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.landing.contents import Contents, Seen
 from workflow_engine.landing.looking import (
@@ -31,7 +32,6 @@ from workflow_engine.landing.looking import (
 )
 from workflow_engine.landing.taking import Starter, taking
 from workflow_engine.landing.unmatched import UnmatchedLog
-from workflow_engine.matching import why_nothing_starts
 from workflow_engine.records import utc_now
 
 if TYPE_CHECKING:
