@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workflow_engine.activity import Activity, ActivityContext, ActivityResult, Step
     from workflow_engine.api.access import check_local
-    from workflow_engine.catalog.landing import ListenerRecord, Notice
     from workflow_engine.engine import Engine
     from workflow_engine.errors import (
         ActivityError,
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
         ObjectRef,
         Output,
     )
+    from workflow_engine.records.ingest import ListenerRecord, Notice
     from workflow_engine.settings import Settings, load_settings
     from workflow_engine.settings.models import BucketSettings, SqsEvents
 
@@ -72,7 +72,7 @@ _HOMES = {
     ),
     # what lands in buckets, for listeners
     "landing": ("Landing",),
-    "catalog.landing": ("ListenerRecord", "Notice"),
+    "records.ingest": ("ListenerRecord", "Notice"),
     "settings.models": ("BucketSettings", "SqsEvents"),
     "messages.sqs": ("sqs_client",),
     "api.access": ("check_local",),

@@ -24,7 +24,6 @@ from workflow_engine.buckets import Buckets, Mounts
 from workflow_engine.catalog.media import MediaLibrary, media_id
 from workflow_engine.catalog.media_buckets import MediaBuckets
 from workflow_engine.catalog.pipelines import Pipelines
-from workflow_engine.catalog.records import TemplateKind, TemplateState, WorkflowRecord
 from workflow_engine.catalog.template_files import FOLDER as TEMPLATE_FOLDER
 from workflow_engine.catalog.template_files import FileTemplates, FolderTemplates
 from workflow_engine.catalog.templates import Templates, lookup_form
@@ -55,6 +54,7 @@ from workflow_engine.records import (
     ObjectRef,
     utc_now,
 )
+from workflow_engine.records.catalog import TemplateKind, TemplateState, WorkflowRecord
 from workflow_engine.run import lease
 from workflow_engine.run.inputs import Inputs
 from workflow_engine.run.journal import Observer

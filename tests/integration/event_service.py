@@ -23,9 +23,9 @@ from triggers.polling import PollListener
 from triggers.service import Triggers
 from triggers.sqs import SqsListener
 from triggers.webhook import WebhookListener
-from workflow_engine.catalog.landing import ListenerRecord
 from workflow_engine.engine import Engine
 from workflow_engine.records import utc_now
+from workflow_engine.records.ingest import ListenerRecord
 from workflow_engine.settings import load_settings
 from workflow_engine.testing import FakeRegistry
 

@@ -11,10 +11,10 @@ import pytest
 
 from tests.unit.topologies import report, start, text, topology, transcode
 from workflow_engine.buckets import Bucket
-from workflow_engine.catalog.landing import Notice
 from workflow_engine.engine import Engine
 from workflow_engine.landing import Landing
 from workflow_engine.records import ExecutionRecord, utc_now
+from workflow_engine.records.ingest import Notice
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Store
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from workflow_engine.catalog.records import PipelineRecord
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ObjectRef, new_id, utc_now
+from workflow_engine.records.catalog import PipelineRecord
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Store

@@ -10,7 +10,6 @@ import sys
 import textwrap
 from dataclasses import replace
 
-from workflow_engine.catalog.records import PipelineRecord
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -21,6 +20,7 @@ from workflow_engine.records import (
     new_id,
     utc_now,
 )
+from workflow_engine.records.catalog import PipelineRecord
 from workflow_engine.store import Claim, Store
 
 POSTGRES = os.environ.get("MEDIAFLOW_TEST_POSTGRES", "")

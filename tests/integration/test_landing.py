@@ -11,13 +11,13 @@ import pytest
 from tests.integration.landing_home import SETTLE, Home, flow, home
 from tests.integration.stores import add, success
 from tests.unit.topologies import text, topology
-from workflow_engine.catalog.landing import ListenerRecord
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, TriggerMode
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.landing import Landing, contents
 from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, run_id_of, utc_now
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, TriggerMode
+from workflow_engine.records.ingest import ListenerRecord
 from workflow_engine.settings import load_settings
 from workflow_engine.testing import FakeRegistry
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.integration.landing_home import SETTLE, Doubles, Home, flow, home
 from workflow_engine.buckets import LocalBucket, ObjectInfo
-from workflow_engine.catalog.landing import Reconciled
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.landing import Landing, listing, taking
 from workflow_engine.records import ObjectRef, run_id_of, utc_now
+from workflow_engine.records.ingest import Reconciled
 
 __all__ = ["home"]
 

@@ -15,12 +15,12 @@ from tests.integration.landing_home import SETTLE, Doubles, Home, flow, home
 from tests.integration.stores import lines_of, process
 from tests.integration.test_local_bucket import pretend_mounted
 from workflow_engine.buckets import LocalBucket, ObjectInfo
-from workflow_engine.catalog.landing import Notice
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.landing import Landing
 from workflow_engine.landing.unmatched import LINES
 from workflow_engine.records import utc_now
+from workflow_engine.records.ingest import Notice
 from workflow_engine.settings import load_settings
 
 __all__ = ["home"]
@@ -233,7 +233,7 @@ class TestSettling:
             home.put(key)
         script = """
             import time
-            from workflow_engine.catalog.landing import Notice
+            from workflow_engine.records.ingest import Notice
             from workflow_engine.engine import Engine
             from workflow_engine.landing import Landing
             from workflow_engine.settings import load_settings

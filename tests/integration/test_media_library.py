@@ -19,12 +19,12 @@ from workflow_engine.api.actions import media_buckets as bucket_actions
 from workflow_engine.buckets import LocalBucket
 from workflow_engine.catalog import publish_states
 from workflow_engine.catalog.media import media_id
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, BucketType, PublishState
 from workflow_engine.cli import media as cli
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ExecutionRecord, ExecutionState, ObjectRef
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, BucketType, PublishState
 from workflow_engine.settings import load_settings
 
 ACTIONS = {a.name: a for module in (media_actions, bucket_actions) for a in actions_of(module)}

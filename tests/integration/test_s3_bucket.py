@@ -143,7 +143,11 @@ class TestReading:
         listed = next(iter(vod.list(prefix)))
         found = vod.head(listed.key)
         assert found is not None
-        assert (listed.version, listed.etag, listed.size) == (found.version, found.etag, found.size)
+        assert (listed.etag, listed.size) == (found.etag, found.size)
+        if server.name == "rclone":  # its HEAD tells when the upload began, a listing when it ended
+            assert abs(listed.modified - found.modified) < timedelta(seconds=2)
+        else:
+            assert listed.version == found.version
 
     def test_fetch(self, server: S3Server, vod: Bucket, prefix: str, tmp_path: Path) -> None:
         data = os.urandom(20 * MIB + 7)

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from tests.integration.queued import Queue
 from tests.integration.stores import activity, add, execution
 from workflow_engine import cli
-from workflow_engine.catalog.records import ServiceRecord
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ActivityState, ExecutionState, utc_now
+from workflow_engine.records.catalog import ServiceRecord
 from workflow_engine.store import Store
 
 

@@ -8,7 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from tests.integration.stores import add, execution, lines_of, output, pipeline, process, success
-from workflow_engine.catalog.landing import (
+from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id, utc_now
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
+from workflow_engine.records.ingest import (
     EMPTY,
     Arrival,
     ListenerRecord,
@@ -17,8 +19,6 @@ from workflow_engine.catalog.landing import (
     Taking,
     Watched,
 )
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
-from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id, utc_now
 from workflow_engine.store import Store
 
 PLACES = {"in": "/in", "other": "/other"}

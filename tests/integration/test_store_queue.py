@@ -22,12 +22,6 @@ from tests.integration.stores import (
     success,
     take,
 )
-from workflow_engine.catalog.records import (
-    DEFAULT_PIPELINE_ID,
-    MediaRecord,
-    PipelineState,
-    PublishState,
-)
 from workflow_engine.errors import (
     Code,
     DuplicateExecutionError,
@@ -40,6 +34,12 @@ from workflow_engine.records import (
     ExecutionState,
     ObjectRef,
     utc_now,
+)
+from workflow_engine.records.catalog import (
+    DEFAULT_PIPELINE_ID,
+    MediaRecord,
+    PipelineState,
+    PublishState,
 )
 from workflow_engine.store import Claim, ExecutionFilter, Store, Waiting
 from workflow_engine.store.queue import MOST_LAPSES

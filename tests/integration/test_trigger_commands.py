@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.unit.topologies import minimal, text
-from workflow_engine.catalog.landing import ListenerRecord, Notice
 from workflow_engine.cli import trigger
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.landing import Landing
 from workflow_engine.records import utc_now
+from workflow_engine.records.ingest import ListenerRecord, Notice
 from workflow_engine.settings import load_settings
 
 MOMENT = datetime(2024, 2, 29, 23, 59, 58, tzinfo=UTC)

@@ -16,11 +16,11 @@ from tests.integration.landing_home import Home, flow, home
 from tests.integration.stores import add, success
 from tests.integration.test_store_retention import prune
 from workflow_engine import cli
-from workflow_engine.catalog.landing import ListenerRecord
-from workflow_engine.catalog.records import TriggerMode
 from workflow_engine.engine import Engine
 from workflow_engine.landing.taking import run_id_of
 from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, utc_now
+from workflow_engine.records.catalog import TriggerMode
+from workflow_engine.records.ingest import ListenerRecord
 from workflow_engine.settings import load_settings
 from workflow_engine.store.schema import executions
 

@@ -16,7 +16,6 @@ from tests.unit.topologies import minimal, text
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import executions, workflows
 from workflow_engine.api.app import create_app
-from workflow_engine.catalog.records import TriggerMode, WorkflowState
 from workflow_engine.catalog.workflows import Workflows
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, TopologyError
@@ -30,6 +29,7 @@ from workflow_engine.records import (
     new_id,
     utc_now,
 )
+from workflow_engine.records.catalog import TriggerMode, WorkflowState
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Store
 

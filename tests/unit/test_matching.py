@@ -25,9 +25,9 @@ from workflow_engine.catalog.overlap import (
     may_share_inputs,
     overlap_warnings,
 )
-from workflow_engine.catalog.records import TriggerMode, WorkflowRecord, WorkflowState
 from workflow_engine.errors import Severity
 from workflow_engine.graph import Graph, load
+from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 
 
 def workflow(prefix: str = "", **changes: object) -> WorkflowRecord:

@@ -23,9 +23,9 @@ from workflow_engine.api.actions.workflows import (
     UpdateMediaWorkflowTriggerModeRequest,
     workflow_shape,
 )
-from workflow_engine.catalog.records import WorkflowRecord, WorkflowState
 from workflow_engine.catalog.workflow_rules import Bound, bound_of, check_name, problem_text
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
+from workflow_engine.records.catalog import WorkflowRecord, WorkflowState
 from workflow_engine.store import ActivitySummary, ExecutionSummary
 from workflow_engine.topology import problems_of
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from workflow_engine.catalog.records import TriggerMode, WorkflowRecord, WorkflowState
+from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 
 _VIDEO = (
     "3gp asf avi dat dv f4v flv gif m2t m3u8 m4v mj2 mjpeg mkv mov mp4 mpe mpeg mpg mts ogg qt rm "

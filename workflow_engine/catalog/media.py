@@ -20,13 +20,13 @@ from workflow_engine.catalog.media_details import (
     checked_tag,
     media_file,
 )
-from workflow_engine.catalog.records import (
+from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.records import ObjectRef, stable_id, utc_now
+from workflow_engine.records.catalog import (
     MediaRecord,
     WorkflowRecord,
     WorkflowState,
 )
-from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.records import ObjectRef, stable_id, utc_now
 from workflow_engine.store import Store
 from workflow_engine.topology.wire import shown
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from enum import Enum
 
 from workflow_engine.buckets import Buckets
-from workflow_engine.catalog.records import PublishState
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.records import ObjectRef
+from workflow_engine.records.catalog import PublishState
 from workflow_engine.store import Store
 
 #: lets an object be read as its bucket allows (true), or by the bucket's owner only (false)

@@ -15,12 +15,6 @@ from dataclasses import replace
 
 from workflow_engine.activity import TemplateLookup, no_templates
 from workflow_engine.catalog.overlap import clash_warnings, may_share_inputs, overlap_warnings
-from workflow_engine.catalog.records import (
-    TriggerMode,
-    WorkflowFileRecord,
-    WorkflowRecord,
-    WorkflowState,
-)
 from workflow_engine.catalog.workflow_rules import (
     Bound,
     bound_of,
@@ -37,6 +31,12 @@ from workflow_engine.catalog.workflow_rules import (
 from workflow_engine.errors import InvalidInputError, Problem, TopologyError
 from workflow_engine.graph import Graph
 from workflow_engine.records import new_id, utc_now
+from workflow_engine.records.catalog import (
+    TriggerMode,
+    WorkflowFileRecord,
+    WorkflowRecord,
+    WorkflowState,
+)
 from workflow_engine.store import Store
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from workflow_engine.cli.execution import AsJson
 from workflow_engine.records import Json, utc_now, wire_time
 
 if TYPE_CHECKING:
-    from workflow_engine.catalog.landing import BucketStatus
     from workflow_engine.landing.explanation import Explanation
+    from workflow_engine.records.ingest import BucketStatus
 
 app = typer.Typer(help="What lands in the buckets: status, replay, why.", no_args_is_help=True)
 

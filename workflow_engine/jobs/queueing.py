@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workflow_engine.catalog.checks import placed
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, PipelineRecord
 from workflow_engine.errors import MediaflowError
 from workflow_engine.graph import Graph
 from workflow_engine.jobs.given import JobInput
@@ -17,6 +16,7 @@ from workflow_engine.records import (
     ExecutionState,
     Json,
 )
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord
 from workflow_engine.run.submission import new_execution
 
 if TYPE_CHECKING:

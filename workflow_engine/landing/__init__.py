@@ -22,12 +22,6 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from workflow_engine.catalog.landing import (
-    BucketStatus,
-    ListenerRecord,
-    Notice,
-    Reconciled,
-)
 from workflow_engine.catalog.matching import is_candidate
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.landing.contents import Contents, Reader
@@ -39,6 +33,12 @@ from workflow_engine.landing.taking import Starter
 from workflow_engine.landing.unmatched import UnmatchedLog
 from workflow_engine.placeholders import check_key
 from workflow_engine.records import utc_now
+from workflow_engine.records.ingest import (
+    BucketStatus,
+    ListenerRecord,
+    Notice,
+    Reconciled,
+)
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine

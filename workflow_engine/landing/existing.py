@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo, S3Bucket
 from workflow_engine.buckets.files import times_of_another_clock
-from workflow_engine.catalog.landing import Watched
+from workflow_engine.records.ingest import Watched
 
 #: nanoseconds by which the times of files are late: the kernel's clock ticks
 _TICK = 10_000_000

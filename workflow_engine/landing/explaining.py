@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, ObjectInfo, plain_path
-from workflow_engine.catalog.landing import KnownVersion, ListenerRecord
 from workflow_engine.catalog.matching import Rule, Verdict, is_candidate, verdict
-from workflow_engine.catalog.records import WorkflowState
 from workflow_engine.errors import MediaflowError
 from workflow_engine.landing.explanation import Explanation, Facts, Outcome, explain
 from workflow_engine.landing.looking import known_as, look_at
@@ -26,6 +24,8 @@ from workflow_engine.records import (
     run_id_of,
     utc_now,
 )
+from workflow_engine.records.catalog import WorkflowState
+from workflow_engine.records.ingest import KnownVersion, ListenerRecord
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import ExecutionFilter
 from workflow_engine.topology.suggest import Suggester

@@ -11,7 +11,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
-from workflow_engine.catalog.landing import Arrival, KnownVersion, Reconciled, Taking, Watched
 from workflow_engine.catalog.matching import is_candidate
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.landing.contents import MOST_REPLACED, Contents
@@ -26,6 +25,7 @@ from workflow_engine.landing.looking import (
 )
 from workflow_engine.landing.taking import Start, Starter, taking
 from workflow_engine.records import utc_now
+from workflow_engine.records.ingest import Arrival, KnownVersion, Reconciled, Taking, Watched
 from workflow_engine.settings import BucketSettings
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo, mounts
-from workflow_engine.catalog.landing import Arrival, KnownVersion
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.records import utc_now
+from workflow_engine.records.ingest import Arrival, KnownVersion
 
 log = logging.getLogger(__name__)
 

@@ -11,13 +11,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, ObjectInfo
-from workflow_engine.catalog.landing import (
-    EMPTY,
-    LISTINGS,
-    Arrival,
-    Taking,
-    Watched,
-)
 from workflow_engine.catalog.matching import why_nothing_starts
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.landing.contents import Contents, Seen
@@ -33,6 +26,13 @@ from workflow_engine.landing.looking import (
 from workflow_engine.landing.taking import Starter, taking
 from workflow_engine.landing.unmatched import UnmatchedLog
 from workflow_engine.records import utc_now
+from workflow_engine.records.ingest import (
+    EMPTY,
+    LISTINGS,
+    Arrival,
+    Taking,
+    Watched,
+)
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine

@@ -11,10 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, ObjectInfo
-from workflow_engine.catalog.landing import Arrival, OwnOutput, Taking
 from workflow_engine.catalog.matching import Verdict, verdict
 from workflow_engine.catalog.media import media_id
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, WorkflowRecord
 from workflow_engine.errors import Code, MediaflowError, TopologyError
 from workflow_engine.graph import Graph
 from workflow_engine.landing.contents import Reader
@@ -28,6 +26,8 @@ from workflow_engine.records import (
     run_id_of,
     utc_now,
 )
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, WorkflowRecord
+from workflow_engine.records.ingest import Arrival, OwnOutput, Taking
 from workflow_engine.run.submission import buckets_of, new_execution, pipeline_of
 from workflow_engine.topology import parse_topology
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from workflow_engine.catalog.media import media_id
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
 from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
 from workflow_engine.graph import Graph
 from workflow_engine.records import (
@@ -17,6 +16,7 @@ from workflow_engine.records import (
     new_id,
     utc_now,
 )
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 from workflow_engine.store import Store
 
 

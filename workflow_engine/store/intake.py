@@ -14,7 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.landing import (
+from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
+from workflow_engine.records.ingest import (
     KnownVersion,
     ListenerRecord,
     OwnOutput,
@@ -22,7 +23,6 @@ from workflow_engine.catalog.landing import (
     Taking,
     Watched,
 )
-from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
 from workflow_engine.store import queue
 from workflow_engine.store.arrivals import remove
 from workflow_engine.store.database import Database, Upsert, upsert

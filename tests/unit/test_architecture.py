@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PURE = ("topology", "graph", "placeholders", "plan", "errors")
 IO_MODULES = {"os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "logging"}
 FOR_ACTIVITIES = {"activity", "buckets", "errors", "placeholders", "records", "topology"}
@@ -64,6 +64,12 @@ def test_only_the_executor_imports_prefect_and_never_when_it_is_imported():
         if "prefect" in set(map(top, imports(path))):
             assert path.parent.name == "executor", path
         assert "prefect" not in set(map(top, imports(path, at_import=True))), path
+
+
+def test_records_are_the_ground_floor():
+    for path in sources("workflow_engine", "records"):
+        above = [module for module in imports(path) if top(module) == "workflow_engine"]
+        assert all(module.startswith("workflow_engine.records.") for module in above), path
 
 
 def test_boto3_is_never_imported_at_the_start():

@@ -1,7 +1,6 @@
 """What is registered: workflows, media, media buckets, pipelines, templates; frozen records.
 
-Wire forms stand in `api/shapes.py`, rules in the modules beside this one. Specification:
-topology, 2; api, 6 to 13.
+Wire forms stand in `api/shapes.py`, rules in `catalog/`. Specification: topology, 2; api, 6 to 13.
 """
 
 from collections.abc import Mapping
@@ -9,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from workflow_engine.records import Json, ObjectRef, stable_id
+from workflow_engine.records.ids import stable_id
+from workflow_engine.records.objects import Json, ObjectRef
 
 #: the pipeline that always exists
 DEFAULT_PIPELINE_ID = stable_id("pipeline", "default")

@@ -6,7 +6,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from workflow_engine.records import ExecutionRecord
+from workflow_engine.records.executions import ExecutionRecord
 
 #: sources that tell what a listing found; every other source tells of an event
 LISTINGS = frozenset({"reconcile", "poll", "replay"})
