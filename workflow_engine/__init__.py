@@ -29,9 +29,9 @@ if TYPE_CHECKING:
         TopologyError,
     )
     from workflow_engine.executor.inline import InlineExecutor
-    from workflow_engine.graph import Workflow
     from workflow_engine.landing import Landing
     from workflow_engine.messages.sqs import sqs_client
+    from workflow_engine.planning.graph import Workflow
     from workflow_engine.records import (
         ActivityRecord,
         ActivityState,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _HOMES = {
     # running workflows
     "engine": ("Engine",),
-    "graph": ("Workflow",),
+    "planning.graph": ("Workflow",),
     "executor.inline": ("InlineExecutor",),
     "settings": ("Settings", "load_settings"),
     # what comes back

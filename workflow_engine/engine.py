@@ -18,7 +18,6 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
-from workflow_engine import graph as graphs
 from workflow_engine.activity import Registry, load_registry
 from workflow_engine.buckets import Buckets, Mounts
 from workflow_engine.catalog.media import MediaLibrary, media_id
@@ -38,12 +37,13 @@ from workflow_engine.errors import (
 )
 from workflow_engine.executor import Executor
 from workflow_engine.files import read_text
-from workflow_engine.graph import Graph, Workflow
 from workflow_engine.jobs import Jobs
 from workflow_engine.landing import Landing
 from workflow_engine.messages import Outbox
 from workflow_engine.placeholders import Names
-from workflow_engine.plan import Plan
+from workflow_engine.planning import graph as graphs
+from workflow_engine.planning.graph import Graph, Workflow
+from workflow_engine.planning.plan import Plan
 from workflow_engine.private import close_folder, private_folder
 from workflow_engine.records import (
     DEFAULT_PRIORITY,

@@ -8,8 +8,8 @@ import pytest
 
 from activities.probe import MediaInfo
 from activities.transcode import Transcode
-from activities.transcode.rendition import Picture
-from activities.transcode.verify import verify
+from activities.transcode.command.rendition import Picture
+from activities.transcode.result.verify import verify
 from tests import media
 from tests.context import RUN_ID, make_context
 from tests.transcodes import (

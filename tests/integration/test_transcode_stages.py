@@ -3,8 +3,8 @@
 import pytest
 
 from activities.probe import MediaInfo
-from activities.transcode import stages
-from activities.transcode.chains import Chain, Input, filter_of
+from activities.transcode.command.filters import Chain, Input, filter_of
+from activities.transcode.features import registry as stages
 from tests import media
 from tests.transcodes import (
     HLS,

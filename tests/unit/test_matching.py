@@ -26,7 +26,7 @@ from workflow_engine.catalog.overlap import (
     overlap_warnings,
 )
 from workflow_engine.errors import Severity
-from workflow_engine.graph import Graph, load
+from workflow_engine.planning.graph import Graph, load
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 
 

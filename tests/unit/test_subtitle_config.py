@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from activities.transcode import Transcode
-from activities.transcode.subtitles import look_at_subtitles
+from activities.transcode.features.subtitles import look_at_subtitles
 from tests.context import make_context, make_plan_context
 from tests.transcode_plans import COPY, MP3, MP4, media
 from workflow_engine.activity import Neighbourhood, SideInputFacts, Step

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from activities import fonts
 from activities.templates import find
 from activities.transcode import Transcode
-from activities.transcode.watermarks import look_at_mark
+from activities.transcode.features.watermarks import look_at_mark
 from tests import media as files
 from tests.context import make_context, make_plan_context
 from tests.transcode_plans import COPY, MP3, MP4, media

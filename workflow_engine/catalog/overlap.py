@@ -15,10 +15,10 @@ from workflow_engine.activity import TemplateLookup
 from workflow_engine.catalog.matching import starts_a_run
 from workflow_engine.catalog.workflow_rules import Bound, bound_of
 from workflow_engine.errors import Code, Problem, Severity, pointer_to
-from workflow_engine.graph import Graph, Node
 from workflow_engine.placeholders import AFTER_ENCODING, Names, decode_object
+from workflow_engine.planning.graph import Graph, Node
+from workflow_engine.planning.rules import TRANSCODE
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
-from workflow_engine.structure import TRANSCODE
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}")
 _SLASHES = re.compile(r"/{2,}")

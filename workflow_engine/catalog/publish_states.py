@@ -1,7 +1,7 @@
 """Publish states of media: which moves are allowed, and what they mean for the outputs.
 
 Published outputs are read as their bucket allows, all others only by its owner. That takes
-buckets with access rules for single objects; folders have none (design, decision 17).
+buckets with access rules for single objects; folders have none (decision 17).
 Specification: api, 12; topology, 4.5.
 """
 

@@ -2,8 +2,8 @@
 
 With `prefect_tasks.py`, which has the flow, and `prefect_show.py` the only module that imports
 prefect, and only at need. The store is the truth: Prefect schedules the tasks and shows them.
-Whatever it cannot do any more (its server went away), the inline executor finishes. Design,
-decisions 1, 2 and 4.
+Whatever it cannot do any more (its server went away), the inline executor finishes.
+Decisions 1, 2 and 4.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """The flow of an execution: one task per activity, edges as in the topology.
 
-Used by `prefect_flow.py`, in its thread. Design, decisions 2 and 4.
+Used by `prefect_flow.py`, in its thread. Decisions 2 and 4.
 """
 
 import re

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from workflow_engine.catalog.checks import placed
 from workflow_engine.errors import MediaflowError
-from workflow_engine.graph import Graph
 from workflow_engine.jobs.given import JobInput
 from workflow_engine.jobs.message import job_message
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
     ExecutionKind,

@@ -3,7 +3,7 @@
 A listener notes what it heard; the note is in the store when `note` returns. `settle` looks at
 what is due, takes in what is complete, and queues a run for each workflow that it starts.
 Listings find what no event told. Nothing is kept in memory: any process may go on at any time.
-Design, decisions 6, 12 and 13.
+Decisions 6, 12 and 13.
 
 `looking.py` says what is complete, `taking.py` what starts, `settling.py` brings the two
 together, `listing.py` compares listings with what was taken, `existing.py` says what is older

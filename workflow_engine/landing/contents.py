@@ -1,6 +1,6 @@
 """Reads what lies under a key where its version does not say enough.
 
-The version of a file is its size and time (design, decision 12), and another file that is renamed
+The version of a file is its size and time (decision 12), and another file that is renamed
 over it may have both. Such content, told by the file's fingerprint and then by reading it, is a
 version of its own, `content_version`. What nobody has read yet is not told apart: whoever reads it
 first reads what lies there then.

@@ -1,7 +1,7 @@
 """Takes object versions in: which runs they start, and which are our own outputs.
 
 A triggered run has the same RunId wherever and however often its object version is noticed
-(design, decision 4). What an execution published, or is about to, starts nothing.
+(decision 4). What an execution published, or is about to, starts nothing.
 """
 
 import logging
@@ -14,9 +14,9 @@ from workflow_engine.buckets import Bucket, ObjectInfo
 from workflow_engine.catalog.matching import Verdict, verdict
 from workflow_engine.catalog.media import media_id
 from workflow_engine.errors import Code, MediaflowError, TopologyError
-from workflow_engine.graph import Graph
 from workflow_engine.landing.contents import Reader
 from workflow_engine.landing.looking import name_in_listing
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
     Digests,

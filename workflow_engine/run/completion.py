@@ -11,12 +11,12 @@ from collections.abc import Callable
 from workflow_engine.buckets import object_url
 from workflow_engine.catalog import publish_states
 from workflow_engine.errors import Code, StoreError
-from workflow_engine.graph import Graph
 from workflow_engine.jobs.message import job_message
 from workflow_engine.messages import Outbox, Outgoing
+from workflow_engine.planning.graph import Graph
+from workflow_engine.planning.rules import REPORT, START, TRANSCODE
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionKind, ExecutionRecord
 from workflow_engine.store import Claim, Store
-from workflow_engine.structure import REPORT, START, TRANSCODE
 
 log = logging.getLogger(__name__)
 

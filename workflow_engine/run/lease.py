@@ -1,4 +1,4 @@
-"""The claim of this process on an execution, kept while its block runs (design, decision 6)."""
+"""The claim of this process on an execution, kept while its block runs (decision 6)."""
 
 import logging
 import os

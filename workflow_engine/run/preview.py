@@ -11,9 +11,9 @@ from pathlib import Path
 from workflow_engine.activity import ActivityContext, Result, TemplateLookup, no_templates
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
-from workflow_engine.graph import Graph
 from workflow_engine.placeholders import Names
-from workflow_engine.plan import Input, Plan, Planned, plan_activity, plan_all
+from workflow_engine.planning.graph import Graph
+from workflow_engine.planning.plan import Input, Plan, Planned, plan_activity, plan_all
 from workflow_engine.records import ExecutionRecord, ObjectRef
 from workflow_engine.run.reuse import Finished
 from workflow_engine.run.side_inputs import SideInputs

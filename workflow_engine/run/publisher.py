@@ -2,7 +2,7 @@
 
 A `Publication` is what one activity publishes; after a transient cause it continues where it
 stopped. What a killed process left of one is completed from the intent. Also how outputs of an
-equal finished step are published again under other names; `reuse.py` finds them. Design, decisions
+equal finished step are published again under other names; `reuse.py` finds them. Decisions
 5 (content keys), 6 (order of writes) and 20 (transient causes).
 """
 

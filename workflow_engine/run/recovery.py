@@ -2,7 +2,7 @@
 
 A success stays while nothing changed that shaped it, and its outputs hold what was recorded. An
 activity that was killed while it published is completed from its intent. Everything else waits
-again. Design, decisions 5, 6 and 20.
+again. Decisions 5, 6 and 20.
 """
 
 import logging
@@ -12,12 +12,12 @@ from dataclasses import replace
 from workflow_engine.activity import Result
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import InvalidInputError
-from workflow_engine.plan import Planner
+from workflow_engine.planning.plan import Planner
+from workflow_engine.planning.rules import REPORT
 from workflow_engine.records import ActivityRecord, ActivityState, utc_now
 from workflow_engine.run.journal import Journal
 from workflow_engine.run.publisher import Publisher, sweep
 from workflow_engine.store import Store
-from workflow_engine.structure import REPORT
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 What lies in a folder is read whole, since anything may have been done to it. What lies in an
 object store is known by its version, which `Publisher` keeps with the digests; it is read once
-when it is not. Design, decision 5.
+when it is not. Decision 5.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from typing import TypeVar
 from workflow_engine.activity import Result
 from workflow_engine.buckets import Buckets, Place
 from workflow_engine.errors import InvalidInputError
-from workflow_engine.plan import Planned
+from workflow_engine.planning.plan import Planned
 from workflow_engine.records import Output
 from workflow_engine.store import Store
 

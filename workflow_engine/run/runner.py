@@ -32,9 +32,10 @@ from workflow_engine.errors import (
     MediaflowError,
     StoreError,
 )
-from workflow_engine.graph import Graph
 from workflow_engine.placeholders import Names
-from workflow_engine.plan import Input, Planned, Planner
+from workflow_engine.planning.graph import Graph
+from workflow_engine.planning.plan import Input, Planned, Planner
+from workflow_engine.planning.rules import REPORT, START
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -58,7 +59,6 @@ from workflow_engine.run.source import NO_DIGESTS, Source, SourceFile
 from workflow_engine.run.step_runner import StepRunner
 from workflow_engine.run.work_directory import WorkDirectory
 from workflow_engine.store import Claim, Store
-from workflow_engine.structure import REPORT, START
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from workflow_engine.errors import (
     StoreError,
 )
 from workflow_engine.executor import Executor
-from workflow_engine.graph import Graph
 from workflow_engine.messages import Sender
 from workflow_engine.placeholders import Names
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import ExecutionRecord, ExecutionState, utc_now
 from workflow_engine.run import lease
 from workflow_engine.run.completion import Completion

@@ -1,4 +1,4 @@
-"""One process for sibling activities: one decode serves them all (design, decision 7).
+"""One process for sibling activities: one decode serves them all (decision 7).
 
 Whichever member comes first runs the process for the whole group, the others wait for its
 result without holding a process slot. When the process fails of itself, each member runs alone.
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from workflow_engine.activity import ActivityContext, ActivityResult
 from workflow_engine.errors import ActivityError, Code, Transient, transience
-from workflow_engine.plan import Planned
+from workflow_engine.planning.plan import Planned
 
 log = logging.getLogger(__name__)
 

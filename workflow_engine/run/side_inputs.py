@@ -1,7 +1,7 @@
 """What activities read beside the input: watermarks, subtitles, parts to merge, lists of them.
 
 Each object is opened, pinned and digested once per execution, fetched once, and described by the
-activity that asked for it, so that planning stays pure. Design, decisions 5, 9 and 12.
+activity that asked for it, so that planning stays pure. Decisions 5, 9 and 12.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The input object of a run, pinned to one version (design, decision 12)."""
+"""The input object of a run, pinned to one version (decision 12)."""
 
 import os
 import threading

@@ -14,15 +14,15 @@ from pathlib import Path
 
 from workflow_engine.activity import ActivityContext, ActivityResult, Result
 from workflow_engine.errors import LeaseLostError
-from workflow_engine.graph import Graph
 from workflow_engine.placeholders import Names
-from workflow_engine.plan import Planned, Planner, shared_groups
+from workflow_engine.planning.graph import Graph
+from workflow_engine.planning.plan import Planned, Planner, shared_groups
+from workflow_engine.planning.rules import REPORT
 from workflow_engine.run.journal import Journal
 from workflow_engine.run.shared_process import SharedProcess
 from workflow_engine.run.side_inputs import SideInputs
 from workflow_engine.run.source import SourceFile
 from workflow_engine.run.work_directory import WorkDirectory
-from workflow_engine.structure import REPORT
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from workflow_engine.catalog.media import media_id
 from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
-from workflow_engine.graph import Graph
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
     ExecutionKind,
@@ -93,7 +93,7 @@ def _named(value: Json) -> Iterator[str]:
 def pipeline_of(graph: Graph, store: Store | None, *, strict: bool) -> str:
     """Return the id of the pipeline that Start names: one that is known, else the default one.
 
-    Raises TopologyError where `strict` refuses an unknown one (design, 3).
+    Raises TopologyError where `strict` refuses an unknown one.
     """
     wanted = graph.start.parameters.model_dump(by_alias=True).get("PipelineId") or ""
     if wanted == DEFAULT_PIPELINE_ID:

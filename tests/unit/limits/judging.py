@@ -10,7 +10,7 @@ from tests.unit.limits.others import PACKAGE
 from tests.unit.limits.outputs import MP4, Limit
 from workflow_engine.activity import load_registry
 from workflow_engine.errors import Problem, Severity, TopologyError
-from workflow_engine.graph import load
+from workflow_engine.planning.graph import load
 
 #: codes and pointers
 Told = list[tuple[str, str]]
