@@ -14,7 +14,7 @@ from activities.probe import MediaInfo
 from activities.transcode import Transcode
 from tests import media
 from tests.context import make_context, make_plan_context
-from workflow_engine.activity import ActivityResult, Produced, Side, Step, no_templates
+from workflow_engine.activity import ActivityResult, Produced, SideInputFacts, Step, no_templates
 from workflow_engine.records import Digests
 
 MP4, FLV, HLS = "S00000001-200010", "S00000001-000010", "S00000001-100010"
@@ -70,7 +70,7 @@ def planned(
             name = f"side-{digests.sha256[:16]}{path.suffix}"
             with tempfile.TemporaryDirectory() as work:
                 facts = activity.describe(one.kind, make_context(Path(work), path))
-            found[one] = Side(name=name, digests=digests, facts=facts)
+            found[one] = SideInputFacts(name=name, digests=digests, facts=facts)
             files[name] = path
         context = replace(context, side=found)
     step = activity.plan(read, context)

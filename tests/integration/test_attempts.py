@@ -20,7 +20,7 @@ from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord
 from workflow_engine.retry import RetryPolicy
-from workflow_engine.runner import Runner
+from workflow_engine.run.runner import Runner
 from workflow_engine.settings import load_settings
 
 __all__ = ["s3_servers"]

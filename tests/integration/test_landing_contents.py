@@ -7,9 +7,9 @@ import pytest
 
 from tests.integration.landing_home import Home, flow, home
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.inputs import Inputs
 from workflow_engine.landing import contents
 from workflow_engine.records import Digests, ExecutionRecord
+from workflow_engine.run.inputs import Inputs
 
 __all__ = ["home"]
 

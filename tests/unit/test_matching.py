@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.topologies import report, snapshot, start, text, topology, transcode
 from workflow_engine.activity import load_registry, no_templates
-from workflow_engine.errors import Severity
-from workflow_engine.matching import (
+from workflow_engine.catalog.matching import (
     TRIGGER_EXTENSIONS,
     Rule,
     is_candidate,
@@ -20,12 +19,13 @@ from workflow_engine.matching import (
     verdict,
     why_nothing_starts,
 )
-from workflow_engine.overlap import (
+from workflow_engine.catalog.overlap import (
     clash_warnings,
     may_begin,
     may_share_inputs,
     overlap_warnings,
 )
+from workflow_engine.errors import Severity
 from workflow_engine.planning.graph import Graph, load
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from workflow_engine.activity import TemplateLookup, no_templates
+from workflow_engine.catalog.overlap import clash_warnings, may_share_inputs, overlap_warnings
 from workflow_engine.catalog.workflow_rules import (
     Bound,
     bound_of,
@@ -28,7 +29,6 @@ from workflow_engine.catalog.workflow_rules import (
     unknown,
 )
 from workflow_engine.errors import InvalidInputError, Problem, TopologyError
-from workflow_engine.overlap import clash_warnings, may_share_inputs, overlap_warnings
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import new_id, utc_now
 from workflow_engine.records.catalog import (

@@ -7,7 +7,7 @@ Both executors give the same states, outputs and records. Decisions 1-4.
 
 from typing import Protocol
 
-from workflow_engine.runner import Runner
+from workflow_engine.run.runner import Runner
 
 
 class Executor(Protocol):

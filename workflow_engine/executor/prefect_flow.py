@@ -26,7 +26,7 @@ from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.executor.prefect_api import answers, get, ui_url
 from workflow_engine.executor.prefect_ends import leave_open
 from workflow_engine.executor.prefect_tasks import Gate, create_flow_run, make_flow, parameters
-from workflow_engine.runner import Runner
+from workflow_engine.run.runner import Runner
 
 if TYPE_CHECKING:
     from prefect.settings import Settings

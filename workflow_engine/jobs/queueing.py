@@ -17,7 +17,7 @@ from workflow_engine.records import (
     Json,
 )
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord
-from workflow_engine.submission import new_execution
+from workflow_engine.run.submission import new_execution
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine

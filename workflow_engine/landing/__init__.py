@@ -22,6 +22,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from workflow_engine.catalog.matching import is_candidate
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.landing.contents import Contents, Reader
 from workflow_engine.landing.explaining import Explainer
@@ -30,7 +31,6 @@ from workflow_engine.landing.listing import Lister
 from workflow_engine.landing.settling import Settler
 from workflow_engine.landing.taking import Starter
 from workflow_engine.landing.unmatched import UnmatchedLog
-from workflow_engine.matching import is_candidate
 from workflow_engine.placeholders import check_key
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import (

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, ObjectInfo, plain_path
+from workflow_engine.catalog.matching import Rule, Verdict, is_candidate, verdict
 from workflow_engine.errors import MediaflowError
 from workflow_engine.landing.explanation import Explanation, Facts, Outcome, explain
 from workflow_engine.landing.looking import known_as, look_at
 from workflow_engine.landing.taking import Starter
-from workflow_engine.matching import Rule, Verdict, is_candidate, verdict
 from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,

@@ -1,6 +1,6 @@
 """Why an object did or did not start runs: what is known of it, and what follows from that. Pure.
 
-`explaining.py` finds the facts, `checks.py` lists them. The rules are those of `matching.py`.
+`explaining.py` finds the facts, `checks.py` lists them. The rules: `catalog/matching.py`.
 """
 
 import shlex
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from workflow_engine.buckets import ObjectInfo
-from workflow_engine.matching import Rule, Verdict, name_fault, nearest, why_nothing_starts
+from workflow_engine.catalog.matching import Rule, Verdict, name_fault, nearest, why_nothing_starts
 from workflow_engine.records import ExecutionRecord, wire_time
 from workflow_engine.records.ingest import Arrival, KnownVersion, ListenerRecord, Watched
 

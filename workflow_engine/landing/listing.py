@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
+from workflow_engine.catalog.matching import is_candidate
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.landing.contents import MOST_REPLACED, Contents
 from workflow_engine.landing.existing import lay_there
@@ -23,7 +24,6 @@ from workflow_engine.landing.looking import (
     went_away,
 )
 from workflow_engine.landing.taking import Start, Starter, taking
-from workflow_engine.matching import is_candidate
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import Arrival, KnownVersion, Reconciled, Taking, Watched
 from workflow_engine.settings import BucketSettings

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, ObjectInfo
+from workflow_engine.catalog.matching import why_nothing_starts
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.landing.contents import Contents, Seen
 from workflow_engine.landing.looking import (
@@ -24,7 +25,6 @@ from workflow_engine.landing.looking import (
 )
 from workflow_engine.landing.taking import Starter, taking
 from workflow_engine.landing.unmatched import UnmatchedLog
-from workflow_engine.matching import why_nothing_starts
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import (
     EMPTY,

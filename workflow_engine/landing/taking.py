@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, ObjectInfo
+from workflow_engine.catalog.matching import Verdict, verdict
 from workflow_engine.catalog.media import media_id
 from workflow_engine.errors import Code, MediaflowError, TopologyError
 from workflow_engine.landing.contents import Reader
 from workflow_engine.landing.looking import name_in_listing
-from workflow_engine.matching import Verdict, verdict
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
@@ -28,7 +28,7 @@ from workflow_engine.records import (
 )
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, WorkflowRecord
 from workflow_engine.records.ingest import Arrival, OwnOutput, Taking
-from workflow_engine.submission import buckets_of, new_execution, pipeline_of
+from workflow_engine.run.submission import buckets_of, new_execution, pipeline_of
 from workflow_engine.topology import parse_topology
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from workflow_engine.activity import (
     Activity,
     PlanContext,
     Result,
-    Side,
     SideInput,
+    SideInputFacts,
     Skip,
     Step,
     TemplateLookup,
@@ -34,10 +34,10 @@ MAX_SHARED = 6
 
 
 #: opens, pins and describes a side input of an activity
-SideReader = Callable[[Activity[WireModel], SideInput], Side]
+SideInputReader = Callable[[Activity[WireModel], SideInput], SideInputFacts]
 
 
-def no_sides(activity: Activity[WireModel], wanted: SideInput) -> Side:
+def no_side_inputs(activity: Activity[WireModel], wanted: SideInput) -> SideInputFacts:
     """Refuse: the reader of a place where only the input can be read. Raises ActivityError."""
     raise ActivityError(
         Code.RESOURCE_NOT_FOUND,
@@ -58,7 +58,9 @@ class Planned:
     skip: Skip | None = None
     error: ActivityError | InvalidInputError | None = None
     key: str = ""
-    side: Mapping[SideInput, Side] = field(default_factory=dict[SideInput, Side])
+    side: Mapping[SideInput, SideInputFacts] = field(
+        default_factory=dict[SideInput, SideInputFacts]
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,7 @@ def plan_activity(
     keys: Mapping[str, str],
     *,
     templates: TemplateLookup = no_templates,
-    sides: SideReader = no_sides,
+    side_inputs: SideInputReader = no_side_inputs,
 ) -> Planned:
     """Plan one activity. `results` and `keys` hold those of the activities that succeeded.
 
@@ -105,7 +107,7 @@ def plan_activity(
     node = graph.nodes[name]
     try:
         context = _context(graph, name, given, results, templates)
-        context = _with_sides(node, context, sides)
+        context = _with_side_inputs(node, context, side_inputs)
         step = node.activity.plan(node.parameters, context)
     except (ActivityError, InvalidInputError) as error:
         if error.transient is not None:
@@ -119,13 +121,15 @@ def plan_activity(
     return Planned(node=node, step=step, key=key, side=context.side)
 
 
-def _with_sides(node: Node, context: PlanContext, sides: SideReader) -> PlanContext:
+def _with_side_inputs(
+    node: Node, context: PlanContext, side_inputs: SideInputReader
+) -> PlanContext:
     while True:
         asked = node.activity.reads(node.parameters, context)
         wanted = [one for one in dict.fromkeys(asked) if one not in context.side]
         if not wanted:
             return context
-        found = {one: sides(node.activity, one) for one in wanted}
+        found = {one: side_inputs(node.activity, one) for one in wanted}
         context = replace(context, side={**context.side, **found})
 
 
@@ -152,7 +156,7 @@ def content_key(
     step: Step,
     source: Digests,
     consumed: Mapping[str, str],
-    side: Mapping[SideInput, Side],
+    side: Mapping[SideInput, SideInputFacts],
 ) -> str:
     """Return the hash of everything that shapes the bytes of a step's outputs.
 
@@ -244,13 +248,13 @@ class Planner:
         graph: Graph,
         given: Input,
         templates: TemplateLookup = no_templates,
-        sides: SideReader = no_sides,
+        side_inputs: SideInputReader = no_side_inputs,
     ) -> None:
         self.siblings = siblings_of(graph)
         self._graph = graph
         self._given = given
         self._templates = templates
-        self._sides = sides
+        self._side_inputs = side_inputs
         self._planned: dict[str, Planned] = {}
         self._results: dict[str, Result] = {}
         self._keys: dict[str, str] = {}
@@ -290,7 +294,7 @@ class Planner:
             del self._planned[name]
             return planned.step is None or planned.key == key
 
-    def read_by(self, name: str) -> Mapping[SideInput, Side]:
+    def read_by(self, name: str) -> Mapping[SideInput, SideInputFacts]:
         """Return what an activity read beside the input, as far as it was planned."""
         with self._lock:
             planned = self._planned.get(name)
@@ -311,7 +315,7 @@ class Planner:
                 self._results,
                 self._keys,
                 templates=self._templates,
-                sides=self._sides,
+                side_inputs=self._side_inputs,
             )
             self._planned[name] = claim_outputs(planned, self._writers)
         return self._planned[name]
@@ -325,7 +329,7 @@ def plan_all(
     *,
     fuse: bool = True,
     templates: TemplateLookup = no_templates,
-    sides: SideReader = no_sides,
+    side_inputs: SideInputReader = no_side_inputs,
 ) -> Plan:
     """Plan every activity without running any.
 
@@ -339,7 +343,7 @@ def plan_all(
     writers: dict[ObjectRef, str] = {}
     for name in graph.order:
         planned_alone = plan_activity(
-            graph, name, given, results, keys, templates=templates, sides=sides
+            graph, name, given, results, keys, templates=templates, side_inputs=side_inputs
         )
         one = claim_outputs(planned_alone, writers)
         planned.append(one)

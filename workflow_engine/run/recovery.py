@@ -12,11 +12,11 @@ from dataclasses import replace
 from workflow_engine.activity import Result
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import InvalidInputError
-from workflow_engine.journal import Journal
 from workflow_engine.planning.plan import Planner
 from workflow_engine.planning.rules import REPORT
-from workflow_engine.publishing import Publisher, sweep
 from workflow_engine.records import ActivityRecord, ActivityState, utc_now
+from workflow_engine.run.journal import Journal
+from workflow_engine.run.publisher import Publisher, sweep
 from workflow_engine.store import Store
 
 log = logging.getLogger(__name__)

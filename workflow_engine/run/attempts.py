@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from workflow_engine.errors import MediaflowError, Transient, file_error, transience
-from workflow_engine.journal import Journal
 from workflow_engine.records import ActivityState, FailedAttempt, new_id, utc_now
 from workflow_engine.retry import RetryPolicy
+from workflow_engine.run.journal import Journal
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Input, Plan, Planned, plan_activity, plan_all
 from workflow_engine.records import ExecutionRecord, ObjectRef
-from workflow_engine.reuse import Finished
-from workflow_engine.sides import Sides
-from workflow_engine.source import Source, SourceFile
+from workflow_engine.run.reuse import Finished
+from workflow_engine.run.side_inputs import SideInputs
+from workflow_engine.run.source import Source, SourceFile
 from workflow_engine.store import Store
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def preview(
         file = SourceFile(source, make_folder, threading.Event())
         given = Input(ref=source.ref, digests=file.digests(), names=names)
         start = _start(graph, given, file, finished, Path(folder))
-        sides = Sides(
+        side_inputs = SideInputs(
             source=source,
             file=file,
             names=names,
@@ -62,7 +62,13 @@ def preview(
             context=lambda work, side: _looking("plan", work, side, names),
         )
         plan = plan_all(
-            graph, given, start, finished, fuse=fuse, templates=templates, sides=sides.read
+            graph,
+            given,
+            start,
+            finished,
+            fuse=fuse,
+            templates=templates,
+            side_inputs=side_inputs.read,
         )
     placed = tuple(_placed(one, source, buckets) for one in plan.activities)
     return replace(plan, activities=placed)

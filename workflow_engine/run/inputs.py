@@ -12,7 +12,7 @@ from workflow_engine.errors import Code, InvalidInputError, file_error
 from workflow_engine.files import readable_file
 from workflow_engine.placeholders import check_key, decode_object
 from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, content_version
-from workflow_engine.source import Source
+from workflow_engine.run.source import Source
 from workflow_engine.store import Store
 
 

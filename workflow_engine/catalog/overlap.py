@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from workflow_engine.activity import TemplateLookup
+from workflow_engine.catalog.matching import starts_a_run
 from workflow_engine.catalog.workflow_rules import Bound, bound_of
 from workflow_engine.errors import Code, Problem, Severity, pointer_to
-from workflow_engine.matching import starts_a_run
 from workflow_engine.placeholders import AFTER_ENCODING, Names, decode_object
 from workflow_engine.planning.graph import Graph, Node
 from workflow_engine.planning.rules import TRANSCODE

@@ -9,18 +9,18 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from workflow_engine.activity import Activity, ActivityContext, Side, SideInput
+from workflow_engine.activity import Activity, ActivityContext, SideInput, SideInputFacts
 from workflow_engine.errors import ActivityError, InvalidInputError
 from workflow_engine.placeholders import Names
 from workflow_engine.records import Digests, ObjectRef
-from workflow_engine.source import Source, SourceFile
+from workflow_engine.run.source import Source, SourceFile
 from workflow_engine.topology.wire import WireModel
 
 #: characters of a file name that tell one content from another
 _NAME_DIGITS = 16
 
 
-class Sides:
+class SideInputs:
     """The side inputs of one execution. Thread-safe."""
 
     def __init__(
@@ -47,9 +47,9 @@ class Sides:
         self._folder: Path | None = None
         self._lock = threading.Lock()
         self._opened: dict[tuple[str, str], Source] = {}
-        self._found: dict[SideInput, Side] = {}
+        self._found: dict[SideInput, SideInputFacts] = {}
 
-    def read(self, activity: Activity[WireModel], wanted: SideInput) -> Side:
+    def read(self, activity: Activity[WireModel], wanted: SideInput) -> SideInputFacts:
         """Open and describe what an activity wants to read.
 
         Raises ActivityError: `InvalidParameter.ResourceNotFound` when there is no such object,
@@ -80,7 +80,7 @@ class Sides:
             self._folder = self._make_folder()
         return self._folder
 
-    def _read(self, activity: Activity[WireModel], wanted: SideInput) -> Side:
+    def _read(self, activity: Activity[WireModel], wanted: SideInput) -> SideInputFacts:
         opened = self._open(wanted.ref)
         own = opened is self._source
         content = self._file if own else SourceFile(opened, self._make_folder, threading.Event())
@@ -94,7 +94,7 @@ class Sides:
             facts = activity.describe(wanted.kind, context)
         except ActivityError as error:
             raise error if own else _named(error, wanted.ref) from error
-        return Side(name=name, digests=digests, facts=facts)
+        return SideInputFacts(name=name, digests=digests, facts=facts)
 
     def _open(self, ref: ObjectRef) -> Source:
         key = _key(ref)

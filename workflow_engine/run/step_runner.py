@@ -1,7 +1,8 @@
 """Makes what a planned step makes: in a directory of its own, alone or with siblings.
 
-The steps of one execution share its input, its side inputs and its work directory. `sharing.py`
-has the process that siblings share; `runner.py` plans steps and publishes what they made.
+The steps of one execution share its input, its side inputs and its work directory.
+`shared_process.py` has the process that siblings share; `runner.py` plans steps and publishes what
+they made.
 """
 
 import logging
@@ -13,15 +14,15 @@ from pathlib import Path
 
 from workflow_engine.activity import ActivityContext, ActivityResult, Result
 from workflow_engine.errors import LeaseLostError
-from workflow_engine.journal import Journal
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Planned, Planner, shared_groups
 from workflow_engine.planning.rules import REPORT
-from workflow_engine.sharing import SharedRun
-from workflow_engine.sides import Sides
-from workflow_engine.source import SourceFile
-from workflow_engine.workdir import WorkDirectory
+from workflow_engine.run.journal import Journal
+from workflow_engine.run.shared_process import SharedProcess
+from workflow_engine.run.side_inputs import SideInputs
+from workflow_engine.run.source import SourceFile
+from workflow_engine.run.work_directory import WorkDirectory
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class StepRunner:
         journal: Journal,
         planner: Planner,
         file: SourceFile,
-        sides: Sides,
+        side_inputs: SideInputs,
         names: Names,
         work: WorkDirectory,
         slot: Callable[[], AbstractContextManager[object]],
@@ -53,7 +54,7 @@ class StepRunner:
         self._journal = journal
         self._planner = planner
         self._file = file
-        self._sides = sides
+        self._side_inputs = side_inputs
         self._names = names
         self._work = work
         self._slot = slot
@@ -63,14 +64,14 @@ class StepRunner:
         self._lease_lost = lease_lost
         self._run_id = journal.record.run_id
         self._sharing = threading.Lock()
-        self._shared: dict[str, SharedRun | None] = {}
+        self._shared: dict[str, SharedProcess | None] = {}
         self._directories: dict[str, Path] = {}  # of the latest attempts
 
     def run(self, planned: Planned) -> ActivityResult:
         """Run a step; again after an error. Raises what the activity raises, and OSError."""
         name, step = planned.node.name, planned.step
         assert step is not None
-        shared = self._shared_run(planned)
+        shared = self._shared_process(planned)
         if shared and (result := shared.result(name)) is not None:
             return result
         try:
@@ -101,7 +102,7 @@ class StepRunner:
         source = work / self._names.source_name
         if self._graph.nodes[name].type != REPORT:
             self._file.link(source)
-            self._sides.link(self._planner.plan(name).side, work)
+            self._side_inputs.link(self._planner.plan(name).side, work)
 
         def progress(fraction: float) -> None:
             try:
@@ -115,7 +116,7 @@ class StepRunner:
         if name in self._directories:
             self._work.discard(self._directories.pop(name))
 
-    def _shared_run(self, planned: Planned) -> SharedRun | None:
+    def _shared_process(self, planned: Planned) -> SharedProcess | None:
         """Return the process that a step shares with siblings, if it does."""
         name = planned.node.name
         if not self._fuse or planned.step is None or not planned.step.share:
@@ -134,6 +135,6 @@ class StepRunner:
                 for group in shared_groups(self._graph, siblings, served):
                     members = [self._planner.plan(member) for member in group]
                     self._shared.update(
-                        dict.fromkeys(group, SharedRun(members, self._context, self._discard))
+                        dict.fromkeys(group, SharedProcess(members, self._context, self._discard))
                     )
             return self._shared[name]

@@ -3,7 +3,7 @@
 An executor calls `run_activity` for each activity once its predecessors have ended, from any
 thread; the runner knows nothing of scheduling. `journal.py` keeps the record, `recovery.py` what
 was done before, `attempts.py` tries again after transient causes, `step_runner.py` makes outputs,
-`publishing.py` makes them visible, `reuse.py` finds finished ones, `outcomes.py` says how it ended.
+`publisher.py` makes them visible, `reuse.py` finds finished ones, `outcomes.py` says how it ended.
 Specification: topology, 6-9.
 """
 
@@ -21,9 +21,7 @@ from workflow_engine.activity import (
     TemplateLookup,
     no_templates,
 )
-from workflow_engine.attempts import Attempts
 from workflow_engine.buckets import Buckets
-from workflow_engine.effects import Effects
 from workflow_engine.errors import (
     ActivityError,
     Code,
@@ -34,13 +32,10 @@ from workflow_engine.errors import (
     MediaflowError,
     StoreError,
 )
-from workflow_engine.journal import Journal, Observer
-from workflow_engine.outcomes import Outcome, failed, skipped, succeeded
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Input, Planned, Planner
 from workflow_engine.planning.rules import REPORT, START
-from workflow_engine.publishing import Publication, Publisher
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -52,13 +47,18 @@ from workflow_engine.records import (
     new_id,
     utc_now,
 )
-from workflow_engine.recovery import Recovery
 from workflow_engine.retry import RetryPolicy
-from workflow_engine.sides import Sides
-from workflow_engine.source import NO_DIGESTS, Source, SourceFile
-from workflow_engine.step_runner import StepRunner
+from workflow_engine.run.attempts import Attempts
+from workflow_engine.run.completion import Completion
+from workflow_engine.run.journal import Journal, Observer
+from workflow_engine.run.outcomes import Outcome, failed, skipped, succeeded
+from workflow_engine.run.publisher import Publication, Publisher
+from workflow_engine.run.recovery import Recovery
+from workflow_engine.run.side_inputs import SideInputs
+from workflow_engine.run.source import NO_DIGESTS, Source, SourceFile
+from workflow_engine.run.step_runner import StepRunner
+from workflow_engine.run.work_directory import WorkDirectory
 from workflow_engine.store import Claim, Store
-from workflow_engine.workdir import WorkDirectory
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ _NOT_TO_BE_HAD = (Code.RESOURCE_NOT_FOUND, Code.RESOURCE_CONTENT_BAD, Code.RESOU
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class RunEnvironment:
     """What a runner needs of the process that it lives in."""
 
     store: Store
@@ -75,7 +75,7 @@ class Surroundings:
     opener: Callable[[ObjectRef], Source]  # pins what is read beside the input
     work_root: Path
     slot: Callable[[], AbstractContextManager[object]]  # held while a media process runs
-    effects: Effects
+    completion: Completion
     retry: RetryPolicy  # of activity types that have none of their own
     fuse: bool = True
 
@@ -91,7 +91,7 @@ class Runner:
         claim: Claim,
         open_input: Callable[[], Source],
         names: Names,
-        around: Surroundings,
+        environment: RunEnvironment,
         templates: TemplateLookup = no_templates,
         observers: Sequence[Observer] = (),
     ) -> None:
@@ -102,26 +102,26 @@ class Runner:
         self._run_id = record.run_id
         self._fresh = record.fresh
         self._claim = claim
-        self._journal = Journal(record, claim, around.store, around.effects, observers)
+        self._journal = Journal(record, claim, environment.store, environment.completion, observers)
         self._attempts = Attempts(
             self._journal, self._policy, self.cancel, self._require_no_interrupt
         )
         self._open_input = open_input
         self._names = names
         self._templates = templates
-        self._around = around
+        self._environment = environment
         self._lock = threading.RLock()  # a signal may stop what is being stopped
-        self._work = WorkDirectory(around.work_root, record.run_id)
+        self._work = WorkDirectory(environment.work_root, record.run_id)
         # once `take_up` has opened the input
         self._source: Source
         self._file: SourceFile
-        self._sides: Sides
+        self._side_inputs: SideInputs
         self._publisher: Publisher
         self._planner: Planner
         self._steps: StepRunner
 
     def _policy(self, name: str) -> RetryPolicy:
-        return self.graph.nodes[name].activity.retry or self._around.retry
+        return self.graph.nodes[name].activity.retry or self._environment.retry
 
     def take_up(self) -> None:
         """Save that the execution runs; keep what succeeded in an earlier attempt at it.
@@ -135,8 +135,8 @@ class Runner:
         self._prepare()
         recovery = Recovery(
             journal=self._journal,
-            store=self._around.store,
-            buckets=self._around.buckets,
+            store=self._environment.store,
+            buckets=self._environment.buckets,
             planner=self._planner,
             publisher=self._publisher,
             cancel=self.cancel,
@@ -156,7 +156,7 @@ class Runner:
 
     def _prepare(self) -> None:
         """Open and read the input; one that cannot be read will fail Start."""
-        start, around = self.graph.start.name, self._around
+        start, environment = self.graph.start.name, self._environment
         try:
             digests = self._attempts.call(start, self._read_input)
         except (InterruptedRunError, StoreError, LeaseLostError):
@@ -164,28 +164,30 @@ class Runner:
         except MediaflowError as error:
             self._source, digests = Source.missing(self.record.input, error), NO_DIGESTS
             self._file = SourceFile(self._source, self._work.attempt, self.cancel)
-        self._publisher = Publisher(around.store, self._claim, self._source, around.buckets)
-        self._sides = Sides(
+        self._publisher = Publisher(
+            environment.store, self._claim, self._source, environment.buckets
+        )
+        self._side_inputs = SideInputs(
             source=self._source,
             file=self._file,
             names=self._names,
-            opener=around.opener,
+            opener=environment.opener,
             make_folder=self._work.attempt,
             context=lambda work, file: self._steps.quiet_context(self._run_id, work, file),
         )
         given = Input(ref=self._source.ref, digests=digests, names=self._names)
-        self._planner = Planner(self.graph, given, self._templates, self._sides.read)
+        self._planner = Planner(self.graph, given, self._templates, self._side_inputs.read)
         self._steps = StepRunner(
             graph=self.graph,
             journal=self._journal,
             planner=self._planner,
             file=self._file,
-            sides=self._sides,
+            side_inputs=self._side_inputs,
             names=self._names,
             work=self._work,
-            slot=around.slot,
+            slot=environment.slot,
             cancel=self.cancel,
-            fuse=around.fuse,
+            fuse=environment.fuse,
             find_finished=self._find_finished,
             lease_lost=lambda: self.stop(Interruption.LEFT),
         )
@@ -194,7 +196,7 @@ class Runner:
         self._source = source = self._open_input()
         self._file = SourceFile(source, self._work.attempt, self.cancel)
         digests = self._file.digests()
-        self._around.store.cache_digests(
+        self._environment.store.cache_digests(
             source.place, source.info.version, digests, source.info.fingerprint
         )
         return digests
@@ -357,7 +359,7 @@ class Runner:
     def _require_unchanged(self, planned: Planned) -> None:
         if planned.node.type != REPORT:
             self._source.require_unchanged()
-            self._sides.require_unchanged(planned.side)
+            self._side_inputs.require_unchanged(planned.side)
 
     def _find_finished(self, planned: Planned) -> Result | None:
         return None if self._fresh else self._publisher.finished.find(planned)

@@ -16,8 +16,8 @@ from workflow_engine.buckets import Bucket, Buckets, Staged
 from workflow_engine.buckets.faults import LostHandleError
 from workflow_engine.errors import InterruptedRunError, MediaflowError
 from workflow_engine.records import ActivityRecord, Digests, ObjectRef, Output
-from workflow_engine.reuse import AT_ONCE, Finished, in_parallel
-from workflow_engine.source import Source
+from workflow_engine.run.reuse import AT_ONCE, Finished, in_parallel
+from workflow_engine.run.source import Source
 from workflow_engine.store import Claim, Intended, Intent, Store
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from workflow_engine.effects import Effects
 from workflow_engine.errors import StoreError
 from workflow_engine.messages import Outgoing
 from workflow_engine.records import (
@@ -16,6 +15,7 @@ from workflow_engine.records import (
     ExecutionState,
     utc_now,
 )
+from workflow_engine.run.completion import Completion
 from workflow_engine.store import Claim, Store
 
 log = logging.getLogger(__name__)
@@ -39,14 +39,14 @@ class Journal:
         record: ExecutionRecord,
         claim: Claim,
         store: Store,
-        effects: Effects,
+        completion: Completion,
         observers: Sequence[Observer],
     ) -> None:
         self._record = record
         self._activities = {activity.name: activity for activity in record.activities}
         self._claim = claim
         self._store = store
-        self._effects = effects
+        self._completion = completion
         self._observers = list(observers)
         self._lock = threading.Lock()
 
@@ -87,7 +87,7 @@ class Journal:
         if record.state.ended:
             record, outgoing = self._ending(record)
         self._store.save_activity(self._claim, record, announce=outgoing.message)
-        self._effects.committed(outgoing)
+        self._completion.committed(outgoing)
         return self._show(record)
 
     def succeed(self, record: ActivityRecord, step_key: str | None) -> ActivityRecord:
@@ -96,7 +96,7 @@ class Journal:
         self._store.finish_activity(
             self._claim, record, step_key=step_key, announce=outgoing.message
         )
-        self._effects.committed(outgoing)
+        self._completion.committed(outgoing)
         return self._show(record)
 
     def progress(self, name: str, fraction: float) -> None:
@@ -120,7 +120,7 @@ class Journal:
         """Give the execution its final state, and save that with what it entails."""
         self._change(state=state, code=code, message=message, ended=utc_now(), report=report)
         record = self.record
-        self._effects.end(self._claim, record)
+        self._completion.end(self._claim, record)
         return record
 
     def _change(self, **fields: object) -> None:
@@ -132,7 +132,7 @@ class Journal:
         with self._lock:
             activities = (*{**self._activities, record.name: record}.values(),)
             execution = replace(self._record, activities=activities)
-        outgoing = self._effects.activity_ends(execution, record)
+        outgoing = self._completion.activity_ends(execution, record)
         return replace(record, message_result=outgoing.result), outgoing
 
     def _show(self, record: ActivityRecord) -> ActivityRecord:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _COMMON_FAILURES = (Code.TIMEOUT, Code.NO_SPACE)
 
 
-class SharedRun:
+class SharedProcess:
     """A group of planned activities that share one process."""
 
     def __init__(

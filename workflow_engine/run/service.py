@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workflow_engine import lease, publication
-from workflow_engine.effects import Effects
+from workflow_engine.catalog import publish_states
 from workflow_engine.errors import (
     Code,
     InterruptedRunError,
@@ -17,16 +16,18 @@ from workflow_engine.errors import (
     StoreError,
 )
 from workflow_engine.executor import Executor
-from workflow_engine.journal import Observer
 from workflow_engine.messages import Sender
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
-from workflow_engine.publishing import sweep as sweep_staged
 from workflow_engine.records import ExecutionRecord, ExecutionState, utc_now
-from workflow_engine.runner import Runner, Surroundings
-from workflow_engine.source import Source
+from workflow_engine.run import lease
+from workflow_engine.run.completion import Completion
+from workflow_engine.run.journal import Observer
+from workflow_engine.run.publisher import sweep as sweep_staged
+from workflow_engine.run.runner import RunEnvironment, Runner
+from workflow_engine.run.source import Source
+from workflow_engine.run.work_directory import sweep
 from workflow_engine.store import Claim, Store
-from workflow_engine.workdir import sweep
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 MESSAGE_PATIENCE = 5.0
 
 
-class Running:
+class RunService:
     """Runs what one engine has claimed."""
 
     def __init__(self, engine: "Engine") -> None:
@@ -100,7 +101,7 @@ class Running:
         engine, buckets = self._engine, self._engine.buckets
         if record.output_root:
             buckets = buckets.below(Path(record.output_root))
-        access = publication.access_in(buckets) if buckets.have_access_rules else None
+        access = publish_states.access_in(buckets) if buckets.have_access_rules else None
         names = Names.of(record.input.object, run_id=record.run_id, media_id=record.media_id)
         return Runner(
             graph=graph,
@@ -108,13 +109,13 @@ class Running:
             claim=claim,
             open_input=open_input,
             names=names,
-            around=Surroundings(
+            environment=RunEnvironment(
                 store=engine.store,
                 buckets=buckets,
                 opener=engine.opener(buckets),
                 work_root=engine.work_root,
                 slot=lambda: self._slots,
-                effects=Effects(engine.store, engine.outbox, graph, access),
+                completion=Completion(engine.store, engine.outbox, graph, access),
                 fuse=engine.settings.runner.fuse,
                 retry=engine.settings.retry.policy,
             ),
@@ -131,7 +132,7 @@ class Running:
             message=error.message,
             ended=utc_now(),
         )
-        Effects(self._store, self._engine.outbox, None).end(claim, record)
+        Completion(self._store, self._engine.outbox, None).end(claim, record)
 
     def with_messages(self, run_id: str, execute: Callable[[], ExecutionRecord]) -> ExecutionRecord:
         """Send the messages of a foreground run; the record tells what is known of them then.

@@ -8,8 +8,8 @@ of them can fail an execution. Specification: topology, 4.5 and 12; api, 12; sna
 import logging
 from collections.abc import Callable
 
-from workflow_engine import publication
 from workflow_engine.buckets import object_url
+from workflow_engine.catalog import publish_states
 from workflow_engine.errors import Code, StoreError
 from workflow_engine.jobs.message import job_message
 from workflow_engine.messages import Outbox, Outgoing
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 _AT_EACH_TRANSCODE = "TranscodeCompletedAuto"
 
 
-class Effects:
+class Completion:
     """Tells the library and the receivers of messages how one execution goes.
 
     `graph` is None when the topology cannot be read any more. `access` changes who may read an
@@ -35,7 +35,7 @@ class Effects:
         store: Store,
         outbox: Outbox,
         graph: Graph | None,
-        access: publication.Access | None = None,
+        access: publish_states.Access | None = None,
     ) -> None:
         self._store = store
         self._outbox = outbox
@@ -111,7 +111,7 @@ class Effects:
     def _publish(self, execution: ExecutionRecord, *, publish: bool) -> None:
         media_id = execution.media_id
         self._guarded(
-            lambda: publication.workflow_ended(self._store, media_id, publish, self._access)
+            lambda: publish_states.workflow_ended(self._store, media_id, publish, self._access)
         )
 
     def _guarded(self, change: Callable[[], object]) -> None:
