@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.overhead import line
-from tests import s3, watching
-from tests.watching import ROOT, Watching
+from tests.support import s3, watching
+from tests.support.watching import ROOT, Watching
 
 OBJECTS, FOLDERS = 100_000, 1_000
 NEW, ROUNDS = 10, 3

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.landing_home import Home, flow, home
 from tests.integration.test_local_bucket import pretend_mounted
-from tests.watching import TICK, Watching, wait
+from tests.support.landing_home import Home, flow, home
+from tests.support.watching import TICK, Watching, wait
 from workflow_engine.records import utc_now
 
 __all__ = ["home"]

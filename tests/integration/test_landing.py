@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.landing_home import SETTLE, Home, flow, home
-from tests.integration.stores import add, success
-from tests.unit.topologies import text, topology
+from tests.support.landing_home import SETTLE, Home, flow, home
+from tests.support.stores import add, success
+from tests.support.topologies import text, topology
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code
 from workflow_engine.executor.inline import InlineExecutor

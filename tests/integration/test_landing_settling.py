@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.landing_home import SETTLE, Doubles, Home, flow, home
-from tests.integration.stores import lines_of, process
 from tests.integration.test_local_bucket import pretend_mounted
+from tests.support.landing_home import SETTLE, Doubles, Home, flow, home
+from tests.support.stores import lines_of, process
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.stores import add, execution, lines_of, output, pipeline, process, success
+from tests.support.stores import add, execution, lines_of, output, pipeline, process, success
 from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id, utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 from workflow_engine.records.ingest import (

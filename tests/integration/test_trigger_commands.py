@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.unit.topologies import minimal, text
+from tests.support.topologies import minimal, text
 from workflow_engine.cli import trigger
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError

@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from tests.integration.landing_home import Home, flow, home
-from tests.integration.stores import add, success
 from tests.integration.test_store_retention import prune
+from tests.support.landing_home import Home, flow, home
+from tests.support.stores import add, success
 from workflow_engine import cli
 from workflow_engine.engine import Engine
 from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, run_id_of, utc_now

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.topologies import report, start, text, topology, transcode
+from tests.support.topologies import report, start, text, topology, transcode
 from workflow_engine.buckets import Bucket
 from workflow_engine.engine import Engine
 from workflow_engine.ingest.intake import Intake
