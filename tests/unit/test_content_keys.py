@@ -14,7 +14,7 @@ from activities import ffmpeg
 from activities.subtitles.document import STYLE, Document, Event
 from tests.support.topologies import snapshot, start, text, topology, transcode
 from tests.support.transcode_plans import media
-from workflow_engine.activity import Activity, Result, Side, SideInput, load_registry
+from workflow_engine.activity import Activity, Result, SideInput, SideInputFacts, load_registry
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import load
 from workflow_engine.planning.plan import Input, plan_all
@@ -99,9 +99,9 @@ def digests(of: str) -> Digests:
     return Digests(size=1, sha256=hashlib.sha256(of.encode()).hexdigest(), md5="0" * 32)
 
 
-def look(activity: Activity[WireModel], wanted: SideInput) -> Side:
+def look(activity: Activity[WireModel], wanted: SideInput) -> SideInputFacts:
     facts = FACTS[wanted.kind.partition(" ")[0]]
-    return Side(name="side-1f.png", digests=digests(wanted.ref.object), facts=facts)
+    return SideInputFacts(name="side-1f.png", digests=digests(wanted.ref.object), facts=facts)
 
 
 @pytest.fixture
