@@ -121,7 +121,7 @@ def keys(first: dict[str, Any], work: dict[str, Any]) -> dict[str, str]:
         names=Names.of("incoming/in.mov", run_id="0" * 32),
     )
     probed = Result(type="Start", data=media())
-    plan = plan_all(graph, given, probed, lambda planned: None, sides=look)
+    plan = plan_all(graph, given, probed, lambda planned: None, side_inputs=look)
     assert not [(one.error, one.skip) for one in plan.activities if one.step is None]
     return {one.node.name: one.key[:16] for one in plan.activities}
 
