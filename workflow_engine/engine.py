@@ -37,8 +37,8 @@ from workflow_engine.errors import (
 )
 from workflow_engine.executor import Executor
 from workflow_engine.files import read_text
+from workflow_engine.ingest.intake import Intake
 from workflow_engine.jobs import Jobs
-from workflow_engine.landing import Landing
 from workflow_engine.messages import Outbox
 from workflow_engine.placeholders import Names
 from workflow_engine.planning import graph as graphs
@@ -172,9 +172,9 @@ class Engine:
         return Jobs(self)
 
     @cached_property
-    def landing(self) -> Landing:
+    def intake(self) -> Intake:
         """The intake of objects that land in buckets."""
-        return Landing(self)
+        return Intake(self)
 
     @cached_property
     def outbox(self) -> Outbox:

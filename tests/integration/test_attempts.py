@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bench import Bench, states
-from tests.integration.queued import INPUT, Queue, wait_for
-from tests.s3 import ENVIRONMENT, Proxy, S3Server, s3_servers
+from tests.support.bench import Bench, states
+from tests.support.queued import INPUT, Queue, wait_for
+from tests.support.s3 import ENVIRONMENT, Proxy, S3Server, s3_servers
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.queued import CONFIGURATION, Queue, wait_for
-from tests.integration.stores import execution, output, success
+from tests.support.queued import CONFIGURATION, Queue, wait_for
+from tests.support.stores import execution, output, success
 from workflow_engine.buckets import LocalBucket
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, StoreError

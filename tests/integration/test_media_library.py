@@ -12,7 +12,7 @@ from alibabacloud_mts20140618 import models as tea
 from click.testing import Result
 from typer.testing import CliRunner
 
-from tests import media as clips
+from tests.support import media as clips
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import media as media_actions
 from workflow_engine.api.actions import media_buckets as bucket_actions

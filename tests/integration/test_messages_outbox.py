@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration import stores
-from tests.unit import topologies
+from tests.support import stores, topologies
 from workflow_engine.activity import load_registry
 from workflow_engine.messages import Outbox, Outgoing
 from workflow_engine.planning import graph as graphs

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bench import Bench, states
-from tests.integration.queued import Queue
+from tests.support.bench import Bench, states
+from tests.support.queued import Queue
 from workflow_engine.buckets import LocalBucket, files
 from workflow_engine.buckets.local import StagedFile
 from workflow_engine.errors import Code, LeaseLostError, MediaflowError, StoreError, Transient

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bench import Bench, states
+from tests.support.bench import Bench, states
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.records import ExecutionState
 from workflow_engine.run.runner import Runner

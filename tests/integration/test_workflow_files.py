@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.topologies import minimal, report, start, text, topology
+from tests.support.topologies import minimal, report, start, text, topology
 from workflow_engine.activity import load_registry
 from workflow_engine.catalog.workflows import Workflows
 from workflow_engine.errors import InvalidInputError, MediaflowError

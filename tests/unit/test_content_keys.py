@@ -12,8 +12,8 @@ import pytest
 
 from activities import ffmpeg
 from activities.subtitles.document import STYLE, Document, Event
-from tests.transcode_plans import media
-from tests.unit.topologies import snapshot, start, text, topology, transcode
+from tests.support.topologies import snapshot, start, text, topology, transcode
+from tests.support.transcode_plans import media
 from workflow_engine.activity import Activity, Result, SideInput, SideInputFacts, load_registry
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import load

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from activities.templates import Kind, find
 from activities.transcode import Transcode
-from tests.transcode_plans import MP4, plan
+from tests.support.topologies import minimal, text
+from tests.support.transcode_plans import MP4, plan
 from tests.unit.test_transcode_check import problems
-from tests.unit.topologies import minimal, text
 from workflow_engine.activity import (
     Activity,
     ActivityContext,

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.topologies import minimal, report, snapshot, start, text, topology, transcode
+from tests.support.topologies import minimal, report, snapshot, start, text, topology, transcode
 from workflow_engine.activity import load_registry
 from workflow_engine.errors import Problem, Severity, TopologyError
 from workflow_engine.planning.graph import Graph, load

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.topologies import report, snapshot, start, text, topology, transcode
+from tests.support.topologies import report, snapshot, start, text, topology, transcode
 from workflow_engine.activity import load_registry, no_templates
 from workflow_engine.catalog.matching import (
     TRIGGER_EXTENSIONS,

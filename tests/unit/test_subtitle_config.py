@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from activities.transcode import Transcode
 from activities.transcode.features.subtitles import look_at_subtitles
-from tests.context import make_context, make_plan_context
-from tests.transcode_plans import COPY, MP3, MP4, media
+from tests.support.context import make_context, make_plan_context
+from tests.support.transcode_plans import COPY, MP3, MP4, media
 from workflow_engine.activity import Neighbourhood, SideInputFacts, Step
 from workflow_engine.errors import ActivityError, Code, Severity
 from workflow_engine.records import Digests

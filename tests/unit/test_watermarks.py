@@ -11,9 +11,9 @@ from activities import fonts
 from activities.templates import find
 from activities.transcode import Transcode
 from activities.transcode.features.watermarks import look_at_mark
-from tests import media as files
-from tests.context import make_context, make_plan_context
-from tests.transcode_plans import COPY, MP3, MP4, media
+from tests.support import media as files
+from tests.support.context import make_context, make_plan_context
+from tests.support.transcode_plans import COPY, MP3, MP4, media
 from workflow_engine.activity import Neighbourhood, SideInputFacts, no_templates
 from workflow_engine.errors import ActivityError, Code, InvalidInputError, Severity
 from workflow_engine.records import Digests

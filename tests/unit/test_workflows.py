@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.unit.topologies import minimal, report, start, text, topology
+from tests.support.topologies import minimal, report, start, text, topology
 from workflow_engine.activity import load_registry
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import executions, workflows

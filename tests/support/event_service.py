@@ -15,8 +15,8 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.integration.sqs_server import REGION, create_queue, sqs_client, sqs_server
-from tests.watching import TICK, topology, wait
+from tests.support.sqs_server import REGION, create_queue, sqs_client, sqs_server
+from tests.support.watching import TICK, topology, wait
 from triggers import sqs
 from triggers.listener import ListenerFactory
 from triggers.polling import PollListener

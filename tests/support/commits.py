@@ -1,6 +1,6 @@
 """Dies at one commit of the service after the other; see `test_commits.py`.
 
-    python -m tests.chaos.commits FOLDER before|after
+    python -m tests.support.commits FOLDER before|after
 
 Each line that it prints tells of one execution: which commit its first process died at, and what
 was left and came of it. The process that forks has no threads.
@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.integration.queued import Queue, wait_for
+from tests.support.queued import Queue, wait_for
 from workflow_engine.messages import Sender
 from workflow_engine.service import dispatcher
 from workflow_engine.store.database import Database

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.service import Service, wait_for
+from tests.support.service import Service, wait_for
 from workflow_engine.executor.prefect_server import LocalServer
 from workflow_engine.records import ActivityState, ExecutionRecord, ExecutionState
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from workflow_engine.buckets import Bucket, ObjectInfo, plain_path
 from workflow_engine.catalog.matching import Rule, Verdict, is_candidate, verdict
 from workflow_engine.errors import MediaflowError
-from workflow_engine.landing.explanation import Explanation, Facts, Outcome, explain
-from workflow_engine.landing.looking import known_as, look_at
-from workflow_engine.landing.taking import Starter
+from workflow_engine.ingest.admission import WorkflowMatcher
+from workflow_engine.ingest.explanation import Explanation, Facts, Outcome, explain
+from workflow_engine.ingest.stability import known_as, look_at
 from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,
@@ -42,14 +42,14 @@ _SILENT = timedelta(seconds=90)
 
 
 class Explainer:
-    """Explains single objects. `starter` says what they start."""
+    """Explains single objects. `matcher` says what they start."""
 
-    def __init__(self, engine: "Engine", starter: Starter) -> None:
+    def __init__(self, engine: "Engine", matcher: WorkflowMatcher) -> None:
         self._engine = engine
-        self._starter = starter
+        self._matcher = matcher
 
     def explain(self, given: str) -> Explanation:
-        """See `Landing.explain`."""
+        """See `Intake.explain`."""
         found = self._named(given)
         if isinstance(found, Explanation):
             return found
@@ -193,8 +193,8 @@ class Explainer:
         """Return the execution whose output an object is, "" for none."""
         if info is None:
             return ""
-        starts = self._starter.starts(self._starter.verdicts(bucket.name, [info.key]))
-        return self._starter.own(bucket, [info], starts, wait=True).get(info.key, "")
+        starts = self._matcher.starts(self._matcher.verdicts(bucket.name, [info.key]))
+        return self._matcher.own(bucket, [info], starts, wait=True).get(info.key, "")
 
     def _verdicts(self, bucket: str, key: str) -> tuple[Verdict, ...]:
         """Judge the object by every workflow, those of its bucket first."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from itertools import repeat
 from typing import Any
 
-from tests.unit import topologies
-from tests.unit.limits.others import PACKAGE
-from tests.unit.limits.outputs import MP4, Limit
+from tests.support import topologies
+from tests.support.limits.others import PACKAGE
+from tests.support.limits.outputs import MP4, Limit
 from workflow_engine.activity import load_registry
 from workflow_engine.errors import Problem, Severity, TopologyError
 from workflow_engine.planning.graph import load

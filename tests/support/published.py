@@ -1,6 +1,6 @@
 """Dies between two names of the outputs of an activity, or behind the last one.
 
-    python -m tests.chaos.published FOLDER CLIP NAMES
+    python -m tests.support.published FOLDER CLIP NAMES
 
 The folder has a configuration with a bucket `out`. A first process runs one activity with three
 outputs and dies before it gives the name behind the first NAMES; when all have theirs, it dies
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from activities.snapshot import Snapshot
-from tests.chaos.commits import DIED, child
-from tests.unit.topologies import report, snapshot, start, topology
+from tests.support.commits import DIED, child
+from tests.support.topologies import report, snapshot, start, topology
 from workflow_engine.buckets.local import StagedFile
 from workflow_engine.buckets.s3_write import Writer
 from workflow_engine.engine import Engine

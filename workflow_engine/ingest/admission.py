@@ -14,8 +14,8 @@ from workflow_engine.buckets import Bucket, ObjectInfo
 from workflow_engine.catalog.matching import Verdict, verdict
 from workflow_engine.catalog.media import media_id
 from workflow_engine.errors import Code, MediaflowError, TopologyError
-from workflow_engine.landing.contents import Reader
-from workflow_engine.landing.looking import name_in_listing
+from workflow_engine.ingest.contents import ContentReader
+from workflow_engine.ingest.stability import name_in_listing
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
@@ -27,7 +27,7 @@ from workflow_engine.records import (
     utc_now,
 )
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, WorkflowRecord
-from workflow_engine.records.ingest import Arrival, OwnOutput, Taking
+from workflow_engine.records.ingest import Admission, Arrival, OwnOutput
 from workflow_engine.run.submission import buckets_of, new_execution, pipeline_of
 from workflow_engine.topology import parse_topology
 
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 _GRAPHS = 64
 
 
-def taking(
+def admission(
     bucket: Bucket,
     info: ObjectInfo,
     runs: Iterable[ExecutionRecord] = (),
@@ -48,9 +48,9 @@ def taking(
     arrival: Arrival | None = None,
     again: bool = False,
     unmatched: bool = False,
-) -> Taking:
-    """Return the taking of an object version."""
-    return Taking(
+) -> Admission:
+    """Return the admission of an object version."""
+    return Admission(
         bucket=bucket.name,
         key=info.key,
         version=info.version,
@@ -63,7 +63,7 @@ def taking(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Start:
+class PreparedWorkflow:
     """A workflow that objects start: its graph, or why it cannot run any more."""
 
     workflow: WorkflowRecord
@@ -73,10 +73,10 @@ class Start:
     location: str = ""
 
 
-class Starter:
+class WorkflowMatcher:
     """Finds out what objects start; thread-safe."""
 
-    def __init__(self, engine: "Engine", reader: Reader) -> None:
+    def __init__(self, engine: "Engine", reader: ContentReader) -> None:
         self._engine = engine
         self._graph = lru_cache(_GRAPHS)(engine.parse)
         self._own = OwnOutputs(engine, reader)
@@ -86,7 +86,9 @@ class Starter:
         workflows = self._engine.store.workflows.bound_to(bucket)
         return {key: [verdict(workflow, bucket, key) for workflow in workflows] for key in keys}
 
-    def starts(self, verdicts: Mapping[str, Iterable[Verdict]]) -> Mapping[str, list[Start]]:
+    def starts(
+        self, verdicts: Mapping[str, Iterable[Verdict]]
+    ) -> Mapping[str, list[PreparedWorkflow]]:
         """Return which workflows each key starts."""
         matching = {key: [v.workflow for v in some if v.starts] for key, some in verdicts.items()}
         needed = {w.id: w for matched in matching.values() for w in matched}
@@ -97,7 +99,7 @@ class Starter:
         self,
         bucket: Bucket,
         found: Sequence[ObjectInfo],
-        starts: Mapping[str, list[Start]],
+        starts: Mapping[str, list[PreparedWorkflow]],
         *,
         wait: bool = False,
     ) -> Mapping[str, str]:
@@ -120,12 +122,14 @@ class Starter:
         return owners
 
     def executions(
-        self, starts: Iterable[Start], bucket: Bucket, info: ObjectInfo
+        self, starts: Iterable[PreparedWorkflow], bucket: Bucket, info: ObjectInfo
     ) -> list[ExecutionRecord]:
         """Return the runs of workflows on an object version, to be queued."""
         return [self._execution(start, bucket, info) for start in starts]
 
-    def _execution(self, start: Start, bucket: Bucket, info: ObjectInfo) -> ExecutionRecord:
+    def _execution(
+        self, start: PreparedWorkflow, bucket: Bucket, info: ObjectInfo
+    ) -> ExecutionRecord:
         workflow = start.workflow
         ref = ObjectRef(bucket=bucket.name, object=info.key, location=start.location)
         run_id = run_id_of(workflow.id, bucket.name, info.key, info.version)
@@ -161,13 +165,13 @@ class Starter:
             activities=self._activities(workflow.topology),
         )
 
-    def _prepared(self, workflow: WorkflowRecord) -> Start:
+    def _prepared(self, workflow: WorkflowRecord) -> PreparedWorkflow:
         graph, locations = self._graph_of(workflow), self._engine.buckets.locations
         if isinstance(graph, MediaflowError):
             own = {name: locations[name] for name in locations if name == workflow.bucket}
-            return Start(workflow=workflow, graph=graph, buckets=own)
+            return PreparedWorkflow(workflow=workflow, graph=graph, buckets=own)
         bound = graph.start.parameters.model_dump(by_alias=True)["InputFile"]
-        return Start(
+        return PreparedWorkflow(
             workflow=workflow,
             graph=graph,
             buckets=buckets_of(graph, workflow.bucket, locations),
@@ -211,7 +215,7 @@ class Starter:
 class OwnOutputs:
     """Tells our own outputs from other objects under the same keys."""
 
-    def __init__(self, engine: "Engine", reader: Reader) -> None:
+    def __init__(self, engine: "Engine", reader: ContentReader) -> None:
         self._engine = engine
         self._reader = reader
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from activities.ffmpeg import ffmpeg_path, ffprobe_path
 from activities.probe import MediaInfo
 from activities.transcode import Transcode
-from tests import media
-from tests.context import make_context, make_plan_context
+from tests.support import media
+from tests.support.context import make_context, make_plan_context
 from workflow_engine.activity import ActivityResult, Produced, SideInputFacts, Step, no_templates
 from workflow_engine.records import Digests
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.unit.limits.outputs import HLS, LOGO, Limit
-from tests.unit.limits.rules import FORMAT, OTHER, Rule, flag, number, text, word
-from tests.unit.topologies import report, start
+from tests.support.limits.outputs import HLS, LOGO, Limit
+from tests.support.limits.rules import FORMAT, OTHER, Rule, flag, number, text, word
+from tests.support.topologies import report, start
 
 _CROP = "/AnalysisConfig/PropertiesControl/Crop"
 _CROPPED = {"AnalysisConfig": {"PropertiesControl": {"Crop": {"Mode": "Auto"}}}}

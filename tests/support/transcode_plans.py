@@ -6,7 +6,7 @@ import pytest
 
 from activities.transcode import Transcode
 from activities.transcode.command.rendition import Job
-from tests.context import make_plan_context
+from tests.support.context import make_plan_context
 from workflow_engine.activity import Step, no_templates
 from workflow_engine.errors import ActivityError
 

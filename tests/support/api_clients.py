@@ -12,7 +12,7 @@ from alibabacloud_tea_openapi.utils_models import Config
 from aliyunsdkcore.client import AcsClient
 from fastapi import FastAPI
 
-from tests.api_requests import KEY, SECRET
+from tests.support.api_requests import KEY, SECRET
 from workflow_engine.api.app import server_options
 
 

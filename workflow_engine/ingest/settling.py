@@ -1,6 +1,6 @@
 """Takes in what arrived, once it is complete.
 
-`looking.py` says what is complete, `taking.py` what it starts.
+`stability.py` says what is complete, `admission.py` what it starts.
 """
 
 import logging
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from workflow_engine.buckets import Bucket, ObjectInfo
 from workflow_engine.catalog.matching import why_nothing_starts
 from workflow_engine.errors import Code, MediaflowError
-from workflow_engine.landing.contents import Contents, Seen
-from workflow_engine.landing.looking import (
-    Look,
+from workflow_engine.ingest.admission import WorkflowMatcher, admission
+from workflow_engine.ingest.contents import Contents, Seen
+from workflow_engine.ingest.stability import (
+    ObjectCheck,
     is_folder,
     known_as,
     look_at,
@@ -23,14 +24,13 @@ from workflow_engine.landing.looking import (
     require_there,
     went_away,
 )
-from workflow_engine.landing.taking import Starter, taking
-from workflow_engine.landing.unmatched import UnmatchedLog
+from workflow_engine.ingest.unmatched import UnmatchedLog
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import (
     EMPTY,
     LISTINGS,
+    Admission,
     Arrival,
-    Taking,
     Watched,
 )
 
@@ -68,14 +68,18 @@ class _Round:
         self.waiting.append(arrival.later(due, look))
 
 
-class Settler:
-    """Takes arrivals in. `starter` says what they start, `unmatched` logs what starts nothing."""
+class StabilityChecker:
+    """Takes arrivals in. `matcher` says what they start, `unmatched` logs what starts nothing."""
 
     def __init__(
-        self, engine: "Engine", starter: Starter, contents: Contents, unmatched: UnmatchedLog
+        self,
+        engine: "Engine",
+        matcher: WorkflowMatcher,
+        contents: Contents,
+        unmatched: UnmatchedLog,
     ) -> None:
         self._engine = engine
-        self._starter = starter
+        self._matcher = matcher
         self._contents = contents
         self._unmatched = unmatched
         self._quiet_until: dict[str, float] = {}
@@ -114,22 +118,22 @@ class Settler:
         """Take in what is complete and was not taken before."""
         fresh = self._fresh(bucket, sorted_out)
         found = [info for _, info, _ in fresh]
-        verdicts = self._starter.verdicts(bucket.name, [info.key for info in found])
-        starts = self._starter.starts(verdicts)
-        owners = self._starter.own(bucket, found, starts)
-        takings: list[Taking] = []
+        verdicts = self._matcher.verdicts(bucket.name, [info.key for info in found])
+        starts = self._matcher.starts(verdicts)
+        owners = self._matcher.own(bucket, found, starts)
+        admissions: list[Admission] = []
         for arrival, info, again in fresh:
             owner = owners.get(info.key)
             if owner is None:
                 sorted_out.wait(arrival, info.version)
                 continue
-            runs = self._starter.executions([] if owner else starts[info.key], bucket, info)
+            runs = self._matcher.executions([] if owner else starts[info.key], bucket, info)
             unmatched = not owner and not runs
-            takings.append(
-                taking(bucket, info, runs, arrival=arrival, again=again, unmatched=unmatched)
+            admissions.append(
+                admission(bucket, info, runs, arrival=arrival, again=again, unmatched=unmatched)
             )
-        taken = self._engine.store.intake.take(takings)
-        for one, is_new in zip(takings, taken.new, strict=True):
+        taken = self._engine.store.intake.take(admissions)
+        for one, is_new in zip(admissions, taken.new, strict=True):
             if one.unmatched and is_new:
                 reason = why_nothing_starts(bucket.name, verdicts[one.key])
                 self._unmatched.say(bucket.name, one.key, reason)
@@ -138,7 +142,7 @@ class Settler:
         if taken.runs:
             self._engine.queued.set()
 
-    def _sort(self, arrival: Arrival, look: Look, sorted_out: _Round) -> None:
+    def _sort(self, arrival: Arrival, look: ObjectCheck, sorted_out: _Round) -> None:
         """Put an arrival where it belongs after a look."""
         info, problem = look.info, look.problem
         if problem is not None and problem.code == Code.OBJECT_KEY:

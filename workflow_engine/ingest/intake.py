@@ -1,17 +1,12 @@
-"""What lands in buckets becomes runs: every object version once, whoever tells of it how often.
+"""The intake of objects that land in buckets: what listeners and `serve` call.
 
 A listener notes what it heard; the note is in the store when `note` returns. `settle` looks at
 what is due, takes in what is complete, and queues a run for each workflow that it starts.
 Listings find what no event told. Nothing is kept in memory: any process may go on at any time.
 Decisions 6, 12 and 13.
 
-`looking.py` says what is complete, `taking.py` what starts, `settling.py` brings the two
-together, `listing.py` compares listings with what was taken, `existing.py` says what is older
-than the watch, and `contents.py` what is another file under the same version. `explaining.py`
-tells why an object did or did not start runs.
-
-    engine.landing.note([Notice(bucket="uploads", key="a/clip.mp4", source="watch")])
-    engine.landing.settle()
+    engine.intake.note([Notice(bucket="uploads", key="a/clip.mp4", source="watch")])
+    engine.intake.settle()
 """
 
 import logging
@@ -24,13 +19,13 @@ from typing import TYPE_CHECKING
 
 from workflow_engine.catalog.matching import is_candidate
 from workflow_engine.errors import InvalidInputError
-from workflow_engine.landing.contents import Contents, Reader
-from workflow_engine.landing.explaining import Explainer
-from workflow_engine.landing.explanation import Explanation
-from workflow_engine.landing.listing import Lister
-from workflow_engine.landing.settling import Settler
-from workflow_engine.landing.taking import Starter
-from workflow_engine.landing.unmatched import UnmatchedLog
+from workflow_engine.ingest.admission import WorkflowMatcher
+from workflow_engine.ingest.contents import ContentReader, Contents
+from workflow_engine.ingest.explaining import Explainer
+from workflow_engine.ingest.explanation import Explanation
+from workflow_engine.ingest.reconcile import Reconciler
+from workflow_engine.ingest.settling import StabilityChecker
+from workflow_engine.ingest.unmatched import UnmatchedLog
 from workflow_engine.placeholders import check_key
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import (
@@ -43,7 +38,7 @@ from workflow_engine.records.ingest import (
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine
 
-__all__ = ["Landing"]
+__all__ = ["Intake"]
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +46,7 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
 
 
-class Landing:
+class Intake:
     """The intake of an engine; thread-safe.
 
     `noted` is set whenever this process has noted something.
@@ -59,12 +54,12 @@ class Landing:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
-        reader = Reader(engine.settings.data_dir)
-        starter, contents = Starter(engine, reader), Contents(engine, reader)
+        reader = ContentReader(engine.settings.data_dir)
+        matcher, contents = WorkflowMatcher(engine, reader), Contents(engine, reader)
         self._unmatched = UnmatchedLog()
-        self._settler = Settler(engine, starter, contents, self._unmatched)
-        self._lister = Lister(engine, starter, contents)
-        self._explainer = Explainer(engine, starter)
+        self._checker = StabilityChecker(engine, matcher, contents, self._unmatched)
+        self._reconciler = Reconciler(engine, matcher, contents)
+        self._explainer = Explainer(engine, matcher)
         self.noted = threading.Event()
 
     def note(self, notices: Sequence[Notice], *, settle_seconds: float | None = None) -> None:
@@ -103,7 +98,7 @@ class Landing:
         due = arrivals.due(now=utc_now(), limit=limit, places=places)
         by_bucket = attrgetter("bucket")
         for name, group in groupby(sorted(due, key=by_bucket), key=by_bucket):
-            self._settler.settle(name, list(group))
+            self._checker.settle(name, list(group))
         if len(due) == limit:
             return 0.0
         following = arrivals.next_due(places)
@@ -126,7 +121,7 @@ class Landing:
 
         Everything in it will be new then, unless it comes by the mounting of a share.
         """
-        self._lister.look_for_folder(bucket)
+        self._reconciler.look_for_folder(bucket)
 
     def reconcile(self, bucket: str, prefix: str = "", *, source: str = "reconcile") -> Reconciled:
         """List a bucket, or what is below a prefix, and note what was not taken in yet.
@@ -135,7 +130,7 @@ class Landing:
         alone where `existing = "skip"`. Raises MediaflowError when the bucket cannot be listed to
         the end; nothing is forgotten then.
         """
-        found = self._lister.reconcile(bucket, prefix, source)
+        found = self._reconciler.reconcile(bucket, prefix, source)
         if found.skipped:
             log.info(
                 'bucket "%s": %d skipped as existing: what lay there before the bucket was first '
@@ -154,7 +149,7 @@ class Landing:
         Runs that exist stay as they are, and our own outputs start nothing. What is not complete
         arrives, to be taken when it is. Raises MediaflowError when the bucket cannot be listed.
         """
-        return self._lister.replay(bucket, prefix)
+        return self._reconciler.replay(bucket, prefix)
 
     def explain(self, given: str) -> Explanation:
         """Say why an object did or did not start runs.

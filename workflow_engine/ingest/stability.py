@@ -38,7 +38,7 @@ _ENOUGH = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class ObjectCheck:
     """What lies under a key, None where nothing does, and whether it may be taken.
 
     `problem` says why it could not be looked at.
@@ -51,32 +51,34 @@ class Look:
 
 def look_at(
     bucket: Bucket, objects: Sequence[tuple[str, str]], *, settle_seconds: float
-) -> list[Look]:
+) -> list[ObjectCheck]:
     """Look at objects: keys, each with the version that was seen a settling time ago, or "".
 
     A bucket that fails several times is left alone with the rest.
     """
     failures: list[MediaflowError] = []
 
-    def look(one: tuple[str, str]) -> Look:
+    def look(one: tuple[str, str]) -> ObjectCheck:
         if len(failures) >= _ENOUGH:
-            return Look(problem=failures[-1])
+            return ObjectCheck(problem=failures[-1])
         key, before = one
         try:
             return _look(bucket, key, before, settle_seconds)
         except InvalidInputError as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno == errno.ELOOP:
-                return Look()  # a link to itself leads nowhere, as a dead one does
-            return Look(problem=error)
+                return ObjectCheck()  # a link to itself leads nowhere, as a dead one does
+            return ObjectCheck(problem=error)
         except MediaflowError as error:
             failures.append(error)
-            return Look(problem=error)
+            return ObjectCheck(problem=error)
         except Exception as error:  # one object must not keep all others waiting
             log.exception(
                 'the object "%s" of the bucket "%s" cannot be looked at', key, bucket.name
             )
-            return Look(problem=MediaflowError(Code.INTERNAL, f"The look has failed: {error!r}."))
+            return ObjectCheck(
+                problem=MediaflowError(Code.INTERNAL, f"The look has failed: {error!r}.")
+            )
 
     if is_folder(bucket):
         return list(map(look, objects))
@@ -84,17 +86,17 @@ def look_at(
         return list(pool.map(look, objects))
 
 
-def _look(bucket: Bucket, key: str, before: str, settle_seconds: float) -> Look:
+def _look(bucket: Bucket, key: str, before: str, settle_seconds: float) -> ObjectCheck:
     settled = bucket.settled(key)
     now = utc_now()
     info = bucket.head(key)  # behind `settled`: what begins to change now is no version yet
     if info is None:
-        return Look()
+        return ObjectCheck()
     old = info.modified <= now - max(timedelta(seconds=settle_seconds), _FILE_CLOCK)
     # a file that was seen in another version may be written on another machine
     whole = settled is True and not (before and is_folder(bucket))
     stable = info.version == before or (old and whole)
-    return Look(info=info, complete=info.size > 0 and settled is not False and stable)
+    return ObjectCheck(info=info, complete=info.size > 0 and settled is not False and stable)
 
 
 def next_look(arrival: Arrival, *, settle_seconds: float, now: datetime) -> datetime:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.unit import topologies
+from tests.support import topologies
 from triggers.listener import ListenerFactory
 from triggers.service import Triggers
 from triggers.watch import WatchListener
@@ -26,7 +26,7 @@ from workflow_engine.engine import Engine
 from workflow_engine.settings import load_settings
 from workflow_engine.testing import FakeRegistry
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 #: seconds after which a file that was changed before has an older time than the present
 TICK = 0.02
 FACTORIES: dict[str, ListenerFactory] = {"watch": WatchListener}
@@ -81,7 +81,7 @@ class Watching:
 
     def process(self, *command: str) -> "Process":
         """Watch in a process of its own, below `command`; see `Process`."""
-        return Process(*command, sys.executable, "-m", "tests.watching", self.config)
+        return Process(*command, sys.executable, "-m", "tests.support.watching", self.config)
 
     # --- what there is to see ------------------------------------------------------------
 

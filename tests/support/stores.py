@@ -71,7 +71,7 @@ def process(url: str, script: str, *arguments: str) -> "subprocess.Popen[str]":
     """Start a process that has `store` open and runs a script."""
     head = f"""
         import os, sys, threading
-        from tests.integration.stores import *
+        from tests.support.stores import *
         from workflow_engine.errors import *
         from workflow_engine.records import *
         store = Store.open({url!r})

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.topologies import report, start, text, topology, transcode
+from tests.support.topologies import report, start, text, topology, transcode
 from workflow_engine.buckets import Bucket
 from workflow_engine.engine import Engine
-from workflow_engine.landing import Landing
+from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import ExecutionRecord, utc_now
 from workflow_engine.records.ingest import Notice
 from workflow_engine.settings import load_settings
@@ -49,7 +49,7 @@ class Home:
         for folder in ("uploads", "everything"):
             (path / folder).mkdir()
         self.engine = Engine(load_settings(None))
-        self.landing = Landing(self.engine)
+        self.intake = Intake(self.engine)
 
     @property
     def store(self) -> Store:
@@ -70,23 +70,23 @@ class Home:
     def watch(self) -> None:
         """Begin to watch; what was put before is older."""
         time.sleep(0.02)
-        self.landing.begin()
+        self.intake.begin()
 
     def note(self, *keys: str, source: str = "watch", bucket: str = "uploads") -> None:
-        self.landing.note([Notice(bucket=bucket, key=key, source=source) for key in keys])
+        self.intake.note([Notice(bucket=bucket, key=key, source=source) for key in keys])
 
     def settle(self, seconds: float = 20) -> None:
         """Settle until nothing waits any more."""
         deadline = time.monotonic() + seconds
         while self.store.arrivals.count():
             assert time.monotonic() < deadline, self.waiting()
-            time.sleep(min(self.landing.settle(), 0.05))
+            time.sleep(min(self.intake.settle(), 0.05))
 
     def settle_for(self, seconds: float) -> None:
         """Settle for a while."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            time.sleep(min(self.landing.settle(), 0.02))
+            time.sleep(min(self.intake.settle(), 0.02))
 
     def settle_until(self, condition: Callable[[], bool]) -> None:
         """Settle until a condition holds."""

@@ -33,7 +33,7 @@ _MOST_KEPT = 100
 MOST_REPLACED = 200
 
 
-class Reader:
+class ContentReader:
     """Reads contents, large ones in the background, one at a time; thread-safe."""
 
     def __init__(self, folder: Path) -> None:
@@ -96,7 +96,7 @@ class Seen:
 class Contents:
     """Tells the files that were taken from others under the same versions."""
 
-    def __init__(self, engine: "Engine", reader: Reader) -> None:
+    def __init__(self, engine: "Engine", reader: ContentReader) -> None:
         self._engine = engine
         self._reader = reader
 

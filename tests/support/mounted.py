@@ -1,6 +1,6 @@
 """Runs with outputs on a file system that comes and goes; see `test_mounted_buckets.py`.
 
-    unshare --user --map-root-user --mount python -m tests.integration.mounted SCENE FOLDER
+    unshare --user --map-root-user --mount python -m tests.support.mounted SCENE FOLDER
 
 Prints, as JSON, what a user would see.
 """
@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.integration.bench import Bench, states
-from tests.integration.queued import wait_for
+from tests.support.bench import Bench, states
+from tests.support.queued import wait_for
 from workflow_engine.records import ExecutionRecord
 
 

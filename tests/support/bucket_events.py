@@ -1,6 +1,6 @@
 """Uploads to a store, the events that S3 would send of them, and a process that takes them in.
 
-    python -m tests.chaos.bucket_events mediaflow.toml [COMMIT before|after]
+    python -m tests.support.bucket_events mediaflow.toml [COMMIT before|after]
 
 is that process; it dies by itself at its nth commit. See `test_bucket_events.py`.
 """
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from tests.chaos.commits import die_at
-from tests.watching import watch
+from tests.support.commits import die_at
+from tests.support.watching import watch
 from triggers import sqs
 from triggers.listener import ListenerContext, Report
 from triggers.sqs import SqsListener

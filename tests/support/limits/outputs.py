@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.unit.limits.rules import (
+from tests.support.limits.rules import (
     FORMAT,
     NO_RULE,
     RANGE,

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
 from workflow_engine.catalog.matching import is_candidate
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.landing.contents import MOST_REPLACED, Contents
-from workflow_engine.landing.existing import lay_there
-from workflow_engine.landing.looking import (
+from workflow_engine.ingest.admission import PreparedWorkflow, WorkflowMatcher, admission
+from workflow_engine.ingest.contents import MOST_REPLACED, Contents
+from workflow_engine.ingest.existing import lay_there
+from workflow_engine.ingest.stability import (
     is_folder,
     look_at,
     mount_point,
@@ -23,9 +24,8 @@ from workflow_engine.landing.looking import (
     require_there,
     went_away,
 )
-from workflow_engine.landing.taking import Start, Starter, taking
 from workflow_engine.records import utc_now
-from workflow_engine.records.ingest import Arrival, KnownVersion, Reconciled, Taking, Watched
+from workflow_engine.records.ingest import Admission, Arrival, KnownVersion, Reconciled, Watched
 from workflow_engine.settings import BucketSettings
 
 if TYPE_CHECKING:
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 _PAGE = 1000
 
 
-class Lister:
-    """Compares buckets with the intake. `starter` says what objects start."""
+class Reconciler:
+    """Compares buckets with the intake. `matcher` says what objects start."""
 
-    def __init__(self, engine: "Engine", starter: Starter, contents: Contents) -> None:
+    def __init__(self, engine: "Engine", matcher: WorkflowMatcher, contents: Contents) -> None:
         self._engine = engine
-        self._starter = starter
+        self._matcher = matcher
         self._contents = contents
 
     def reconcile(self, name: str, prefix: str, source: str) -> Reconciled:
-        """See `Landing.reconcile`."""
+        """See `Intake.reconcile`."""
         started = time.monotonic()
         settings, bucket = self._settings(name), self._engine.buckets.get(name)
         self.look_for_folder(name)
@@ -60,7 +60,7 @@ class Lister:
             unknown = self._unknown(bucket, page)
             if is_old is not None:
                 old = {info.key for info in unknown if is_old(info)}
-                intake.skip([taking(bucket, i) for i in unknown if i.key in old])
+                intake.skip([admission(bucket, i) for i in unknown if i.key in old])
                 unknown = [info for info in unknown if info.key not in old]
             elif replaced < MOST_REPLACED:
                 others = self._contents.replaced(bucket, page)
@@ -136,7 +136,7 @@ class Lister:
         )
 
     def replay(self, name: str, prefix: str) -> Reconciled:
-        """See `Landing.replay`."""
+        """See `Intake.replay`."""
         started = time.monotonic()
         settings, bucket = self._settings(name), self._engine.buckets.get(name)
         require_there(bucket)
@@ -152,13 +152,13 @@ class Lister:
         """Queue the runs that objects lack, when they are complete; return how many."""
         intake = self._engine.store.intake
         candidates = [info for info in page if info.size and is_candidate(info.key)]
-        verdicts = self._starter.verdicts(bucket.name, [info.key for info in candidates])
-        starts = self._starter.starts(verdicts)
+        verdicts = self._matcher.verdicts(bucket.name, [info.key for info in candidates])
+        starts = self._matcher.starts(verdicts)
         keys = [key for key, found in starts.items() if found]
         there = intake.started(bucket.name, keys)
         known = intake.known(bucket.name, keys)
 
-        def lacking(info: ObjectInfo, version: str) -> list[Start]:
+        def lacking(info: ObjectInfo, version: str) -> list[PreparedWorkflow]:
             return [
                 start
                 for start in starts[info.key]
@@ -176,14 +176,14 @@ class Lister:
         complete = [look.info for look in looks if look.complete and look.info is not None]
         not_yet = [info for info, look in zip(wanted, looks, strict=True) if not look.complete]
         self._find(bucket, not_yet, settings, "replay", again=True)
-        owners = self._starter.own(bucket, complete, starts, wait=True)
-        takings: list[Taking] = []
+        owners = self._matcher.own(bucket, complete, starts, wait=True)
+        admissions: list[Admission] = []
         for info in complete:
             if info.key in owners:
                 left = [] if owners[info.key] else lacking(info, info.version)
-                runs = self._starter.executions(left, bucket, info)
-                takings.append(taking(bucket, info, runs, again=True))
-        return intake.take(takings).runs
+                runs = self._matcher.executions(left, bucket, info)
+                admissions.append(admission(bucket, info, runs, again=True))
+        return intake.take(admissions).runs
 
     def _settings(self, name: str) -> BucketSettings:
         """Return the settings of a bucket. Raises InvalidInputError where there are none."""

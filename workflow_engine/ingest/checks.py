@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from workflow_engine.catalog.matching import name_fault
-from workflow_engine.landing.explanation import Facts
+from workflow_engine.ingest.explanation import Facts
 from workflow_engine.records import wire_time
 
 
