@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from benchmarks.overhead import EXAMPLES
 from workflow_engine.catalog.media import media_id
-from workflow_engine.catalog.records import MediaRecord, WorkflowRecord
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -24,6 +23,7 @@ from workflow_engine.records import (
     stable_id,
     utc_now,
 )
+from workflow_engine.records.catalog import MediaRecord, WorkflowRecord
 from workflow_engine.store import Store, catalog_rows, catalog_schema, queue, rows, schema
 
 EXECUTIONS, MEDIA, WORKFLOWS = 100_000, 10_000, 20

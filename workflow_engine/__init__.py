@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workflow_engine.activity import Activity, ActivityContext, ActivityResult, Step
     from workflow_engine.api.access import check_local
-    from workflow_engine.catalog.landing import ListenerRecord, Notice
     from workflow_engine.engine import Engine
     from workflow_engine.errors import (
         ActivityError,
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
         TopologyError,
     )
     from workflow_engine.executor.inline import InlineExecutor
-    from workflow_engine.graph import Workflow
-    from workflow_engine.landing import Landing
+    from workflow_engine.ingest.intake import Intake
     from workflow_engine.messages.sqs import sqs_client
+    from workflow_engine.planning.graph import Workflow
     from workflow_engine.records import (
         ActivityRecord,
         ActivityState,
@@ -41,13 +40,14 @@ if TYPE_CHECKING:
         ObjectRef,
         Output,
     )
+    from workflow_engine.records.ingest import ListenerRecord, Notice
     from workflow_engine.settings import Settings, load_settings
     from workflow_engine.settings.models import BucketSettings, SqsEvents
 
 _HOMES = {
     # running workflows
     "engine": ("Engine",),
-    "graph": ("Workflow",),
+    "planning.graph": ("Workflow",),
     "executor.inline": ("InlineExecutor",),
     "settings": ("Settings", "load_settings"),
     # what comes back
@@ -71,8 +71,8 @@ _HOMES = {
         "TopologyError",
     ),
     # what lands in buckets, for listeners
-    "landing": ("Landing",),
-    "catalog.landing": ("ListenerRecord", "Notice"),
+    "ingest.intake": ("Intake",),
+    "records.ingest": ("ListenerRecord", "Notice"),
     "settings.models": ("BucketSettings", "SqsEvents"),
     "messages.sqs": ("sqs_client",),
     "api.access": ("check_local",),
@@ -94,8 +94,8 @@ __all__ = [
     "ExecutionRecord",
     "ExecutionState",
     "InlineExecutor",
+    "Intake",
     "InvalidInputError",
-    "Landing",
     "ListenerRecord",
     "MediaflowError",
     "Notice",

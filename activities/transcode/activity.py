@@ -1,9 +1,9 @@
 """The Transcode activity: check, plan, run, verify.
 
-The way of an output: `parameters` (wire) and its template become `settings`, judged by `rules`
-and the tables of `containers`; `resolve` makes numbers of them for one source, `stages` the
-filters of each feature, `command` and `decode` an ffmpeg process; `verify` looks at the file,
-`naming` gives it its key. Specification: topology, 4.2; transcode.
+The way of an output through the rooms: `model` is what a user may say of it, and `rules` what is
+wrong with that. `resolve` makes numbers of it for one `source`, with the filters of its
+`features`: a rendition, of which `command` makes ffmpeg processes. `result` looks at the files
+and names them. Specification: topology, 4.2; transcode.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,17 +13,19 @@ from typing import ClassVar, cast
 from activities import ffmpeg, fonts
 from activities.templates import find, presets, wire_form
 from activities.templates.watermark import WaterMarkConfig
-from activities.transcode import check, planning, stages
-from activities.transcode.chains import filter_names
-from activities.transcode.command import Target, commands
-from activities.transcode.documents import CustomTemplate
-from activities.transcode.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
-from activities.transcode.encryption import write_key
-from activities.transcode.finish import finish, renamed, stem_of
-from activities.transcode.naming import with_extension
-from activities.transcode.parameters import TranscodeParameters
-from activities.transcode.rendition import Job
-from activities.transcode.settings import settings_of
+from activities.transcode import plan as planning
+from activities.transcode.command.commands import Target, commands
+from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
+from activities.transcode.command.filters import filter_names
+from activities.transcode.command.rendition import Job
+from activities.transcode.features import registry as stages
+from activities.transcode.model.encryption import write_key
+from activities.transcode.model.naming import with_extension
+from activities.transcode.model.output import TranscodeParameters
+from activities.transcode.model.settings import settings_of
+from activities.transcode.result.finish import finish, renamed, stem_of
+from activities.transcode.rules import check
+from activities.transcode.rules.documents import CustomTemplate
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -97,9 +99,9 @@ class Transcode(Activity[TranscodeParameters]):
         """Yield what the outputs read beside the input; see `stages.READERS`."""
         return planning.reads(parameters, context)
 
-    def describe(self, kind: str, context: ActivityContext) -> Mapping[str, Json]:
+    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Look at a side input; see `stages.HANDLERS`."""
-        return stages.describe(kind, context)
+        return stages.describe(wanted, context)
 
     def plan(self, parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
         """Resolve every output; see `planning.plan`."""

@@ -16,9 +16,9 @@ from workflow_engine.api.actions import ACTIONS
 from workflow_engine.api.calls import Calls
 from workflow_engine.api.incoming import Incoming
 from workflow_engine.api.metrics import Metrics
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 from workflow_engine.settings import Settings
 
 MINIMAL = (EXAMPLES / "minimal.json").read_text()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests import media
+from tests.support import media
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import (
     analysis_jobs,
@@ -18,12 +18,12 @@ from workflow_engine.api.actions import (
     snapshot_jobs,
     transcode_jobs,
 )
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, PipelineState
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.jobs.transcoding import ANALYSIS_LIFE
 from workflow_engine.records import ExecutionRecord, ExecutionState, ObjectRef, utc_now
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineState
 from workflow_engine.settings import load_settings
 
 MODULES = (transcode_jobs, snapshot_jobs, analysis_jobs, media_info_jobs)

@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sqs_server import create_queue, received, sqs_client, sqs_server
-from tests.integration.webhook_server import Answer, WebhookServer
-from workflow_engine.catalog.records import MessageRecord
+from tests.support.sqs_server import create_queue, received, sqs_client, sqs_server
+from tests.support.webhook_server import Answer, WebhookServer
 from workflow_engine.messages import webhook
 from workflow_engine.messages.jsonlines import JsonLines
 from workflow_engine.messages.receivers import DeliveryError, MessageTooLongError
 from workflow_engine.messages.sqs import SqsQueue
 from workflow_engine.messages.webhook import Webhook
 from workflow_engine.records import utc_now
+from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.settings import MessageSettings
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.integration.catalog_calls import (
+from tests.support.catalog_calls import (
     UNKNOWN,
     Call,
     call,
@@ -16,11 +16,11 @@ from tests.integration.catalog_calls import (
     mediaflow,
     refused,
 )
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, PipelineState
 from workflow_engine.cli import app
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.records import ExecutionKind, ExecutionState
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineState
 
 __all__ = ["call", "engine", "mediaflow"]
 

@@ -16,7 +16,16 @@ from typing import Any
 
 import pytest
 
-from tests.s3 import ENVIRONMENT, SECRET_KEY, Proxy, S3Server, proxy, running, s3_servers, server
+from tests.support.s3 import (
+    ENVIRONMENT,
+    SECRET_KEY,
+    Proxy,
+    S3Server,
+    proxy,
+    running,
+    s3_servers,
+    server,
+)
 from tests.unit.test_placeholders import HOSTILE_KEYS
 from workflow_engine.buckets import Bucket, Buckets, S3Bucket, s3, s3_client, s3_read, s3_write
 from workflow_engine.errors import Code, InterruptedRunError, InvalidInputError, MediaflowError
@@ -143,7 +152,11 @@ class TestReading:
         listed = next(iter(vod.list(prefix)))
         found = vod.head(listed.key)
         assert found is not None
-        assert (listed.version, listed.etag, listed.size) == (found.version, found.etag, found.size)
+        assert (listed.etag, listed.size) == (found.etag, found.size)
+        if server.name == "rclone":  # its HEAD tells when the upload began, a listing when it ended
+            assert abs(listed.modified - found.modified) < timedelta(seconds=2)
+        else:
+            assert listed.version == found.version
 
     def test_fetch(self, server: S3Server, vod: Bucket, prefix: str, tmp_path: Path) -> None:
         data = os.urandom(20 * MIB + 7)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.queued import wait_for
-from workflow_engine.catalog.records import MessageRecord
+from tests.support.queued import wait_for
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.records import ExecutionRecord, new_id, utc_now
+from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.service.prefect import PrefectComponent
 from workflow_engine.service.server import Server
 from workflow_engine.service.workflow_files import WorkflowFiles

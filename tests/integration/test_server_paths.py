@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import EXAMPLES
-from tests.api_clients import serving
+from tests.support.api_clients import serving
 from workflow_engine.api.app import create_app
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 from workflow_engine.settings import Settings
 
 MINIMAL = (EXAMPLES / "minimal.json").read_text()

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.stores import execution, lines_of, load, process, success
-from workflow_engine.catalog.records import (
+from tests.support.stores import execution, lines_of, load, process, success
+from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.records import ExecutionKind, ObjectRef, new_id, utc_now
+from workflow_engine.records.catalog import (
     DEFAULT_PIPELINE_ID,
     BucketType,
     MediaBucketRecord,
@@ -23,8 +25,6 @@ from workflow_engine.catalog.records import (
     WorkflowRecord,
     WorkflowState,
 )
-from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.records import ExecutionKind, ObjectRef, new_id, utc_now
 from workflow_engine.store import Store
 
 MOMENT = datetime(2024, 2, 29, 23, 59, 59, 123456, tzinfo=UTC)

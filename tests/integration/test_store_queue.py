@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.stores import (
+from tests.support.stores import (
     activity,
     execution,
     lines_of,
@@ -21,12 +21,6 @@ from tests.integration.stores import (
     queue,
     success,
     take,
-)
-from workflow_engine.catalog.records import (
-    DEFAULT_PIPELINE_ID,
-    MediaRecord,
-    PipelineState,
-    PublishState,
 )
 from workflow_engine.errors import (
     Code,
@@ -40,6 +34,12 @@ from workflow_engine.records import (
     ExecutionState,
     ObjectRef,
     utc_now,
+)
+from workflow_engine.records.catalog import (
+    DEFAULT_PIPELINE_ID,
+    MediaRecord,
+    PipelineState,
+    PublishState,
 )
 from workflow_engine.store import Claim, ExecutionFilter, Store, Waiting
 from workflow_engine.store.queue import MOST_LAPSES

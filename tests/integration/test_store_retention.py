@@ -7,9 +7,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.integration.stores import execution, load, output, queue, success
 from tests.integration.test_store_landing import new, note, taking
-from workflow_engine.catalog.records import MessageRecord
+from tests.support.stores import execution, load, output, queue, success
 from workflow_engine.records import (
     ExecutionState,
     ObjectRef,
@@ -17,6 +16,7 @@ from workflow_engine.records import (
     run_id_of,
     utc_now,
 )
+from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.store import Claim, ExecutionFilter, Store
 from workflow_engine.store.landing_schema import past_outputs
 from workflow_engine.store.retention import BATCH

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from tests.integration.stores import activity, add, lines_of, process, queue
 from tests.integration.test_store_landing import NOW, after, new, note, taking
-from workflow_engine.catalog.landing import Watched
-from workflow_engine.catalog.records import TemplateKind, TemplateRecord
+from tests.support.stores import activity, add, lines_of, process, queue
 from workflow_engine.records import ActivityState, ExecutionState, new_id, utc_now
+from workflow_engine.records.catalog import TemplateKind, TemplateRecord
+from workflow_engine.records.ingest import Watched
 from workflow_engine.store import ExecutionFilter, Store
 from workflow_engine.store.schema import SCHEMA_VERSION, UPGRADES
 

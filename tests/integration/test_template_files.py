@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.unit.topologies import minimal, text
-from workflow_engine.catalog.records import TemplateState
+from tests.support.topologies import minimal, text
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, TopologyError
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ActivityState, ExecutionRecord
+from workflow_engine.records.catalog import TemplateState
 from workflow_engine.service.workflow_files import TemplateFiles, WorkflowFiles
 from workflow_engine.settings import Settings
 

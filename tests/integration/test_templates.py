@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.catalog_calls import (
+from tests.support.catalog_calls import (
     PRESET,
     UNKNOWN,
     Call,
@@ -18,10 +18,10 @@ from tests.integration.catalog_calls import (
     mediaflow,
     refused,
 )
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, TopologyError
 from workflow_engine.records import ExecutionKind
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 
 __all__ = ["call", "engine", "mediaflow"]
 

@@ -5,9 +5,19 @@ from dataclasses import replace
 import pytest
 
 from activities.probe import MediaInfo
-from activities.transcode.verify import verify
-from tests import media
-from tests.transcodes import FLV, HLS, HLS_COPY, MP3, MP4, frame_numbers, output, packets, run
+from activities.transcode.result.verify import verify
+from tests.support import media
+from tests.support.transcodes import (
+    FLV,
+    HLS,
+    HLS_COPY,
+    MP3,
+    MP4,
+    frame_numbers,
+    output,
+    packets,
+    run,
+)
 from workflow_engine.errors import ActivityError, Code
 
 TINY = {"Width": "128"}
@@ -84,7 +94,7 @@ def test_a_source_without_any_duration(tmp_path, media_dir):
 def test_an_output_at_its_byte_limit_is_refused(tmp_path, media_dir, monkeypatch):
     made = run(tmp_path, media.growing(media_dir), output(MP3))
     planned = made.step.resolved[0].rendition
-    monkeypatch.setattr("activities.transcode.verify.most_bytes", lambda rendition: 1000)
+    monkeypatch.setattr("activities.transcode.result.verify.most_bytes", lambda rendition: 1000)
     with pytest.raises(ActivityError) as caught:
         verify(made[0], planned)
     assert caught.value.code == Code.RESOURCE_CONTENT_BAD

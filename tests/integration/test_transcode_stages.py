@@ -3,10 +3,10 @@
 import pytest
 
 from activities.probe import MediaInfo
-from activities.transcode import stages
-from activities.transcode.chains import Chain, Input, filter_of
-from tests import media
-from tests.transcodes import (
+from activities.transcode.command.filters import Chain, Input, filter_of
+from activities.transcode.features import registry as stages
+from tests.support import media
+from tests.support.transcodes import (
     HLS,
     MP3,
     decoded,

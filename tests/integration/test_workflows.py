@@ -11,12 +11,11 @@ import pytest
 from alibabacloud_mts20140618 import models
 from alibabacloud_mts20140618.client import Client
 
-from tests.api_clients import serving, tea
-from tests.unit.topologies import minimal, text
+from tests.support.api_clients import serving, tea
+from tests.support.topologies import minimal, text
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import executions, workflows
 from workflow_engine.api.app import create_app
-from workflow_engine.catalog.records import TriggerMode, WorkflowState
 from workflow_engine.catalog.workflows import Workflows
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, TopologyError
@@ -30,6 +29,7 @@ from workflow_engine.records import (
     new_id,
     utc_now,
 )
+from workflow_engine.records.catalog import TriggerMode, WorkflowState
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Store
 

@@ -20,8 +20,8 @@ from workflow_engine.api.actions.watermark_templates import (
     UpdateWaterMarkTemplateRequest,
     watermark_shape,
 )
-from workflow_engine.catalog.records import TemplateKind, TemplateRecord
 from workflow_engine.catalog.templates import PRESETS_CREATED
+from workflow_engine.records.catalog import TemplateKind, TemplateRecord
 from workflow_engine.topology import problems_of
 
 ID = "0123456789abcdef0123456789abcdef"

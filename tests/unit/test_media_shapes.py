@@ -14,8 +14,8 @@ from workflow_engine.api.media_shapes import (
     summary_list,
 )
 from workflow_engine.api.shapes import flattened, nested_properties
-from workflow_engine.catalog.records import MediaRecord, PublishState
 from workflow_engine.records import ObjectRef
+from workflow_engine.records.catalog import MediaRecord, PublishState
 from workflow_engine.store import Published, PublishedOutput
 
 MOMENT = datetime(2024, 2, 29, 12, 0, 0, 500, tzinfo=UTC)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from workflow_engine.catalog.records import MessageRecord
 from workflow_engine.messages.bodies import MAX_BODY, activity_body, job_body
 from workflow_engine.messages.lane import MOST_WAITING, Lane
 from workflow_engine.messages.receivers import DeliveryError, MessageTooLongError
@@ -24,6 +23,7 @@ from workflow_engine.records import (
     ObjectRef,
     Output,
 )
+from workflow_engine.records.catalog import MessageRecord
 
 MOMENT = datetime(2024, 2, 29, 12, 0, 0, 123456, tzinfo=UTC)
 

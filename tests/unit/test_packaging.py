@@ -2,8 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from activities import packaging
-from activities.transcode.parameters import TranscodeParameters
-from tests.context import make_plan_context
+from activities.transcode.model.output import TranscodeParameters
+from tests.support.context import make_plan_context
 from workflow_engine.errors import ActivityError, Code
 
 GOOD = {

@@ -15,7 +15,7 @@ from workflow_engine.api.actions.pipelines import (
     UpdatePipelineRequest,
     pipeline_shape,
 )
-from workflow_engine.catalog.records import PipelineRecord, PipelineState
+from workflow_engine.records.catalog import PipelineRecord, PipelineState
 from workflow_engine.topology import problems_of
 
 ID = "0123456789abcdef0123456789abcdef"

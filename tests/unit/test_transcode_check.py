@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from activities.transcode import Transcode
-from activities.transcode.parameters import Output, TranscodeParameters
+from activities.transcode.model.output import Output, TranscodeParameters
 from workflow_engine.activity import Neighbourhood, no_templates
 from workflow_engine.errors import Code, Severity
 

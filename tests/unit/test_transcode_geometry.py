@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from activities.transcode.geometry import Source, Wish, place, wanted_size
+from activities.transcode.source.geometry import Source, Wish, place, wanted_size
 from workflow_engine.errors import ActivityError, Code
 
 HD = Source(width=1920, height=1080, sar=Fraction(1))

@@ -2,12 +2,22 @@
 
 import pytest
 
-from activities.transcode import stages
-from activities.transcode.cascade import parents
-from activities.transcode.chains import Chain, Input, WorkFile, filter_of, simple
-from activities.transcode.command import Target, commands
-from activities.transcode.scene import Scene
-from tests.transcode_plans import COPY, HLS, MP3, MP4, failure, media, plan, rendition, step_of
+from activities.transcode.command.cascade import parents
+from activities.transcode.command.commands import Target, commands
+from activities.transcode.command.filters import Chain, Input, WorkFile, filter_of, simple
+from activities.transcode.features import registry as stages
+from activities.transcode.source.scene import Scene
+from tests.support.transcode_plans import (
+    COPY,
+    HLS,
+    MP3,
+    MP4,
+    failure,
+    media,
+    plan,
+    rendition,
+    step_of,
+)
 from workflow_engine.activity import Skip
 from workflow_engine.errors import Code
 

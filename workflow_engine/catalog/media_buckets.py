@@ -6,8 +6,8 @@ Binding a bucket says what it is for; workflows read and write every configured 
 import re
 import threading
 
-from workflow_engine.catalog.records import BucketType, MediaBucketRecord
 from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.records.catalog import BucketType, MediaBucketRecord
 from workflow_engine.store import Page, Store
 
 #: media buckets of both types

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from workflow_engine.catalog.checks import MAX_NAME, PRINTABLE, check
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, PipelineRecord, PipelineState
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ExecutionState, new_id, utc_now
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord, PipelineState
 from workflow_engine.store import ExecutionFilter, Store
 from workflow_engine.topology.suggest import Suggester
 from workflow_engine.topology.wire import Choice, Number, Text, WireModel, shown

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, cast
 
 from workflow_engine.activity import Registry
 from workflow_engine.catalog.checks import Named, check
-from workflow_engine.catalog.records import (
-    TemplateKind,
-    TemplateRecord,
-    TemplateState,
-    WorkflowFileRecord,
-)
 from workflow_engine.catalog.templates import checked_content, lookup_form, preset_ids
 from workflow_engine.catalog.workflow_rules import problem_text, refused_file
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError, pointer_to
 from workflow_engine.files import read_text
 from workflow_engine.records import Json, utc_now
+from workflow_engine.records.catalog import (
+    TemplateKind,
+    TemplateRecord,
+    TemplateState,
+    WorkflowFileRecord,
+)
 from workflow_engine.topology.document import Document
 from workflow_engine.topology.encoded import decode_json
 from workflow_engine.topology.wire import shown

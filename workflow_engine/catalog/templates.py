@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from workflow_engine.activity import Registry
 from workflow_engine.catalog.checks import Named, check
-from workflow_engine.catalog.records import TemplateKind, TemplateRecord, TemplateState
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
 from workflow_engine.records import Json, new_id, utc_now
+from workflow_engine.records.catalog import TemplateKind, TemplateRecord, TemplateState
 from workflow_engine.topology import key_problems, problems_of
 from workflow_engine.topology.encoded import without
 from workflow_engine.topology.wire import WireModel, models_inside, shown

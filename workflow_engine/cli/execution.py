@@ -21,7 +21,7 @@ from workflow_engine.records import (
 )
 
 if TYPE_CHECKING:
-    from workflow_engine.catalog.records import ServiceRecord
+    from workflow_engine.records.catalog import ServiceRecord
     from workflow_engine.store import ExecutionFilter, ExecutionLine
 
 app = typer.Typer(help="Executions: list, show, resume, cancel, report.", no_args_is_help=True)

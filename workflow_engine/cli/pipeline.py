@@ -9,8 +9,8 @@ from workflow_engine.cli.execution import AsJson
 from workflow_engine.errors import Code, InvalidInputError
 
 if TYPE_CHECKING:
-    from workflow_engine.catalog.records import PipelineRecord, PipelineState
     from workflow_engine.engine import Engine
+    from workflow_engine.records.catalog import PipelineRecord, PipelineState
 
 app = typer.Typer(help="Pipelines: list, add, pause, activate.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def add(
 @app.command()
 def pause(wanted: Wanted, as_json: AsJson = False) -> None:
     """Let nothing start in a pipeline; what runs goes on."""
-    from workflow_engine.catalog.records import PipelineState
+    from workflow_engine.records.catalog import PipelineState
 
     _set_state(wanted, PipelineState.PAUSED, as_json=as_json)
 
@@ -66,7 +66,7 @@ def pause(wanted: Wanted, as_json: AsJson = False) -> None:
 @app.command()
 def activate(wanted: Wanted, as_json: AsJson = False) -> None:
     """Let executions start in a pipeline again."""
-    from workflow_engine.catalog.records import PipelineState
+    from workflow_engine.records.catalog import PipelineState
 
     _set_state(wanted, PipelineState.ACTIVE, as_json=as_json)
 

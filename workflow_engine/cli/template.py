@@ -14,9 +14,9 @@ from workflow_engine.errors import TopologyError
 from workflow_engine.records import Json
 
 if TYPE_CHECKING:
-    from workflow_engine.catalog.records import TemplateRecord
     from workflow_engine.catalog.templates import Templates
     from workflow_engine.engine import Engine
+    from workflow_engine.records.catalog import TemplateRecord
     from workflow_engine.topology.document import Document
 
 app = typer.Typer(help="Templates: list, show, add, update, delete.", no_args_is_help=True)
@@ -153,7 +153,7 @@ def _templates(engine: "Engine", watermark: bool) -> "Templates":
 def _shape(record: "TemplateRecord") -> Mapping[str, Json]:
     from workflow_engine.api.actions.templates import template_shape
     from workflow_engine.api.actions.watermark_templates import watermark_shape
-    from workflow_engine.catalog.records import TemplateKind
+    from workflow_engine.records.catalog import TemplateKind
 
     shape = template_shape if record.kind is TemplateKind.TRANSCODE else watermark_shape
     return shape(record)

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.catalog.records import (
-    TriggerMode,
-    WorkflowFileRecord,
-    WorkflowRecord,
-    WorkflowState,
-)
 from workflow_engine.cli.common import emit, opened_engine, print_json, printable
 from workflow_engine.cli.execution import AsJson
 from workflow_engine.cli.topology import TopologyFile
 from workflow_engine.errors import TopologyError
 from workflow_engine.records import Json, wire_time
+from workflow_engine.records.catalog import (
+    TriggerMode,
+    WorkflowFileRecord,
+    WorkflowRecord,
+    WorkflowState,
+)
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine

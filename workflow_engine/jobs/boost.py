@@ -1,8 +1,8 @@
 """What Boost pipelines refuse (specification, api, 7)."""
 
-from workflow_engine.catalog.records import PipelineRecord, TemplateRecord
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.jobs.echo import members
+from workflow_engine.records.catalog import PipelineRecord, TemplateRecord
 
 BOOST = "Boost"
 

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from workflow_engine.catalog.records import PipelineRecord
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.jobs import boost, topologies
 from workflow_engine.jobs.echo import members, output_echo
@@ -18,6 +17,7 @@ from workflow_engine.records import (
     ObjectRef,
     utc_now,
 )
+from workflow_engine.records.catalog import PipelineRecord
 from workflow_engine.store import ExecutionFilter, Store
 
 #: how long the result of an analysis may be used (specification, analysis, 1)

@@ -7,8 +7,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from workflow_engine.catalog.records import MessageRecord
 from workflow_engine.messages.receivers import DeliveryError
+from workflow_engine.records.catalog import MessageRecord
 
 
 class JsonLines:

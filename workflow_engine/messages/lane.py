@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from workflow_engine.catalog.records import MessageRecord
 from workflow_engine.messages.receivers import Receiver
+from workflow_engine.records.catalog import MessageRecord
 
 #: messages that wait in memory for one receiver before no more are claimed for it
 MOST_WAITING = 1000

@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from workflow_engine.catalog.records import MessageRecord, PipelineRecord
 from workflow_engine.errors import Code, MediaflowError
-from workflow_engine.graph import Graph
 from workflow_engine.messages.bodies import activity_body, job_body
 from workflow_engine.messages.receivers import (
     QUEUE,
@@ -21,6 +19,7 @@ from workflow_engine.messages.receivers import (
     address,
     configured,
 )
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -29,6 +28,7 @@ from workflow_engine.records import (
     stable_id,
     utc_now,
 )
+from workflow_engine.records.catalog import MessageRecord, PipelineRecord
 from workflow_engine.settings import Settings
 
 #: what becomes of a message, in the words of the API; empty while it is on its way

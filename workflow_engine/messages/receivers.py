@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from workflow_engine.catalog.records import MessageRecord
 from workflow_engine.errors import Code, MediaflowError
+from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.settings import MessageSettings, Settings
 
 QUEUE = "queue"

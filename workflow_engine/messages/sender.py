@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from workflow_engine.catalog.records import MessageRecord
 from workflow_engine.errors import MediaflowError
 from workflow_engine.messages.jsonlines import JsonLines
 from workflow_engine.messages.lane import Lane
@@ -26,6 +25,7 @@ from workflow_engine.messages.receivers import (
 from workflow_engine.messages.sqs import SqsQueue
 from workflow_engine.messages.webhook import Webhook
 from workflow_engine.records import utc_now
+from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.settings import Settings
 from workflow_engine.store import Store
 

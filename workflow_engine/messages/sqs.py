@@ -8,8 +8,8 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from workflow_engine.catalog.records import MessageRecord
 from workflow_engine.messages.receivers import DeliveryError, MessageTooLongError
+from workflow_engine.records.catalog import MessageRecord
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10

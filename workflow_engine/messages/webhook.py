@@ -15,8 +15,8 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import quote, urlsplit
 
-from workflow_engine.catalog.records import MessageRecord
 from workflow_engine.messages.receivers import DeliveryError
+from workflow_engine.records.catalog import MessageRecord
 
 #: for one delivery, connecting included
 TIMEOUT_SECONDS = 10.0

@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from workflow_engine.catalog.records import WorkflowFileRecord
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
+from workflow_engine.records.catalog import WorkflowFileRecord
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.landing import EMPTY, Arrival, Notice
+from workflow_engine.records.ingest import EMPTY, Arrival, Notice
 from workflow_engine.store.database import Database, Upsert, upsert
 from workflow_engine.store.json_rows import elements, members
 from workflow_engine.store.landing_schema import arrivals

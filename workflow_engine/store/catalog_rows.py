@@ -6,7 +6,8 @@ from typing import Protocol, TypeVar
 import orjson
 from sqlalchemy import RowMapping
 
-from workflow_engine.catalog.records import (
+from workflow_engine.records import ObjectRef
+from workflow_engine.records.catalog import (
     BucketType,
     MediaBucketRecord,
     MediaRecord,
@@ -23,7 +24,6 @@ from workflow_engine.catalog.records import (
     WorkflowRecord,
     WorkflowState,
 )
-from workflow_engine.records import ObjectRef
 from workflow_engine.store.rows import Row, json_object, to_json
 
 

@@ -5,7 +5,7 @@ Types and rules as in `schema.py`; importing this module adds its tables to the 
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.records import WorkflowState
+from workflow_engine.records.catalog import WorkflowState
 from workflow_engine.store.schema import FreeText, Moment, metadata
 
 workflows = sa.Table(

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, PipelineRecord
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.records import utc_now
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord
 from workflow_engine.store import catalog_rows, catalog_schema, connections, schema
 from workflow_engine.store.connections import WRITE, open_engine, shown_url
 from workflow_engine.store.faults import explained

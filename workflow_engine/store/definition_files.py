@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.records import WorkflowFileRecord
+from workflow_engine.records.catalog import WorkflowFileRecord
 from workflow_engine.store.catalog_rows import workflow_file_of, workflow_file_row
 from workflow_engine.store.database import Database, upsert
 

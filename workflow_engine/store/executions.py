@@ -2,7 +2,7 @@
 
 Every method is one transaction, safe to call from several threads and processes. Who writes
 about an execution shows its `Claim`; a claim that another owner has taken over is refused
-(design, decision 6, "Ownership"). A step's result is found again by its content key (decision 5).
+(decision 6, "Ownership"). A step's result is found again by its content key (decision 5).
 `queue.py` and `pages.py` have what the methods about claims and lists do.
 """
 
@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from workflow_engine.catalog.records import MessageRecord
 from workflow_engine.errors import DuplicateExecutionError
 from workflow_engine.records import (
     ActivityRecord,
@@ -24,6 +23,7 @@ from workflow_engine.records import (
     ExecutionState,
     ReadContent,
 )
+from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.store import bucket_sets, pages, queue, rows, statements
 from workflow_engine.store.arrivals import ArrivalTable
 from workflow_engine.store.bucket_sets import Waiting

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.records import MediaRecord, PublishState
 from workflow_engine.records import Json
+from workflow_engine.records.catalog import MediaRecord, PublishState
 from workflow_engine.store.catalog_rows import in_order, media_details, media_of, media_row
 from workflow_engine.store.catalog_schema import media
 from workflow_engine.store.database import Database, Upsert, upsert

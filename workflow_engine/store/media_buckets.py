@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.records import BucketType, MediaBucketRecord
 from workflow_engine.records import stable_id
+from workflow_engine.records.catalog import BucketType, MediaBucketRecord
 from workflow_engine.store.catalog_rows import media_bucket_of, media_bucket_row
 from workflow_engine.store.catalog_schema import media_buckets
 from workflow_engine.store.database import Database, upsert

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.records import MessageRecord
+from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.store.catalog_rows import message_of, message_row
 from workflow_engine.store.catalog_schema import messages
 from workflow_engine.store.database import Database, upsert

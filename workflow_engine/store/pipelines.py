@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, PipelineRecord, PipelineState
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord, PipelineState
 from workflow_engine.store.catalog_rows import in_order, pipeline_of, pipeline_row
 from workflow_engine.store.catalog_schema import pipelines
 from workflow_engine.store.database import Database

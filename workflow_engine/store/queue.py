@@ -13,9 +13,9 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.records import DEFAULT_PIPELINE_ID, MediaRecord, PipelineState
 from workflow_engine.errors import Code, Interruption, InvalidInputError
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, MediaRecord, PipelineState
 from workflow_engine.store import bucket_sets, rows, statements
 from workflow_engine.store.catalog_schema import pipelines
 from workflow_engine.store.json_rows import elements

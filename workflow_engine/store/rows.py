@@ -51,7 +51,7 @@ class Intended:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepResult:
-    """What a finished step left, to be used again (design, decision 5)."""
+    """What a finished step left, to be used again (decision 5)."""
 
     data: Mapping[str, Json]
     outputs: tuple[Output, ...]

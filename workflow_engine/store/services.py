@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.records import ServiceRecord
+from workflow_engine.records.catalog import ServiceRecord
 from workflow_engine.store.catalog_rows import service_of, service_row
 from workflow_engine.store.catalog_schema import services
 from workflow_engine.store.database import Database, upsert

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.records import TemplateKind, TemplateRecord, TemplateState
+from workflow_engine.records.catalog import TemplateKind, TemplateRecord, TemplateState
 from workflow_engine.store.catalog_rows import in_order, template_of, template_row
 from workflow_engine.store.catalog_schema import template_files, templates
 from workflow_engine.store.database import Database, upsert

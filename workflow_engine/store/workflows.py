@@ -6,11 +6,11 @@ from functools import cache
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from workflow_engine.catalog.records import (
+from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.records.catalog import (
     WorkflowRecord,
     WorkflowState,
 )
-from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.store.catalog_rows import (
     in_order,
     workflow_of,

@@ -5,8 +5,8 @@ from typing import Annotated, NotRequired, TypedDict
 from workflow_engine.api.action import Request, action
 from workflow_engine.api.parameters import NextPageToken, PageSize
 from workflow_engine.api.shapes import Done
-from workflow_engine.catalog.records import BucketType, MediaBucketRecord
 from workflow_engine.engine import Engine
+from workflow_engine.records.catalog import BucketType, MediaBucketRecord
 from workflow_engine.topology.wire import Text
 
 #: checked where a bucket is bound

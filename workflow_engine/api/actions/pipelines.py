@@ -8,10 +8,10 @@ from workflow_engine.api.action import Request, action
 from workflow_engine.api.pages import Counted, NumberedRequest
 from workflow_engine.api.parameters import Identifier, Identifiers, NotEmpty
 from workflow_engine.api.shapes import Strings, missing
-from workflow_engine.catalog.records import PipelineRecord, PipelineState
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code
 from workflow_engine.records import wire_time
+from workflow_engine.records.catalog import PipelineRecord, PipelineState
 from workflow_engine.topology.wire import (
     Choice,
     JsonObject,

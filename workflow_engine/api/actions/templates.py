@@ -7,10 +7,10 @@ from workflow_engine.api.action import Request, action
 from workflow_engine.api.pages import Counted, NumberedRequest
 from workflow_engine.api.parameters import TemplateIds, TemplateStateFilter
 from workflow_engine.api.shapes import Strings, missing
-from workflow_engine.catalog.records import TemplateRecord, TemplateState
 from workflow_engine.catalog.templates import PRESETS_CREATED
 from workflow_engine.engine import Engine
 from workflow_engine.records import Json, wire_time
+from workflow_engine.records.catalog import TemplateRecord, TemplateState
 from workflow_engine.topology.wire import JsonObject, Text
 
 SECTIONS = ("Container", "Video", "Audio", "TransConfig", "MuxConfig")

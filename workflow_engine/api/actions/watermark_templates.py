@@ -8,9 +8,9 @@ from workflow_engine.api.actions.templates import Section, strings
 from workflow_engine.api.pages import Counted, NumberedRequest
 from workflow_engine.api.parameters import Identifier, Identifiers, NotEmpty, TemplateStateFilter
 from workflow_engine.api.shapes import Strings, missing
-from workflow_engine.catalog.records import TemplateRecord, TemplateState
 from workflow_engine.engine import Engine
 from workflow_engine.records import Json
+from workflow_engine.records.catalog import TemplateRecord, TemplateState
 from workflow_engine.topology.wire import Text
 
 #: which edge of the output a share between 0 and 1 is taken of

@@ -8,9 +8,9 @@ from workflow_engine.api.action import Request, action
 from workflow_engine.api.pages import Counted, NumberedRequest
 from workflow_engine.api.parameters import CommaList, Identifier, Identifiers, JsonText, NotEmpty
 from workflow_engine.api.shapes import missing
-from workflow_engine.catalog.records import TriggerMode, WorkflowRecord, WorkflowState
 from workflow_engine.engine import Engine
 from workflow_engine.records import wire_time
+from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 from workflow_engine.topology.wire import Choice, Text
 
 TriggerModeParameter = Annotated[str, Choice(tuple(TriggerMode))]

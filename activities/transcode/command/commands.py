@@ -1,0 +1,139 @@
+"""From renditions to ffmpeg commands, as graphs of ffmpeg-python: pure, nothing runs.
+
+One process opens a source once and feeds every output (`split`); an output in two passes has
+two processes of its own, a GIF one. ffmpeg-python has no types.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from collections.abc import Sequence
+
+import ffmpeg
+
+from activities.ffmpeg import argv
+from activities.transcode.command.decode import Decode, Node, SourceNode, Target
+from activities.transcode.command.encoder import (
+    Options,
+    audio_options,
+    limit_options,
+    muxer_options,
+    segment_pattern,
+    video_options,
+)
+from activities.transcode.command.filters import Chain, Filter, WorkFile, simple
+from activities.transcode.command.rendition import Picture, Rendition, Sound
+
+__all__ = ["Target", "commands"]
+
+
+def commands(source: str, targets: Sequence[Target]) -> list[tuple[str, ...]]:
+    """Return the commands that make all targets out of the file `source`, in order.
+
+    Raises InstallationError when there is no ffmpeg.
+    """
+    together = [target for target in targets if not target.rendition.alone]
+    found = [_one_process(source, together)] if together else []
+    for target in targets:
+        if target.rendition.twopass:
+            found += _two_passes(source, target)
+        elif target.rendition.alone:
+            found.append(_one_process(source, [target]))
+    return found
+
+
+def _one_process(source: str, targets: Sequence[Target]) -> tuple[str, ...]:
+    decode = Decode(source, targets)
+    outputs = [_output(decode, target) for target in targets]
+    return argv(ffmpeg.merge_outputs(*outputs))
+
+
+def _output(decode: Decode, target: Target, extra: Options | None = None) -> Node:
+    rendition = target.rendition
+    streams: list[Node] = []
+    options: Options = extra or {}
+    if rendition.picture:
+        streams.append(_picture(decode, target, rendition.picture))
+        options |= _video(rendition, rendition.picture)
+    if rendition.sound:
+        sound, more = _sound(decode, target, rendition.sound)
+        streams.append(sound)
+        options |= more
+    options |= muxer_options(rendition, target.stem) | limit_options(rendition)
+    if not rendition.copy:
+        # a phone writes where and with what it recorded; renditions are published
+        options["map_metadata"] = "-1"
+        # their titles are metadata too, and mp4 keeps them in a stream of text
+        options["map_chapters"] = "-1"
+        if rendition.sound:
+            # dropped with the rest, and needed by players
+            options["metadata:s:a:0"] = f"language={rendition.sound.language}"
+    return ffmpeg.output(*streams, _file(target), **options)
+
+
+def _two_passes(source: str, target: Target) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    rendition, log = target.rendition, {"passlogfile": f"{target.stem}-pass"}
+    assert rendition.picture is not None
+    decode = Decode(source, [target])
+    options = _video(rendition, rendition.picture) | limit_options(rendition) | log
+    picture = _picture(decode, target, rendition.picture)
+    # the first pass only measures
+    first = ffmpeg.output(picture, "-", **(options | {"f": "null", "pass": "1"}))
+    second = _output(decode, target, log | {"pass": "2"})
+    return argv(first), argv(second)
+
+
+def _picture(decode: Decode, target: Target, picture: Picture) -> Node:
+    head, done = decode.picture(target, picture.stream)
+    filters = picture.encoding.filters if picture.encoding else ()
+    return _filtered(decode, target, head, filters[done:])
+
+
+def _sound(decode: Decode, target: Target, sound: Sound) -> tuple[Node, Options]:
+    head = None if sound.stream is None else decode.sound(target, sound.stream)
+    encoding = sound.encoding
+    if encoding is None:
+        return head, {"c:a": "copy"}
+    options = audio_options(encoding)
+    if head is not None and simple(encoding.filters) and not decode.shares_sound(target):
+        return head, options | {"af": ",".join(map(str, encoding.filters))}
+    return _filtered(decode, target, head, encoding.filters), options
+
+
+def _filtered(decode: Decode, target: Target, head: Node, filters: Sequence[Filter]) -> Node:
+    stream = head
+    for one in filters:
+        others = [_chain(decode, target, chain) for chain in one.others]
+        options = {
+            key: target.beside(value.name) if isinstance(value, WorkFile) else value
+            for key, value in one.options
+        }
+        if stream is None:
+            stream = SourceNode(one.name, options).stream()
+        else:
+            stream = ffmpeg.filter([stream, *others], one.name, **options)
+    return stream
+
+
+def _chain(decode: Decode, target: Target, chain: Chain) -> Node:
+    head = decode.side(chain.input, target)[chain.stream] if chain.input else None
+    return _filtered(decode, target, head, chain.filters)
+
+
+def _video(rendition: Rendition, picture: Picture) -> Options:
+    if picture.encoding:
+        return video_options(picture.encoding, rendition.mode, rendition.container)
+    hevc = picture.codec == "hevc" and rendition.container in ("mp4", "mpd")
+    # mp4 and mkv have the headers of MPEG-4 apart from the frames, where ts has no place for them
+    bare = picture.codec == "mpeg4" and rendition.container == "ts"
+    return {
+        "c:v": "copy",
+        **({"tag:v": "hvc1"} if hevc else {}),
+        **({"bsf:v": "dump_extra"} if bare else {}),
+    }
+
+
+def _file(target: Target) -> str:
+    if target.rendition.cuts:
+        return segment_pattern(target.stem)
+    return target.path

@@ -1,0 +1,194 @@
+"""One decode for several outputs: the inputs of a process, opened once, split and scaled in steps.
+
+Nodes of ffmpeg-python, as in `commands.py`, which says what becomes of them. Which picture is
+scaled from which is decided in `cascade.py`.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import ffmpeg
+from ffmpeg.nodes import FilterableStream, FilterNode, InputNode
+
+from activities.ffmpeg import input_options
+from activities.transcode.command.cascade import parents, split_at_scale
+from activities.transcode.command.filters import Input, simple
+from activities.transcode.command.rendition import Rendition, VideoEncoding
+from activities.transcode.source.geometry import Size
+
+#: a stream or an output of ffmpeg-python
+Node = Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A rendition and where its files go: `stem` is their path without suffix.
+
+    The files that the rendition reads beside the source lie in the same directory.
+    """
+
+    rendition: Rendition
+    stem: str
+
+    @property
+    def path(self) -> str:
+        """The file; of an HLS or DASH output, the playlist or manifest."""
+        return f"{self.stem}.{self.rendition.container}"
+
+    def beside(self, name: str) -> str:
+        """Return the path of another file of its directory, or of one below it."""
+        return str(PurePath(self.stem).parent / name)
+
+
+class SourceNode(FilterNode):
+    """A filter without inputs, such as `color`; ffmpeg-python has none."""
+
+    def __init__(self, name: str, options: Mapping[str, str]) -> None:
+        super(FilterNode, self).__init__(
+            stream_spec=None,
+            name=name,
+            incoming_stream_types={FilterableStream},
+            outgoing_stream_type=FilterableStream,
+            min_inputs=0,
+            max_inputs=0,
+            args=[],
+            kwargs=dict(options),
+        )
+
+    def __hash__(self) -> int:
+        # two equal ones are two streams
+        return id(self)
+
+
+class Decode:
+    """The inputs of one process and the streams of its source, split for those that share them."""
+
+    def __init__(self, source: str, targets: Sequence[Target]) -> None:
+        self._source = source
+        self._opened = 0
+        self._pictures: dict[Target, tuple[Node, int]] = {}
+        self._cascade([target for target in targets if _encoding(target)])
+        heard = {
+            target: (target.rendition.origin, sound.stream)
+            for target in targets
+            if (sound := target.rendition.sound) and sound.stream is not None and sound.encoding
+        }
+        users = Counter(heard.values())
+        # ffmpeg would filter a sound for each output by itself (-af), but then its threads may wait
+        # for each other for ever where the source has a gap
+        self._sounds = self._split(
+            "asplit", {target: head for target, head in heard.items() if users[head] > 1}
+        )
+
+    def _split(self, name: str, wanted: Mapping[Target, tuple[Input, int]]) -> dict[Target, Node]:
+        alike: dict[tuple[Input, int], list[Target]] = {}
+        for target, head in wanted.items():
+            alike.setdefault(head, []).append(target)
+        heads: dict[Target, Node] = {}
+        for (origin, stream), members in alike.items():
+            # by index: the first video stream may be a cover picture
+            head = self._origin(origin)[str(stream)]
+            several = len(members) > 1
+            branches = ffmpeg.filter_multi_output(head, name) if several else [head]
+            heads |= {target: branches[n] for n, target in enumerate(members)}
+        return heads
+
+    def _cascade(self, targets: Sequence[Target]) -> None:
+        """Decode and scale for all targets: what can be shared is done once.
+
+        One decoder serves all that open the source alike, and a ladder of sizes behind equal
+        filters is scaled rung by rung.
+        """
+        ladders: dict[object, list[Target]] = {}
+        for number, target in enumerate(targets):
+            picture, encoding = target.rendition.picture, _encoding(target)
+            assert picture and encoding
+            scaled = split_at_scale(encoding.filters)
+            # pictures of one rung have one pixel format: ffmpeg settles on that of the first
+            key = number
+            if scaled and simple(scaled[0]):
+                key = (scaled[0], picture.part, encoding.pix_fmt)
+            head = (target.rendition.origin, picture.stream)
+            ladders.setdefault((head, key), []).append(target)
+        firsts = {
+            members[0]: (members[0].rendition.origin, _stream(members[0]))
+            for members in ladders.values()
+        }
+        heads = self._split("split", firsts)
+        for members in ladders.values():
+            self._climb(heads[members[0]], members)
+
+    def _climb(self, head: Node, members: Sequence[Target]) -> None:
+        """Give each target of a ladder its picture, and say how many filters that took."""
+        first = members[0].rendition.picture
+        assert first and first.encoding
+        encodings = [encoding for member in members if (encoding := _encoding(member))]
+        scaled = [split_at_scale(encoding.filters) for encoding in encodings]
+        if len(members) == 1 or scaled[0] is None:
+            self._pictures |= {member: (head, 0) for member in members}
+            return
+        before = scaled[0][0]
+        sizes = [one[1] for one in scaled if one]
+        above = parents(sizes, first.part)
+        for one in before:
+            head = head.filter(one.name, **dict(one.options))
+        users: dict[Size | None, int] = Counter(above.values())
+        users.update({size: users.get(size, 0) + sizes.count(size) for size in above})
+        outlets: dict[Size | None, Iterator[Node]] = {None: _outlets(head, users[None])}
+        for size, parent in above.items():
+            rung = next(outlets[parent]).filter("scale", w=size[0], h=size[1])
+            outlets[size] = _outlets(rung, users[size])
+        for member, size in zip(members, sizes, strict=True):
+            self._pictures[member] = next(outlets[size]), len(before) + 1
+
+    def _origin(self, origin: Input) -> Node:
+        return ffmpeg.input(f"file:{self._source}", **input_options(dict(origin.options)))
+
+    def picture(self, target: Target, stream: int) -> tuple[Node, int]:
+        """Return the picture for a target, and how many of its filters are done."""
+        return self._pictures.get(target) or (
+            self._origin(target.rendition.origin)[str(stream)],
+            0,
+        )
+
+    def sound(self, target: Target, stream: int) -> Node:
+        """Return the sound for a target."""
+        head = self._sounds.get(target)
+        return self._origin(target.rendition.origin)[str(stream)] if head is None else head
+
+    def shares_sound(self, target: Target) -> bool:
+        """Whether the sound for a target comes out of a split."""
+        return target in self._sounds
+
+    def side(self, given: Input, target: Target) -> Node:
+        """Open an input for one chain; equal chains would be one to ffmpeg-python, not two."""
+        self._opened += 1
+        path = target.beside(given.file) if given.file else self._source
+        options = {"filename": f"file:{path}", **input_options(dict(given.options))}
+        # `args` are hashed and not printed
+        return InputNode("input", args=[self._opened], kwargs=options).stream()
+
+
+def _encoding(target: Target) -> VideoEncoding | None:
+    picture = target.rendition.picture
+    return picture.encoding if picture else None
+
+
+def _stream(target: Target) -> int:
+    assert target.rendition.picture is not None
+    return target.rendition.picture.stream
+
+
+def _outlets(node: Node, count: int) -> Iterator[Node]:
+    """Yield a stream as often as it is needed."""
+    if count == 1:
+        yield node
+        return
+    branches = node.split()
+    yield from (branches[n] for n in range(count))

@@ -1,0 +1,143 @@
+"""Amix: further sound that is mixed into that of the output.
+
+Specification: transcode, 16.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from activities.objects import object_of
+from activities.probe import AudioStream, MediaInfo
+from activities.transcode.command.filters import Chain, Filter, Input, filter_of
+from activities.transcode.features.media_facts import MEDIA, media_of
+from activities.transcode.model.joined import INPUT, Mix, track_number
+from activities.transcode.source.scene import Request, SoundScene, Timeline
+from activities.transcode.source.segments import (
+    SPARE_SOUND,
+    Mixed,
+    Piece,
+    piece_of,
+    samples,
+    sound_form,
+)
+from workflow_engine.activity import SideInput
+from workflow_engine.errors import ActivityError, Code, pointer_to
+
+
+def mix_reads(request: Request) -> Iterator[SideInput]:
+    """Yield the files whose sound is mixed in."""
+    for mix in request.settings.output.amix or ():
+        if mix.amix_url != INPUT:
+            yield _media(mix)
+
+
+def mixes_of(
+    request: Request,
+    source: AudioStream | None,
+    timeline: Timeline,
+    cut: tuple[Fraction, Fraction] | None,
+) -> tuple[Mixed, ...]:
+    """Return what is mixed in; `source` is the stream of the input that is heard anyway.
+
+    Raises ActivityError (`InvalidParameter.NoAudioStream`, `.OutOfRange`).
+    """
+    mixes = request.settings.output.amix or ()
+    return tuple(
+        Mixed(
+            piece=_piece(request, mix, pointer_to("Amix", n), source, timeline, cut),
+            longest=mix.mix_dur_mode == "longest",
+        )
+        for n, mix in enumerate(mixes)
+    )
+
+
+def mix_sounds(scene: SoundScene) -> Iterator[Filter]:
+    """Yield the filters that mix further sound in; levels stay as they are."""
+    joint, wanted = scene.timeline.joint, scene.wanted
+    if joint is None or not joint.mixes:
+        return
+    for mix in joint.mixes:
+        assert mix.piece.audio is not None
+        chain = Chain(
+            input=mix.piece.input,
+            stream=str(mix.piece.audio.index),
+            filters=tuple(sound_form(wanted)),
+        )
+        length = "longest" if mix.longest else "first"
+        yield filter_of("amix", chain, inputs=2, duration=length, normalize=0)
+    if joint.body is not None:
+        yield filter_of("apad", pad_dur=SPARE_SOUND)
+        yield filter_of("atrim", end_sample=samples(joint.body, wanted))
+
+
+def _media(mix: Mix) -> SideInput:
+    return SideInput(ref=object_of(mix.amix_url), kind=MEDIA)
+
+
+def _piece(
+    request: Request,
+    mix: Mix,
+    at: str,
+    source: AudioStream | None,
+    timeline: Timeline,
+    cut: tuple[Fraction, Fraction] | None,
+) -> Piece:
+    own = mix.amix_url == INPUT
+    side = None if own else request.side[_media(mix)]
+    media = media_of(side.facts) if side else request.media
+    stream = _stream(mix, at, media, source if own else None)
+    seek, length, pointer = mix.start or 0.0, mix.duration, f"{at}/Start"
+    if own and mix.start is None and length is None:
+        # the same stretch as that of the other track
+        seek, length = timeline.start, _length_of(timeline)
+        if cut:
+            seek, length = float(cut[0]), float(cut[1] - cut[0])
+            pointer = "/Clip/TimeSpan/Seek"
+    options = media.opened
+    if seek:
+        options += (("ss", f"{seek:.3f}"),)
+    if length is not None:
+        options += (("t", f"{length:.3f}"),)
+    piece = piece_of(
+        media,
+        Input(file=side.name if side else "", options=options),
+        video=None,
+        audio=stream,
+        rate=None,
+        seek=seek,
+        length=length,
+    )
+    if piece is None:
+        raise ActivityError(
+            Code.OUT_OF_RANGE,
+            f'The Start {seek:g} is out of range: nothing is left of "{mix.amix_url}".',
+            pointer=pointer,
+            remedy="Choose a start inside the sound.",
+        )
+    return piece
+
+
+def _length_of(timeline: Timeline) -> float | None:
+    limits = dict(timeline.origin.options)
+    return float(limits["t"]) if "t" in limits else None
+
+
+def _stream(mix: Mix, at: str, media: MediaInfo, heard: AudioStream | None) -> AudioStream:
+    """Return the track that is mixed in: of the input, one that is not heard yet."""
+    if mix.map is not None:
+        number = track_number(mix.map)
+        found = media.audios[number] if number < len(media.audios) else None
+    elif mix.amix_url == INPUT:
+        found = next((one for one in media.audios if one != heard), None)
+    else:
+        found = media.default_audio
+    if found is None:
+        which = f" {mix.map}" if mix.map else " to mix in"
+        raise ActivityError(
+            Code.NO_AUDIO_STREAM,
+            f'The resource operated "{mix.amix_url}" has no audio stream{which}; '
+            f"it has {len(media.audios)}.",
+            pointer=f"{at}/Map" if mix.map else f"{at}/AmixURL",
+            remedy="Use a file with sound, and a Map that fits it.",
+        )
+    return found

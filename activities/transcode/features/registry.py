@@ -1,0 +1,122 @@
+"""The stages behind size and shape, in order: where each feature of an output is put in.
+
+A feature is a module with pure functions: its `PictureStage` or `SoundStage` returns the filters
+that it adds, its `Check` says what is wrong with the parameters, its `Reader` names the objects
+that it needs, and a handler in `HANDLERS` describes such an object for planning. Specification:
+transcode, 4 (order) and 5.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from activities.transcode.command.filters import Filter, filter_of
+from activities.transcode.features.border import BORDER, border_reads, detect
+from activities.transcode.features.loudness import LOUDNESS, measure
+from activities.transcode.features.media_facts import MEDIA, look_at_media
+from activities.transcode.features.merging import (
+    PART_LIST,
+    append_pictures,
+    append_sounds,
+    merge_reads,
+    read_list,
+)
+from activities.transcode.features.mixing import mix_reads, mix_sounds
+from activities.transcode.features.slates import (
+    append_tail_sounds,
+    append_tails,
+    lay_openings,
+    slate_reads,
+)
+from activities.transcode.features.subtitles import (
+    SUBTITLES,
+    burn_subtitles,
+    look_at_subtitles,
+    read_subtitles,
+    subtitle_faults,
+)
+from activities.transcode.features.volume import change_volume, volume_reads
+from activities.transcode.features.watermarks import (
+    MARK,
+    draw_watermarks,
+    look_at_mark,
+    read_watermarks,
+    watermark_faults,
+)
+from activities.transcode.model.settings import Settings
+from activities.transcode.source.scene import (
+    Check,
+    PictureStage,
+    Reader,
+    Request,
+    Scene,
+    SoundScene,
+    SoundStage,
+)
+from workflow_engine.activity import ActivityContext, SideInput, TemplateLookup
+from workflow_engine.errors import Problem
+from workflow_engine.records import Json
+
+#: what is done to the picture at its final size: merge, subtitles, watermarks, opening, tail
+PICTURE_STAGES: tuple[PictureStage, ...] = (
+    append_pictures,
+    burn_subtitles,
+    draw_watermarks,
+    lay_openings,
+    append_tails,
+)
+#: what is done to the sound; the input's own is levelled before anything is joined with it
+SOUND_STAGES: tuple[SoundStage, ...] = (
+    change_volume,
+    append_sounds,
+    mix_sounds,
+    append_tail_sounds,
+)
+#: what judges the parameters before anything is known of the input; pointers relative to the output
+CHECKS: tuple[Check, ...] = (subtitle_faults, watermark_faults)
+#: who reads further objects
+READERS: tuple[Reader, ...] = (
+    border_reads,
+    volume_reads,
+    merge_reads,
+    mix_reads,
+    read_subtitles,
+    read_watermarks,
+    slate_reads,
+)
+#: by `SideInput.kind`: what is found out about such an object
+HANDLERS: Mapping[str, Callable[[SideInput, ActivityContext], Mapping[str, Json]]] = {
+    MARK: look_at_mark,
+    MEDIA: look_at_media,
+    LOUDNESS: measure,
+    BORDER: detect,
+    SUBTITLES: look_at_subtitles,
+    PART_LIST: read_list,
+}
+
+
+def picture_filters(scene: Scene) -> tuple[Filter, ...]:
+    """Return the filters of all stages of the picture."""
+    return tuple(one for stage in PICTURE_STAGES for one in stage(scene))
+
+
+def sound_filters(scene: SoundScene) -> tuple[Filter, ...]:
+    """Return the filters of all stages of the sound."""
+    # gaps in the sound become silence: mp3 and raw AAC have no time stamps to keep them
+    gaps = () if scene.stream is None else (filter_of("aresample", **{"async": 1}),)
+    return (*gaps, *(one for stage in SOUND_STAGES for one in stage(scene)))
+
+
+def stage_faults(settings: Settings, templates: TemplateLookup) -> Iterator[Problem]:
+    """Yield what is wrong with the parameters of all stages of an output."""
+    for check in CHECKS:
+        yield from check(settings, templates)
+
+
+def side_inputs(request: Request) -> Iterator[SideInput]:
+    """Yield the objects that an output reads beside its input."""
+    for reader in READERS:
+        yield from reader(request)
+
+
+def describe(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+    """Return what planning must know of a side input; see `HANDLERS`."""
+    return HANDLERS[wanted.kind](wanted, context)

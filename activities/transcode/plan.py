@@ -1,0 +1,180 @@
+"""The plan of a Transcode activity for one input: which outputs, with which commands.
+
+Pure. Specification: topology, 9 and 11; analysis, 7.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from activities.packaging import refuse
+from activities.probe import MediaInfo
+from activities.templates import Kind, Template, find, from_analysis
+from activities.transcode.command.commands import Target, commands
+from activities.transcode.command.rendition import Job
+from activities.transcode.features.registry import side_inputs, stage_faults
+from activities.transcode.model.containers import SEGMENTED
+from activities.transcode.model.naming import index_stem, object_key, require_distinct
+from activities.transcode.model.output import Output, TranscodeParameters
+from activities.transcode.model.settings import settings_of
+from activities.transcode.resolve.rendition import resolve
+from activities.transcode.rules.check import at_output
+from activities.transcode.rules.output import faults
+from activities.transcode.source.scene import Request
+from workflow_engine.activity import PlanContext, PlannedOutput, SideInput, Skip, Step
+from workflow_engine.errors import (
+    ActivityError,
+    Code,
+    InvalidInputError,
+    MediaflowError,
+    Problem,
+    Severity,
+)
+from workflow_engine.records import Json, ObjectRef
+
+
+def reads(parameters: TranscodeParameters, context: PlanContext) -> Iterator[SideInput]:
+    """Yield the objects that the outputs read beside the input.
+
+    Raises ActivityError as `plan` does.
+    """
+    if parameters.packaged:
+        return
+    media = MediaInfo.from_json(context.media())
+    for index, output in enumerate(parameters.outputs):
+        try:
+            template = _template(output, context)
+            if not isinstance(template, Skip):
+                yield from side_inputs(_request(output, template, media, context))
+        except (ActivityError, InvalidInputError) as error:
+            raise _located(error, index) from None
+
+
+def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
+    """Resolve every output for one input.
+
+    Outputs whose intelligent template the Analysis did not choose are left out; Skip when none
+    is left. Raises ActivityError when the input does not suit an output.
+    """
+    if parameters.packaged:
+        refuse("Transcode")
+    media = MediaInfo.from_json(context.media())
+    jobs: list[Job] = []
+    warnings: list[Problem] = []
+    left_out: list[str] = []
+    intelligent = False
+    for index, output in enumerate(parameters.outputs):
+        try:
+            template = _template(output, context)
+            if isinstance(template, Skip):
+                left_out.append(template.reason)
+                warnings.append(at_output(_left_out(template), index))
+                continue
+            job, found = _job(output, template, parameters, media, context)
+        except (ActivityError, InvalidInputError) as error:
+            raise _located(error, index) from None
+        intelligent = intelligent or template.kind is Kind.INTELLIGENT
+        jobs.append(job)
+        warnings += (at_output(problem, index) for problem in found)
+    if not jobs:
+        return Skip(reason=left_out[0])
+    require_distinct([job.ref.object for job in jobs])
+    return _step(jobs, warnings, context, intelligent=intelligent)
+
+
+def _step(
+    jobs: Sequence[Job], warnings: Sequence[Problem], context: PlanContext, *, intelligent: bool
+) -> Step:
+    targets = [Target(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
+    shareable = all(not (job.rendition.copy or job.rendition.alone) for job in jobs)
+    # who opens the source elsewhere needs a decoder of its own
+    origins = {job.rendition.origin.options for job in jobs}
+    opened = " ".join(f"{key}={value}" for options in origins for key, value in options)
+    source = context.source
+    return Step(
+        outputs=tuple(
+            PlannedOutput(
+                ref=job.ref, summary=job.rendition.summary, size_estimate=job.rendition.bytes
+            )
+            for job in jobs
+        ),
+        commands=tuple(commands(context.names.source_name, targets)),
+        identity={"Outputs": [_identity(job) for job in jobs]},
+        consumes=("Analysis",) if intelligent else (),
+        warnings=tuple(warnings),
+        share=f"decode {source.bucket}/{source.object} {opened}".rstrip()
+        if shareable and len(origins) == 1
+        else "",
+        resolved=tuple(jobs),
+    )
+
+
+def _identity(job: Job) -> Json:
+    identity = dict(job.rendition.identity())
+    if job.rendition.container in SEGMENTED:
+        # the names of the segments stand inside the index
+        identity["stem"] = index_stem(job.ref.object)
+    return identity
+
+
+def _job(
+    output: Output,
+    template: Template,
+    parameters: TranscodeParameters,
+    media: MediaInfo,
+    context: PlanContext,
+) -> tuple[Job, list[Problem]]:
+    request = _request(output, template, media, context)
+    rendition, warnings = resolve(request)
+    ref = ObjectRef(
+        bucket=parameters.output_bucket or "",
+        object=object_key(
+            output, rendition.container, context.names, append=parameters.append_extension
+        ),
+        location=parameters.output_location or "",
+    )
+    return Job(rendition=rendition, ref=ref), warnings
+
+
+def _request(output: Output, template: Template, media: MediaInfo, context: PlanContext) -> Request:
+    settings = settings_of(output, template)
+    # known for static templates; what an Analysis chose is judged only now
+    for problem in (*faults(settings), *stage_faults(settings, context.templates)):
+        if problem.severity is Severity.ERROR:
+            raise ActivityError(
+                problem.code, problem.message, pointer=problem.pointer, remedy=problem.remedy
+            )
+    return Request(settings=settings, media=media, context=context)
+
+
+def _template(output: Output, context: PlanContext) -> Template | Skip:
+    template = find(output.template_id, context.templates)
+    if template.kind is not Kind.INTELLIGENT:
+        return template
+    analysis = context.upstream.get("Analysis")
+    if analysis is None:
+        return Skip(
+            reason=f'The template "{template.id}" needs the result of an Analysis, and there is '
+            "none."
+        )
+    entries = cast("Sequence[Mapping[str, Json]]", analysis.data.get("TemplateList") or ())
+    for entry in entries:
+        if entry.get("Id") == template.id:
+            return from_analysis(entry)
+    return Skip(
+        reason=f'The template "{template.id}" ({template.name}) is not among those that the '
+        "Analysis chose for this source."
+    )
+
+
+def _left_out(skip: Skip) -> Problem:
+    return Problem(
+        code=Code.TEMPLATE_NOT_SUPPORTED,
+        message=f"{skip.reason} The output is left out.",
+        pointer="/TemplateId",
+        severity=Severity.WARNING,
+    )
+
+
+def _located(error: MediaflowError, index: int) -> ActivityError:
+    pointer = at_output(error.problem(), index).pointer
+    return ActivityError(error.code, error.message, pointer=pointer, remedy=error.remedy)

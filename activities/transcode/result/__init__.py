@@ -1,0 +1,1 @@
+"""From finished files to a result: verified, named, described."""

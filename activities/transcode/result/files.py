@@ -1,0 +1,82 @@
+"""The files of one finished output, and what is in them.
+
+An output is one file, or an index (playlist, manifest) and the files that it names. Part of
+`verify.py` and `finish.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from activities.ffmpeg import probe_json
+from activities.probe import MediaInfo
+from activities.probe.streams import sections
+from activities.transcode.model.naming import is_uri
+from activities.transcode.result.manifest import Representation, representations
+from activities.transcode.result.webp import read_webp
+from workflow_engine.errors import ActivityError, Code
+from workflow_engine.records import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """The files of one output: its content, and the index that names them, if it has one."""
+
+    content: Sequence[Path]
+    index: Path | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the content."""
+        return sum(path.stat().st_size for path in self.content)
+
+    @property
+    def suffixes(self) -> list[str]:
+        """What the names of the content have behind the index's stem; none without an index."""
+        return [path.name.removeprefix(self.index.stem) for path in self.content if self.index]
+
+
+def files_of(path: Path) -> Files:
+    """Return the files that belong to an output; `path` is its only file or its index."""
+    if path.suffix == ".m3u8":
+        lines = path.read_text(encoding="utf-8").splitlines()
+        segments = [path.with_name(line) for line in lines if is_uri(line)]
+        return Files(content=segments, index=path)
+    if path.suffix == ".mpd":
+        content = [file for one in representations(path) for file in one.files]
+        return Files(content=content, index=path)
+    return Files(content=[path], index=None)
+
+
+def media_of(path: Path) -> MediaInfo:
+    """Probe an output, as `MediaInfo.of` does with what ffprobe knows."""
+    if path.suffix == ".mpd":
+        return _media_of_manifest(path)
+    if path.suffix == ".webp" and (webp := read_webp(path)):
+        return MediaInfo.parse(webp.probe(path.stat().st_size))
+    return MediaInfo.of(path, playlists=path.suffix == ".m3u8")
+
+
+def _media_of_manifest(path: Path) -> MediaInfo:
+    found = representations(path)
+    missing = [file.name for one in found for file in one.files if not file.is_file()]
+    if missing or not found:
+        raise ActivityError(Code.INTERNAL, f"The manifest names no file {missing[:1]}.")
+    streams = [stream for one in found for stream in _streams(one)]
+    form: Json = {
+        "format_name": "dash",
+        "duration": f"{max(one.duration for one in found):.6f}",
+        "size": str(sum(file.stat().st_size for one in found for file in one.files)),
+    }
+    return MediaInfo.parse({"format": form, "streams": streams})
+
+
+def _streams(one: Representation) -> list[dict[str, Json]]:
+    """Return ffprobe's streams of a representation: of its first segment, all are alike."""
+    whole = one.init.with_name(f"{one.init.stem}-probe.mp4")
+    whole.write_bytes(b"".join(file.read_bytes() for file in one.files[:2]))
+    try:
+        streams = sections(probe_json(whole).get("streams"))
+    finally:
+        whole.unlink()
+    return [{**stream, "duration": f"{one.duration:.6f}"} for stream in streams]

@@ -1,0 +1,179 @@
+"""From finished files to an activity's result: verified, named, described.
+
+The files have neutral names in the work directory (`0.mp4`, `1-00001.ts`); here they get their
+object keys, and so do the files of an equal step that is reused. Specification: topology, 11.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from activities.ffmpeg import ProcessReport
+from activities.probe import MediaInfo
+from activities.transcode.command.rendition import Job
+from activities.transcode.model.encryption import key_name, words_of
+from activities.transcode.model.naming import (
+    finish_key,
+    index_stem,
+    named_playlist,
+    part_key,
+    require_distinct,
+)
+from activities.transcode.result.files import Files, files_of
+from activities.transcode.result.manifest import named_manifest
+from activities.transcode.result.verify import verify
+from workflow_engine.activity import ActivityResult, Produced, Result
+from workflow_engine.errors import Code
+from workflow_engine.records import Digests, Json, ObjectRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """One finished output and what is in it."""
+
+    files: Files
+    media: MediaInfo
+
+    @property
+    def kbps(self) -> float:
+        """The average bit rate, rounded as it is recorded, so that names made of it stay."""
+        duration = self.media.duration
+        return round(self.files.size * 8 / 1000 / duration, 3) if duration else 0.0
+
+
+def stem_of(work: Path, index: int) -> Path:
+    """Return the path, without suffix, of the files of one output."""
+    return work / str(index)
+
+
+def finish(
+    jobs: Sequence[Job],
+    work: Path,
+    commands: Sequence[tuple[str, ...]],
+    reports: Sequence[ProcessReport],
+) -> ActivityResult:
+    """Verify the files of an activity and return its result. Raises ActivityError."""
+    made = [_made(job, stem_of(work, index)) for index, job in enumerate(jobs)]
+    keys = [_key(job, one) for job, one in zip(jobs, made, strict=True)]
+    # bit rates and digests in names can make equal ones
+    require_distinct(keys)
+    all_three = list(zip(jobs, made, keys, strict=True))
+    content = [produced for each in all_three for produced in _content(*each)]
+    indexes = [produced for each in all_three for produced in _index(*each)]
+    return ActivityResult(
+        data={"Outputs": [_told(job, one) for job, one in zip(jobs, made, strict=True)]},
+        outputs=(*content, *indexes),
+        commands=tuple(commands),
+        warnings=(*_damage(reports), *_missing_cuts(jobs, made)),
+    )
+
+
+def renamed(jobs: Sequence[Job], finished: Result) -> list[ObjectRef]:
+    """Return the names of a finished step's outputs for other jobs of equal content.
+
+    The order is that of `finish`: the content of each output, then playlists and manifests.
+    """
+    told = cast("Sequence[dict[str, Json]]", finished.data["Outputs"])
+    waiting = list(finished.outputs)
+    content: list[ObjectRef] = []
+    indexes: list[ObjectRef] = []
+    keys: list[str] = []
+    for job, facts in zip(jobs, told, strict=True):
+        suffixes = cast("Sequence[str]", facts["Files"])
+        count = len(suffixes) or 1
+        files, waiting = waiting[:count], waiting[count:]
+        key = finish_key(
+            job.ref.object,
+            md5s=[output.digests.md5 for output in files],
+            bitrate_kbps=float(facts["Bitrate"]),
+        )
+        keys.append(key)
+        if suffixes:
+            content += (_ref(job, part_key(key, suffix)) for suffix in suffixes)
+            indexes.append(_ref(job, key))
+        else:
+            content.append(_ref(job, key))
+    require_distinct(keys)
+    return content + indexes
+
+
+def _made(job: Job, stem: Path) -> _Made:
+    path = stem.with_suffix(f".{job.rendition.container}")
+    media = verify(path, job.rendition)
+    return _Made(files=files_of(path), media=media)
+
+
+def _key(job: Job, made: _Made) -> str:
+    named = "{DestMd5}" in job.ref.object
+    md5s = [Digests.of(path).md5 for path in made.files.content] if named else []
+    return finish_key(job.ref.object, md5s=md5s, bitrate_kbps=made.kbps)
+
+
+def _content(job: Job, made: _Made, key: str) -> Iterator[Produced]:
+    files = made.files
+    if files.index is None:
+        yield Produced(path=files.content[0], ref=_ref(job, key), media=made.media.properties())
+        return
+    for path, suffix in zip(files.content, files.suffixes, strict=True):
+        yield Produced(path=path, ref=_ref(job, part_key(key, suffix)))
+
+
+def _index(job: Job, made: _Made, key: str) -> Iterator[Produced]:
+    path = made.files.index
+    if path is None:
+        return
+    text = path.read_text(encoding="utf-8")
+    if job.rendition.container == "m3u8":
+        named = named_playlist(text, key, _words(job, made.files.content))
+        if job.rendition.key:
+            neutral = Path(key_name(path.stem)).name
+            named = named.replace(f'URI="{neutral}"', f'URI="{job.rendition.key.uri}"')
+    else:
+        named = named_manifest(text, index_stem(key))
+    path.write_text(named, encoding="utf-8")
+    yield Produced(path=path, ref=_ref(job, key), media=made.media.properties(), last=True)
+
+
+def _words(job: Job, segments: Sequence[Path]) -> list[tuple[str, ...]]:
+    """Return the lines that stand before each segment of a playlist."""
+    told = job.rendition.told
+    md5, size = "md5" in told, "size" in told
+    return [tuple(words_of(path, md5=md5, size=size)) for path in segments]
+
+
+def _told(job: Job, made: _Made) -> dict[str, Json]:
+    """What holds for this content under whatever names it is reused."""
+    return {
+        "Summary": job.rendition.summary,
+        "Container": job.rendition.container,
+        "Duration": made.media.duration,
+        "Size": made.files.size,
+        "Bitrate": made.kbps,
+        "Segments": len(made.files.suffixes),
+        "Files": made.files.suffixes,
+    }
+
+
+def _ref(job: Job, key: str) -> ObjectRef:
+    return ObjectRef(bucket=job.ref.bucket, object=key, location=job.ref.location)
+
+
+def _damage(reports: Sequence[ProcessReport]) -> Iterator[str]:
+    errors = max((report.decode_errors for report in reports), default=0)
+    if errors:
+        yield (
+            f"{Code.SOURCE_DAMAGED}: {errors} places of the source could not be decoded and were "
+            "concealed."
+        )
+
+
+def _missing_cuts(jobs: Sequence[Job], made: Sequence[_Made]) -> Iterator[str]:
+    for job, one in zip(jobs, made, strict=True):
+        wanted, found = len(job.rendition.cuts) + 1, len(one.files.content)
+        if job.rendition.cuts and found < wanted:
+            # a copy has key frames only where its source has them
+            yield (
+                f"{Code.OUT_OF_RANGE}: ForceSegTime asks for {wanted} segments, and {found} came "
+                "out: the others would begin behind the end or at no key frame."
+            )

@@ -1,0 +1,1 @@
+"""What may not stand together: every problem of the parameters, before any input is known."""

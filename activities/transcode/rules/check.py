@@ -1,0 +1,110 @@
+"""What is wrong with the parameters of a Transcode activity, before any input is known.
+
+Every problem at once, pointers relative to `Parameters`. Single fields have been checked by the
+models; here templates, combinations and neighbours in the graph. Specification: topology, 4.2
+and 9; transcode.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from activities.objects import name_faults
+from activities.templates import Kind, Template, find
+from activities.transcode.features.registry import stage_faults
+from activities.transcode.model.naming import ALLOWED, clashes, unfilled_key
+from activities.transcode.model.output import STREAM_FIELDS, Output, TranscodeParameters
+from activities.transcode.model.settings import settings_of
+from activities.transcode.rules.output import faults
+from workflow_engine.activity import Neighbourhood
+from workflow_engine.errors import Code, InvalidInputError, Problem, Severity, pointer_to
+
+
+def problems(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
+    """Yield every problem of an activity's parameters."""
+    yield from _missing(parameters, around)
+    yield from _outside_of_packages(parameters, around)
+    sound: dict[int, str] = {}
+    for index, output in enumerate(parameters.outputs):
+        found = list(name_faults(output.output_object, ALLOWED, output.name_pointer))
+        template = _template(output, around, found)
+        if template:
+            found += _output_faults(output, template, around)
+        yield from (at_output(problem, index) for problem in found)
+        if template and all(problem.severity is Severity.WARNING for problem in found):
+            container = settings_of(output, template).container
+            sound[index] = unfilled_key(output, container, append=parameters.append_extension)
+    yield from _clashes(sound, parameters.outputs)
+
+
+def at_output(problem: Problem, index: int) -> Problem:
+    """Return a problem of one output with its pointer made relative to `Parameters`."""
+    return replace(problem, pointer=pointer_to("Outputs", index) + problem.pointer)
+
+
+def _outside_of_packages(
+    parameters: TranscodeParameters, around: Neighbourhood
+) -> Iterator[Problem]:
+    """Yield the fields of streams that no package could take."""
+    if "PackageConfig" in around.ancestor_types:
+        return
+    for name in STREAM_FIELDS:
+        if getattr(parameters, name) is not None:
+            field = TranscodeParameters.model_fields[name].alias
+            yield Problem(
+                code=Code.NOT_SUPPORTED,
+                message=f'There is no PackageConfig before "{around.name}", which {field} needs.',
+                pointer=f"/{field}",
+                remedy="Take it out: it belongs to a stream of a package.",
+            )
+
+
+def _missing(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
+    if not parameters.outputs and not parameters.extracts_subtitles:
+        yield Problem(
+            code=Code.NULL_VALUE,
+            message=f'The activity "{around.name}" has no Outputs.',
+            pointer="/Outputs",
+            remedy="Add an array of 1 to 30 outputs.",
+        )
+    if parameters.output_bucket is None and "PackageConfig" not in around.ancestor_types:
+        yield Problem(
+            code=Code.NULL_VALUE,
+            message=f'The activity "{around.name}" has no OutputBucket.',
+            pointer="/OutputBucket",
+            remedy="Add OutputBucket: only a PackageConfig before the activity can replace it.",
+        )
+
+
+def _template(output: Output, around: Neighbourhood, problems: list[Problem]) -> Template | None:
+    """Return the template of an output; what is wrong with it goes to `problems`."""
+    try:
+        return find(output.template_id, around.templates)
+    except InvalidInputError as error:
+        problems.append(error.problem())
+        return None
+
+
+def _output_faults(output: Output, template: Template, around: Neighbourhood) -> Iterator[Problem]:
+    if template.kind is Kind.INTELLIGENT and "Analysis" not in around.ancestor_types:
+        yield Problem(
+            code=Code.TEMPLATE_NOT_SUPPORTED,
+            message=f'The intelligent template "{template.id}" ({template.name}) needs an '
+            f'Analysis activity before "{around.name}".',
+            pointer="/TemplateId",
+            remedy="Put an Analysis before the activity, or use a static template "
+            f'("{template.id.replace("S00000000", "S00000001")}").',
+        )
+    settings = settings_of(output, template)
+    yield from faults(settings)
+    yield from stage_faults(settings, around.templates)
+
+
+def _clashes(keys: Mapping[int, str], outputs: Sequence[Output]) -> Iterator[Problem]:
+    places = list(keys)
+    for first, second, key in clashes(list(keys.values())):
+        yield Problem(
+            code=Code.INVALID,
+            message=f'The outputs {places[first]} and {places[second]} both write "{key}".',
+            pointer=pointer_to("Outputs", places[second]) + outputs[places[second]].name_pointer,
+            remedy="Give each output a name of its own.",
+        )

@@ -1,0 +1,95 @@
+"""What the stages of an output may look at: the request, its time, the picture, the sound.
+
+A stage is a pure function in a module of its own: it gets a scene and returns the filters that
+it adds. `features/registry.py` lists them in the order of the specification (transcode, 4).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from activities.probe import AudioStream, MediaInfo
+from activities.transcode.command.filters import Filter, Input
+from activities.transcode.command.rendition import AudioEncoding
+from activities.transcode.model.settings import Settings
+from activities.transcode.source.geometry import Size
+from activities.transcode.source.segments import Joint
+from workflow_engine.activity import PlanContext, SideInput, SideInputFacts, TemplateLookup
+from workflow_engine.errors import Problem
+from workflow_engine.placeholders import Names
+from workflow_engine.records import ObjectRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One output for one input: what was asked for, and what is known of the input."""
+
+    settings: Settings
+    media: MediaInfo
+    context: PlanContext
+
+    @property
+    def names(self) -> Names:
+        """The values of the placeholders."""
+        return self.context.names
+
+    @property
+    def source(self) -> ObjectRef:
+        """The input object."""
+        return self.context.source
+
+    @property
+    def side(self) -> Mapping[SideInput, SideInputFacts]:
+        """What was found of the side inputs that the stages asked for."""
+        return self.context.side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """The time of an output, in seconds.
+
+    `origin` is how the source is opened; its picture and its sound begin `start` seconds after
+    those of the file. `duration` is how long the output will be, None when nobody knows; `exact`
+    is false where it may be less. `shown` is how long its picture will be. `joint` is what the
+    source is joined with.
+    """
+
+    origin: Input
+    start: float
+    duration: float | None
+    exact: bool
+    shown: float | None
+    joint: Joint | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """The picture at its final size and shape, behind Pad; `rate` is the output's.
+
+    `sar` is the shape of its pixels.
+    """
+
+    request: Request
+    timeline: Timeline
+    size: Size
+    sar: Fraction
+    rate: Fraction
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundScene:
+    """The sound of the source as it is decoded; `wanted` is how it will be encoded.
+
+    Without `stream` the source has none, and the line begins with silence.
+    """
+
+    request: Request
+    timeline: Timeline
+    stream: AudioStream | None
+    wanted: AudioEncoding
+
+
+PictureStage = Callable[[Scene], Iterable[Filter]]
+SoundStage = Callable[[SoundScene], Iterable[Filter]]
+Reader = Callable[[Request], Iterable[SideInput]]
+Check = Callable[[Settings, TemplateLookup], Iterable[Problem]]

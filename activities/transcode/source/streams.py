@@ -1,0 +1,115 @@
+"""Which streams of the source an output takes, and whether they can be copied.
+
+Specification: transcode, 2 (AudioStreamMap, VideoStreamMap) and 19 (remux).
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from activities.ffmpeg import content_bad
+from activities.probe import AudioStream, MediaInfo, VideoStream
+from activities.transcode.model.containers import CONTAINERS, FLV_MP3_RATES, WITHOUT_ROTATION
+from activities.transcode.model.joined import track_number
+from activities.transcode.model.settings import Settings
+from activities.transcode.source.timeline import source_span
+from workflow_engine.errors import ActivityError, Code
+
+S = TypeVar("S", AudioStream, VideoStream)
+
+#: what a codec is called that ffprobe has no name for
+UNKNOWN = "unknown"
+#: demuxers that know no presentation times, only the order of decoding
+WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
+
+
+def video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
+    """Return the stream that an output takes its picture from, None when it has none.
+
+    Raises ActivityError (`InvalidParameter.ResourceNotSupported`) when the source has no
+    picture, or when it cannot be copied.
+    """
+    if settings.video is None:
+        return None
+    wanted = settings.output.video_stream_map
+    stream = _numbered(media.videos, wanted) if wanted else media.video
+    if stream is None:
+        told = f" {wanted}; it has {len(media.videos)}" if wanted else ""
+        raise ActivityError(
+            Code.RESOURCE_NOT_SUPPORTED,
+            f'The resource operated "InputFile" is not supported: it has no video stream{told}, '
+            f'and the template "{settings.template.id}" makes video.',
+            pointer="/VideoStreamMap" if wanted else "",
+            remedy="Take VideoStreamMap out, or name a stream that is there."
+            if wanted
+            else "Use an audio template, or remove the video from the output.",
+        )
+    if not stream.sized:
+        raise content_bad(f"the picture of its video stream {wanted} has no usable size")
+    if settings.copy:
+        _require_copyable(settings, media, stream)
+    return stream
+
+
+def _numbered(streams: Sequence[S], wanted: str) -> S | None:
+    number = track_number(wanted)
+    return streams[number] if number < len(streams) else None
+
+
+def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream) -> None:
+    if stream.codec not in CONTAINERS[settings.container].copy_video:
+        raise _cannot_copy(settings, f"{stream.codec or UNKNOWN} video")
+    if media.format_name in WITHOUT_TIMES and stream.has_b_frames:
+        raise _cannot_copy(
+            settings,
+            f"{stream.codec} video with B-frames, of which {media.format_name} has no times,",
+        )
+    if stream.rotation and settings.container in WITHOUT_ROTATION:
+        raise _cannot_copy(settings, f"video turned by {stream.rotation} degrees")
+
+
+def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
+    """Return the stream that an output takes its sound from, None when it has none.
+
+    A stream that ends before a Clip begins counts as none beside a picture. Raises ActivityError
+    (`InvalidParameter.NoAudioStream`) when the source has no such stream,
+    `.ResourceNotSupported` when it cannot be copied.
+    """
+    if settings.audio is None:
+        return None
+    wanted = settings.output.audio_stream_map
+    stream = _numbered(media.audios, wanted) if wanted else media.default_audio
+    if stream is None:
+        if wanted is None and settings.video is not None:
+            return None
+        raise ActivityError(
+            Code.NO_AUDIO_STREAM,
+            f'The resource operated "InputFile" has no audio stream{f" {wanted}" if wanted else ""}'
+            f"; it has {len(media.audios)}.",
+            pointer="/AudioStreamMap" if wanted else "",
+            remedy="Use a source with sound, or a template and an AudioStreamMap that fit it.",
+        )
+    if settings.video and ends_before(settings, stream):
+        return None
+    if settings.copy:
+        fits = stream.codec in CONTAINERS[settings.container].copy_audio
+        flv_mp3 = settings.container == "flv" and stream.codec == "mp3"
+        if not fits or (flv_mp3 and stream.sample_rate not in FLV_MP3_RATES):
+            raise _cannot_copy(
+                settings, f"{stream.codec or UNKNOWN} audio of {stream.sample_rate} Hz"
+            )
+    return stream
+
+
+def ends_before(settings: Settings, stream: AudioStream) -> bool:
+    """Whether a Clip of the source begins where a stream has ended."""
+    span = source_span(settings.output)
+    return span is not None and stream.duration is not None and span.seek >= stream.duration
+
+
+def _cannot_copy(settings: Settings, what: str) -> ActivityError:
+    return ActivityError(
+        Code.RESOURCE_NOT_SUPPORTED,
+        f'The resource operated "InputFile" is not supported: its {what} cannot be copied into '
+        f'the container "{settings.container}".',
+        remedy="Use a template that encodes, or another container.",
+    )

@@ -1,0 +1,108 @@
+"""The import rules of the design, read off the source."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PURE = ("topology", "planning", "placeholders", "errors")
+IO_MODULES = {"os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "logging"}
+FOR_ACTIVITIES = {"activity", "buckets", "errors", "placeholders", "records", "topology"}
+
+
+def sources(*parts: str) -> list[Path]:
+    path = ROOT.joinpath(*parts)
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def imports(path: Path, *, at_import: bool = False) -> Iterator[str]:
+    """Modules that a file imports; `at_import`: only those loaded when it is imported."""
+    tree = ast.parse(path.read_text())
+    nodes = _outermost(tree) if at_import else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _outermost(tree: ast.Module) -> Iterator[ast.stmt]:
+    for node in tree.body:
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+
+
+def top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_the_engine_knows_no_activities_and_no_triggers():
+    for path in sources("workflow_engine"):
+        assert not {"activities", "triggers", "ffmpeg"} & set(map(top, imports(path))), path
+
+
+def test_activities_see_only_their_contract():
+    for path in sources("activities"):
+        for module in imports(path):
+            if top(module) == "workflow_engine":
+                assert module.split(".")[1] in FOR_ACTIVITIES, f"{path}: {module}"
+            assert top(module) not in ("triggers", "prefect", "sqlalchemy"), f"{path}: {module}"
+
+
+def test_triggers_see_only_the_public_api():
+    for path in sources("triggers"):
+        for module in imports(path):
+            assert top(module) != "activities", path
+            assert module.count(".") <= 1 or top(module) != "workflow_engine", f"{path}: {module}"
+
+
+def test_only_the_executor_imports_prefect_and_never_when_it_is_imported():
+    for path in sources("workflow_engine"):
+        if "prefect" in set(map(top, imports(path))):
+            assert path.parent.name == "executor", path
+        assert "prefect" not in set(map(top, imports(path, at_import=True))), path
+
+
+def test_records_are_the_ground_floor():
+    for path in sources("workflow_engine", "records"):
+        above = [module for module in imports(path) if top(module) == "workflow_engine"]
+        assert all(module.startswith("workflow_engine.records.") for module in above), path
+
+
+def test_boto3_is_never_imported_at_the_start():
+    for path in sources("workflow_engine"):
+        assert not {"boto3", "botocore"} & set(map(top, imports(path, at_import=True))), path
+
+
+def test_only_the_store_imports_sqlalchemy():
+    for path in sources("workflow_engine"):
+        if "sqlalchemy" in set(map(top, imports(path))):
+            assert path.parent.name == "store", path
+
+
+def test_only_the_ffmpeg_package_starts_media_processes():
+    for path in sources("activities"):
+        if "subprocess" in set(map(top, imports(path))):
+            assert path.parent.name == "ffmpeg", path
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_do_no_io(name: str):
+    for path in sources("workflow_engine", name):
+        assert not IO_MODULES & set(map(top, imports(path))), path
+        calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+        assert not any(
+            isinstance(c.func, ast.Name) and c.func.id in ("open", "print") for c in calls
+        )
+
+
+def test_nothing_is_printed_outside_the_command_line():
+    for path in [*sources("workflow_engine"), *sources("activities"), *sources("triggers")]:
+        if path.parent.name == "cli":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            printed = isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+            assert not printed, path

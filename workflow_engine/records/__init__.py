@@ -1,0 +1,57 @@
+"""What travels between the modules: identifiers, states, and frozen records.
+
+The ground floor: nothing here imports anything else of the engine, or does anything but compute.
+`catalog` (what is registered) and `ingest` (what lands in buckets) are imported by their names.
+"""
+
+from workflow_engine.records.executions import (
+    DEFAULT_PRIORITY,
+    ActivityRecord,
+    ActivityState,
+    ExecutionKind,
+    ExecutionRecord,
+    ExecutionState,
+    FailedAttempt,
+    shown_state,
+)
+from workflow_engine.records.ids import (
+    new_id,
+    run_id_of,
+    stable_id,
+    utc_now,
+    wire_time,
+)
+from workflow_engine.records.objects import (
+    Block,
+    Digests,
+    DigestSum,
+    Json,
+    ObjectRef,
+    Output,
+    ReadContent,
+    content_version,
+)
+
+__all__ = [
+    "DEFAULT_PRIORITY",
+    "ActivityRecord",
+    "ActivityState",
+    "Block",
+    "DigestSum",
+    "Digests",
+    "ExecutionKind",
+    "ExecutionRecord",
+    "ExecutionState",
+    "FailedAttempt",
+    "Json",
+    "ObjectRef",
+    "Output",
+    "ReadContent",
+    "content_version",
+    "new_id",
+    "run_id_of",
+    "shown_state",
+    "stable_id",
+    "utc_now",
+    "wire_time",
+]
