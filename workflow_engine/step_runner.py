@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from workflow_engine.activity import ActivityContext, ActivityResult, Result
+from workflow_engine.activity import ActivityContext, ActivityResult, StepResult
 from workflow_engine.errors import LeaseLostError
 from workflow_engine.graph import Graph
 from workflow_engine.journal import Journal
@@ -42,7 +42,7 @@ class StepRunner:
         slot: Callable[[], AbstractContextManager[object]],
         cancel: threading.Event,
         fuse: bool,
-        find_finished: Callable[[Planned], Result | None],
+        find_finished: Callable[[Planned], StepResult | None],
         lease_lost: Callable[[], None],
     ) -> None:
         """`slot` is held while a media process runs; `lease_lost` ends the run.
