@@ -19,8 +19,8 @@ from workflow_engine.activity import (
     ActivityResult,
     PlanContext,
     Produced,
-    Side,
     SideInput,
+    SideInputFacts,
     Step,
     read_nothing,
 )
@@ -40,7 +40,7 @@ from workflow_engine.records import (
 from workflow_engine.topology.wire import Choice, WireModel
 
 #: from the name of an activity to what it read beside the input
-ReadBy = Callable[[str], Mapping[SideInput, Side]]
+ReadBy = Callable[[str], Mapping[SideInput, SideInputFacts]]
 
 #: raised when a reader of older reports could stumble
 SCHEMA = 1
@@ -183,7 +183,7 @@ def _activity(record: ActivityRecord) -> dict[str, Json]:
     return wire
 
 
-def _side_inputs(source: ObjectRef, found: Mapping[SideInput, Side]) -> list[Json]:
+def _side_inputs(source: ObjectRef, found: Mapping[SideInput, SideInputFacts]) -> list[Json]:
     """Every object that was read beside the input, once."""
     sides = {one.ref: side.digests for one, side in found.items() if not _same(one.ref, source)}
     return [

@@ -33,7 +33,7 @@ ENTRY_POINT_GROUP = "mediaflow.activities"
 TemplateLookup = Callable[[str], Mapping[str, Json] | None]
 
 
-def read_nothing(name: str) -> "Mapping[SideInput, Side]":
+def read_nothing(name: str) -> "Mapping[SideInput, SideInputFacts]":
     """Return {}: what is read beside the input where no activity reads anything."""
     return {}
 
@@ -64,7 +64,7 @@ class SideInput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class SideInputFacts:
     """A side input as it was found: its content, and what `Activity.describe` says of it.
 
     `name` is its file in the work directory, made of its content: equal files have one name.
@@ -89,7 +89,9 @@ class PlanContext:
     names: Names
     upstream: Mapping[str, StepResult]
     templates: TemplateLookup = no_templates
-    side: Mapping[SideInput, Side] = field(default_factory=dict[SideInput, Side])
+    side: Mapping[SideInput, SideInputFacts] = field(
+        default_factory=dict[SideInput, SideInputFacts]
+    )
 
     def media(self) -> Mapping[str, Json]:
         """Return the media info that Start found: its result's `data`."""
@@ -185,7 +187,7 @@ class ActivityContext:
 
     `work` is an empty private directory for this attempt. `source` is a path inside it that
     reads the input object (a link named `source` plus the extension); side inputs lie beside it
-    under their `Side.name`. `progress` takes 0 to 1
+    under their `SideInputFacts.name`. `progress` takes 0 to 1
     and may be called often. Set `cancel` means: stop, kill what you started, raise
     InterruptedRunError. `slot` is held while a media process runs. `execution` returns the
     execution as it stands, and `read_by` what an activity of it read beside the input, for Report.
@@ -200,7 +202,7 @@ class ActivityContext:
     cancel: threading.Event
     slot: Callable[[], AbstractContextManager[object]]
     execution: Callable[[], ExecutionRecord]
-    read_by: Callable[[str], Mapping[SideInput, Side]] = read_nothing
+    read_by: Callable[[str], Mapping[SideInput, SideInputFacts]] = read_nothing
     log: logging.LoggerAdapter[logging.Logger]
 
 

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 import pytest
 
 from activities.transcode import Transcode
-from tests import media
-from tests.context import RUN_ID
-from tests.transcodes import (
+from tests.support import media
+from tests.support.context import RUN_ID
+from tests.support.transcodes import (
     MP3,
     MP4_COPY,
     decoded,

@@ -5,9 +5,9 @@ import base64
 import pytest
 
 from activities.transcode import Transcode
-from tests import media
-from tests.context import make_context
-from tests.transcodes import box_of, frames, output, planned, run
+from tests.support import media
+from tests.support.context import make_context
+from tests.support.transcodes import box_of, frames, output, planned, run
 
 SIZE = (320, 180)
 RED = (254, 0, 0)

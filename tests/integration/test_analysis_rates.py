@@ -9,8 +9,8 @@ import pytest
 from activities.analysis import Analysis, AnalysisParameters
 from activities.ffmpeg import ffmpeg_path
 from activities.probe import MediaInfo
-from tests import media
-from tests.context import make_context, make_plan_context
+from tests.support import media
+from tests.support.context import make_context, make_plan_context
 from workflow_engine.activity import ActivityResult, StepResult
 from workflow_engine.errors import InterruptedRunError
 

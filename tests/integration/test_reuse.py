@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.topologies import report, snapshot, start, topology, transcode
+from tests.support.topologies import report, snapshot, start, topology, transcode
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ActivityRecord

@@ -8,8 +8,8 @@ import pytest
 
 from activities.probe import MediaInfo
 from activities.snapshot import Snapshot, SnapshotParameters
-from tests import media
-from tests.context import RUN_ID, make_context, make_plan_context
+from tests.support import media
+from tests.support.context import RUN_ID, make_context, make_plan_context
 from workflow_engine.activity import Step, StepResult
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError
 from workflow_engine.records import Digests, Output

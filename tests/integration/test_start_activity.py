@@ -7,8 +7,8 @@ import pytest
 
 from activities.probe import MediaInfo
 from activities.start import Start
-from tests import media
-from tests.context import make_context
+from tests.support import media
+from tests.support.context import make_context
 from workflow_engine.activity import ActivityResult, Step, StepResult
 from workflow_engine.errors import ActivityError, Code
 

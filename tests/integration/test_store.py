@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tests.integration.stores import (
+from tests.support.stores import (
     activity,
     add,
     execution,

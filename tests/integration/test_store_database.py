@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.stores import (
+from tests.support.stores import (
     POSTGRES,
     activity,
     add,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.stores import activity, execution, output, queue, success
+from tests.support.stores import activity, execution, output, queue, success
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import (
     ActivityRecord,

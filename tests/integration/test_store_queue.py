@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.stores import (
+from tests.support.stores import (
     activity,
     execution,
     lines_of,

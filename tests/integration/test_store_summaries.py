@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.stores import activity, execution, output, success
+from tests.support.stores import activity, execution, output, success
 from workflow_engine.errors import Code, InvalidInputError, StoreError
 from workflow_engine.records import (
     ActivityRecord,

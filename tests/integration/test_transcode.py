@@ -10,9 +10,9 @@ from activities.probe import MediaInfo
 from activities.transcode import Transcode
 from activities.transcode.command.rendition import Picture
 from activities.transcode.result.verify import verify
-from tests import media
-from tests.context import RUN_ID, make_context
-from tests.transcodes import (
+from tests.support import media
+from tests.support.context import RUN_ID, make_context
+from tests.support.transcodes import (
     FAST,
     FLV,
     FLV_COPY,

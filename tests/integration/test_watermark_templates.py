@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import media
-from tests.transcodes import box_of, frames
+from tests.support import media
+from tests.support.transcodes import box_of, frames
 from workflow_engine.engine import Engine
 from workflow_engine.errors import TopologyError
 from workflow_engine.executor.inline import InlineExecutor

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from activities.analysis import Analysis, AnalysisParameters
 from activities.templates import from_analysis
-from tests.context import make_plan_context
-from tests.transcode_plans import plan
+from tests.support.context import make_plan_context
+from tests.support.transcode_plans import plan
 from tests.unit.test_analysis_classes import entries, media
 from workflow_engine.activity import Step, StepResult
 from workflow_engine.errors import Code

@@ -13,7 +13,7 @@ from activities.probe import MediaInfo
 from activities.snapshot import Snapshot
 from activities.start import Start
 from activities.transcode import Transcode
-from tests.context import make_plan_context
+from tests.support.context import make_plan_context
 from workflow_engine.activity import Skip, Step, StepResult
 from workflow_engine.errors import ActivityError
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.report import SCHEMA, Report, document, place
-from workflow_engine.activity import Side, SideInput
+from workflow_engine.activity import SideInput, SideInputFacts
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -130,7 +130,7 @@ def test_what_an_activity_read_beside_the_input_is_listed_once():
     logo = ObjectRef(bucket="side", object="logo.png", location="local")
     source = execution().input
     refs = [(logo, "watermark"), (logo, "other"), (source, "loudness 1")]
-    side = Side(name="side-1.png", digests=DIGESTS)
+    side = SideInputFacts(name="side-1.png", digests=DIGESTS)
     read = {SideInput(ref=ref, kind=kind): side for ref, kind in refs}
     records = (START, HD)
     told = document(

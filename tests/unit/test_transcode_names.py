@@ -6,8 +6,8 @@ import pytest
 
 from activities.transcode import Transcode
 from activities.transcode.model.naming import clashes, named_playlist
-from tests.context import RUN_ID
-from tests.transcode_plans import HLS, MP4, plan
+from tests.support.context import RUN_ID
+from tests.support.transcode_plans import HLS, MP4, plan
 from tests.unit.test_transcode_check import problems
 from workflow_engine.activity import StepResult
 from workflow_engine.errors import ActivityError, Code

@@ -9,8 +9,8 @@ from activities.probe import MediaInfo
 from activities.transcode import Transcode
 from activities.transcode.model.naming import finish_key, named_playlist, segment_key
 from activities.transcode.resolve.picture import frame_rate
-from tests.context import RUN_ID, make_plan_context
-from tests.transcode_plans import (
+from tests.support.context import RUN_ID, make_plan_context
+from tests.support.transcode_plans import (
     COPY,
     FLV,
     FLV_COPY,

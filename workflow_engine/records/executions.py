@@ -95,7 +95,7 @@ class FailedAttempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepResult:
-    """What a finished step left, to be used by those behind it, and again (design, decision 5).
+    """What a finished step left, to be used by those behind it, and again (decision 5).
 
     `data` are JSON values; `commands` and `warnings` tell how the outputs were made.
     """

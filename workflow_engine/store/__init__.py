@@ -1,6 +1,6 @@
 """The store: every execution and all that is registered, in SQLite or PostgreSQL.
 
-It is the truth about all runs (design, decision 1); Prefect only shows them. `executions.py` has
+It is the truth about all runs (decision 1); Prefect only shows them. `executions.py` has
 the `Store` that everybody uses. Its methods about claims and lists do what `queue.py` and
 `pages.py` say; its attributes are the tables of the catalog and the outbox, one module each.
 Below, `statements.py` reads and writes rows, `rows.py` and `catalog_rows.py` turn records into

@@ -2,7 +2,7 @@
 
 Every method is one transaction, safe to call from several threads and processes. Who writes
 about an execution shows its `Claim`; a claim that another owner has taken over is refused
-(design, decision 6, "Ownership"). A step's result is found again by its content key (decision 5).
+(decision 6, "Ownership"). A step's result is found again by its content key (decision 5).
 `queue.py` and `pages.py` have what the methods about claims and lists do.
 """
 

@@ -14,7 +14,7 @@ from activities.transcode.command.rendition import AudioEncoding
 from activities.transcode.model.settings import Settings
 from activities.transcode.source.geometry import Size
 from activities.transcode.source.segments import Joint
-from workflow_engine.activity import PlanContext, Side, SideInput, TemplateLookup
+from workflow_engine.activity import PlanContext, SideInput, SideInputFacts, TemplateLookup
 from workflow_engine.errors import Problem
 from workflow_engine.placeholders import Names
 from workflow_engine.records import ObjectRef
@@ -39,7 +39,7 @@ class Request:
         return self.context.source
 
     @property
-    def side(self) -> Mapping[SideInput, Side]:
+    def side(self) -> Mapping[SideInput, SideInputFacts]:
         """What was found of the side inputs that the stages asked for."""
         return self.context.side
 
