@@ -7,6 +7,7 @@ classes by the entry points of the group `mediaflow.activities`; that is also ho
 your own adds a type.
 """
 
+import json
 import logging
 import threading
 from abc import ABC, abstractmethod
@@ -56,11 +57,20 @@ class Neighbourhood:
 class SideInput:
     """An object that an activity reads beside its input, or its input looked at more closely.
 
-    `kind` is the activity's own word for what it wants to know: `Activity.describe` gets it.
+    `kind` is the activity's own word for what it wants to know, `query` holds the details:
+    `Activity.describe` gets both.
     """
 
     ref: ObjectRef
     kind: str
+    query: Mapping[str, Json] = field(default_factory=dict[str, Json], hash=False)
+
+    @property
+    def identity(self) -> str:
+        """What content keys hold of it beside the object's content: kind and query."""
+        if not self.query:
+            return self.kind
+        return f"{self.kind} {json.dumps(dict(self.query), sort_keys=True)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,8 +266,8 @@ class Activity(ABC, Generic[P]):
         """
         return ()
 
-    def describe(self, kind: str, context: ActivityContext) -> Mapping[str, Json]:
-        """Return what planning must know of a side input, which is `context.source`.
+    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+        """Return what planning must know of a side input; `context.source` is its file.
 
         Raises ActivityError when it is not what it should be.
         """

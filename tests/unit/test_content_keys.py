@@ -78,7 +78,7 @@ ANALYSIS = "f079fb41253352cd"
 START = "6f52c5f0d6dce640"
 RAW_START = "3cd11b5a08de55cc"
 
-#: by the first word of `SideInput.kind`: what is found out about every such object
+#: by `SideInput.kind`: what is found out about every such object
 FACTS: dict[str, Any] = {
     "media": media(),
     "border": {"box": [1920, 800, 0, 140]},
@@ -100,7 +100,7 @@ def digests(of: str) -> Digests:
 
 
 def look(activity: Activity[WireModel], wanted: SideInput) -> SideInputFacts:
-    facts = FACTS[wanted.kind.partition(" ")[0]]
+    facts = FACTS[wanted.kind]
     return SideInputFacts(name="side-1f.png", digests=digests(wanted.ref.object), facts=facts)
 
 

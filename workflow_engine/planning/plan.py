@@ -170,7 +170,7 @@ def content_key(
         "parameters": dict(step.identity),
         "source": source.sha256,
         "consumed": dict(consumed),
-        "side": [[wanted.kind, found.digests.sha256] for wanted, found in side.items()],
+        "side": [[wanted.identity, found.digests.sha256] for wanted, found in side.items()],
     }
     text = json.dumps(identity, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
