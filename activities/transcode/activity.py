@@ -33,10 +33,10 @@ from workflow_engine.activity import (
     Finding,
     Neighbourhood,
     PlanContext,
-    Result,
     SideInput,
     Skip,
     Step,
+    StepResult,
     TemplateLookup,
 )
 from workflow_engine.errors import ActivityError, InstallationError, InvalidInputError, Problem
@@ -107,7 +107,7 @@ class Transcode(Activity[TranscodeParameters]):
         """Resolve every output; see `planning.plan`."""
         return planning.plan(parameters, context)
 
-    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+    def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Name the files of an equal step; see `finish.renamed`."""
         return renamed(_jobs(step), finished)
 
