@@ -7,7 +7,6 @@ Integrated loudness and true peak by EBU R 128, and the mean level that `volumed
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -19,10 +18,10 @@ import ffmpeg as graph
 
 from activities import ffmpeg
 from activities.transcode.command.filters import Filter, filter_of
-from workflow_engine.activity import ActivityContext
-from workflow_engine.records import Json
+from workflow_engine.activity import ActivityContext, SideInput
+from workflow_engine.records import Json, ObjectRef
 
-#: first word of `SideInput.kind`
+#: `SideInput.kind` of the measurement
 LOUDNESS = "loudness"
 #: LUFS and dB at which there is nothing to be made louder
 SILENCE = -69.0
@@ -40,10 +39,10 @@ class Heard:
     layout: str
     part: tuple[tuple[str, str], ...]
 
-    @property
-    def kind(self) -> str:
-        """The `SideInput.kind` of this measurement."""
-        return f"{LOUDNESS} {json.dumps(asdict(self), sort_keys=True)}"
+    def of(self, source: ObjectRef) -> SideInput:
+        """Return the measurement of a source."""
+        query: dict[str, Json] = asdict(self) | {"part": [list(option) for option in self.part]}
+        return SideInput(ref=source, kind=LOUDNESS, query=query)
 
     @property
     def form(self) -> tuple[Filter, ...]:
@@ -69,9 +68,9 @@ class Loudness:
         return cls(**found)
 
 
-def measure(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def measure(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Decode the whole sound and return its `Loudness`, None for -inf."""
-    heard: dict[str, Any] = json.loads(kind.partition(" ")[2])
+    heard: dict[str, Any] = dict(wanted.query)
     options = ffmpeg.input_options(dict(heard["part"]))
     source = graph.input(f"file:{context.source}", **options)
     shape = Heard(**heard).form
