@@ -78,7 +78,7 @@ def alone(tmp_path: Path) -> Iterator[CommandLine]:
 @pytest.fixture(scope="session")
 def s3_servers(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Callable[[str], S3Server]]":
     """Give a server by its name; each starts when it is asked for first, with two buckets."""
-    from tests.support.s3 import running
+    from tests.support.s3 import S3Server, running
 
     started: dict[str, S3Server] = {}
     with ExitStack() as stack:
