@@ -19,8 +19,7 @@ from ffmpeg.nodes import FilterableStream, FilterNode, InputNode
 from activities.ffmpeg import input_options
 from activities.transcode.command.cascade import parents, split_at_scale
 from activities.transcode.command.filters import Input, simple
-from activities.transcode.command.rendition import Rendition, VideoEncoding
-from activities.transcode.source.geometry import Size
+from activities.transcode.command.rendition import Rendition, Size, VideoEncoding
 
 #: a stream or an output of ffmpeg-python
 Node = Any
