@@ -19,8 +19,8 @@ from workflow_engine.activity import (
     ActivityResult,
     PlanContext,
     Produced,
-    Side,
     SideInput,
+    SideInputFacts,
     Step,
     read_nothing,
 )
@@ -40,7 +40,7 @@ from workflow_engine.records import (
 from workflow_engine.topology.wire import Choice, WireModel
 
 #: from the name of an activity to what it read beside the input
-ReadBy = Callable[[str], Mapping[SideInput, Side]]
+ReadBy = Callable[[str], Mapping[SideInput, SideInputFacts]]
 
 #: raised when a reader of older reports could stumble
 SCHEMA = 1
@@ -157,7 +157,7 @@ def _input(
     for record in others:
         if record.type == "Start":
             # Probe is what Properties were made of
-            found = {key: value for key, value in record.data.items() if key != "Probe"}
+            found = {key: value for key, value in record.result.data.items() if key != "Probe"}
     return {
         **execution.input.to_wire(),
         "UserData": execution.user_data,
@@ -177,13 +177,13 @@ def _activity(record: ActivityRecord) -> dict[str, Json]:
     wire = record.to_wire()
     if record.started and record.ended:
         wire["Seconds"] = round((record.ended - record.started).total_seconds(), 3)
-    wire["Commands"] = [shlex.join(command) for command in record.commands]
-    wire["Warnings"] = list(record.warnings)
+    wire["Commands"] = [shlex.join(command) for command in record.result.commands]
+    wire["Warnings"] = list(record.result.warnings)
     wire["Outputs"] = [_output(output) for output in record.outputs]
     return wire
 
 
-def _side_inputs(source: ObjectRef, found: Mapping[SideInput, Side]) -> list[Json]:
+def _side_inputs(source: ObjectRef, found: Mapping[SideInput, SideInputFacts]) -> list[Json]:
     """Every object that was read beside the input, once."""
     sides = {one.ref: side.digests for one, side in found.items() if not _same(one.ref, source)}
     return [
@@ -213,7 +213,7 @@ def _totals(
         "Activities": len(began),
         **{str(state): sum(r.state is state for r in began) for state in ended},
         "Reused": sum(record.reused for record in began),
-        "Warnings": sum(len(record.warnings) for record in began),
+        "Warnings": sum(len(record.result.warnings) for record in began),
         "Outputs": len(outputs),
         "Bytes": sum(output.digests.size for output in outputs),
         "Seconds": round((now - execution.created).total_seconds(), 3),

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.overhead import line
-from tests import s3
+from tests.support import s3
 from workflow_engine.buckets import S3Bucket
 
 KEY, WHOLE = "clip.mp4", "whole.mp4"

@@ -28,8 +28,8 @@ from typing import Any
 
 from activities.ffmpeg import ffmpeg_path
 from benchmarks.overhead import MEDIAFLOW, line
-from tests import media
-from tests.service import Service, wait_for
+from tests.support import media
+from tests.support.service import Service, wait_for
 from workflow_engine.executor.prefect_server import running_server, stop_server
 
 SECONDS = 60

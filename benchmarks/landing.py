@@ -20,8 +20,8 @@ from watchdog.observers.inotify import InotifyObserver
 
 from benchmarks import listings
 from benchmarks.overhead import line
-from tests import watching
-from tests.watching import FACTORIES, ROOT, Watching
+from tests.support import watching
+from tests.support.watching import FACTORIES, ROOT, Watching
 from triggers.service import Triggers
 
 BURST, PACED, ROUNDS = 5_000, 100, 5

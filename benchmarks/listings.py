@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.overhead import line
-from tests import s3, watching
-from tests.watching import ROOT, Watching
+from tests.support import s3, watching
+from tests.support.watching import ROOT, Watching
 
 OBJECTS, FOLDERS = 100_000, 1_000
 NEW, ROUNDS = 10, 3
@@ -93,7 +93,7 @@ def reconcile_folder(home: Path) -> dict[str, Any]:
     def reconcile() -> tuple[float, int, float]:
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on
         before = peak()
-        seconds, found = timed(lambda: engine.landing.reconcile("uploads"))
+        seconds, found = timed(lambda: engine.intake.reconcile("uploads"))
         return seconds, found.new, peak() - before
 
     engine.store.executions()
@@ -197,10 +197,10 @@ def reconcile_store(home: Path) -> dict[str, Any]:
     """Reconcile, and take in what is new."""
     engine = watching.engine(home / "mediaflow.toml")
     bucket: Any = engine.buckets.get("uploads")
-    figures, found = measured(bucket.client.boto3(), lambda: engine.landing.reconcile("uploads"))
+    figures, found = measured(bucket.client.boto3(), lambda: engine.intake.reconcile("uploads"))
     assert found.listed >= OBJECTS
     while engine.store.arrivals.count():
-        engine.landing.settle()
+        engine.intake.settle()
     engine.close()
     return {**figures, "new": found.new}
 

@@ -21,8 +21,8 @@ from urllib.parse import urlencode
 
 from benchmarks.full_store import EXECUTIONS, MEDIA, WORKFLOWS, fill, input_of, run_id
 from benchmarks.overhead import EXAMPLES, line
-from tests.api_requests import v1_parameters
-from tests.service import KEY, SECRET, Service
+from tests.support.api_requests import v1_parameters
+from tests.support.service import KEY, SECRET, Service
 from workflow_engine.buckets import object_url
 from workflow_engine.catalog.media import media_id
 from workflow_engine.records import stable_id

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import media
+from tests.support import media
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from workflow_engine import BucketSettings, Landing, ListenerRecord, MediaflowError
+from workflow_engine import BucketSettings, Intake, ListenerRecord, MediaflowError
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ PATIENCE = 10.0
 class Attendant:
     """The `Report` of one listener."""
 
-    def __init__(self, landing: Landing, bucket: str, kind: str, settings: BucketSettings) -> None:
-        self._landing = landing
+    def __init__(self, intake: Intake, bucket: str, kind: str, settings: BucketSettings) -> None:
+        self._intake = intake
         self._period = settings.poll_seconds if kind == "poll" else RECONCILE_SECONDS
         self._changed = threading.Condition()
         self._stopping = False
@@ -116,7 +116,7 @@ class Attendant:
         source = "poll" if self._record.kind == "poll" else "reconcile"
         trouble = ""
         try:
-            found = self._landing.reconcile(bucket, source=source)
+            found = self._intake.reconcile(bucket, source=source)
         except Exception as error:  # the storage or the store may answer at the next attempt
             trouble = f'The bucket "{bucket}" cannot be listed: {error}'
             if trouble != self._trouble:
@@ -140,7 +140,7 @@ class Attendant:
 
     def _save(self, record: ListenerRecord) -> bool:
         try:
-            self._landing.report(replace(record, updated=datetime.now(UTC)))
+            self._intake.report(replace(record, updated=datetime.now(UTC)))
         except Exception as error:  # the next look saves it
             if self._kept:
                 log.warning("the record of a listener was not kept: %s", error)

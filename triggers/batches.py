@@ -91,7 +91,7 @@ class Batches:
         passed = time.monotonic() - max(batch.values())
         quiet = max(0.0, self._context.settings.settle_seconds - passed)
         try:
-            self._context.landing.note(notices, settle_seconds=quiet)
+            self._context.intake.note(notices, settle_seconds=quiet)
         except Exception as error:  # whatever the database driver thinks of
             if not self._missed:
                 log.warning('events of the bucket "%s" wait: %s', bucket, error)

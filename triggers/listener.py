@@ -1,7 +1,7 @@
 """What a listener is, what it gets, and where the listeners of a kind are found.
 
 A listener takes the events of one bucket from one kind of source. It hands them as notices, many
-at once, to `context.landing.note`, and acknowledges its source only after that has returned: the
+at once, to `context.intake.note`, and acknowledges its source only after that has returned: the
 notices are in the store then, and whatever happens next, none is lost. Everything behind that
 (settling, matching, queueing) is the engine's; the listings that find what no event told are made
 by `service.py`, from the first `Report.listening` on.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Protocol, cast
 
-from workflow_engine import BucketSettings, Code, Landing, SettingsError
+from workflow_engine import BucketSettings, Code, Intake, SettingsError
 
 GROUP = "mediaflow.triggers"
 
@@ -53,7 +53,7 @@ class ListenerContext:
     settings: BucketSettings
     #: all buckets of the configuration, for sources that several share
     buckets: Mapping[str, BucketSettings]
-    landing: Landing
+    intake: Intake
     report: Report
 
 

@@ -3,7 +3,7 @@
 One thread works through what has settled, for all buckets. Each bucket with `events` has a
 listener, which tells what it hears, and an attendant, which lists the bucket when the listener
 begins, when events were lost, and from time to time. Whatever is noticed, by whichever way, is
-taken once: that is decided in `Landing`.
+taken once: that is decided in `Intake`.
 """
 
 import logging
@@ -37,7 +37,7 @@ class Triggers:
 
         Raises SettingsError for events that this installation cannot listen to.
         """
-        self._landing = engine.landing
+        self._intake = engine.intake
         self._attendants: list[Attendant] = []
         self._listeners: list[Listener] = []
         self._problem = ""
@@ -48,12 +48,12 @@ class Triggers:
             if kind is None:
                 continue
             factory = load_factory(kind) if factories is None else factories[kind]
-            attendant = Attendant(self._landing, bucket, kind, settings)
+            attendant = Attendant(self._intake, bucket, kind, settings)
             context = ListenerContext(
                 bucket=bucket,
                 settings=settings,
                 buckets=engine.settings.buckets,
-                landing=self._landing,
+                intake=self._intake,
                 report=attendant,
             )
             self._attendants.append(attendant)
@@ -62,7 +62,7 @@ class Triggers:
 
     def start(self) -> None:
         """Begin to listen, and to take in what was noticed before. Raises StoreError."""
-        self._landing.begin()
+        self._intake.begin()
         for part in (*self._attendants, *self._listeners):
             part.start()
         self._thread.start()
@@ -72,7 +72,7 @@ class Triggers:
         for part in (*self._listeners, *self._attendants):
             part.stop()
         self._stopping = True
-        self._landing.noted.set()
+        self._intake.noted.set()
         if self._thread.is_alive():
             self._thread.join(PATIENCE)
 
@@ -83,13 +83,13 @@ class Triggers:
 
     def _take_in(self) -> None:
         while not self._stopping:
-            self._landing.noted.clear()
-            self._landing.noted.wait(self._settle())
+            self._intake.noted.clear()
+            self._intake.noted.wait(self._settle())
 
     def _settle(self) -> float:
         """Take in what has settled; return the seconds until there is more."""
         try:
-            seconds = self._landing.settle()
+            seconds = self._intake.settle()
         except Exception as error:  # the store may answer at the next attempt; nothing is lost
             problem = f"New objects cannot be processed: {error}"
             if problem != self._problem:

@@ -77,9 +77,9 @@ _receivers: "WeakValueDictionary[tuple[int, str], _Receiver]" = WeakValueDiction
 def _join(context: ListenerContext, url: str) -> "_Receiver":
     """Return the receiver of a queue, shared by all buckets whose events it has."""
     with _lock:
-        receiver = _receivers.get((id(context.landing), url))
+        receiver = _receivers.get((id(context.intake), url))
         if receiver is None or not receiver.join(context.bucket, context.report):
-            receiver = _receivers[id(context.landing), url] = _Receiver(context, url)
+            receiver = _receivers[id(context.intake), url] = _Receiver(context, url)
         return receiver
 
 
@@ -93,7 +93,7 @@ class _Receiver:
             if isinstance(settings.events, SqsEvents) and settings.events.sqs == url
         }
         self._names = names_in_stores(served)
-        self._landing = context.landing
+        self._intake = context.intake
         self._queue = _Queue(url)
         self._url = url
         self._reports: dict[str, Report] = {context.bucket: context.report}
@@ -179,7 +179,7 @@ class _Receiver:
         failures = 0
         while notices:
             try:
-                self._landing.note(notices)
+                self._intake.note(notices)
                 break
             except StoreError as error:
                 failures += 1

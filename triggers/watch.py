@@ -194,7 +194,7 @@ class WatchListener:
         """Have it remembered that there was no folder: all that comes into it is new."""
         if self._installed or self._told_missing:
             return
-        self._context.landing.look_for_folder(self.bucket)
+        self._context.intake.look_for_folder(self.bucket)
         self._told_missing = True
 
     def _close(self) -> None:

@@ -159,7 +159,7 @@ class _Store:
     """Keeps the notices of requests that come at the same time in one transaction."""
 
     def __init__(self, context: ListenerContext) -> None:
-        self._landing = context.landing
+        self._intake = context.intake
         self._waiting: list[tuple[Sequence[Notice], asyncio.Future[None]]] = []
         self._work: asyncio.Task[None] | None = None
 
@@ -177,7 +177,7 @@ class _Store:
             notices = dict.fromkeys(notice for some, _ in taken for notice in some)
             failure: Exception | None = None
             try:
-                await asyncio.to_thread(self._landing.note, list(notices))
+                await asyncio.to_thread(self._intake.note, list(notices))
             except Exception as error:
                 failure = error
             for _, kept in taken:

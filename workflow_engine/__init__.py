@@ -29,9 +29,9 @@ if TYPE_CHECKING:
         TopologyError,
     )
     from workflow_engine.executor.inline import InlineExecutor
-    from workflow_engine.graph import Workflow
-    from workflow_engine.landing import Landing
+    from workflow_engine.ingest.intake import Intake
     from workflow_engine.messages.sqs import sqs_client
+    from workflow_engine.planning.graph import Workflow
     from workflow_engine.records import (
         ActivityRecord,
         ActivityState,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _HOMES = {
     # running workflows
     "engine": ("Engine",),
-    "graph": ("Workflow",),
+    "planning.graph": ("Workflow",),
     "executor.inline": ("InlineExecutor",),
     "settings": ("Settings", "load_settings"),
     # what comes back
@@ -71,7 +71,7 @@ _HOMES = {
         "TopologyError",
     ),
     # what lands in buckets, for listeners
-    "landing": ("Landing",),
+    "ingest.intake": ("Intake",),
     "records.ingest": ("ListenerRecord", "Notice"),
     "settings.models": ("BucketSettings", "SqsEvents"),
     "messages.sqs": ("sqs_client",),
@@ -94,8 +94,8 @@ __all__ = [
     "ExecutionRecord",
     "ExecutionState",
     "InlineExecutor",
+    "Intake",
     "InvalidInputError",
-    "Landing",
     "ListenerRecord",
     "MediaflowError",
     "Notice",

@@ -7,6 +7,7 @@ classes by the entry points of the group `mediaflow.activities`; that is also ho
 your own adds a type.
 """
 
+import json
 import logging
 import threading
 from abc import ABC, abstractmethod
@@ -20,7 +21,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from workflow_engine.errors import ActivityError, Code, InstallationError, Problem
 from workflow_engine.placeholders import Names
-from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, Output
+from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, StepResult
 from workflow_engine.retry import RetryPolicy
 from workflow_engine.topology.wire import WireModel
 
@@ -33,7 +34,7 @@ ENTRY_POINT_GROUP = "mediaflow.activities"
 TemplateLookup = Callable[[str], Mapping[str, Json] | None]
 
 
-def read_nothing(name: str) -> "Mapping[SideInput, Side]":
+def read_nothing(name: str) -> "Mapping[SideInput, SideInputFacts]":
     """Return {}: what is read beside the input where no activity reads anything."""
     return {}
 
@@ -41,17 +42,6 @@ def read_nothing(name: str) -> "Mapping[SideInput, Side]":
 def no_templates(template_id: str) -> Mapping[str, Json] | None:
     """Return None: the lookup of a place without custom templates."""
     return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What a finished activity left: data (JSON values), outputs, and how they were made."""
-
-    type: str
-    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    outputs: tuple[Output, ...] = ()
-    commands: tuple[tuple[str, ...], ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +57,24 @@ class Neighbourhood:
 class SideInput:
     """An object that an activity reads beside its input, or its input looked at more closely.
 
-    `kind` is the activity's own word for what it wants to know: `Activity.describe` gets it.
+    `kind` is the activity's own word for what it wants to know, `query` holds the details:
+    `Activity.describe` gets both.
     """
 
     ref: ObjectRef
     kind: str
+    query: Mapping[str, Json] = field(default_factory=dict[str, Json], hash=False)
+
+    @property
+    def identity(self) -> str:
+        """What content keys hold of it beside the object's content: kind and query."""
+        if not self.query:
+            return self.kind
+        return f"{self.kind} {json.dumps(dict(self.query), sort_keys=True)}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class SideInputFacts:
     """A side input as it was found: its content, and what `Activity.describe` says of it.
 
     `name` is its file in the work directory, made of its content: equal files have one name.
@@ -98,9 +97,11 @@ class PlanContext:
     source: ObjectRef
     digests: Digests
     names: Names
-    upstream: Mapping[str, Result]
+    upstream: Mapping[str, StepResult]
     templates: TemplateLookup = no_templates
-    side: Mapping[SideInput, Side] = field(default_factory=dict[SideInput, Side])
+    side: Mapping[SideInput, SideInputFacts] = field(
+        default_factory=dict[SideInput, SideInputFacts]
+    )
 
     def media(self) -> Mapping[str, Json]:
         """Return the media info that Start found: its result's `data`."""
@@ -196,7 +197,7 @@ class ActivityContext:
 
     `work` is an empty private directory for this attempt. `source` is a path inside it that
     reads the input object (a link named `source` plus the extension); side inputs lie beside it
-    under their `Side.name`. `progress` takes 0 to 1
+    under their `SideInputFacts.name`. `progress` takes 0 to 1
     and may be called often. Set `cancel` means: stop, kill what you started, raise
     InterruptedRunError. `slot` is held while a media process runs. `execution` returns the
     execution as it stands, and `read_by` what an activity of it read beside the input, for Report.
@@ -211,7 +212,7 @@ class ActivityContext:
     cancel: threading.Event
     slot: Callable[[], AbstractContextManager[object]]
     execution: Callable[[], ExecutionRecord]
-    read_by: Callable[[str], Mapping[SideInput, Side]] = read_nothing
+    read_by: Callable[[str], Mapping[SideInput, SideInputFacts]] = read_nothing
     log: logging.LoggerAdapter[logging.Logger]
 
 
@@ -265,8 +266,8 @@ class Activity(ABC, Generic[P]):
         """
         return ()
 
-    def describe(self, kind: str, context: ActivityContext) -> Mapping[str, Json]:
-        """Return what planning must know of a side input, which is `context.source`.
+    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+        """Return what planning must know of a side input; `context.source` is its file.
 
         Raises ActivityError when it is not what it should be.
         """
@@ -283,11 +284,11 @@ class Activity(ABC, Generic[P]):
         """Return what `run` would probably give, for a plan that runs nothing."""
         return None
 
-    def artifacts(self, result: Result) -> Iterable[Artifact]:
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Yield what there is to show beside the activity once it succeeded, reused or not."""
         return ()
 
-    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+    def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Return the names under which `step` publishes the outputs of an equal finished step.
 
         One for each of `finished.outputs`, in their order.

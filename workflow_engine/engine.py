@@ -1,8 +1,8 @@
 """The facade that the command line, the API and the triggers call.
 
 It brings settings, buckets, store, catalog, graph and executor together; it holds no rules of
-its own. `submission.py` makes executions, `inputs.py` opens what they read, `catalog/` holds
-what is registered, `running.py` runs what was claimed.
+its own. `run/submission.py` makes executions, `run/inputs.py` opens what they read, `catalog/`
+holds what is registered, `run/service.py` runs what was claimed.
 
     engine = Engine(load_settings())
     workflow = engine.load(Path("ladder.json"))
@@ -18,8 +18,6 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
-from workflow_engine import graph as graphs
-from workflow_engine import lease
 from workflow_engine.activity import Registry, load_registry
 from workflow_engine.buckets import Buckets, Mounts
 from workflow_engine.catalog.media import MediaLibrary, media_id
@@ -39,15 +37,13 @@ from workflow_engine.errors import (
 )
 from workflow_engine.executor import Executor
 from workflow_engine.files import read_text
-from workflow_engine.graph import Graph, Workflow
-from workflow_engine.inputs import Inputs
+from workflow_engine.ingest.intake import Intake
 from workflow_engine.jobs import Jobs
-from workflow_engine.journal import Observer
-from workflow_engine.landing import Landing
 from workflow_engine.messages import Outbox
 from workflow_engine.placeholders import Names
-from workflow_engine.plan import Plan
-from workflow_engine.preview import preview
+from workflow_engine.planning import graph as graphs
+from workflow_engine.planning.graph import Graph, Workflow
+from workflow_engine.planning.plan import Plan
 from workflow_engine.private import close_folder, private_folder
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
@@ -59,12 +55,16 @@ from workflow_engine.records import (
     utc_now,
 )
 from workflow_engine.records.catalog import TemplateKind, TemplateState, WorkflowRecord
-from workflow_engine.runner import Runner
-from workflow_engine.running import Running, as_engine_error
+from workflow_engine.run import lease
+from workflow_engine.run.inputs import Inputs
+from workflow_engine.run.journal import Observer
+from workflow_engine.run.preview import preview
+from workflow_engine.run.runner import Runner
+from workflow_engine.run.service import RunService, as_engine_error
+from workflow_engine.run.source import Source
+from workflow_engine.run.submission import buckets_of, new_execution, pipeline_of
 from workflow_engine.settings import Settings
-from workflow_engine.source import Source
 from workflow_engine.store import Claim, ExecutionFilter, ExecutionSummary, Page, Store
-from workflow_engine.submission import buckets_of, new_execution, pipeline_of
 from workflow_engine.topology.overrides import apply_overrides
 
 #: in the data directory: the mount points that buckets were found on
@@ -109,7 +109,7 @@ class Engine:
         )
         self._output_dir = output_dir
         self._template_folders: dict[Path, FolderTemplates] = {}
-        self._running = Running(self)
+        self._running = RunService(self)
 
     @cached_property
     def store(self) -> Store:
@@ -121,7 +121,7 @@ class Engine:
 
     @property
     def work_root(self) -> Path:
-        """Where executions work (`workdir.py`)."""
+        """Where executions work (`run/work_directory.py`)."""
         return self.settings.data_dir / "work"
 
     def close(self) -> None:
@@ -172,9 +172,9 @@ class Engine:
         return Jobs(self)
 
     @cached_property
-    def landing(self) -> Landing:
+    def intake(self) -> Intake:
         """The intake of objects that land in buckets."""
-        return Landing(self)
+        return Intake(self)
 
     @cached_property
     def outbox(self) -> Outbox:

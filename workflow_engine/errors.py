@@ -2,7 +2,7 @@
 
 A `Problem` is something to say about an input: a code, one sentence that quotes the offending
 value, where it stands and what to do about it. An exception of this module carries the same
-parts. Nothing in here does I/O; `topology.py` fills in lines and columns, `cli/` prints.
+parts. Nothing in here does I/O; `topology` fills in lines and columns, `cli/` prints.
 What may work at a later attempt says so (`MediaflowError.transient`); `retry.py` says when.
 """
 

@@ -4,9 +4,9 @@ import os
 import stat
 from pathlib import Path
 
-from workflow_engine import graph
 from workflow_engine.activity import Registry, TemplateLookup, no_templates
 from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.planning import graph
 
 
 def readable_file(given: str | Path) -> Path:

@@ -23,8 +23,8 @@ from workflow_engine.activity import (
     ActivityResult,
     Artifact,
     PlanContext,
-    Result,
     Step,
+    StepResult,
 )
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.placeholders import Names
@@ -119,7 +119,7 @@ class Analysis(Activity[AnalysisParameters]):
             warnings=_warnings(meter),
         )
 
-    def artifacts(self, result: Result) -> Iterable[Artifact]:
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show the verdict on each definition as a table."""
         yield Artifact(kind="table", title="Definitions", content=result.data["Definitions"])
 

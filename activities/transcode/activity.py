@@ -33,10 +33,10 @@ from workflow_engine.activity import (
     Finding,
     Neighbourhood,
     PlanContext,
-    Result,
     SideInput,
     Skip,
     Step,
+    StepResult,
     TemplateLookup,
 )
 from workflow_engine.errors import ActivityError, InstallationError, InvalidInputError, Problem
@@ -99,15 +99,15 @@ class Transcode(Activity[TranscodeParameters]):
         """Yield what the outputs read beside the input; see `stages.READERS`."""
         return planning.reads(parameters, context)
 
-    def describe(self, kind: str, context: ActivityContext) -> Mapping[str, Json]:
+    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Look at a side input; see `stages.HANDLERS`."""
-        return stages.describe(kind, context)
+        return stages.describe(wanted, context)
 
     def plan(self, parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
         """Resolve every output; see `planning.plan`."""
         return planning.plan(parameters, context)
 
-    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+    def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Name the files of an equal step; see `finish.renamed`."""
         return renamed(_jobs(step), finished)
 

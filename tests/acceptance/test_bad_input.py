@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import media
 from tests.acceptance.conftest import EXAMPLES, CommandLine, Ended
+from tests.support import media
 
 
 def visible(mediaflow: CommandLine) -> list[str]:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import CommandLine
-from tests.unit.limits.judging import placed, side_by_side
-from tests.unit.limits.outputs import OUTPUTS, PLACEMENT, SECTIONS
-from tests.unit.topologies import minimal
+from tests.support.limits.judging import placed, side_by_side
+from tests.support.limits.outputs import OUTPUTS, PLACEMENT, SECTIONS
+from tests.support.topologies import minimal
 
 LIMITS = [*SECTIONS, *PLACEMENT, *OUTPUTS]
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.acceptance.conftest import EXAMPLES, CommandLine
-from tests.service import wait_for
+from tests.support.service import wait_for
 
 
 class Shown:

@@ -12,7 +12,7 @@ from alibabacloud_tea_openapi.exceptions import ClientException
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
 from tests.acceptance.conftest import EXAMPLES
-from tests.service import SECRET, Legacy, Service, wait_for
+from tests.support.service import SECRET, Legacy, Service, wait_for
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 
 MINIMAL = (EXAMPLES / "minimal.json").read_text()

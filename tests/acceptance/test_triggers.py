@@ -14,10 +14,10 @@ import pytest
 from alibabacloud_mts20140618 import models as tea
 
 from tests.acceptance.conftest import EXAMPLES
-from tests.integration.sqs_server import create_queue, sqs_client
-from tests.s3 import ENVIRONMENT, S3Server, s3_servers
-from tests.service import Service, wait_for
-from tests.transcodes import ffprobe
+from tests.support.s3 import ENVIRONMENT, S3Server, s3_servers
+from tests.support.service import Service, wait_for
+from tests.support.sqs_server import create_queue, sqs_client
+from tests.support.transcodes import ffprobe
 from tests.unit.test_events import s3
 from workflow_engine.store import Store
 

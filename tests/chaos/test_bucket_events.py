@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.bucket_events import NAMES, UNLISTED, WAYS, Post, Writer, real_name
-from tests.integration.sqs_server import create_queue, sqs_client
-from tests.s3 import ENVIRONMENT, S3Server, s3_servers
-from tests.watching import Process, engine, topology, wait
+from tests.support.bucket_events import NAMES, UNLISTED, WAYS, Post, Writer, real_name
+from tests.support.s3 import ENVIRONMENT, S3Server, s3_servers
+from tests.support.sqs_server import create_queue, sqs_client
+from tests.support.watching import Process, engine, topology, wait
 
 __all__ = ["s3_servers"]
 
@@ -77,7 +77,7 @@ class Cloud:
 
     def process(self, *death: str) -> Process:
         """The process that takes in what lands; `death` is the commit at which it dies."""
-        return Process(sys.executable, "-m", "tests.chaos.bucket_events", self.config, *death)
+        return Process(sys.executable, "-m", "tests.support.bucket_events", self.config, *death)
 
     def listed(self) -> list[str]:
         """The buckets that were listed, each with the time of its last listing."""

@@ -13,7 +13,7 @@ COMMITS = 15
 def test_dying_at_any_commit_loses_nothing(tmp_path: Path):
     processes = {
         when: subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.commits", tmp_path / when, when],
+            [sys.executable, "-m", "tests.support.commits", tmp_path / when, when],
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.prefect_runs import asked, task_states
+from tests.support.prefect_runs import asked, task_states
 from workflow_engine.executor import prefect_ends
 from workflow_engine.executor.prefect_ends import tell_ends
 from workflow_engine.executor.prefect_server import LocalServer

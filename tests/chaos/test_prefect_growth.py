@@ -10,8 +10,8 @@ from urllib.error import HTTPError
 
 import pytest
 
-from tests.chaos.prefect_runs import asked
-from tests.service import wait_for
+from tests.support.prefect_runs import asked
+from tests.support.service import wait_for
 from workflow_engine.executor.prefect_server import LocalServer, running_server, stop_server
 
 RUNS = 300

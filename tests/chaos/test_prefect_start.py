@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import CommandLine
-from tests.service import wait_for
+from tests.support.service import wait_for
 from workflow_engine.errors import InstallationError, InterruptedRunError
 from workflow_engine.executor import prefect_process
 from workflow_engine.executor.prefect_process import failure_cause, give_back_space

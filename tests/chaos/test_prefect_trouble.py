@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import CommandLine
-from tests.chaos.prefect_runs import asked, open_runs, task_states
-from tests.chaos.service_home import (
+from tests.chaos.test_prefect_start import processes_in
+from tests.support.prefect_runs import asked, open_runs, task_states
+from tests.support.service import Service, wait_for
+from tests.support.service_home import (
     REPORT,
     START,
     completed,
@@ -23,8 +25,6 @@ from tests.chaos.service_home import (
     submit,
     topology,
 )
-from tests.chaos.test_prefect_start import processes_in
-from tests.service import Service, wait_for
 from workflow_engine.executor.prefect_server import running_server
 from workflow_engine.records import ExecutionRecord, ExecutionState
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.published import NAMES
-from tests.s3 import ENVIRONMENT, S3Server, s3_servers
+from tests.support.published import NAMES
+from tests.support.s3 import ENVIRONMENT, S3Server, s3_servers
 
 __all__ = ["s3_servers"]
 
@@ -27,7 +27,7 @@ secret_access_key_env = "TEST_S3_SECRET"
 def resumed(folder: Path, clip: Path, names: int, configuration: str) -> Any:
     """Let a process die behind so many names and return what the next one did."""
     (folder / "mediaflow.toml").write_text(configuration)
-    command = (sys.executable, "-m", "tests.chaos.published", folder, clip, str(names))
+    command = (sys.executable, "-m", "tests.support.published", folder, clip, str(names))
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)

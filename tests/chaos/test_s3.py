@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.conftest import EXAMPLES, CommandLine
 from tests.chaos.test_kill import wait_for
-from tests.s3 import ENVIRONMENT, Proxy, S3Server, s3_servers
+from tests.support.s3 import ENVIRONMENT, Proxy, S3Server, s3_servers
 
 __all__ = ["s3_servers"]
 

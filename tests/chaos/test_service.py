@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.prefect_runs import asked
-from tests.chaos.service_home import (
+from tests.chaos.test_kill import media_processes
+from tests.support.prefect_runs import asked
+from tests.support.service import Service, wait_for
+from tests.support.service_home import (
     completed,
     encoding,
     ended,
@@ -25,8 +27,6 @@ from tests.chaos.service_home import (
     service,
     submit,
 )
-from tests.chaos.test_kill import media_processes
-from tests.service import Service, wait_for
 from workflow_engine.executor.prefect_server import LocalServer
 from workflow_engine.records import ActivityState, ExecutionRecord, ExecutionState
 
@@ -130,7 +130,7 @@ def test_cancel_stops_a_running_execution(service: Service, prefect: LocalServer
 BROKEN_ONCE = """
     import sys
     from pathlib import Path
-    from tests.integration.queued import Queue
+    from tests.support.queued import Queue
     from workflow_engine.errors import StoreError
     from workflow_engine.executor.prefect_flow import PrefectExecutor
     from workflow_engine.executor.prefect_show import Show

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.service_home import COVER, START, topology
-from tests.service import Service, wait_for
+from tests.support.service import Service, wait_for
+from tests.support.service_home import COVER, START, topology
 from workflow_engine.records import ExecutionState
 
 

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.watching import Watching, wait
+from tests.support.watching import Watching, wait
 
 #: files that land in each way
 SHARE = 625

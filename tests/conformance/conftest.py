@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import media
+from tests.support import media
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
 from pydantic import ValidationError
 
-from tests import media
-from tests.transcodes import HLS, HLS_COPY, MP4, frame_numbers, output, packets, plan, run
+from tests.support import media
+from tests.support.transcodes import HLS, HLS_COPY, MP4, frame_numbers, output, packets, plan, run
 from workflow_engine.errors import ActivityError, Code
 
 SECRET, URI = b"encryptionkey128", "https://example.com/keys?id=1&b=%20"

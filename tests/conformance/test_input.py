@@ -5,8 +5,8 @@ from array import array
 import pytest
 
 from activities.probe import RAW_FORMATS, RawSound
-from tests import media
-from tests.transcodes import decoded, heard, loudness, output, run, sound_seconds
+from tests.support import media
+from tests.support.transcodes import decoded, heard, loudness, output, run, sound_seconds
 
 RATE = 44100
 #: of 16 bits: what eight bits, linear or not, may be off at half the loudness

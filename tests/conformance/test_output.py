@@ -5,9 +5,20 @@ import hashlib
 import pytest
 
 from activities.probe import MediaInfo
-from tests import media
-from tests.context import RUN_ID
-from tests.transcodes import HLS, MP3, MP4_COPY, hashes, kbps, output, packets, plan, run, stream
+from tests.support import media
+from tests.support.context import RUN_ID
+from tests.support.transcodes import (
+    HLS,
+    MP3,
+    MP4_COPY,
+    hashes,
+    kbps,
+    output,
+    packets,
+    plan,
+    run,
+    stream,
+)
 from workflow_engine.errors import ActivityError, Code
 
 TINY = {"Width": "160"}

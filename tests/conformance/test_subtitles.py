@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.transcodes import box_of, frames, output, run
+from tests.support.transcodes import box_of, frames, output, run
 
 SIZE = (320, 180)
 WHITE, GREY = (254, 254, 254), (128, 128, 128)

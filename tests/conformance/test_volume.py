@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests import media
-from tests.transcodes import MP3, decoded, loudness, output, run
+from tests.support import media
+from tests.support.transcodes import MP3, decoded, loudness, output, run
 from workflow_engine.errors import ActivityError, Code
 
 BARE = {"Video": {"Remove": "true"}}

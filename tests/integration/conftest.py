@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.bench import Bench
-from tests.integration.stores import POSTGRES
+from tests.support.bench import Bench
+from tests.support.stores import POSTGRES
 from workflow_engine.store import Store
 
 

@@ -12,8 +12,8 @@ import pytest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.api_clients import serving
 from tests.integration.test_api_server import app_with
+from tests.support.api_clients import serving
 from workflow_engine.api import app, connections
 from workflow_engine.api.calls import VERSION
 from workflow_engine.api.incoming import MOST_BODY

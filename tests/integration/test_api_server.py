@@ -28,8 +28,8 @@ from aliyunsdkmts.request.v20140618.ListAllMediaBucketRequest import ListAllMedi
 from aliyunsdkmts.request.v20140618.QueryMediaListRequest import QueryMediaListRequest
 from aliyunsdkmts.request.v20140618.SearchTemplateRequest import SearchTemplateRequest
 
-from tests.api_clients import legacy, serving, tea
-from tests.api_requests import acs3_headers, engine_with, moment, query_of, v1_parameters
+from tests.support.api_clients import legacy, serving, tea
+from tests.support.api_requests import acs3_headers, engine_with, moment, query_of, v1_parameters
 from workflow_engine.api.action import Action, Request, action, actions_of
 from workflow_engine.api.app import create_app
 from workflow_engine.api.calls import VERSION
@@ -408,7 +408,7 @@ class TestHealth:
 CHILD = """
 import sys
 from pathlib import Path
-from tests.api_clients import serving
+from tests.support.api_clients import serving
 from tests.integration.test_api_server import app_with
 with serving(app_with(Path(sys.argv[1]))) as address:
     print(address, flush=True)

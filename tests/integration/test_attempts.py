@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bench import Bench, states
-from tests.integration.queued import INPUT, Queue, wait_for
-from tests.s3 import ENVIRONMENT, Proxy, S3Server, s3_servers
+from tests.support.bench import Bench, states
+from tests.support.queued import INPUT, Queue, wait_for
+from tests.support.s3 import ENVIRONMENT, Proxy, S3Server, s3_servers
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord
 from workflow_engine.retry import RetryPolicy
-from workflow_engine.runner import Runner
+from workflow_engine.run.runner import Runner
 from workflow_engine.settings import load_settings
 
 __all__ = ["s3_servers"]

@@ -16,7 +16,7 @@ import pytest
 
 from activities.ffmpeg import ffmpeg_path
 from activities.probe import MediaInfo
-from tests import damaged_media, transcodes
+from tests.support import damaged_media, transcodes
 from workflow_engine import Engine, InlineExecutor, load_settings
 from workflow_engine.errors import Code
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord

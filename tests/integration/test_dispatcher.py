@@ -15,19 +15,19 @@ from typing import Any
 
 import pytest
 
-from tests.integration.queued import CONFIGURATION, Queue, wait_for
-from tests.integration.stores import execution, output, success
-from workflow_engine import effects, lease
+from tests.support.queued import CONFIGURATION, Queue, wait_for
+from tests.support.stores import execution, output, success
 from workflow_engine.buckets import LocalBucket
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, StoreError
 from workflow_engine.executor.inline import InlineExecutor
-from workflow_engine.journal import Observer
 from workflow_engine.records import (
     ExecutionRecord,
     ExecutionState,
     new_id,
 )
+from workflow_engine.run import completion, lease
+from workflow_engine.run.journal import Observer
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Claim, Waiting, connections
 
@@ -194,7 +194,7 @@ class TestPoison:
         def broken(record: ExecutionRecord) -> Any:
             raise KeyError("Format")
 
-        monkeypatch.setattr(effects, "job_message", broken)
+        monkeypatch.setattr(completion, "job_message", broken)
         job_id = queue.job(a={})
         with queue.running():
             record = queue.ended(job_id)
@@ -339,7 +339,7 @@ def test_a_foreground_run_knows_what_became_of_its_messages(queue: Queue):
 
 
 def test_one_data_directory_is_swept_by_whoever_may(tmp_path: Path):
-    from workflow_engine.workdir import WorkDirectory, sweep
+    from workflow_engine.run.work_directory import WorkDirectory, sweep
 
     first, second = (WorkDirectory(tmp_path, "run") for _ in range(2))
     kept = first.attempt()

@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from tests.integration.event_service import (
+from tests.support.event_service import (
     FACTORIES,
     ODD_KEYS,
     Cloud,
@@ -20,9 +20,9 @@ from tests.integration.event_service import (
     make,
     store_away,
 )
-from tests.integration.sqs_server import REGION
+from tests.support.sqs_server import REGION
+from tests.support.watching import wait
 from tests.unit.test_events import s3
-from tests.watching import wait
 from triggers.listener import load_factory
 
 __all__ = ["cloud", "endpoint", "make"]

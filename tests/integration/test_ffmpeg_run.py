@@ -14,8 +14,8 @@ import pytest
 
 from activities import ffmpeg
 from activities.ffmpeg import graph
-from tests import media
-from tests.context import make_context
+from tests.support import media
+from tests.support.context import make_context
 from workflow_engine.activity import ActivityContext
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError, Transient
 
@@ -247,7 +247,7 @@ def test_engine_killed_by_sigkill_leaves_no_process(tmp_path: Path, clip: Path) 
     program = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from tests.context import make_context
+        from tests.support.context import make_context
         from tests.integration.test_ffmpeg_run import in_real_time
         from activities import ffmpeg
         context = make_context(Path(sys.argv[1]), Path(sys.argv[2]))

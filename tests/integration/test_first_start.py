@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.landing_home import Home, flow, home
 from tests.integration.test_local_bucket import pretend_mounted
-from tests.watching import TICK, Watching, wait
+from tests.support.landing_home import Home, flow, home
+from tests.support.watching import TICK, Watching, wait
 from workflow_engine.records import utc_now
 
 __all__ = ["home"]
@@ -60,7 +60,7 @@ def test_what_comes_between_the_first_moment_and_the_first_listing(
     watching.put_old("renamed.mp4")
     (prepared / "moved.mp4").write_text("content")
     time.sleep(TICK)
-    watching.engine.landing.begin()
+    watching.engine.intake.begin()
     watching.put_old("sub/old time.mp4")
     shell("mv prepared/moved.mp4 uploads/sub/ && cp -rp prepared uploads/copied", tmp_path)
     shell("mv prepared uploads/tree && mv uploads/renamed.mp4 uploads/sub/", tmp_path)
@@ -79,8 +79,8 @@ def test_what_comes_between_the_first_moment_and_the_first_listing(
 
 def test_the_first_moment_counts_for_every_bucket_with_events(home: Home):
     since = utc_now() - timedelta(minutes=1)
-    home.landing.begin(since)
-    home.landing.begin()
+    home.intake.begin(since)
+    home.intake.begin()
     for bucket in ("uploads", "everything"):
         watched = home.store.intake.watched(bucket)
         assert watched is not None
@@ -108,9 +108,9 @@ class TestMissingFolder:
         shutil.rmtree(tmp_path / "uploads")
         home.watch()
         with pytest.raises(Exception, match="cannot be read"):
-            home.landing.reconcile("uploads")
+            home.intake.reconcile("uploads")
         shell("mv prepared uploads && echo > uploads/b.mp4", tmp_path)
-        assert home.landing.reconcile("uploads").new == 2
+        assert home.intake.reconcile("uploads").new == 2
 
     def test_removed_and_made_again(self, watching: Watching, prepared: Path, tmp_path: Path):
         watching.put_old("old.mp4")
@@ -122,18 +122,18 @@ class TestMissingFolder:
 class TestClocks:
     def test_of_a_network_mount(self, home: Home, monkeypatch: pytest.MonkeyPatch):
         home.put("old.mp4")
-        home.landing.begin(utc_now() + timedelta(seconds=30))
+        home.intake.begin(utc_now() + timedelta(seconds=30))
         pretend_mounted("ext4", home.path, monkeypatch)
-        assert home.landing.reconcile("uploads", "o").new == 0
+        assert home.intake.reconcile("uploads", "o").new == 0
         # nobody tells by how much the clock of a file server is late
         home.put("other.mp4")
         pretend_mounted("nfs4", home.path, monkeypatch)
-        assert home.landing.reconcile("uploads").new == 1
+        assert home.intake.reconcile("uploads").new == 1
 
     def test_files_of_the_future_lay_there(self, home: Home):
         home.put("old.mp4", age=-(10**6))
         home.watch()
-        assert home.landing.reconcile("uploads").skipped == 1
+        assert home.intake.reconcile("uploads").skipped == 1
 
 
 def test_when_the_process_began():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests import media
+from tests.support import media
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import (
     analysis_jobs,

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.landing_home import SETTLE, Home, flow, home
-from tests.integration.stores import add, success
-from tests.unit.topologies import text, topology
+from tests.support.landing_home import SETTLE, Home, flow, home
+from tests.support.stores import add, success
+from tests.support.topologies import text, topology
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code
 from workflow_engine.executor.inline import InlineExecutor
-from workflow_engine.landing import Landing, contents
+from workflow_engine.ingest import contents
+from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, run_id_of, utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, TriggerMode
 from workflow_engine.records.ingest import ListenerRecord
@@ -66,7 +67,7 @@ class TestRuns:
         assert home.keys() == []
 
     def test_what_starts_nothing_leaves_a_line(self, home: Home, caplog: pytest.LogCaptureFixture):
-        caplog.set_level(logging.INFO, "workflow_engine.landing.unmatched")
+        caplog.set_level(logging.INFO, "workflow_engine.ingest.unmatched")
         home.watch()
         home.engine.workflows.add("w", flow(prefix="in/"))
         home.put("out.mp4")
@@ -76,7 +77,7 @@ class TestRuns:
             home.settle()
         home.land("in/a.mp4")
         home.land("b.mp4")
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.settle()
         said = [message.partition(": ") for message in caplog.messages]
         jpg = 'object "in/a.jpg" of bucket "uploads" starts nothing'
@@ -90,7 +91,7 @@ class TestRuns:
             'workflow "w" does not match',
         }
         assert len(said) == 4
-        (_, uploads) = home.landing.status()
+        (_, uploads) = home.intake.status()
         assert uploads.watched is not None
         assert uploads.watched.unmatched == 4
 
@@ -100,7 +101,7 @@ class TestRuns:
         for source in ("watch", "sqs", "watch", "webhook"):
             home.note("a.mp4", "a.mp4", source=source)
         home.settle()
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.note("a.mp4")
         home.settle()
         assert home.keys() == ["a.mp4"]
@@ -130,7 +131,7 @@ class TestRuns:
     def test_keys_of_all_kinds(self, home: Home, key: str):
         home.engine.workflows.add("w", flow())
         home.land(key)
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.settle()
         assert home.keys() == [key]
 
@@ -157,11 +158,11 @@ class TestRuns:
         (home.path / "uploads/file.mp4").symlink_to(home.path / "everything/clip.mp4")
         (home.path / "uploads/folder").symlink_to("../everything")
         home.note("file.mp4", "folder/clip.mp4")
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.settle()
         told = [record for record in caplog.records if "starts nothing" in record.message]
         assert [record.message.count("leads out of the bucket") for record in told] == [1, 1]
-        assert home.landing.replay("uploads").listed == 0
+        assert home.intake.replay("uploads").listed == 0
         assert home.runs() == []
 
     def test_a_bucket_that_is_not_configured(self, home: Home, caplog: pytest.LogCaptureFixture):
@@ -172,7 +173,7 @@ class TestRuns:
     def test_workflows_that_come_later(self, home: Home):
         home.land("a.mp4")
         workflow = home.engine.workflows.add("w", flow())
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.note("a.mp4")
         home.settle()
         assert home.keys() == []
@@ -191,7 +192,7 @@ class TestRuns:
         home.engine.workflows.add("sound", flow())
         home.engine.templates.delete(template.id)
         engine = Engine(home.engine.settings)
-        home.landing = Landing(engine)
+        home.intake = Intake(engine)
         home.land("a.mp4")
         broken, sound = sorted(home.runs(), key=lambda run: run.workflow, reverse=True)
         assert (broken.workflow_id, sound.workflow) == (workflow.id, "sound")
@@ -241,8 +242,8 @@ class TestOwnOutputs:
         home.note("picture.jpg")
         home.settle()
         assert not [run for run in home.runs() if run.workflow == "w"]
-        assert home.landing.reconcile("uploads").new == 0
-        assert home.landing.replay("uploads").new == 0
+        assert home.intake.reconcile("uploads").new == 0
+        assert home.intake.replay("uploads").new == 0
         watched = home.store.intake.watched("uploads")
         assert watched is not None
         assert watched.unmatched == 0  # nobody asks why they start nothing
@@ -292,7 +293,7 @@ class TestOwnOutputs:
         home.put("other.mp4")
         home.note("own0.mp4", "own1.mp4", "own2.mp4", "other.mp4")
         time.sleep(SETTLE)
-        home.landing.settle()
+        home.intake.settle()
         assert "other.mp4" not in home.waiting()
         assert home.waiting()
         home.settle()
@@ -308,7 +309,7 @@ class TestOwnOutputs:
             "settle_seconds = 0.1"
         )
         engine = Engine(load_settings(None), registry=FakeRegistry().registry)
-        landing = Landing(engine)
+        intake = Intake(engine)
         work = {"Type": "Work", "Parameters": {"Output": "copies/{FileName}"}}
         bound = {"Type": "Start", "Parameters": {"InputFile": {"Bucket": "out"}}}
         flow = topology({"start": bound, "copy": work, "report": {"Type": "Report"}})
@@ -317,9 +318,9 @@ class TestOwnOutputs:
         for number in range(3):
             (tmp_path / "out" / f"clip{number}").write_text("content ")
         for _ in range(3):
-            landing.reconcile("out")
+            intake.reconcile("out")
             while engine.store.arrivals.count():
-                time.sleep(min(landing.settle(), 0.05))
+                time.sleep(min(intake.settle(), 0.05))
             while claim := engine.store.claim_next(owner="me", lease_seconds=60):
                 engine.run_claimed(claim, executor=InlineExecutor(), on_start=lambda runner: None)
         runs = engine.store.executions()
@@ -331,15 +332,15 @@ class TestOwnOutputs:
 
 class TestStatus:
     def test_how_the_buckets_do(self, home: Home):
-        everything, uploads = home.landing.status()
+        everything, uploads = home.intake.status()
         assert (everything.bucket, everything.kind) == ("everything", "poll")
         assert (uploads.bucket, uploads.kind, uploads.listener) == ("uploads", "watch", None)
         assert (uploads.waiting, uploads.oldest) == (0, None)
         before = utc_now()
         home.note("a.mp4", "b.mp4")
         record = ListenerRecord(bucket="uploads", kind="watch", seen=2, updated=before)
-        home.landing.report(record)
-        _, uploads = home.landing.status()
+        home.intake.report(record)
+        _, uploads = home.intake.status()
         assert (uploads.listener, uploads.waiting) == (record, 2)
         assert uploads.oldest is not None
         assert before <= uploads.oldest <= utc_now()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.landing_home import Home, flow, home
+from tests.support.landing_home import Home, flow, home
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.inputs import Inputs
-from workflow_engine.landing import contents
+from workflow_engine.ingest import contents
 from workflow_engine.records import Digests, ExecutionRecord
+from workflow_engine.run.inputs import Inputs
 
 __all__ = ["home"]
 
@@ -19,7 +19,7 @@ def taken(home: Home) -> Path:
     """A file that was taken, and read by its run."""
     home.engine.workflows.add("w", flow())
     home.watch()
-    home.landing.reconcile("uploads")
+    home.intake.reconcile("uploads")
     home.land("a.mp4", "one")
     return read(home)
 
@@ -56,7 +56,7 @@ def noticed(home: Home) -> list[ExecutionRecord]:
     for _ in range(2):
         home.note("a.mp4")
         home.settle()
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.settle()
     return home.runs()[::-1]
 
@@ -85,10 +85,10 @@ class TestOtherContent:
 
     def test_a_listing_finds_what_no_event_told(self, home: Home, taken: Path):
         replace(taken, "two")
-        assert home.landing.reconcile("uploads").new == 1
+        assert home.intake.reconcile("uploads").new == 1
         home.settle()
         assert len(home.runs()) == 2
-        assert home.landing.reconcile("uploads").new == 0
+        assert home.intake.reconcile("uploads").new == 0
 
     def test_a_change_of_permissions_before_it_was_read(self, home: Home, taken: Path):
         replace(taken, "two")
@@ -106,7 +106,7 @@ class TestOtherContent:
     def test_why_names_its_run(self, home: Home, taken: Path):
         replace(taken, "two")
         last = noticed(home)[-1]
-        explained = home.landing.explain("oss://uploads/a.mp4")
+        explained = home.intake.explain("oss://uploads/a.mp4")
         assert last.run_id in explained.conclusion
         assert explained.facts is not None
         assert [run.run_id for run in explained.facts.present_runs] == [last.run_id]
@@ -125,11 +125,11 @@ class TestTheSameContent:
             (run,) = noticed(home)
             assert run.version == home.version("a.mp4") == version
             # what was read is known again: the next listing does not look at it
-            assert home.landing.reconcile("uploads").new == 0
+            assert home.intake.reconcile("uploads").new == 0
 
     def test_a_change_of_permissions_has_nothing_read_by_listings(self, home: Home, taken: Path):
         taken.chmod(0o600)
-        assert home.landing.reconcile("uploads").new == 0
+        assert home.intake.reconcile("uploads").new == 0
 
     def test_what_nobody_has_read_is_not_told_apart(self, home: Home):
         home.engine.workflows.add("w", flow())

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.landing_home import SETTLE, Doubles, Home, flow, home
+from tests.support.landing_home import SETTLE, Doubles, Home, flow, home
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
-from workflow_engine.landing import Landing, listing, taking
+from workflow_engine.ingest import admission, reconcile
+from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import ObjectRef, run_id_of, utc_now
 from workflow_engine.records.ingest import Reconciled
 
@@ -27,10 +28,10 @@ class TestFirstListing:
         for number in range(3):
             home.put(f"old{number}.mp4", age=100)
         home.watch()
-        found = home.landing.reconcile("uploads")
+        found = home.intake.reconcile("uploads")
         assert (found.listed, found.new, found.skipped) == (3, 0, 3)
         home.put("new.mp4", age=50)  # a copy that keeps its times
-        again = home.landing.reconcile("uploads")
+        again = home.intake.reconcile("uploads")
         assert (again.listed, again.new) == (4, 1)
         home.settle()
         assert home.keys() == ["new.mp4"]
@@ -39,16 +40,16 @@ class TestFirstListing:
         home.engine.workflows.add("w", flow("everything"))
         for number in range(3):
             home.put(f"old{number}.mp4", age=100, bucket="everything")
-        assert home.landing.reconcile("everything").new == 3
+        assert home.intake.reconcile("everything").new == 3
         home.settle()
         assert home.keys() == ["old0.mp4", "old1.mp4", "old2.mp4"]
-        assert home.landing.reconcile("everything").new == 0
+        assert home.intake.reconcile("everything").new == 0
 
     def test_a_new_version_of_what_lay_there(self, home: Home):
         home.engine.workflows.add("w", flow())
         home.put("a.mp4", age=100)
         home.watch()
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.land("a.mp4", "other")
         assert home.keys() == ["a.mp4"]
 
@@ -66,7 +67,7 @@ class TestFirstListing:
         os.link("uploads/old.mp4", "uploads/sub/new link.mp4")
         os.unlink("uploads/sub/new link.mp4")
         home.note("aside/noticed.mp4")
-        found = home.landing.reconcile("uploads")
+        found = home.intake.reconcile("uploads")
         assert (found.listed, found.skipped) == (7, 1)
         home.settle()
         assert home.keys() == [
@@ -82,7 +83,7 @@ class TestFirstListing:
         home.engine.workflows.add("w", flow())
         home.put("moved.mp4", age=100)
         home.watch()
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.note("moved.mp4")
         home.note("moved.mp4", source="sqs")
         home.settle()
@@ -94,10 +95,10 @@ class TestFirstListing:
         home.engine.workflows.add("w", flow())
         home.put("old.mp4", age=1000)
         home.store.intake.watch(["uploads"], utc_now() - timedelta(hours=1))
-        home.landing.reconcile("uploads", "nothing below this")
+        home.intake.reconcile("uploads", "nothing below this")
         info = home.engine.buckets.get("uploads").head("old.mp4")
         assert info is not None
-        home.store.intake.skip([taking.taking(home.engine.buckets.get("uploads"), info)])
+        home.store.intake.skip([admission.admission(home.engine.buckets.get("uploads"), info)])
         home.store.intake.complete("uploads", utc_now() - timedelta(minutes=10), "/")
         home.note("old.mp4")
         home.settle()
@@ -108,77 +109,77 @@ class TestFirstListing:
         home.put("a.mp4", age=100)
         home.put("b.mp4", age=100)
         home.watch()
-        assert home.landing.reconcile("uploads", "a").skipped == 0  # some of it
+        assert home.intake.reconcile("uploads", "a").skipped == 0  # some of it
         home.put("c.mp4")
-        again = home.landing.reconcile("uploads")
+        again = home.intake.reconcile("uploads")
         assert (again.listed, again.new, again.skipped) == (3, 1, 2)
         home.settle()
         assert home.keys() == ["c.mp4"]
         home.put("d.mp4", age=100)
-        assert home.landing.reconcile("uploads").new == 1
+        assert home.intake.reconcile("uploads").new == 1
 
     def test_again_when_a_share_is_mounted_over_the_empty_folder(
         self, home: Home, monkeypatch: pytest.MonkeyPatch
     ):
         home.put("old.mp4", age=100, bucket="everything")
         home.watch()
-        assert home.landing.reconcile("uploads").listed == 0
-        monkeypatch.setattr(listing, "mount_point", lambda bucket: str(home.path / "uploads"))
+        assert home.intake.reconcile("uploads").listed == 0
+        monkeypatch.setattr(reconcile, "mount_point", lambda bucket: str(home.path / "uploads"))
         os.rename("uploads", "empty")
         os.rename("everything", "uploads")
         engine = Engine(home.engine.settings)  # another process
         # no folder was moved in: what is mounted has times of its own
-        assert Landing(engine).reconcile("uploads").skipped == 1
+        assert Intake(engine).reconcile("uploads").skipped == 1
         home.put("new.mp4", age=100)
-        assert Landing(engine).reconcile("uploads").new == 1
+        assert Intake(engine).reconcile("uploads").new == 1
         engine.close()
 
     def test_not_again_when_the_process_starts_anew(self, home: Home):
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.put("a.mp4", age=10**6)
         engine = Engine(home.engine.settings)
-        assert Landing(engine).reconcile("uploads").new == 1
+        assert Intake(engine).reconcile("uploads").new == 1
         engine.close()
 
 
 class TestListings:
     def test_what_no_event_told_of(self, home: Home):
         home.engine.workflows.add("w", flow())
-        home.landing.reconcile("uploads")
-        home.landing.noted.clear()
+        home.intake.reconcile("uploads")
+        home.intake.noted.clear()
         home.put("a.mp4")
         home.put("b/c.mp4")
-        found = home.landing.reconcile("uploads", "b/", source="poll")
+        found = home.intake.reconcile("uploads", "b/", source="poll")
         assert (found.listed, found.new) == (1, 1)
-        assert home.landing.noted.is_set()
-        assert home.landing.reconcile("uploads").listed == 2
+        assert home.intake.noted.is_set()
+        assert home.intake.reconcile("uploads").listed == 2
         home.settle()
         assert home.keys() == ["a.mp4", "b/c.mp4"]
-        assert replace(home.landing.reconcile("uploads"), seconds=0) == Reconciled(
+        assert replace(home.intake.reconcile("uploads"), seconds=0) == Reconciled(
             listed=2, new=0, seconds=0
         )
 
     def test_they_do_not_postpone_what_waits(self, home: Home):
         home.engine.workflows.add("w", flow())
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.put("a.mp4")
         deadline = time.monotonic() + SETTLE * 5
         while not home.keys():
             assert time.monotonic() < deadline
-            home.landing.reconcile("uploads")
-            home.landing.settle()
+            home.intake.reconcile("uploads")
+            home.intake.settle()
 
     def test_a_folder_that_is_missing(self, home: Home):
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.put("a.mp4")
         (home.path / "uploads").rename(home.path / "away")
         with pytest.raises(InvalidInputError) as caught:
-            home.landing.reconcile("uploads")
+            home.intake.reconcile("uploads")
         assert caught.value.code == Code.RESOURCE_ACCESS
         with pytest.raises(InvalidInputError, match="uploads"):
-            home.landing.replay("uploads")
+            home.intake.replay("uploads")
         with pytest.raises(InvalidInputError, match="nobody"):
-            home.landing.reconcile("nobody")
+            home.intake.reconcile("nobody")
 
     def test_a_folder_that_goes_away_during_the_first_one(self, home: Home):
         root, share = home.path / "uploads", home.path / "share"
@@ -197,23 +198,23 @@ class TestListings:
         buckets = home.engine.buckets
         Doubles(home.engine, uploads=Unmounted("uploads", root))
         with pytest.raises(MediaflowError, match="replaced while it was listed"):
-            home.landing.reconcile("uploads")
+            home.intake.reconcile("uploads")
         home.engine.buckets = buckets
         root.rmdir()
         root.symlink_to(share)
-        assert home.landing.reconcile("uploads").new == 0
-        assert home.landing.reconcile("uploads").new == 0
+        assert home.intake.reconcile("uploads").new == 0
+        assert home.intake.reconcile("uploads").new == 0
 
     def test_pages(self, home: Home, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(listing, "_PAGE", 7)
+        monkeypatch.setattr(reconcile, "_PAGE", 7)
         home.engine.workflows.add("w", flow("everything"))
         keys = sorted(f"{number % 3}/{number}.mp4" for number in range(50))
         for key in keys:
             home.put(key, age=100, bucket="everything")
-        assert home.landing.reconcile("everything").new == 50
+        assert home.intake.reconcile("everything").new == 50
         home.settle()
         assert home.keys() == keys
-        found = home.landing.reconcile("everything")
+        found = home.intake.reconcile("everything")
         assert (found.listed, found.new) == (50, 0)
 
 
@@ -222,28 +223,28 @@ class TestReplay:
         for key in ("a.mp4", "b.mp4", "c.jpg", "empty.mp4", "sub/d.mp4"):
             home.put(key, "" if key == "empty.mp4" else "x", age=100)
         home.watch()
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         workflow = home.engine.workflows.add("w", flow())
-        found = home.landing.replay("uploads", "sub/")
+        found = home.intake.replay("uploads", "sub/")
         assert (found.listed, found.new) == (1, 1)
         home.engine.queued.clear()
-        found = home.landing.replay("uploads")
+        found = home.intake.replay("uploads")
         assert (found.listed, found.new) == (5, 2)
         assert home.engine.queued.is_set()
         assert home.keys() == ["a.mp4", "b.mp4", "sub/d.mp4"]
-        assert home.landing.replay("uploads").new == 0
+        assert home.intake.replay("uploads").new == 0
         versions = {run.input.object: run.version for run in home.runs()}
         expected = {run_id_of(workflow.id, "uploads", k, v) for k, v in versions.items()}
         assert {run.run_id for run in home.runs()} == expected
         home.engine.workflows.add("later", flow(prefix="b"))
-        assert home.landing.replay("uploads").new == 1
+        assert home.intake.replay("uploads").new == 1
 
     def test_of_a_bucket_that_is_not_watched(self, home: Home):
         home.engine.workflows.add("w", flow())
         home.put("a.mp4", age=100)
-        assert home.landing.replay("uploads").new == 1
+        assert home.intake.replay("uploads").new == 1
         home.note("a.mp4")
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.settle()
         assert home.keys() == ["a.mp4"]
 
@@ -253,17 +254,17 @@ class TestReplay:
         home.put("by hand.mp4", age=100)
         by_hand = ObjectRef(bucket="uploads", object="by hand.mp4")
         home.engine.submit(workflow, by_hand)
-        assert home.landing.replay("uploads").new == 0
+        assert home.intake.replay("uploads").new == 0
         home.put("by hand.mp4", "other", age=100)
-        assert home.landing.replay("uploads").new == 1
+        assert home.intake.replay("uploads").new == 1
 
     def test_what_is_being_written_is_taken_when_it_is_complete(self, home: Home):
         home.put("a.mp4", age=100)
         home.watch()
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         home.engine.workflows.add("w", flow())
         with (home.path / "uploads" / "a.mp4").open("a"):
-            assert home.landing.replay("uploads").new == 0
+            assert home.intake.replay("uploads").new == 0
             home.settle_for(SETTLE * 2)
             assert home.keys() == []
         home.settle()
@@ -275,7 +276,7 @@ class TestReplay:
             home.put(f"{number}.mp4", age=100)
         counts: list[int] = []
         threads = [
-            threading.Thread(target=lambda: counts.append(home.landing.replay("uploads").new))
+            threading.Thread(target=lambda: counts.append(home.intake.replay("uploads").new))
             for _ in range(3)
         ]
         for thread in threads:
@@ -328,25 +329,25 @@ def versioned(home: Home) -> VersionedStore:
 
 class TestObjectStores:
     def test_a_listing_finds_each_version_once(self, home: Home, versioned: VersionedStore):
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
         for number in range(30):
             versioned.put(f"{number}.mp4", f"id {number}")
-        assert home.landing.reconcile("uploads").new == 30
+        assert home.intake.reconcile("uploads").new == 30
         home.settle()
         assert {run.version for run in home.runs()} == {f"id {n}" for n in range(30)}
         # once it was looked at, its name in the listing is known
-        assert home.landing.reconcile("uploads").new == 30
+        assert home.intake.reconcile("uploads").new == 30
         home.settle()
         heads = versioned.heads
-        assert home.landing.reconcile("uploads").new == 0
+        assert home.intake.reconcile("uploads").new == 0
         home.settle()
         assert versioned.heads == heads
         assert len(home.runs()) == 30
 
     def test_what_was_there_at_first(self, home: Home, versioned: VersionedStore):
         versioned.put("a.mp4", "id")
-        assert home.landing.reconcile("uploads").new == 0
-        assert home.landing.reconcile("uploads").new == 0
+        assert home.intake.reconcile("uploads").new == 0
+        assert home.intake.reconcile("uploads").new == 0
         versioned.put("a.mp4", "id2")
         home.note("a.mp4", source="sqs")
         home.settle()
@@ -354,9 +355,9 @@ class TestObjectStores:
 
     def test_replays(self, home: Home, versioned: VersionedStore):
         versioned.put("a.mp4", "id")
-        home.landing.reconcile("uploads")
-        assert home.landing.replay("uploads").new == 1
-        assert home.landing.replay("uploads").new == 0
+        home.intake.reconcile("uploads")
+        assert home.intake.replay("uploads").new == 1
+        assert home.intake.replay("uploads").new == 0
         assert [run.version for run in home.runs()] == ["id"]
 
     def test_one_that_does_not_answer(self, home: Home, versioned: VersionedStore):

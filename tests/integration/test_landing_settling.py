@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.landing_home import SETTLE, Doubles, Home, flow, home
-from tests.integration.stores import lines_of, process
 from tests.integration.test_local_bucket import pretend_mounted
+from tests.support.landing_home import SETTLE, Doubles, Home, flow, home
+from tests.support.stores import lines_of, process
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
-from workflow_engine.landing import Landing
-from workflow_engine.landing.unmatched import LINES
+from workflow_engine.ingest.intake import Intake
+from workflow_engine.ingest.unmatched import LINES
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import Notice
 from workflow_engine.settings import load_settings
@@ -40,19 +40,19 @@ class TestSettling:
         assert time.monotonic() - began < SETTLE * 2
 
     def test_settling_time_of_the_call(self, home: Home):
-        home.landing.note([Notice(bucket="uploads", key="a", source="w")], settle_seconds=60)
-        assert home.landing.settle() == 1.0
+        home.intake.note([Notice(bucket="uploads", key="a", source="w")], settle_seconds=60)
+        assert home.intake.settle() == 1.0
         assert home.waiting() == ["a"]
 
     def test_seconds_until_there_is_more(self, home: Home):
-        assert home.landing.settle() == 1.0
+        assert home.intake.settle() == 1.0
         home.note("gone.mp4")
-        assert 0 < home.landing.settle() <= SETTLE
+        assert 0 < home.intake.settle() <= SETTLE
         time.sleep(SETTLE)
         home.note(*(f"k{number}" for number in range(5)))
         time.sleep(SETTLE)
-        assert home.landing.settle(limit=2) == 0.0
-        assert home.landing.settle(limit=100) == 1.0
+        assert home.intake.settle(limit=2) == 0.0
+        assert home.intake.settle(limit=100) == 1.0
 
     def test_a_file_that_is_being_written(self, home: Home):
         home.engine.workflows.add("w", flow())
@@ -86,7 +86,7 @@ class TestSettling:
     def test_a_file_that_a_listing_found_while_it_grew(self, home: Home):
         home.engine.workflows.add("w", flow("everything"))
         path = home.put("a.mp4", age=100, bucket="everything")
-        home.landing.reconcile("everything")
+        home.intake.reconcile("everything")
         for _ in range(3):
             time.sleep(SETTLE / 2)
             with path.open("a") as file:  # as seen from another machine: no event, no open file
@@ -117,9 +117,9 @@ class TestSettling:
             due={"uploads": long_ago},
             places=home.engine.buckets.locations,
         )
-        home.landing.settle()
+        home.intake.settle()
         assert home.waiting() == []
-        assert home.landing.reconcile("uploads").new == 0
+        assert home.intake.reconcile("uploads").new == 0
         assert home.waiting() == []
 
     def test_files_that_vanished(self, home: Home):
@@ -180,7 +180,7 @@ class TestSettling:
             (home.path / "uploads" / name).symlink_to(target)
         home.note("dead.mp4", "loop.mp4")
         home.settle()
-        assert home.landing.reconcile("uploads").new == 0
+        assert home.intake.reconcile("uploads").new == 0
         assert home.waiting() == []
 
     def test_a_bucket_that_is_configured_no_more(self, home: Home):
@@ -190,7 +190,7 @@ class TestSettling:
             f'[store]\nurl = "{home.engine.settings.store.url}"'
         )
         engine = Engine(load_settings(None))
-        later = Landing(engine)
+        later = Intake(engine)
         time.sleep(SETTLE)
         later.settle()
         assert engine.store.arrivals.count() == 1
@@ -208,7 +208,7 @@ class TestSettling:
         )
         with closing(Engine(load_settings(None))) as other:
             time.sleep(SETTLE)
-            assert other.landing.settle() > 0
+            assert other.intake.settle() > 0
         assert home.waiting() == ["a.mp4"]
         home.settle()
         assert home.keys() == ["a.mp4"]
@@ -235,18 +235,18 @@ class TestSettling:
             import time
             from workflow_engine.records.ingest import Notice
             from workflow_engine.engine import Engine
-            from workflow_engine.landing import Landing
+            from workflow_engine.ingest.intake import Intake
             from workflow_engine.settings import load_settings
             engine = Engine(load_settings(None))
-            landing = Landing(engine)
+            intake = Intake(engine)
             notices = [
                 Notice(bucket="uploads", key=f"k{n}.mp4", source="watch") for n in range(150)
             ]
             for _ in range(3):
-                landing.note(notices)
-                landing.reconcile("uploads")
+                intake.note(notices)
+                intake.reconcile("uploads")
                 while store.arrivals.count():
-                    landing.settle(limit=20)
+                    intake.settle(limit=20)
             engine.close()
             print("done")
             """
@@ -297,12 +297,12 @@ class TestRaces:
     def test_overwritten_and_listed_while_it_is_taken(self, home: Home):
         home.engine.workflows.add("w", flow())
         bucket = Touched(home.path / "uploads", lambda: overwrite())
-        home.landing.reconcile("uploads")
+        home.intake.reconcile("uploads")
 
         def overwrite() -> None:
             bucket._happens = lambda: None
             home.put("a.mp4", "second")
-            home.landing.reconcile("uploads")
+            home.intake.reconcile("uploads")
 
         Doubles(home.engine, uploads=bucket)
         home.put("a.mp4", "1", age=300)
@@ -324,7 +324,7 @@ class TestRaces:
             home.put(key)
         home.note("a.mp4", "b.mp4", "c.mp4")
         time.sleep(SETTLE)
-        home.landing.settle()
+        home.intake.settle()
         assert home.waiting() == ["a.mp4", "b.mp4", "c.mp4"]
         root.rmdir()
         (home.path / "away").rename(root)

@@ -12,12 +12,12 @@ from alibabacloud_mts20140618 import models as tea
 from click.testing import Result
 from typer.testing import CliRunner
 
-from tests import media as clips
-from workflow_engine import publication
+from tests.support import media as clips
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import media as media_actions
 from workflow_engine.api.actions import media_buckets as bucket_actions
 from workflow_engine.buckets import LocalBucket
+from workflow_engine.catalog import publish_states
 from workflow_engine.catalog.media import media_id
 from workflow_engine.cli import media as cli
 from workflow_engine.engine import Engine
@@ -228,7 +228,7 @@ class TestDeletion:
 
     def test_a_deleted_media_that_is_added_again_is_new(self, engine: Engine) -> None:
         media = added(engine, Title="old", Tags="old")["MediaId"]
-        publication.workflow_ended(engine.store, media, True)
+        publish_states.workflow_ended(engine.store, media, True)
         call(engine, "DeleteMedia", MediaIds=media)
         shape = added(engine, Description="new")
         assert (shape["MediaId"], shape["PublishState"]) == (media, "Initiated")
@@ -240,14 +240,14 @@ class TestPublishing:
         media = added(engine)["MediaId"]
         told = refusal(engine, "UpdateMediaPublishState", MediaId=media, Publish="true")
         assert told == (Code.INVALID_STATE, "/Publish")
-        publication.workflow_ended(engine.store, media, False)
+        publish_states.workflow_ended(engine.store, media, False)
         assert queried(engine, media)["PublishState"] == "UnPublish"
-        publication.workflow_ended(engine.store, media, True)
+        publish_states.workflow_ended(engine.store, media, True)
         assert queried(engine, media)["PublishState"] == "UnPublish"
         for _ in range(2):
             call(engine, "UpdateMediaPublishState", MediaId=media, Publish="True")
             assert queried(engine, media)["PublishState"] == "Published"
-        publication.workflow_ended(engine.store, media, False)
+        publish_states.workflow_ended(engine.store, media, False)
         assert queried(engine, media)["PublishState"] == "Published"
         call(engine, "UpdateMediaPublishState", MediaId=media, Publish="false")
         assert queried(engine, media)["PublishState"] == "UnPublish"
@@ -255,8 +255,8 @@ class TestPublishing:
     def test_runs_change_nothing_about_what_is_deleted_or_unknown(self, engine: Engine) -> None:
         media = added(engine)["MediaId"]
         call(engine, "DeleteMedia", MediaIds=media)
-        publication.workflow_ended(engine.store, media, True)
-        publication.workflow_ended(engine.store, UNKNOWN, True)
+        publish_states.workflow_ended(engine.store, media, True)
+        publish_states.workflow_ended(engine.store, UNKNOWN, True)
         assert engine.media.get(media).publish_state is PublishState.INITIATED
 
     def test_the_outputs_follow(self, engine: Engine, upload: Path) -> None:
@@ -264,7 +264,7 @@ class TestPublishing:
         media = added(engine, MediaWorkflowId=record.id)["MediaId"]
         run_next(engine)
         seen: list[tuple[str, bool]] = []
-        publication.workflow_ended(
+        publish_states.workflow_ended(
             engine.store, media, True, lambda ref, published: seen.append((ref.object, published))
         )
         keys = {"my clip/cover.jpg", "my clip/00001.jpg", "my clip/00002.jpg"}
@@ -280,7 +280,7 @@ class TestPublishing:
             raise InvalidInputError(Code.RESOURCE_ACCESS, "No.")
 
         with pytest.raises(InvalidInputError):
-            publication.set_published(engine.store, media, True, broken)
+            publish_states.set_published(engine.store, media, True, broken)
         assert queried(engine, media)["PublishState"] == "UnPublish"
 
     def test_only_buckets_with_access_rules_are_asked(self, engine: Engine) -> None:
@@ -293,7 +293,7 @@ class TestPublishing:
         engine.buckets.get = lambda name: (
             Guarded(name, Path("/x")) if name == "guarded" else plain(name)
         )
-        access = publication.access_in(engine.buckets)
+        access = publish_states.access_in(engine.buckets)
         for bucket in ("guarded", "renditions", "unknown"):
             access(ObjectRef(bucket=bucket, object="k"), True)
         assert asked == [("k", True)]

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration import stores
-from tests.unit import topologies
-from workflow_engine import graph as graphs
+from tests.support import stores, topologies
 from workflow_engine.activity import load_registry
-from workflow_engine.graph import Graph
 from workflow_engine.messages import Outbox, Outgoing
+from workflow_engine.planning import graph as graphs
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, utc_now
 from workflow_engine.records.catalog import MessageRecord, PipelineRecord
 from workflow_engine.settings import MessageSettings, Settings

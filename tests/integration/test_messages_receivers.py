@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.sqs_server import create_queue, received, sqs_client, sqs_server
-from tests.integration.webhook_server import Answer, WebhookServer
+from tests.support.sqs_server import create_queue, received, sqs_client, sqs_server
+from tests.support.webhook_server import Answer, WebhookServer
 from workflow_engine.messages import webhook
 from workflow_engine.messages.jsonlines import JsonLines
 from workflow_engine.messages.receivers import DeliveryError, MessageTooLongError

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration import stores
-from tests.integration.sqs_server import create_queue, received, sqs_client, sqs_server
-from tests.integration.webhook_server import Answer, WebhookServer
+from tests.support import stores
+from tests.support.sqs_server import create_queue, received, sqs_client, sqs_server
+from tests.support.webhook_server import Answer, WebhookServer
 from workflow_engine.messages import Sender, lane, sender
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, new_id, utc_now
 from workflow_engine.records.catalog import MessageRecord

@@ -18,7 +18,7 @@ SUCCESS = {"start": "Success", "a": "Success", "report": "Success"}
 def scene(name: str, home: Path) -> Any:
     if subprocess.run([*NAME_SPACES, "true"], capture_output=True).returncode:
         pytest.skip("needs user name spaces")
-    command = (*NAME_SPACES, sys.executable, "-m", "tests.integration.mounted", name, home)
+    command = (*NAME_SPACES, sys.executable, "-m", "tests.support.mounted", name, home)
     ended = subprocess.run(command, capture_output=True, text=True, timeout=90)
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)

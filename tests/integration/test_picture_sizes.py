@@ -10,8 +10,8 @@ from activities.ffmpeg import MAX_PIXELS
 from activities.probe import MediaInfo
 from activities.snapshot import Snapshot
 from activities.start import Start
-from tests import media, transcodes
-from tests.context import make_context, make_plan_context
+from tests.support import media, transcodes
+from tests.support.context import make_context, make_plan_context
 from workflow_engine.activity import ActivityResult, Step
 from workflow_engine.errors import ActivityError, Code
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.integration.catalog_calls import (
+from tests.support.catalog_calls import (
     UNKNOWN,
     Call,
     call,

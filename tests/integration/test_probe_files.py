@@ -10,7 +10,7 @@ import pytest
 
 from activities.ffmpeg import probe_json
 from activities.probe import MediaInfo, missing_bytes
-from tests import media
+from tests.support import media
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError
 
 

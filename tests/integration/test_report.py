@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from activities.report import Report
-from tests.context import make_context, make_plan_context
+from tests.support.context import make_context, make_plan_context
 from tests.unit.test_report import BAD, HD, START, execution
 from workflow_engine.records import ActivityRecord, ActivityState
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bench import Bench, states
+from tests.support.bench import Bench, states
 from workflow_engine.buckets.local import LocalBucket, StagedFile
 from workflow_engine.errors import InvalidInputError, LeaseLostError
 from workflow_engine.executor.inline import InlineExecutor

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bench import Bench, states
-from tests.integration.queued import Queue
-from workflow_engine import workdir
+from tests.support.bench import Bench, states
+from tests.support.queued import Queue
 from workflow_engine.buckets import LocalBucket, files
 from workflow_engine.buckets.local import StagedFile
 from workflow_engine.errors import Code, LeaseLostError, MediaflowError, StoreError, Transient
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ExecutionRecord
-from workflow_engine.sharing import SharedRun
+from workflow_engine.run import work_directory
+from workflow_engine.run.shared_process import SharedProcess
 from workflow_engine.store import Claim
 
 
@@ -173,7 +173,7 @@ def test_a_process_that_failed_takes_its_directories_along():
         for name in "ab"
     ]
     gone: list[str] = []
-    shared = SharedRun(members, lambda name: pytest.fail(name), gone.append)
+    shared = SharedProcess(members, lambda name: pytest.fail(name), gone.append)
     for name in "ab":
         with pytest.raises(MediaflowError, match="away"):
             shared.result(name)
@@ -215,7 +215,7 @@ def test_no_file_to_open_is_no_reason_not_to_begin(tmp_path: Path):
     os.close(free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
     try:
-        workdir.sweep(tmp_path)
+        work_directory.sweep(tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert (tmp_path / "0").exists()

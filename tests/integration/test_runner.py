@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bench import Bench, states
+from tests.support.bench import Bench, states
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.records import ExecutionState
-from workflow_engine.runner import Runner
+from workflow_engine.run.runner import Runner
 
 
 def test_outputs_appear_and_the_record_is_stored(bench: Bench):

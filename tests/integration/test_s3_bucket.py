@@ -16,7 +16,16 @@ from typing import Any
 
 import pytest
 
-from tests.s3 import ENVIRONMENT, SECRET_KEY, Proxy, S3Server, proxy, running, s3_servers, server
+from tests.support.s3 import (
+    ENVIRONMENT,
+    SECRET_KEY,
+    Proxy,
+    S3Server,
+    proxy,
+    running,
+    s3_servers,
+    server,
+)
 from tests.unit.test_placeholders import HOSTILE_KEYS
 from workflow_engine.buckets import Bucket, Buckets, S3Bucket, s3, s3_client, s3_read, s3_write
 from workflow_engine.errors import Code, InterruptedRunError, InvalidInputError, MediaflowError

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import EXAMPLES
-from tests.api_clients import serving
+from tests.support.api_clients import serving
 from workflow_engine.api.app import create_app
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor

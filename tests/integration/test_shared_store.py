@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.queued import Queue, wait_for
-from tests.integration.stores import execution
+from tests.support.queued import Queue, wait_for
+from tests.support.stores import execution
 from workflow_engine.records import ExecutionState, utc_now
 from workflow_engine.records.catalog import ServiceRecord
 from workflow_engine.service import retention

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.bench import Bench, states
+from tests.support.bench import Bench, states
 
 
 @pytest.fixture

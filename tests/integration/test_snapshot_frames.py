@@ -8,8 +8,8 @@ import pytest
 
 from activities.probe import MediaInfo
 from activities.snapshot import Snapshot, SnapshotParameters
-from tests import media
-from tests.context import make_context, make_plan_context
+from tests.support import media
+from tests.support.context import make_context, make_plan_context
 from workflow_engine.activity import ActivityResult
 from workflow_engine.errors import ActivityError, Code
 

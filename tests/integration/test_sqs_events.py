@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.integration.event_service import (
+from tests.support.event_service import (
     ODD_KEYS,
     Cloud,
     Make,
@@ -24,9 +24,9 @@ from tests.integration.event_service import (
     make,
     store_away,
 )
-from tests.integration.sqs_server import create_queue, sqs_client
+from tests.support.sqs_server import create_queue, sqs_client
+from tests.support.watching import wait
 from tests.unit.test_events import s3
-from tests.watching import wait
 from triggers import sqs
 
 __all__ = ["cloud", "endpoint", "make"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.stores import execution, lines_of, load, process, success
+from tests.support.stores import execution, lines_of, load, process, success
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ExecutionKind, ObjectRef, new_id, utc_now
 from workflow_engine.records.catalog import (

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.integration.queued import Queue
-from tests.integration.stores import activity, add, execution
+from tests.support.queued import Queue
+from tests.support.stores import activity, add, execution
 from workflow_engine import cli
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ActivityState, ExecutionState, utc_now

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.stores import add, execution, lines_of, output, pipeline, process, success
+from tests.support.stores import add, execution, lines_of, output, pipeline, process, success
 from workflow_engine.records import ExecutionRecord, ExecutionState, stable_id, utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 from workflow_engine.records.ingest import (
     EMPTY,
+    Admission,
     Arrival,
     ListenerRecord,
     Notice,
     OwnOutput,
-    Taking,
     Watched,
 )
 from workflow_engine.store import Store
@@ -54,9 +54,9 @@ def waiting(store: Store) -> list[Arrival]:
     return store.arrivals.due(now=after(10**6), limit=10**6, places=PLACES)
 
 
-def taking(key: str, version: str = "v1", *, runs: int = 0, **changes: object) -> Taking:
+def taking(key: str, version: str = "v1", *, runs: int = 0, **changes: object) -> Admission:
     executions = tuple(run_of(key, version, number) for number in range(runs))
-    taken = Taking(bucket="in", key=key, version=version, listed=version, executions=executions)
+    taken = Admission(bucket="in", key=key, version=version, listed=version, executions=executions)
     return replace(taken, **changes)
 
 
@@ -67,7 +67,7 @@ def run_of(key: str, version: str, number: int = 0) -> ExecutionRecord:
     return replace(record, input=ref, pipeline_id=DEFAULT_PIPELINE_ID)
 
 
-def new(store: Store, *takings: Taking) -> list[bool]:
+def new(store: Store, *takings: Admission) -> list[bool]:
     return list(store.intake.take(takings).new)
 
 

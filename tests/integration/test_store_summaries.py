@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.stores import activity, execution, output, success
+from tests.support.stores import activity, execution, output, success
 from workflow_engine.errors import Code, InvalidInputError, StoreError
 from workflow_engine.records import (
     ActivityRecord,
@@ -16,6 +16,7 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
+    StepResult,
     wire_time,
 )
 from workflow_engine.store import ActivitySummary, ExecutionFilter, ExecutionSummary, Store
@@ -90,7 +91,7 @@ class TestSummaries:
             ended=after(1),
             code="C",
             message_result={"ErrorCode": "E", "ErrorMessage": "ä"},
-            data={"n": 1},
+            result=StepResult(data={"n": 1}),
         )
         record = add(
             store,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from tests.integration.stores import activity, add, lines_of, process, queue
 from tests.integration.test_store_landing import NOW, after, new, note, taking
+from tests.support.stores import activity, add, lines_of, process, queue
 from workflow_engine.records import ActivityState, ExecutionState, new_id, utc_now
 from workflow_engine.records.catalog import TemplateKind, TemplateRecord
 from workflow_engine.records.ingest import Watched

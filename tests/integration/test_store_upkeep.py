@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.stores import POSTGRES, activity, add, execution, process, success
+from tests.support.stores import POSTGRES, activity, add, execution, process, success
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.records import ActivityState, ExecutionState
 from workflow_engine.store import Store

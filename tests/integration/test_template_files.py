@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.topologies import minimal, text
+from tests.support.topologies import minimal, text
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, TopologyError
 from workflow_engine.executor.inline import InlineExecutor

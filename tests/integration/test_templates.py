@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.catalog_calls import (
+from tests.support.catalog_calls import (
     PRESET,
     UNKNOWN,
     Call,

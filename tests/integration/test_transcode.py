@@ -10,9 +10,9 @@ from activities.probe import MediaInfo
 from activities.transcode import Transcode
 from activities.transcode.command.rendition import Picture
 from activities.transcode.result.verify import verify
-from tests import media
-from tests.context import RUN_ID, make_context
-from tests.transcodes import (
+from tests.support import media
+from tests.support.context import RUN_ID, make_context
+from tests.support.transcodes import (
     FAST,
     FLV,
     FLV_COPY,
@@ -36,7 +36,7 @@ from tests.transcodes import (
     stream,
     video,
 )
-from workflow_engine.activity import Result
+from workflow_engine.activity import StepResult
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Digests, Output
 
@@ -437,7 +437,7 @@ def test_late_placeholders(tmp_path, clip):
         Output(ref=p.ref, place=str(p.path), digests=Digests.of(p.path))
         for p in made.result.outputs
     )
-    finished = Result(type="Transcode", data=made.result.data, outputs=outputs)
+    finished = StepResult(data=made.result.data, outputs=outputs)
     assert Transcode().renamed(made.step, finished) == [p.ref for p in outputs]
 
 

@@ -6,8 +6,18 @@ import pytest
 
 from activities.probe import MediaInfo
 from activities.transcode.result.verify import verify
-from tests import media
-from tests.transcodes import FLV, HLS, HLS_COPY, MP3, MP4, frame_numbers, output, packets, run
+from tests.support import media
+from tests.support.transcodes import (
+    FLV,
+    HLS,
+    HLS_COPY,
+    MP3,
+    MP4,
+    frame_numbers,
+    output,
+    packets,
+    run,
+)
 from workflow_engine.errors import ActivityError, Code
 
 TINY = {"Width": "128"}

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from activities.probe import MediaInfo
-from tests import media
-from tests.transcodes import (
+from tests.support import media
+from tests.support.transcodes import (
     HLS,
     MP3,
     MP4,

@@ -3,8 +3,18 @@
 import pytest
 
 from activities.probe import MediaInfo
-from tests import media
-from tests.transcodes import MP3, colours, heard, near, output, packets, planned, run, sound_seconds
+from tests.support import media
+from tests.support.transcodes import (
+    MP3,
+    colours,
+    heard,
+    near,
+    output,
+    packets,
+    planned,
+    run,
+    sound_seconds,
+)
 from workflow_engine.errors import ActivityError, Code
 
 TINY = {"Width": "160"}

@@ -3,8 +3,8 @@
 import pytest
 
 from activities.probe import MediaInfo
-from tests import media
-from tests.transcodes import (
+from tests.support import media
+from tests.support.transcodes import (
     MP3,
     colours,
     decoded,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests import media
-from tests.transcodes import (
+from tests.support import media
+from tests.support.transcodes import (
     FLV_COPY,
     HLS,
     HLS_COPY,

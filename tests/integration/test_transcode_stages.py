@@ -5,8 +5,8 @@ import pytest
 from activities.probe import MediaInfo
 from activities.transcode.command.filters import Chain, Input, filter_of
 from activities.transcode.features import registry as stages
-from tests import media
-from tests.transcodes import (
+from tests.support import media
+from tests.support.transcodes import (
     HLS,
     MP3,
     decoded,

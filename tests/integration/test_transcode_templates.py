@@ -3,8 +3,8 @@
 import pytest
 
 from activities.probe import MediaInfo
-from tests.context import RUN_ID
-from tests.transcodes import HLS, MP4, key_times, output, run, stream
+from tests.support.context import RUN_ID
+from tests.support.transcodes import HLS, MP4, key_times, output, run, stream
 
 CUSTOM = "c" * 32
 SECTIONS = {

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.unit.topologies import minimal, text
+from tests.support.topologies import minimal, text
 from workflow_engine.cli import trigger
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError
-from workflow_engine.landing import Landing
+from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import ListenerRecord, Notice
 from workflow_engine.settings import load_settings
@@ -70,8 +70,8 @@ class TestStatus:
         assert listed("status") == {"Buckets": []}
 
     def test_a_listener_and_what_waits(self, engine: Engine):
-        landing = Landing(engine)
-        landing.report(
+        intake = Intake(engine)
+        intake.report(
             ListenerRecord(
                 bucket="uploads",
                 kind="watch",
@@ -108,25 +108,25 @@ class TestStatus:
         assert problem == "    The folder is missing."
 
     def test_what_does_not_run_and_why(self, engine: Engine, tmp_path: Path):
-        landing = Landing(engine)
+        intake = Intake(engine)
         (tmp_path / "uploads").mkdir()
         for number in range(3):
             (tmp_path / f"uploads/old{number}.mp4").write_text("x")
         (tmp_path / "queued").mkdir()
         time.sleep(0.02)
-        landing.begin()
-        landing.reconcile("uploads")
+        intake.begin()
+        intake.reconcile("uploads")
         for name, content in (("a.jpg", "x"), ("empty.mp4", ""), ("growing.mp4", "x")):
             (tmp_path / "uploads" / name).write_text(content)
         (tmp_path / "uploads/dead.mp4").symlink_to("nothing")
         names = ("a.jpg", "empty.mp4", "growing.mp4", "dead.mp4")
         notices = [Notice(bucket="uploads", key=name, source="watch") for name in names]
         with (tmp_path / "uploads/growing.mp4").open("a"):
-            landing.note(notices, settle_seconds=0)
+            intake.note(notices, settle_seconds=0)
             deadline = time.monotonic() + 20
             while engine.store.arrivals.waiting("uploads")[0] > 1:
                 assert time.monotonic() < deadline
-                time.sleep(min(landing.settle(), 0.1))
+                time.sleep(min(intake.settle(), 0.1))
         _, uploads = listed("status")["Buckets"]
         assert (uploads["Waiting"], uploads["Empty"]) == (1, 1)
         assert (uploads["NotMatched"], uploads["SkippedAsExisting"]) == (1, 3)
@@ -139,7 +139,7 @@ class TestStatus:
 
     def test_what_waits_in_a_bucket_that_is_watched_no_more(self, engine: Engine):
         notices = [Notice(bucket="renditions", key="a", source="watch")]
-        Landing(engine).note(notices)
+        Intake(engine).note(notices)
         (line,) = [x for x in mediaflow("status").splitlines() if x.startswith("renditions")]
         assert line.startswith("renditions  not watched any more  1 waiting")
 

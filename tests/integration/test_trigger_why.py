@@ -12,13 +12,12 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from tests.integration.landing_home import Home, flow, home
-from tests.integration.stores import add, success
 from tests.integration.test_store_retention import prune
+from tests.support.landing_home import Home, flow, home
+from tests.support.stores import add, success
 from workflow_engine import cli
 from workflow_engine.engine import Engine
-from workflow_engine.landing.taking import run_id_of
-from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, utc_now
+from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, run_id_of, utc_now
 from workflow_engine.records.catalog import TriggerMode
 from workflow_engine.records.ingest import ListenerRecord
 from workflow_engine.settings import load_settings
@@ -75,7 +74,7 @@ def serving(home: Home) -> None:
 def serves(home: Home, *, problem: str = "", seconds_ago: float = 0) -> None:
     updated = utc_now() - timedelta(seconds=seconds_ago)
     record = ListenerRecord(bucket="uploads", kind="watch", problem=problem, updated=updated)
-    home.landing.report(record)
+    home.intake.report(record)
 
 
 class TestTaken:
@@ -125,7 +124,7 @@ class TestTaken:
         assert answer.remedy.endswith("mediaflow trigger replay uploads a.mp4")
         assert "has no run of this version" in answer.text
         # what is advised helps
-        assert home.landing.replay("uploads", "a.mp4").new == 1
+        assert home.intake.replay("uploads", "a.mp4").new == 1
         run_id = run_id_of(workflow.id, "uploads", "a.mp4", home.version("a.mp4"))
         assert run_id in why("oss://uploads/a.mp4").conclusion
 
@@ -149,7 +148,7 @@ class TestTaken:
         assert (answer.outcome, answer.told["Runs"]) == ("Runs", [])
         assert run_id in answer.conclusion
         assert "--workflow" in answer.remedy  # a replay queues nothing
-        assert home.landing.replay("uploads", "a.mp4").new == 0
+        assert home.intake.replay("uploads", "a.mp4").new == 0
         assert answer.told["Workflows"][0]["RunId"] == run_id
 
 
@@ -162,8 +161,8 @@ class TestSkipped:
             file.write('[buckets.later]\npath = "later"\nevents = "poll"\n')
         time.sleep(0.02)
         with closing(Engine(load_settings(None))) as engine:
-            engine.landing.begin()
-            assert engine.landing.reconcile("later").skipped == 1
+            engine.intake.begin()
+            assert engine.intake.reconcile("later").skipped == 1
         answer = why("later/old clip.mp4")
         assert answer.outcome == "SkippedAsExisting"
         assert 'existing = "skip"' in answer.conclusion
@@ -320,9 +319,9 @@ class TestTheBucket:
         assert advice["fresh"].endswith("mediaflow trigger replay fresh a.mp4")
         assert advice["all"] == "Start it: mediaflow serve"
         with closing(Engine(load_settings(None))) as engine:  # it is as it was said
-            engine.landing.begin()
-            assert [engine.landing.reconcile(name).new for name in ("fresh", "all")] == [0, 1]
-            assert engine.landing.replay("fresh", "a.mp4").new == 1
+            engine.intake.begin()
+            assert [engine.intake.reconcile(name).new for name in ("fresh", "all")] == [0, 1]
+            assert engine.intake.replay("fresh", "a.mp4").new == 1
 
     def test_a_url_that_names_no_object(self, home: Home):
         for url in ("http://example.com/a.mp4", "oss://uploads", "oss://uploads/../a.mp4"):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.watching import FACTORIES, Watching, engine, wait
+from tests.support.watching import FACTORIES, Watching, engine, wait
 from triggers.listener import load_factory
 from triggers.observed import FolderWatch
 from triggers.service import Triggers

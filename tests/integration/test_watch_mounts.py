@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.watching import Process, Watching, wait
+from tests.support.watching import Process, Watching, wait
 from triggers.folder import Folder
 
 

@@ -14,8 +14,8 @@ from urllib.parse import quote_plus, urlencode
 
 import pytest
 
-from tests.api_clients import serving
-from tests.integration.event_service import ODD_KEYS, Make, Service, folder, make, store_away
+from tests.support.api_clients import serving
+from tests.support.event_service import ODD_KEYS, Make, Service, folder, make, store_away
 from tests.unit.test_events import eventbridge, minio, oss, s3, sns
 from workflow_engine.api.app import create_app, server_options
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.integration.test_workflows import executed, refuses
-from tests.unit.topologies import minimal, text
+from tests.support.topologies import minimal, text
 from workflow_engine import cli
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, TopologyError

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.topologies import minimal, report, start, text, topology
-from workflow_engine import graph
+from tests.support.topologies import minimal, report, start, text, topology
 from workflow_engine.activity import load_registry
 from workflow_engine.catalog.workflows import Workflows
 from workflow_engine.errors import InvalidInputError, MediaflowError
+from workflow_engine.planning import graph
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 from workflow_engine.service.workflow_files import RETRY_LOOKS, WorkflowFiles
 from workflow_engine.store import Store

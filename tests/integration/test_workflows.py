@@ -11,8 +11,8 @@ import pytest
 from alibabacloud_mts20140618 import models
 from alibabacloud_mts20140618.client import Client
 
-from tests.api_clients import serving, tea
-from tests.unit.topologies import minimal, text
+from tests.support.api_clients import serving, tea
+from tests.support.topologies import minimal, text
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import executions, workflows
 from workflow_engine.api.app import create_app

@@ -11,7 +11,7 @@ from activities.analysis.config import AnalysisConfig
 from activities.analysis.measure import windows
 from activities.probe import MediaInfo
 from activities.templates import from_analysis, presets
-from tests.context import make_plan_context
+from tests.support.context import make_plan_context
 from workflow_engine.errors import ActivityError, Code
 
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.api_requests import (
+from tests.support.api_requests import (
     KEY,
     SECRET,
     acs3_headers,

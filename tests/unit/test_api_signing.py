@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api_requests import KEY, SECRET, acs3_headers, sign_v1, v1_parameters
+from tests.support.api_requests import KEY, SECRET, acs3_headers, sign_v1, v1_parameters
 from workflow_engine.api.signing import (
     CLOCK_WINDOW,
     Signed,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE = ("topology", "graph", "placeholders", "plan", "errors")
+PURE = ("topology", "planning", "placeholders", "errors")
 IO_MODULES = {"os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "logging"}
 #: rooms of Transcode and what each may import; the way of an output runs through them upwards
 TRANSCODE = {

@@ -8,22 +8,22 @@ from pydantic import ValidationError
 
 from activities.templates import Kind, find
 from activities.transcode import Transcode
-from tests.transcode_plans import MP4, plan
+from tests.support.topologies import minimal, text
+from tests.support.transcode_plans import MP4, plan
 from tests.unit.test_transcode_check import problems
-from tests.unit.topologies import minimal, text
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
     PlanContext,
-    Result,
     Step,
+    StepResult,
     load_registry,
 )
 from workflow_engine.errors import ActivityError, Code, InvalidInputError, TopologyError
-from workflow_engine.graph import load
 from workflow_engine.placeholders import Names
-from workflow_engine.plan import Input, Planner, plan_all
+from workflow_engine.planning.graph import load
+from workflow_engine.planning.plan import Input, Planner, plan_all
 from workflow_engine.records import Digests, ObjectRef
 from workflow_engine.testing import FakeRegistry
 from workflow_engine.topology import problems_of
@@ -151,7 +151,7 @@ def test_plans_pass_the_lookup_to_the_activities():
         digests=Digests(size=0, sha256="", md5=""),
         names=Names.of("a"),
     )
-    start = Result(type="Start")
+    start = StepResult()
     for templates in (lookup(), lookup({"Name": "other"})):
         wanted = {"Found": templates(ID)}
         planner = Planner(graph, given, templates=templates)

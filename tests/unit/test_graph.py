@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.topologies import minimal, report, snapshot, start, text, topology, transcode
+from tests.support.topologies import minimal, report, snapshot, start, text, topology, transcode
 from workflow_engine.activity import load_registry
 from workflow_engine.errors import Problem, Severity, TopologyError
-from workflow_engine.graph import Graph, load
+from workflow_engine.planning.graph import Graph, load
 
 
 def problems(value: Any) -> list[Problem]:

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from activities.probe import RawSound
 from workflow_engine.activity import load_registry
 from workflow_engine.errors import Code, InvalidInputError, TopologyError
-from workflow_engine.graph import Graph, load
 from workflow_engine.jobs import JobInput, Target, boost, topologies
 from workflow_engine.jobs.given import refuse_workflow_placeholders
+from workflow_engine.planning.graph import Graph, load
 from workflow_engine.records import ObjectRef, utc_now
 from workflow_engine.records.catalog import PipelineRecord, TemplateKind, TemplateRecord
 from workflow_engine.topology import problems_of

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from alibabacloud_mts20140618 import models
 
-from tests.unit.job_records import CREATED, JOB, PIPELINE, done, job, output, running
+from tests.support.job_records import CREATED, JOB, PIPELINE, done, job, output, running
 from workflow_engine.api.jobs import job_shape
 from workflow_engine.jobs import job_message, job_object
 from workflow_engine.jobs.states import job_state, jobs_in

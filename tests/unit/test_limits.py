@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from activities.transcode.model.joined import MergeConfig
-from tests.unit.limits.judging import errors, field, placed, side_by_side, told
-from tests.unit.limits.others import OTHERS, PACKAGES, REQUESTS
-from tests.unit.limits.outputs import (
+from tests.support.limits.judging import errors, field, placed, side_by_side, told
+from tests.support.limits.others import OTHERS, PACKAGES, REQUESTS
+from tests.support.limits.outputs import (
     ECHOED,
     MARK,
     MP4,
@@ -22,7 +22,7 @@ from tests.unit.limits.outputs import (
     SECTIONS,
     Limit,
 )
-from tests.unit.limits.rules import (
+from tests.support.limits.rules import (
     BUCKET,
     EMPTY,
     FORMAT,
@@ -36,7 +36,7 @@ from tests.unit.limits.rules import (
 )
 from workflow_engine.activity import load_registry
 from workflow_engine.api.actions import ACTIONS
-from workflow_engine.graph import load
+from workflow_engine.planning.graph import load
 from workflow_engine.topology import problems_of
 
 ALL = [*SECTIONS, *PLACEMENT, *OUTPUTS, *OTHERS, *PACKAGES]

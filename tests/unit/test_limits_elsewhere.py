@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from activities.templates import find
 from activities.transcode import Transcode
-from tests.unit.limits.judging import Told, below, errors, placed, with_value
-from tests.unit.limits.others import PACKAGE, PACKAGES
-from tests.unit.limits.outputs import MP4, PLACEMENT, SECTIONS, Limit
+from tests.support.limits.judging import Told, below, errors, placed, with_value
+from tests.support.limits.others import PACKAGE, PACKAGES
+from tests.support.limits.outputs import MP4, PLACEMENT, SECTIONS, Limit
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.topology import problems_of
 from workflow_engine.topology.overrides import apply_overrides

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.limits.judging import Told, field, told
-from tests.unit.limits.outputs import ENCRYPTION, HLS, MARK, MP4, PART, REGION, TEXT, Limit
-from tests.unit.limits.rules import INVALID, NULL, RANGE, UNSUPPORTED
+from tests.support.limits.judging import Told, field, told
+from tests.support.limits.outputs import ENCRYPTION, HLS, MARK, MP4, PART, REGION, TEXT, Limit
+from tests.support.limits.rules import INVALID, NULL, RANGE, UNSUPPORTED
 from tests.unit.test_limits_elsewhere import faults
 from tests.unit.test_transcode_check import problems
 

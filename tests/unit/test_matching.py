@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.topologies import report, snapshot, start, text, topology, transcode
+from tests.support.topologies import report, snapshot, start, text, topology, transcode
 from workflow_engine.activity import load_registry, no_templates
-from workflow_engine.errors import Severity
-from workflow_engine.graph import Graph, load
-from workflow_engine.matching import (
+from workflow_engine.catalog.matching import (
     TRIGGER_EXTENSIONS,
     Rule,
     is_candidate,
@@ -21,12 +19,14 @@ from workflow_engine.matching import (
     verdict,
     why_nothing_starts,
 )
-from workflow_engine.overlap import (
+from workflow_engine.catalog.overlap import (
     clash_warnings,
     may_begin,
     may_share_inputs,
     overlap_warnings,
 )
+from workflow_engine.errors import Severity
+from workflow_engine.planning.graph import Graph, load
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from workflow_engine.catalog.media_details import Details, check_submission, checked, checked_tag
+from workflow_engine.catalog.publish_states import Caller, allowed
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.publication import Caller, allowed
 from workflow_engine.records.catalog import PublishState
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.unit.topologies import minimal, text
+from tests.support.topologies import minimal, text
 from workflow_engine.errors import TopologyError
 from workflow_engine.topology.overrides import apply_overrides
 

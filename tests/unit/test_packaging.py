@@ -3,7 +3,7 @@ from pydantic import ValidationError
 
 from activities import packaging
 from activities.transcode.model.output import TranscodeParameters
-from tests.context import make_plan_context
+from tests.support.context import make_plan_context
 from workflow_engine.errors import ActivityError, Code
 
 GOOD = {

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.report import SCHEMA, Report, document, place
-from workflow_engine.activity import Side, SideInput
+from workflow_engine.activity import SideInput, SideInputFacts
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -12,6 +12,7 @@ from workflow_engine.records import (
     ExecutionRecord,
     ObjectRef,
     Output,
+    StepResult,
 )
 
 RUN_ID = "0123456789abcdef0123456789abcdef"
@@ -43,7 +44,7 @@ START = ActivityRecord(
     name="start",
     type="Start",
     state=ActivityState.SUCCESS,
-    data={"Properties": {"Duration": "4.0"}, "Probe": {"format": {}}},
+    result=StepResult(data={"Properties": {"Duration": "4.0"}, "Probe": {"format": {}}}),
 )
 HD = ActivityRecord(
     name="hd",
@@ -51,9 +52,11 @@ HD = ActivityRecord(
     state=ActivityState.SUCCESS,
     started=NOW - timedelta(seconds=20),
     ended=NOW - timedelta(seconds=7.5),
-    outputs=(output("a/x.mp4", media={"Width": "640"}), output("a/y.mp4", size=5)),
-    commands=(("ffmpeg", "-i", "file:a b.mp4"),),
-    warnings=("SourceDamaged: 2 places",),
+    result=StepResult(
+        outputs=(output("a/x.mp4", media={"Width": "640"}), output("a/y.mp4", size=5)),
+        commands=(("ffmpeg", "-i", "file:a b.mp4"),),
+        warnings=("SourceDamaged: 2 places",),
+    ),
     reused=True,
 )
 BAD = ActivityRecord(
@@ -127,7 +130,7 @@ def test_what_an_activity_read_beside_the_input_is_listed_once():
     logo = ObjectRef(bucket="side", object="logo.png", location="local")
     source = execution().input
     refs = [(logo, "watermark"), (logo, "other"), (source, "loudness 1")]
-    side = Side(name="side-1.png", digests=DIGESTS)
+    side = SideInputFacts(name="side-1.png", digests=DIGESTS)
     read = {SideInput(ref=ref, kind=kind): side for ref, kind in refs}
     records = (START, HD)
     told = document(

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tests.transcode_plans import MP3, MP4, encoding, failure, media, rendition, step_of
+from tests.support.transcode_plans import MP3, MP4, encoding, failure, media, rendition, step_of
 from tests.unit.test_transcode_check import found
 from workflow_engine.errors import Code
 from workflow_engine.topology import problems_of

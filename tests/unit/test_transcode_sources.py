@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.transcode_plans import (
+from tests.support.transcode_plans import (
     COPY,
     FLV_COPY,
     HLS,

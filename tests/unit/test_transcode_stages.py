@@ -7,7 +7,17 @@ from activities.transcode.command.commands import Target, commands
 from activities.transcode.command.filters import Chain, Input, WorkFile, filter_of, simple
 from activities.transcode.features import registry as stages
 from activities.transcode.source.scene import Scene
-from tests.transcode_plans import COPY, HLS, MP3, MP4, failure, media, plan, rendition, step_of
+from tests.support.transcode_plans import (
+    COPY,
+    HLS,
+    MP3,
+    MP4,
+    failure,
+    media,
+    plan,
+    rendition,
+    step_of,
+)
 from workflow_engine.activity import Skip
 from workflow_engine.errors import Code
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from workflow_engine.landing.unmatched import LINES, PERIOD, UnmatchedLog
+from workflow_engine.ingest.unmatched import LINES, PERIOD, UnmatchedLog
 
 
 def test_a_flood_is_summed_up(caplog: pytest.LogCaptureFixture):

@@ -11,10 +11,10 @@ from activities import fonts
 from activities.templates import find
 from activities.transcode import Transcode
 from activities.transcode.features.watermarks import look_at_mark
-from tests import media as files
-from tests.context import make_context, make_plan_context
-from tests.transcode_plans import COPY, MP3, MP4, media
-from workflow_engine.activity import Neighbourhood, Side, no_templates
+from tests.support import media as files
+from tests.support.context import make_context, make_plan_context
+from tests.support.transcode_plans import COPY, MP3, MP4, media
+from workflow_engine.activity import Neighbourhood, SideInputFacts, no_templates
 from workflow_engine.errors import ActivityError, Code, InvalidInputError, Severity
 from workflow_engine.records import Digests
 from workflow_engine.topology import problems_of
@@ -143,7 +143,7 @@ def planned(facts, **fields):
     read = Transcode.parameters.model_validate(wire({"InputFile": LOGO} | fields))
     context = make_plan_context(Path("in.mov"), media=media())
     (wanted,) = Transcode().reads(read, context)
-    side = Side(
+    side = SideInputFacts(
         name="side-1f.png", digests=Digests(size=0, sha256="0" * 64, md5="0" * 32), facts=facts
     )
     with pytest.raises(ActivityError) as caught:

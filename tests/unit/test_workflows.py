@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.unit.topologies import minimal, report, start, text, topology
-from workflow_engine import graph
+from tests.support.topologies import minimal, report, start, text, topology
 from workflow_engine.activity import load_registry
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import executions, workflows
@@ -25,6 +24,7 @@ from workflow_engine.api.actions.workflows import (
 )
 from workflow_engine.catalog.workflow_rules import Bound, bound_of, check_name, problem_text
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
+from workflow_engine.planning import graph
 from workflow_engine.records.catalog import WorkflowRecord, WorkflowState
 from workflow_engine.store import ActivitySummary, ExecutionSummary
 from workflow_engine.topology import problems_of

@@ -1,4 +1,4 @@
-"""Who may call: a configured access key with its signature, or this machine (design, 3).
+"""Who may call: a configured access key with its signature, or this machine.
 
 Without configured keys only programs on this machine may call, and signatures are not looked at.
 Pages of other sites must not: a browser on this machine would call for them (hence the checks of

@@ -10,10 +10,10 @@ from typing import NamedTuple, NotRequired, TypedDict, cast
 
 from workflow_engine.api.shapes import nested_properties
 from workflow_engine.buckets import object_url
+from workflow_engine.planning.rules import TRANSCODE
 from workflow_engine.records import Json, ObjectRef, wire_time
 from workflow_engine.records.catalog import MediaRecord
 from workflow_engine.store import Published, PublishedOutput
-from workflow_engine.structure import TRANSCODE
 from workflow_engine.topology import parse_topology
 from workflow_engine.topology.encoded import decode_json
 

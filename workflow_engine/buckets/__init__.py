@@ -3,7 +3,7 @@
 `interface.py` says what a bucket can do, `local.py` does it with a folder (`files.py` moves and
 copies, `mounts.py` notices what is not mounted), `s3.py` with an object store. `registry.py` finds
 the bucket of a name or of a recorded place, `urls.py` reads object URLs. Whatever the bucket, an
-object appears whole or not at all (design, decision 6).
+object appears whole or not at all (decision 6).
 
     buckets = Buckets(settings.buckets, fallback_root=Path("mediaflow-out"))
     buckets.get("example-vod").stage(work / "clip.mp4", "renditions/clip.mp4").publish()

@@ -27,7 +27,7 @@ class ObjectInfo:
     """An object as it stands. `size` is in bytes; `version` is opaque and changes with it.
 
     The version of a local object is its size and mtime_ns, that of an object in a store its
-    version id, else ETag, size and LastModified (design, decision 12); listings know no version
+    version id, else ETag, size and LastModified (decision 12); listings know no version
     ids, so `head` has the last word. `etag` is in lower case, without quotes, empty for files.
     `fingerprint` is that of a file, empty for objects of a store: while it stays, so does the
     content. Another one says nothing: a chmod or a remount changes it, too.
@@ -165,6 +165,6 @@ class Bucket(Protocol):
     def set_access(self, key: str, published: bool) -> None:
         """Let an object be read as its bucket allows (true), or by its owner only (false).
 
-        Nothing happens where single objects have no access rules (design, decision 17).
+        Nothing happens where single objects have no access rules (decision 17).
         """
         ...

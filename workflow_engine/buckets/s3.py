@@ -5,8 +5,8 @@
 Media processes read a downloaded copy, never a signed URL, though one remux over a URL is faster
 than download and remux (0.9 s against 1.6 s for 400 MB on one machine). The content key needs a
 read of the whole input anyway, the copy serves all activities, and ffmpeg can neither hold its
-ranges to one version of the object nor be kept to local files while it speaks HTTP (design,
-decision 9).
+ranges to one version of the object nor be kept to local files while it speaks HTTP
+(decision 9).
 """
 
 from collections.abc import Iterator

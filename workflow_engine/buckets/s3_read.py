@@ -86,7 +86,7 @@ class Version:
 def object_info(
     key: str, size: int, etag: str, modified: datetime, version_id: str = ""
 ) -> ObjectInfo:
-    """Return an object as users of buckets see it (design, decision 12)."""
+    """Return an object as users of buckets see it (decision 12)."""
     etag = normal_etag(etag)
     # whole seconds: listings are more exact than headers
     version = version_id or f"{etag}-{size}-{int(modified.timestamp())}"

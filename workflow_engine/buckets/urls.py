@@ -1,4 +1,4 @@
-"""Object URLs and bucket names (design, section 3).
+"""Object URLs and bucket names (`docs/buckets.md`, "Naming objects").
 
 >>> parse("oss://example-vod/a/clip.mp4").object
 'a/clip.mp4'

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Unpack
 
-from workflow_engine import publication
 from workflow_engine.buckets import Buckets
+from workflow_engine.catalog import publish_states
 from workflow_engine.catalog.checks import placed
 from workflow_engine.catalog.media_details import (
     MAX_TAGS,
@@ -49,7 +49,7 @@ class MediaLibrary:
     def __init__(self, store: Store, buckets: Buckets) -> None:
         self._store = store
         self._rows = store.media
-        self._access = publication.access_in(buckets)
+        self._access = publish_states.access_in(buckets)
         self._lock = threading.Lock()
 
     def add(self, ref: ObjectRef, **details: Unpack[Details]) -> MediaRecord:
@@ -127,16 +127,16 @@ class MediaLibrary:
 
         Raises InvalidInputError (`InvalidParameter.InvalidState`) before a run has ended.
         """
-        wanted = publication.state_of(published)
+        wanted = publish_states.state_of(published)
         record = self._living(media_id)
-        if not publication.allowed(publication.Caller.API, record.publish_state, wanted):
+        if not publish_states.allowed(publish_states.Caller.API, record.publish_state, wanted):
             raise InvalidInputError(
                 Code.INVALID_STATE,
                 f'The media is {record.publish_state} and cannot become "{wanted}".',
                 pointer="/Publish",
                 remedy="Wait until a run of a workflow on it has ended.",
             )
-        publication.set_published(self._store, media_id, published, self._access)
+        publish_states.set_published(self._store, media_id, published, self._access)
         return replace(record, publish_state=wanted)
 
     def delete(self, media_ids: Collection[str]) -> None:

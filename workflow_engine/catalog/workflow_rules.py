@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError, pointer_to
-from workflow_engine.graph import Graph
 from workflow_engine.placeholders import decode_object
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import utc_now
 from workflow_engine.records.catalog import WorkflowFileRecord, WorkflowRecord, WorkflowState
 from workflow_engine.topology.wire import shown

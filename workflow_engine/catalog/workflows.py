@@ -3,7 +3,7 @@
 Every change is a compare-and-set on the state, so that two processes cannot break the rules
 together. `workflow_rules.py` has the rules; `service/workflow_files.py` watches the folder and
 calls the file methods. A workflow that a file owns keeps its state and trigger mode over restarts
-(design, decision 15).
+(decision 15).
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from workflow_engine.activity import TemplateLookup, no_templates
+from workflow_engine.catalog.overlap import clash_warnings, may_share_inputs, overlap_warnings
 from workflow_engine.catalog.workflow_rules import (
     Bound,
     bound_of,
@@ -28,8 +29,7 @@ from workflow_engine.catalog.workflow_rules import (
     unknown,
 )
 from workflow_engine.errors import InvalidInputError, Problem, TopologyError
-from workflow_engine.graph import Graph
-from workflow_engine.overlap import clash_warnings, may_share_inputs, overlap_warnings
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import new_id, utc_now
 from workflow_engine.records.catalog import (
     TriggerMode,

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from workflow_engine.cli.common import problem_json, size_text
-from workflow_engine.plan import Group, Plan, Planned
+from workflow_engine.planning.plan import Group, Plan, Planned
 from workflow_engine.records import Json, ObjectRef
 
 

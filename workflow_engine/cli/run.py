@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from workflow_engine.cli.progress import LiveProgress
     from workflow_engine.engine import Engine
     from workflow_engine.executor import Executor
-    from workflow_engine.journal import Observer
     from workflow_engine.records import ExecutionRecord
-    from workflow_engine.runner import Runner
+    from workflow_engine.run.journal import Observer
+    from workflow_engine.run.runner import Runner
 
     OnStart = Callable[[Runner], None]
 

@@ -14,7 +14,7 @@ from workflow_engine.errors import Code, InvalidInputError, Problem, Severity, T
 
 if TYPE_CHECKING:
     from workflow_engine.activity import Registry
-    from workflow_engine.graph import Graph
+    from workflow_engine.planning.graph import Graph
 
 #: levels; a long chain would otherwise print as a huge triangle
 _MAX_INDENT = 20

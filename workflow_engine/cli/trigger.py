@@ -12,7 +12,7 @@ from workflow_engine.cli.execution import AsJson
 from workflow_engine.records import Json, utc_now, wire_time
 
 if TYPE_CHECKING:
-    from workflow_engine.landing.explanation import Explanation
+    from workflow_engine.ingest.explanation import Explanation
     from workflow_engine.records.ingest import BucketStatus
 
 app = typer.Typer(help="What lands in the buckets: status, replay, why.", no_args_is_help=True)
@@ -27,7 +27,7 @@ def status(as_json: AsJson = False) -> None:
     from workflow_engine.engine import Engine
 
     with closing(Engine(settings())) as engine:
-        found = engine.landing.status()
+        found = engine.intake.status()
     if as_json:
         print_json({"Buckets": [_bucket_json(bucket) for bucket in found]})
         return
@@ -54,7 +54,7 @@ def replay(
     from workflow_engine.engine import Engine
 
     with closing(Engine(settings())) as engine:
-        found = engine.landing.replay(bucket, prefix)
+        found = engine.intake.replay(bucket, prefix)
     if as_json:
         print_json(
             {
@@ -83,7 +83,7 @@ def why(
 ) -> None:
     """Say why an object did or did not start runs: the conclusion, then all that was looked at."""
     with opened_engine() as engine:
-        found = engine.landing.explain(url)
+        found = engine.intake.explain(url)
     if as_json:
         print_json(_explanation_json(found))
     else:
@@ -92,7 +92,7 @@ def why(
 
 
 def _explanation_lines(found: "Explanation") -> Iterator[str]:
-    from workflow_engine.landing.checks import checks
+    from workflow_engine.ingest.checks import checks
 
     facts = found.facts
     subject = f"oss://{facts.bucket}/{facts.key}: " if facts else ""
@@ -116,7 +116,7 @@ def _explanation_lines(found: "Explanation") -> Iterator[str]:
 
 
 def _explanation_json(found: "Explanation") -> dict[str, Json]:
-    from workflow_engine.landing.checks import checks
+    from workflow_engine.ingest.checks import checks
 
     facts = found.facts
     answer: dict[str, Json] = {

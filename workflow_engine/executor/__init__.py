@@ -2,12 +2,12 @@
 
 `inline.py` uses threads and nothing else. `prefect_flow.py` turns the execution into a Prefect
 flow run with one task per activity, and `prefect_server.py` finds or starts the local server.
-Both executors give the same states, outputs and records. Design, decisions 1-4.
+Both executors give the same states, outputs and records. Decisions 1-4.
 """
 
 from typing import Protocol
 
-from workflow_engine.runner import Runner
+from workflow_engine.run.runner import Runner
 
 
 class Executor(Protocol):

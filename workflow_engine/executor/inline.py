@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from workflow_engine.errors import Interruption
-from workflow_engine.outcomes import Outcome
-from workflow_engine.runner import Runner
+from workflow_engine.run.outcomes import Outcome
+from workflow_engine.run.runner import Runner
 
 #: activities in work at once; those that start a media process queue for its slot
 MAX_THREADS = 16

@@ -3,7 +3,7 @@
 A process that was killed, or a server that was away, leaves flow runs and task runs that stay
 Running or Pending for ever, for Prefect cannot know better. The store does: `tell_ends` asks the
 server for its unfinished runs and ends those whose executions have ended. Runs of other stores
-and of other programs are left alone, and so are executions that still run (design, decision 19).
+and of other programs are left alone, and so are executions that still run (decision 19).
 """
 
 import http.client

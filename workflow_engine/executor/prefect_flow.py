@@ -2,8 +2,8 @@
 
 With `prefect_tasks.py`, which has the flow, and `prefect_show.py` the only module that imports
 prefect, and only at need. The store is the truth: Prefect schedules the tasks and shows them.
-Whatever it cannot do any more (its server went away), the inline executor finishes. Design,
-decisions 1, 2 and 4.
+Whatever it cannot do any more (its server went away), the inline executor finishes.
+Decisions 1, 2 and 4.
 """
 
 import logging
@@ -26,7 +26,7 @@ from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.executor.prefect_api import answers, get, ui_url
 from workflow_engine.executor.prefect_ends import leave_open
 from workflow_engine.executor.prefect_tasks import Gate, create_flow_run, make_flow, parameters
-from workflow_engine.runner import Runner
+from workflow_engine.run.runner import Runner
 
 if TYPE_CHECKING:
     from prefect.settings import Settings

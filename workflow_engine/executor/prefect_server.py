@@ -2,7 +2,7 @@
 
 It is started once, kept for the next runs, and recorded in `<data>/prefect/server.json`. A server
 that happens to sit on the port is never adopted: ours is recognised by the home directory that it
-reports. `prefect_process.py` has its process. Nothing in here imports prefect. Design, decision 3.
+reports. `prefect_process.py` has its process. Nothing in here imports prefect. Decision 3.
 """
 
 import contextlib

@@ -13,9 +13,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from workflow_engine.activity import Artifact
-from workflow_engine.outcomes import Outcome
+from workflow_engine.planning.rules import REPORT
 from workflow_engine.records import ActivityRecord, ActivityState
-from workflow_engine.structure import REPORT
+from workflow_engine.run.outcomes import Outcome
 
 log = logging.getLogger(__name__)
 

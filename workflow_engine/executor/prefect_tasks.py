@@ -1,6 +1,6 @@
 """The flow of an execution: one task per activity, edges as in the topology.
 
-Used by `prefect_flow.py`, in its thread. Design, decisions 2 and 4.
+Used by `prefect_flow.py`, in its thread. Decisions 2 and 4.
 """
 
 import re
@@ -13,7 +13,7 @@ from workflow_engine.errors import InterruptedRunError
 from workflow_engine.executor.inline import MAX_THREADS
 from workflow_engine.executor.prefect_show import Show
 from workflow_engine.executor.prefect_states import EndState, cancelled, flow_state, task_state
-from workflow_engine.runner import Runner
+from workflow_engine.run.runner import Runner
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from workflow_engine.catalog.media import media_id
 from workflow_engine.errors import Code, InvalidInputError, TopologyError, pointer_to
-from workflow_engine.graph import Graph
 from workflow_engine.jobs import boost, topologies
 from workflow_engine.jobs.echo import analysis_echo, members, snapshot_echo
 from workflow_engine.jobs.given import JobInput, refuse_workflow_placeholders
@@ -16,6 +15,7 @@ from workflow_engine.jobs.queueing import JobQueue
 from workflow_engine.jobs.states import job_state, jobs_in
 from workflow_engine.jobs.topologies import Target
 from workflow_engine.jobs.transcoding import add_transcode
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
     ExecutionKind,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from workflow_engine.catalog.checks import placed
 from workflow_engine.errors import MediaflowError
-from workflow_engine.graph import Graph
 from workflow_engine.jobs.given import JobInput
 from workflow_engine.jobs.message import job_message
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
     ExecutionKind,
@@ -17,7 +17,7 @@ from workflow_engine.records import (
     Json,
 )
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord
-from workflow_engine.submission import new_execution
+from workflow_engine.run.submission import new_execution
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine

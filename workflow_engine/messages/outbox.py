@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from workflow_engine.errors import Code, MediaflowError
-from workflow_engine.graph import Graph
 from workflow_engine.messages.bodies import activity_body, job_body
 from workflow_engine.messages.receivers import (
     QUEUE,
@@ -20,6 +19,7 @@ from workflow_engine.messages.receivers import (
     address,
     configured,
 )
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,

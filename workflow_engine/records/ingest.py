@@ -1,6 +1,6 @@
 """What lands in watched buckets, on its way from an event to a run; frozen records.
 
-`landing/` has the way itself, `store/arrivals.py` and `store/intake.py` keep it.
+`ingest/` has the way itself, `store/arrivals.py` and `store/intake.py` keep it.
 """
 
 from dataclasses import dataclass, replace
@@ -65,7 +65,7 @@ class KnownVersion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Taking:
+class Admission:
     """An object version to be taken in, once and for all, with the runs that it starts.
 
     `arrival` goes with it, as it was read. With `again` the runs start also when the version was

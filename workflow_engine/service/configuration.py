@@ -8,10 +8,10 @@ import logging
 import threading
 from collections.abc import Iterator
 
-from workflow_engine import lease
 from workflow_engine.engine import Engine
 from workflow_engine.records import utc_now, wire_time
 from workflow_engine.records.catalog import ServiceRecord
+from workflow_engine.run import lease
 from workflow_engine.store import MOST_COUNTED, buckets_text
 
 log = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from workflow_engine import lease
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, Interruption, LeaseLostError, MediaflowError
 from workflow_engine.executor import Executor
 from workflow_engine.records import ExecutionState
-from workflow_engine.runner import Runner
+from workflow_engine.run import lease
+from workflow_engine.run.runner import Runner
 from workflow_engine.store import Claim
 
 log = logging.getLogger(__name__)

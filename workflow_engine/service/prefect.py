@@ -3,7 +3,7 @@
 The configured server is only used. A local one is started when there is none for this data
 directory, started again when it dies, and ends with the service, unless a foreground run had
 started it. Nobody waits for it: while no server answers executions run all the same; they are only
-not shown (design, decisions 1 and 19). What has ended meanwhile is told to it afterwards.
+not shown (decisions 1 and 19). What has ended meanwhile is told to it afterwards.
 """
 
 import logging

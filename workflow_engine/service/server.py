@@ -96,7 +96,7 @@ class Server:
         The Prefect server comes up later, or not at all: executions do not wait for it.
         """
         self._socket = _bound(self._host, self._port)
-        self._engine.landing.begin(process_began())
+        self._engine.intake.begin(process_began())
         self._files.scan()
         self._http_thread.start()
         while not self._http.started:

@@ -1,4 +1,4 @@
-"""Settings: `mediaflow.toml` and the environment (design, section 3, "Configuration").
+"""Settings: `mediaflow.toml` and the environment (`README.md`, "Configuration").
 
     settings = load_settings(None)
     settings.buckets["example-vod"].path

@@ -1,4 +1,4 @@
-"""The sections and keys of the configuration, with their defaults (design, section 3).
+"""The sections and keys of the configuration, with their defaults.
 
 All of it is frozen. `loading.py` reads the file, `environment.py` the environment.
 """
@@ -145,7 +145,7 @@ class RunnerSettings(_Section):
     concurrency: int = Field(default=2, ge=1)
     #: ffmpegs at once; each uses several cores, and two on the same cores slow each other down
     processes: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4), ge=1)
-    #: decode once for sibling outputs (design, decision 7)
+    #: decode once for sibling outputs (decision 7)
     fuse: bool = True
 
 
@@ -224,7 +224,7 @@ class BucketSettings(_Section):
     #: names of the environment variables that hold the access key; none: as the AWS tools do
     access_key_id_env: Annotated[str, Field(min_length=1)] | None = None
     secret_access_key_env: Annotated[str, Field(min_length=1)] | None = None
-    #: single objects have access rules, which follow the publish state (design, decision 17)
+    #: single objects have access rules, which follow the publish state (decision 17)
     acl: bool = False
     #: how new objects are noticed; None: not at all
     events: Annotated[
@@ -235,7 +235,7 @@ class BucketSettings(_Section):
     settle_seconds: float = Field(default=2.0, ge=0)
     #: seconds between listings
     poll_seconds: float = Field(default=60.0, gt=0)
-    #: what lies there when the bucket is first watched (design, decision 13)
+    #: what lies there when the bucket is first watched (decision 13)
     existing: Literal["skip", "process"] = "skip"
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """The store: every execution and all that is registered, in SQLite or PostgreSQL.
 
-It is the truth about all runs (design, decision 1); Prefect only shows them. `executions.py` has
+It is the truth about all runs (decision 1); Prefect only shows them. `executions.py` has
 the `Store` that everybody uses. Its methods about claims and lists do what `queue.py` and
 `pages.py` say; its attributes are the tables of the catalog and the outbox, one module each.
 Below, `statements.py` reads and writes rows, `rows.py` and `catalog_rows.py` turn records into
@@ -19,7 +19,7 @@ from workflow_engine.store.executions import Store
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.published import Published, PublishedOutput
 from workflow_engine.store.retention import Window
-from workflow_engine.store.rows import Intended, Intent, StepResult
+from workflow_engine.store.rows import Intended, Intent
 from workflow_engine.store.statements import Claim
 from workflow_engine.store.summaries import ActivitySummary, ExecutionLine, ExecutionSummary
 from workflow_engine.store.upkeep import Checked
@@ -37,7 +37,6 @@ __all__ = [
     "Page",
     "Published",
     "PublishedOutput",
-    "StepResult",
     "Store",
     "Waiting",
     "Window",

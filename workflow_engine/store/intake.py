@@ -16,11 +16,11 @@ import sqlalchemy as sa
 
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
 from workflow_engine.records.ingest import (
+    Admission,
     KnownVersion,
     ListenerRecord,
     OwnOutput,
     Taken,
-    Taking,
     Watched,
 )
 from workflow_engine.store import queue
@@ -52,33 +52,35 @@ class IntakeTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take(self, takings: Sequence[Taking]) -> Taken:
+    def take(self, admissions: Sequence[Admission]) -> Taken:
         """Take object versions in and queue their runs.
 
         Of a version that was taken before only the arrival goes, unless its runs are asked for
         again. A run that exists already is left as it is.
         """
-        if not takings:
+        if not admissions:
             return Taken(new=(), runs=0)
-        unmatched = {_version_of(taking) for taking in takings if taking.unmatched}
+        unmatched = {_version_of(admission) for admission in admissions if admission.unmatched}
         with self._turn() as connection:
-            new = _enter(connection, takings, self._database.now(connection))
+            new = _enter(connection, admissions, self._database.now(connection))
             _count(connection, "unmatched", (v for v in new if v in unmatched))
             starting = {
                 run.run_id: run
-                for taking in takings
-                if taking.again or _version_of(taking) in new
-                for run in taking.executions
+                for admission in admissions
+                if admission.again or _version_of(admission) in new
+                for run in admission.executions
             }
             runs = _queue(connection, starting)
-            remove(connection, (t.arrival for t in takings if t.arrival is not None))
-        return Taken(new=tuple(_version_of(taking) in new for taking in takings), runs=runs)
+            remove(connection, (t.arrival for t in admissions if t.arrival is not None))
+        return Taken(
+            new=tuple(_version_of(admission) in new for admission in admissions), runs=runs
+        )
 
-    def skip(self, existing: Sequence[Taking]) -> None:
+    def skip(self, existing: Sequence[Admission]) -> None:
         """Note what lies in a bucket that was never watched; what an event told of is left out."""
         if not existing:
             return
-        by_bucket = {taking.bucket for taking in existing}
+        by_bucket = {admission.bucket for admission in existing}
         with self._turn() as connection:
             waiting = {
                 (bucket, key)
@@ -87,7 +89,11 @@ class IntakeTable:
                     _WAITING, {"bucket": bucket, "keys": [t.key for t in existing]}
                 )
             }
-            left = [taking for taking in existing if (taking.bucket, taking.key) not in waiting]
+            left = [
+                admission
+                for admission in existing
+                if (admission.bucket, admission.key) not in waiting
+            ]
             new = _enter(connection, left, self._database.now(connection), existing=True)
             _count(connection, "skipped", new)
 
@@ -199,15 +205,19 @@ class ListenerTable:
             return [ListenerRecord(**row) for row in connection.execute(query).mappings()]
 
 
-def _version_of(taking: Taking) -> _Version:
-    return taking.bucket, taking.key, taking.version
+def _version_of(admission: Admission) -> _Version:
+    return admission.bucket, admission.key, admission.version
 
 
 def _enter(
-    connection: sa.Connection, takings: Iterable[Taking], now: datetime, *, existing: bool = False
+    connection: sa.Connection,
+    admissions: Iterable[Admission],
+    now: datetime,
+    *,
+    existing: bool = False,
 ) -> set[_Version]:
     """Give object versions their rows; return those that had none."""
-    wanted = {_version_of(taking): taking for taking in takings}
+    wanted = {_version_of(admission): admission for admission in admissions}
     by_bucket: dict[str, list[str]] = {}
     for bucket, key, _ in wanted:
         by_bucket.setdefault(bucket, []).append(key)

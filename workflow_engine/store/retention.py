@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workflow_engine.matching import is_candidate, starts_a_run
+from workflow_engine.catalog.matching import is_candidate, starts_a_run
 from workflow_engine.records import ExecutionKind, ExecutionState, run_id_of
 from workflow_engine.store.catalog_schema import messages
 from workflow_engine.store.database import Database, Upsert, upsert

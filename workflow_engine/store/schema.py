@@ -258,7 +258,7 @@ activities = sa.Table(
     sa.Column("ended", Moment),
     sa.Column("progress", sa.Float, nullable=False),
     sa.Column("reused", sa.Boolean, nullable=False),
-    # content key of the last success (design, decision 5)
+    # content key of the last success (decision 5)
     sa.Column("step_key", sa.Text),
     sa.Column("code", FreeText, nullable=False),
     sa.Column("message", FreeText, nullable=False),

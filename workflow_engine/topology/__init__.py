@@ -2,7 +2,7 @@
 
 `document.py` parses the text and knows positions, `wire.py` holds the annotations for values
 that may come as strings, `overrides.py` replaces parameters for one run, `schema.py` prints the
-JSON Schema. The parameters of each activity belong to the activity's own model; `graph.py`
+JSON Schema. The parameters of each activity belong to the activity's own model; `planning.graph`
 brings the two together.
 """
 

@@ -3,7 +3,6 @@
 Integrated loudness and true peak by EBU R 128, and the mean level that `volumedetect` tells.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -14,10 +13,10 @@ from typing import Any
 from activities import ffmpeg
 from activities.ffmpeg import graph
 from activities.transcode.command.filters import Filter, filter_of
-from workflow_engine.activity import ActivityContext
-from workflow_engine.records import Json
+from workflow_engine.activity import ActivityContext, SideInput
+from workflow_engine.records import Json, ObjectRef
 
-#: first word of `SideInput.kind`
+#: `SideInput.kind` of the measurement
 LOUDNESS = "loudness"
 #: LUFS and dB at which there is nothing to be made louder
 SILENCE = -69.0
@@ -35,10 +34,10 @@ class Heard:
     layout: str
     part: tuple[tuple[str, str], ...]
 
-    @property
-    def kind(self) -> str:
-        """The `SideInput.kind` of this measurement."""
-        return f"{LOUDNESS} {json.dumps(asdict(self), sort_keys=True)}"
+    def of(self, source: ObjectRef) -> SideInput:
+        """Return the measurement of a source."""
+        query: dict[str, Json] = asdict(self) | {"part": [list(option) for option in self.part]}
+        return SideInput(ref=source, kind=LOUDNESS, query=query)
 
     @property
     def form(self) -> tuple[Filter, ...]:
@@ -64,9 +63,9 @@ class Loudness:
         return cls(**found)
 
 
-def measure(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def measure(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Decode the whole sound and return its `Loudness`, None for -inf."""
-    heard: dict[str, Any] = json.loads(kind.partition(" ")[2])
+    heard: dict[str, Any] = dict(wanted.query)
     source = graph.open_input(context.source, dict(heard["part"]))
     shape = Heard(**heard).form
     levels = {"measure_perchannel": "none", "measure_overall": "RMS_level", "metadata": "1"}

@@ -45,7 +45,7 @@ def merge_reads(request: Request) -> Iterator[SideInput]:
         yield from (_media(part) for part, _ in _asked(request))
 
 
-def read_list(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def read_list(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Read a file of MergeConfigUrl. Raises ActivityError for one that cannot be used."""
     with context.source.open("rb") as file:
         text = file.read(MAX_LIST_BYTES + 1)

@@ -21,7 +21,7 @@ from activities.transcode.source.segments import (
     sound_chain,
     together,
 )
-from workflow_engine.activity import Side, SideInput
+from workflow_engine.activity import SideInput, SideInputFacts
 from workflow_engine.errors import ActivityError, Code, pointer_to
 
 
@@ -140,7 +140,7 @@ def _media(url: str) -> SideInput:
 def _piece(
     request: Request, url: str, pointer: str, rate: Fraction | None, *, heard: bool
 ) -> Piece:
-    side: Side = request.side[_media(url)]
+    side: SideInputFacts = request.side[_media(url)]
     media = media_of(side.facts)
     piece = None
     if media.video:

@@ -138,7 +138,7 @@ def _side_input(request: Request, file: ObjectTarget) -> SideInput:
     return SideInput(ref=file.ref(request.names), kind=MARK)
 
 
-def look_at_mark(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def look_at_mark(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Return size, stream and kind of a watermark's picture, or what is wrong with it."""
     try:
         if is_png(context.source):

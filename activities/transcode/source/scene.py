@@ -13,7 +13,7 @@ from activities.transcode.command.filters import Filter, Input
 from activities.transcode.command.rendition import AudioEncoding, Size
 from activities.transcode.model.settings import Settings
 from activities.transcode.source.segments import Joint
-from workflow_engine.activity import PlanContext, Side, SideInput, TemplateLookup
+from workflow_engine.activity import PlanContext, SideInput, SideInputFacts, TemplateLookup
 from workflow_engine.errors import Problem
 from workflow_engine.placeholders import Names
 from workflow_engine.records import ObjectRef
@@ -38,7 +38,7 @@ class Request:
         return self.context.source
 
     @property
-    def side(self) -> Mapping[SideInput, Side]:
+    def side(self) -> Mapping[SideInput, SideInputFacts]:
         """What was found of the side inputs that the stages asked for."""
         return self.context.side
 

@@ -1,0 +1,1 @@
+"""What the tests share: media, servers, services, topologies and ways to look at results."""

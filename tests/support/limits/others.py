@@ -1,0 +1,169 @@
+"""The limits of the other activities, of packages and of requests; see `outputs.py`."""
+
+from typing import Any
+
+from tests.support.limits.outputs import HLS, LOGO, Limit
+from tests.support.limits.rules import FORMAT, OTHER, Rule, flag, number, text, word
+from tests.support.topologies import report, start
+
+_CROP = "/AnalysisConfig/PropertiesControl/Crop"
+_CROPPED = {"AnalysisConfig": {"PropertiesControl": {"Crop": {"Mode": "Auto"}}}}
+_SHOTS = {"SnapshotConfig": {"OutputFile": {**LOGO, "Object": "{Count}.jpg"}, "Time": "0"}}
+_EVEN = {"SnapshotConfig": {**_SHOTS["SnapshotConfig"], "Num": "2"}}
+_START = start()["Parameters"]
+_RAW = {
+    "Container": {"Format": "s16le"},
+    "Audio": {"Channels": "2", "Samplerate": "8000"},
+}
+_RAW_START = {**_START, "InputFile": {**_START["InputFile"], **_RAW}}
+_PIXELS = number(8, 4096, whole=True)
+
+#: parameters of the other activities
+OTHERS = [
+    Limit("Start", "/MessageType", word("Queue", "Topic"), _START),
+    Limit("Start", "/InputFile/ObjectPrefix", text(1023), _START),
+    Limit(
+        "Start",
+        "/InputFile/Container/Format",
+        word(
+            *("alaw", "mulaw", "s8", "u8", "f32be", "f32le", "f64be", "f64le", "s16be", "s16le"),
+            *("s24be", "s24le", "s32be", "s32le", "u16be", "u16le", "u24be", "u24le"),
+            *("u32be", "u32le"),
+        ),
+        _RAW_START,
+        True,
+    ),
+    Limit("Start", "/InputFile/Audio/Channels", number(1, 8, whole=True), _RAW_START, True),
+    Limit(
+        "Start",
+        "/InputFile/Audio/Samplerate",
+        number(0, 320000, open_low=True, whole=True),
+        _RAW_START,
+        True,
+    ),
+    Limit("Snapshot", "/SnapshotConfig/Time", number(0, whole=True), _SHOTS, True),
+    Limit("Snapshot", "/SnapshotConfig/Interval", number(0), _EVEN),
+    Limit("Snapshot", "/SnapshotConfig/Num", number(1, whole=True), _SHOTS),
+    Limit("Snapshot", "/SnapshotConfig/Width", _PIXELS, _SHOTS),
+    Limit("Snapshot", "/SnapshotConfig/Height", _PIXELS, _SHOTS),
+    Limit("Snapshot", "/SnapshotConfig/FrameType", word("normal", "intra"), _SHOTS),
+    Limit(
+        "Snapshot", "/MediaCover", flag(), {"SnapshotConfig": {**_EVEN["SnapshotConfig"], "Num": 1}}
+    ),
+    Limit("Analysis", "/KeepOnlyHighestDefinition", flag()),
+    Limit(
+        "Analysis",
+        "/AnalysisConfig/QualityControl/RateQuality",
+        number(0, 51, open_low=True, whole=True),
+    ),
+    Limit("Analysis", "/AnalysisConfig/QualityControl/MethodStreaming", word("network", "local")),
+    Limit(
+        "Analysis",
+        "/AnalysisConfig/PropertiesControl/Deinterlace",
+        word("Auto", "None", later=("Force",)),
+    ),
+    Limit("Analysis", f"{_CROP}/Mode", word("Auto", "None", later=("Force",))),
+    Limit("Analysis", f"{_CROP}/Width", _PIXELS, _CROPPED),
+    Limit("Analysis", f"{_CROP}/Height", _PIXELS, _CROPPED),
+    # the documents' 8 would rule out the edge itself
+    Limit("Analysis", f"{_CROP}/Top", number(0, 4096, whole=True), _CROPPED),
+    Limit("Analysis", f"{_CROP}/Left", number(0, 4096, whole=True), _CROPPED),
+    Limit("Report", "/PublishType", word("Auto", "Manual", "TranscodeCompletedAuto")),
+]
+
+_STREAM = {"Outputs": [{"OutputObject": "{FileName}", "TemplateId": HLS}]}
+_SUBTITLES = {"Format": "vtt", "InputFile": {"URL": "http://example.com/a.vtt"}}
+_BAD_URIS = (
+    "A/b.m3u8",
+    "/a.m3u8",
+    "a b.m3u8",
+    "a_b.m3u8",
+    "é.m3u8",
+    "a/b.m3u8 ",
+    ".m3u8",
+    "1.m3u8",
+)
+_URI = Rule(good=("a/b.m3u8", "a1-2/x.m3u8"), bad={FORMAT: (*OTHER, *_BAD_URIS)})
+
+#: a package: activities by name, and what follows whom
+PACKAGE = {
+    "Activities": {
+        "start": start(),
+        "package": {
+            "Type": "PackageConfig",
+            "Parameters": {
+                "Output": {"Bucket": "out", "Location": "local", "MasterPlayListName": "a/b.m3u8"},
+                "Protocol": "hls",
+            },
+        },
+        "audio": {"Type": "AudioGroup", "Parameters": {"GroupId": "sound"}},
+        "words": {"Type": "SubtitleGroup", "Parameters": {"GroupId": "words"}},
+        "track": {
+            "Type": "Transcode",
+            "Parameters": {**_STREAM, "ExtXMedia": {"Name": "a", "URI": "a/t.m3u8"}},
+        },
+        "lines": {
+            "Type": "Transcode",
+            "Parameters": {
+                **_STREAM,
+                "ExtXMedia": {"Name": "a", "URI": "a/l.m3u8"},
+                "WebVTTSubtitleURL": "http://example.com/a.vtt",
+            },
+        },
+        "video": {
+            "Type": "Transcode",
+            "Parameters": {**_STREAM, "MultiBitrateVideoStream": {"URI": "a/v.m3u8"}},
+        },
+        "master": {
+            "Type": "GenerateMasterPlayList",
+            "Parameters": {
+                "MasterPlayList": {
+                    "MultiBitrateVideoStreams": [
+                        {"RefActivityName": "video", "ExtXStreamInfo": {"BandWidth": "111110"}}
+                    ]
+                }
+            },
+        },
+        "report": report(),
+    },
+    "Dependencies": {
+        "start": ["package"],
+        "package": ["audio", "words", "video"],
+        "audio": ["track"],
+        "words": ["lines"],
+        **{name: ["master"] for name in ("track", "lines", "video")},
+        "master": ["report"],
+        "report": [],
+    },
+}
+
+
+def _packaged(name: str, at: str, rule: Rule, needed: bool = True, **room: Any) -> Limit:
+    return Limit(name, at, rule, {**PACKAGE["Activities"][name]["Parameters"], **room}, needed)
+
+
+#: parameters of packages
+PACKAGES = [
+    _packaged("package", "/Protocol", word("hls", "dash")),
+    _packaged("audio", "/GroupId", text(32), False),
+    _packaged("words", "/GroupId", text(32), False),
+    _packaged("track", "/ExtXMedia/Name", text(64)),
+    _packaged("track", "/ExtXMedia/URI", _URI),
+    _packaged("video", "/MultiBitrateVideoStream/URI", _URI),
+    _packaged("lines", "/WebVTTSubtitleURL", text(3200), False),
+    _packaged("lines", "/InputConfig/Format", word("stl", "ttml", "vtt"), InputConfig=_SUBTITLES),
+]
+
+_PAGE = number(1, 100, whole=True)
+#: parameters of requests, by action
+REQUESTS = {
+    ("AddMediaWorkflow", "TriggerMode"): word("OssAutoTrigger", "NotInAuto"),
+    ("SubmitAnalysisJob", "Priority"): number(1, 10, whole=True),
+    ("SearchTemplate", "PageNumber"): number(1, 1_000_000, whole=True),
+    ("SearchTemplate", "PageSize"): _PAGE,
+    ("SearchPipeline", "PageSize"): _PAGE,
+    ("ListJob", "MaximumPageSize"): _PAGE,
+    ("ListMediaWorkflowExecutions", "MaximumPageSize"): _PAGE,
+    ("ListAllMediaBucket", "MaximumPageSize"): _PAGE,
+    ("QuerySnapshotJobList", "MaximumPageSize"): number(1, 300, whole=True),
+}

@@ -1,0 +1,138 @@
+"""Dies between two names of the outputs of an activity, or behind the last one.
+
+    python -m tests.support.published FOLDER CLIP NAMES
+
+The folder has a configuration with a bucket `out`. A first process runs one activity with three
+outputs and dies before it gives the name behind the first NAMES; when all have theirs, it dies
+before it commits the success. A second one resumes the execution. Where there is a file `lose`
+in the folder, the second output is lost in between. Prints what the second process did.
+"""
+
+import json
+import os
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from activities.snapshot import Snapshot
+from tests.support.commits import DIED, child
+from tests.support.topologies import report, snapshot, start, topology
+from workflow_engine.buckets.local import StagedFile
+from workflow_engine.buckets.s3_write import Writer
+from workflow_engine.engine import Engine
+from workflow_engine.executor.inline import InlineExecutor
+from workflow_engine.settings import load_settings
+from workflow_engine.store import Store
+
+NAMES = ("a-00001.jpg", "a-00002.jpg", "a-00003.jpg")
+
+
+def engine() -> Engine:
+    return Engine(load_settings(None), output_dir=Path("folders"))
+
+
+def die_behind(names: int) -> None:
+    given, lock = 0, threading.Lock()
+
+    def deadly(publish: Any) -> Any:
+        def wrapped(staged: Any) -> str:
+            nonlocal given
+            with lock:  # stores are given several names at once
+                if given == names:
+                    os._exit(DIED)
+                given += 1
+                return publish(staged)
+
+        return wrapped
+
+    StagedFile.publish = deadly(StagedFile.publish)
+    Writer.publish = deadly(Writer.publish)
+    finish = Store.finish_activity
+
+    def before_success(store: Store, claim: Any, record: Any, **more: Any) -> None:
+        if record.name == "work":
+            os._exit(DIED)
+        finish(store, claim, record, **more)
+
+    Store.finish_activity = before_success
+
+
+def first(clip: str, names: int) -> None:
+    die_behind(names)
+    made = engine()
+    workflow = made.load(Path("flow.json"))
+    made.run(workflow, made.open_input(workflow, clip), executor=InlineExecutor())
+
+
+def let_claims_lapse() -> None:
+    with sqlite3.connect(Path("data", "mediaflow.db")) as database:
+        database.execute("UPDATE executions SET lease_until = '2000-01-01 00:00:00.000000'")
+
+
+def objects(made: Engine) -> dict[str, str]:
+    """Return what tells each published object from one that is published again."""
+    bucket = made.buckets.get("out")
+    found: dict[str, str] = {}
+    for name in NAMES:
+        place = bucket.place(name)
+        if place.startswith("/") and os.path.exists(place):
+            found[name] = str(os.stat(place).st_ino)
+        elif not place.startswith("/"):
+            client: Any = bucket
+            head = client.client.call("head_object", none_for=("404",), Key=name)
+            if head is not None:  # each upload has a token of its own
+                found[name] = head["Metadata"]["mediaflow-upload"]
+    return found
+
+
+def second() -> None:
+    ran: list[str] = []
+    run = Snapshot.run
+
+    def counted(activity: Snapshot, *given: Any) -> Any:
+        ran.append("work")
+        return run(activity, *given)
+
+    Snapshot.run = counted
+    made = engine()
+    before = objects(made)
+    (killed,) = made.store.executions()
+    staged = [intent.handle for intent in made.store.intents(killed.run_id)]
+    record = made.resume(killed.run_id, executor=InlineExecutor())
+    work = record.activity("work")
+    told = {
+        "before": before,
+        "after": objects(made),
+        "ran": ran,
+        "staged": len(staged),
+        "states": [str(a.state) for a in record.activities],
+        "outputs": [output.ref.object for output in work.outputs],
+        "commands": len(work.result.commands),
+        "intents": len(made.store.intents(killed.run_id)),
+        "parts": [path.name for path in Path().rglob("*.part")],
+        "again": work.started == killed.activity("work").started,
+    }
+    made.close()
+    Path("told.json").write_text(json.dumps(told))
+
+
+def main() -> None:
+    """Run both processes in the folder."""
+    folder, clip, names = sys.argv[1:]
+    os.chdir(folder)
+    os.environ["MEDIAFLOW_DATA"] = str(Path("data").absolute())
+    work = snapshot("a-{Count}.jpg", Interval="1", Num="3", FrameType="normal")
+    flow = topology({"start": start(), "work": work, "report": report()})
+    Path("flow.json").write_text(json.dumps(flow))
+    assert child(lambda: first(clip, int(names))) == DIED
+    let_claims_lapse()
+    if Path("lose").exists():
+        next(Path("out").glob(".a-00002*")).unlink()
+    assert child(second) == 0
+    print(Path("told.json").read_text())
+
+
+if __name__ == "__main__":
+    main()

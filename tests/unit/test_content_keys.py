@@ -1,0 +1,138 @@
+"""Content keys of a table of steps: an old finished step is still found.
+
+A key that changes here makes every finished step of that shape run again. That is right only when
+other bytes come out; raise the `version` of the type then, and write the new keys down.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from activities import ffmpeg
+from activities.subtitles.document import STYLE, Document, Event
+from tests.support.topologies import snapshot, start, text, topology, transcode
+from tests.support.transcode_plans import media
+from workflow_engine.activity import Activity, SideInput, SideInputFacts, StepResult, load_registry
+from workflow_engine.placeholders import Names
+from workflow_engine.planning.graph import load
+from workflow_engine.planning.plan import Input, plan_all
+from workflow_engine.records import Digests, ObjectRef
+from workflow_engine.topology.wire import WireModel
+
+MP4, HLS, COPY, MP3 = (
+    *("S00000001-200030", "S00000001-100030", "S00000001-200000"),
+    "S00000001-300020",
+)
+SMART = "S00000000-200040"
+LOGO = {"Bucket": "out", "Location": "local", "Object": "logo.png"}
+SUBTITLES = {
+    "ExtSubtitleList": [
+        {"Input": LOGO | {"Object": "a.srt"}},
+        {"Input": LOGO | {"Object": "b.srt"}, "CharEnc": "GBK", "FontName": "WenQuanYi Zen Hei"},
+    ]
+}
+TEXT = {"Content": "aGk=", "FontName": "WenQuanYi Zen Hei"}
+
+#: what a step does, and the beginning of its key
+TABLE: dict[str, tuple[dict[str, Any], str]] = {
+    "mp4": (transcode(), "0f1b74b2fd1183ff"),
+    "hls": (transcode(template=HLS), "50f529fa5f85c643"),
+    "copy": (transcode(template=COPY), "75543126cb031f2d"),
+    "mp3": (transcode(template=MP3), "6302c2c2aeaca66c"),
+    "smart": (transcode(template=SMART), "13ec416f1f593788"),
+    "border": (transcode(template=MP4, Video={"Crop": "border"}), "da21eec88fb48bcc"),
+    "border of a clip": (
+        transcode(
+            template=MP4,
+            Video={"Crop": "border"},
+            Clip={"TimeSpan": {"Seek": "1.5", "Duration": "20"}},
+        ),
+        "5ee81cbc2df89c05",
+    ),
+    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "23fbfcf5277a6c66"),
+    "volume of a clip": (
+        transcode(
+            template=MP3,
+            Audio={"Volume": {"Method": "auto"}},
+            Clip={"TimeSpan": {"Seek": "1.5"}},
+        ),
+        "bc7b8e948af886c8",
+    ),
+    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "61672a5514d9d9f6"),
+    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "e68a8a4f73f1a2be"),
+    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "cb9bd4ba58338534"),
+    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "aca035f9facf39ce"),
+    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "5e909d58ece78cce"),
+    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "442dc4fc33b4b55e"),
+    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "4a89ddfd8d8511a1"),
+    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "c98375b89e697998"),
+    "picture": (snapshot(), "de9fd3cead4a4b74"),
+    "pictures": (
+        snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
+        "f7bb5784822c0e99",
+    ),
+}
+ANALYSIS = "f079fb41253352cd"
+START = "6f52c5f0d6dce640"
+RAW_START = "3cd11b5a08de55cc"
+
+#: by `SideInput.kind`: what is found out about every such object
+FACTS: dict[str, Any] = {
+    "media": media(),
+    "border": {"box": [1920, 800, 0, 140]},
+    "loudness": {"integrated": -30.0, "true_peak": -9.0, "mean": -33.0},
+    "watermark": {"stream": 0, "width": 100, "height": 50, "moving": False},
+    "subtitles": Document(
+        width=384,
+        height=288,
+        styles=(STYLE,),
+        events=(Event(start=0, end=2000, text="hi"),),
+        plain=True,
+    ).to_json(),
+    "merge-list": {"MergeList": [{"MergeURL": "oss://out/part.mp4"}]},
+}
+
+
+def digests(of: str) -> Digests:
+    return Digests(size=1, sha256=hashlib.sha256(of.encode()).hexdigest(), md5="0" * 32)
+
+
+def look(activity: Activity[WireModel], wanted: SideInput) -> SideInputFacts:
+    facts = FACTS[wanted.kind]
+    return SideInputFacts(name="side-1f.png", digests=digests(wanted.ref.object), facts=facts)
+
+
+@pytest.fixture
+def same_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"ffmpeg": "7.0", "ffprobe": "7.1"}
+    monkeypatch.setattr(ffmpeg, "versions", lambda: versions)
+
+
+def keys(first: dict[str, Any], work: dict[str, Any]) -> dict[str, str]:
+    """The beginning of the key of each step of Start, Analysis and `work`, in a row."""
+    activities = {"start": first, "analysis": {"Type": "Analysis", "Parameters": {}}, "work": work}
+    edges = {"start": ["analysis"], "analysis": ["work"], "work": []}
+    graph = load(text(topology(activities, edges)), load_registry())
+    given = Input(
+        ref=ObjectRef(bucket="uploads", object="incoming/in.mov", location="local"),
+        digests=digests("the input"),
+        names=Names.of("incoming/in.mov", run_id="0" * 32),
+    )
+    probed = StepResult(data=media())
+    plan = plan_all(graph, given, probed, lambda planned: None, side_inputs=look)
+    assert not [(one.error, one.skip) for one in plan.activities if one.step is None]
+    return {one.node.name: one.key[:16] for one in plan.activities}
+
+
+@pytest.mark.parametrize(("work", "key"), TABLE.values(), ids=TABLE)
+def test_keys_of_steps_stay(same_tools: None, work: dict[str, Any], key: str):
+    assert keys(start(), work) == {"start": START, "analysis": ANALYSIS, "work": key}
+
+
+def test_the_key_of_a_start_with_raw_sound_stays(same_tools: None):
+    bound = {"Bucket": "uploads", "Location": "local", "ObjectPrefix": "incoming/"}
+    raw = {"Container": {"Format": "s16le"}, "Audio": {"Channels": "2", "Samplerate": "48000"}}
+    found = keys(start(InputFile=json.dumps(bound | raw)), transcode())
+    assert found["start"] == RAW_START

@@ -1,0 +1,194 @@
+"""Takes in what arrived, once it is complete.
+
+`stability.py` says what is complete, `admission.py` what it starts.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from workflow_engine.buckets import Bucket, ObjectInfo
+from workflow_engine.catalog.matching import why_nothing_starts
+from workflow_engine.errors import Code, MediaflowError
+from workflow_engine.ingest.admission import WorkflowMatcher, admission
+from workflow_engine.ingest.contents import Contents, Seen
+from workflow_engine.ingest.stability import (
+    ObjectCheck,
+    is_folder,
+    known_as,
+    look_at,
+    next_look,
+    require_there,
+    went_away,
+)
+from workflow_engine.ingest.unmatched import UnmatchedLog
+from workflow_engine.records import utc_now
+from workflow_engine.records.ingest import (
+    EMPTY,
+    LISTINGS,
+    Admission,
+    Arrival,
+    Watched,
+)
+
+if TYPE_CHECKING:
+    from workflow_engine.engine import Engine
+
+log = logging.getLogger(__name__)
+
+#: how late an event may tell of what landed during the first listing of a bucket
+_LATE = timedelta(minutes=5)
+#: seconds between two log lines about what waits in one bucket
+_LOG_SECONDS = 60.0
+#: empty objects are forgotten after it; a listing finds those that are filled later
+_EMPTY = timedelta(minutes=15)
+
+
+@dataclass
+class _Round:
+    """What becomes of the arrivals of one bucket that are due."""
+
+    settle_seconds: float
+    complete: list[tuple[Arrival, ObjectInfo]] = field(
+        default_factory=list[tuple[Arrival, ObjectInfo]]
+    )
+    waiting: list[Arrival] = field(default_factory=list[Arrival])
+    gone: list[Arrival] = field(default_factory=list[Arrival])
+    #: other content under a version that was taken, and that version
+    replaced: list[tuple[str, Seen]] = field(default_factory=list[tuple[str, Seen]])
+    problems: list[str] = field(default_factory=list[str])
+
+    def wait(self, arrival: Arrival, look: str) -> None:
+        """Look at an arrival again later; `look` is the version that was seen now."""
+        now = utc_now()
+        due = next_look(arrival, settle_seconds=self.settle_seconds, now=now)
+        self.waiting.append(arrival.later(due, look))
+
+
+class StabilityChecker:
+    """Takes arrivals in. `matcher` says what they start, `unmatched` logs what starts nothing."""
+
+    def __init__(
+        self,
+        engine: "Engine",
+        matcher: WorkflowMatcher,
+        contents: Contents,
+        unmatched: UnmatchedLog,
+    ) -> None:
+        self._engine = engine
+        self._matcher = matcher
+        self._contents = contents
+        self._unmatched = unmatched
+        self._quiet_until: dict[str, float] = {}
+
+    def settle(self, name: str, due: Sequence[Arrival]) -> None:
+        """Look at arrivals of a bucket and take in those that are complete.
+
+        Those that are not wait, and so do all while the bucket cannot be read.
+        """
+        sorted_out = _Round(self._engine.settings.buckets[name].settle_seconds)
+        try:
+            bucket = self._engine.buckets.get(name)
+            before = require_there(bucket)
+            looks = look_at(
+                bucket,
+                [(arrival.key, arrival.look) for arrival in due],
+                settle_seconds=sorted_out.settle_seconds,
+            )
+            if require_there(bucket) != before:
+                raise went_away(bucket)
+        except MediaflowError as error:
+            sorted_out.problems.append(error.message)
+            for arrival in due:
+                sorted_out.wait(arrival, arrival.look)
+        else:
+            for arrival, look in zip(due, looks, strict=True):
+                self._sort(arrival, look, sorted_out)
+            self._take(bucket, sorted_out)
+        if sorted_out.problems and time.monotonic() >= self._quiet_until.get(name, 0.0):
+            self._quiet_until[name] = time.monotonic() + _LOG_SECONDS
+            log.warning('what landed in the bucket "%s" waits: %s', name, sorted_out.problems[0])
+        self._engine.store.arrivals.postpone(sorted_out.waiting)
+        self._engine.store.arrivals.drop(sorted_out.gone)
+
+    def _take(self, bucket: Bucket, sorted_out: _Round) -> None:
+        """Take in what is complete and was not taken before."""
+        fresh = self._fresh(bucket, sorted_out)
+        found = [info for _, info, _ in fresh]
+        verdicts = self._matcher.verdicts(bucket.name, [info.key for info in found])
+        starts = self._matcher.starts(verdicts)
+        owners = self._matcher.own(bucket, found, starts)
+        admissions: list[Admission] = []
+        for arrival, info, again in fresh:
+            owner = owners.get(info.key)
+            if owner is None:
+                sorted_out.wait(arrival, info.version)
+                continue
+            runs = self._matcher.executions([] if owner else starts[info.key], bucket, info)
+            unmatched = not owner and not runs
+            admissions.append(
+                admission(bucket, info, runs, arrival=arrival, again=again, unmatched=unmatched)
+            )
+        taken = self._engine.store.intake.take(admissions)
+        for one, is_new in zip(admissions, taken.new, strict=True):
+            if one.unmatched and is_new:
+                reason = why_nothing_starts(bucket.name, verdicts[one.key])
+                self._unmatched.say(bucket.name, one.key, reason)
+        for version, seen in sorted_out.replaced:
+            self._contents.keep(bucket, version, seen)
+        if taken.runs:
+            self._engine.queued.set()
+
+    def _sort(self, arrival: Arrival, look: ObjectCheck, sorted_out: _Round) -> None:
+        """Put an arrival where it belongs after a look."""
+        info, problem = look.info, look.problem
+        if problem is not None and problem.code == Code.OBJECT_KEY:
+            self._unmatched.say(arrival.bucket, arrival.key, problem.message)
+            sorted_out.gone.append(arrival)
+        elif problem is not None:
+            sorted_out.problems.append(problem.message)
+            sorted_out.wait(arrival, arrival.look)
+        elif info is None or (not info.size and arrival.first_noticed < utc_now() - _EMPTY):
+            sorted_out.gone.append(arrival)
+        elif look.complete:
+            sorted_out.complete.append((arrival, info))
+        else:
+            sorted_out.wait(arrival, info.version if info.size else EMPTY)
+
+    def _fresh(self, bucket: Bucket, sorted_out: _Round) -> list[tuple[Arrival, ObjectInfo, bool]]:
+        """Return what is to be taken, and whether the version was taken before."""
+        intake = self._engine.store.intake
+        known = intake.known(bucket.name, [info.key for _, info in sorted_out.complete])
+        watched = intake.watched(bucket.name)
+        fresh: list[tuple[Arrival, ObjectInfo, bool]] = []
+        called: list[tuple[str, str, str]] = []
+        for arrival, info in sorted_out.complete:
+            same = known_as(info, known.get(info.key, ()))
+            wins = all(one.existing for one in same) and _may_be_new(arrival, watched)
+            if not same or arrival.again or wins:
+                fresh.append((arrival, info, bool(same)))
+                continue
+            seen = self._contents.seen(bucket, info)
+            if seen is None:
+                sorted_out.wait(arrival, info.version)
+                continue
+            sorted_out.replaced.append((info.version, seen))
+            if not known_as(seen.info, known[info.key]):
+                fresh.append((arrival, seen.info, False))
+                continue
+            sorted_out.gone.append(arrival)
+            if arrival.listed and not is_folder(bucket) and arrival.listed != same[0].listed:
+                # else every listing would find it again
+                called.append((info.key, same[0].version, arrival.listed))
+        intake.relist(bucket.name, called)
+        return fresh
+
+
+def _may_be_new(arrival: Arrival, watched: Watched | None) -> bool:
+    """Tell whether an object that the first listing found may have landed during it."""
+    if arrival.source in LISTINGS or watched is None:
+        return False
+    return watched.listed is None or arrival.first_noticed <= watched.listed + _LATE

@@ -1,0 +1,366 @@
+"""From a graph and one input to what will be done: steps, content keys, shared decodes.
+
+Pure: everything read from outside (digests of the input, results of finished activities, custom
+templates, versions of tools) comes in as arguments. The runner plans each activity when it
+becomes ready, with real results; `plan_all` goes through the whole graph with forecasts instead.
+Decisions 5 (content keys) and 7 (shared decode).
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from workflow_engine.activity import (
+    Activity,
+    PlanContext,
+    SideInput,
+    SideInputFacts,
+    Skip,
+    Step,
+    StepResult,
+    TemplateLookup,
+    no_templates,
+)
+from workflow_engine.errors import ActivityError, Code, InvalidInputError, MediaflowError, Problem
+from workflow_engine.placeholders import Names
+from workflow_engine.planning.graph import Graph, Node
+from workflow_engine.records import Digests, Json, ObjectRef
+from workflow_engine.topology.wire import WireModel
+
+#: more activities than this in one process cost more memory than a second decode is worth
+MAX_SHARED = 6
+
+
+#: opens, pins and describes a side input of an activity
+SideInputReader = Callable[[Activity[WireModel], SideInput], SideInputFacts]
+
+
+def no_side_inputs(activity: Activity[WireModel], wanted: SideInput) -> SideInputFacts:
+    """Refuse: the reader of a place where only the input can be read. Raises ActivityError."""
+    raise ActivityError(
+        Code.RESOURCE_NOT_FOUND,
+        f'The object "{wanted.ref.object}" of the bucket "{wanted.ref.bucket}" is out of reach.',
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """One activity for one input: exactly one of step, skip and error is set.
+
+    `key` is the content key of the step: equal keys mean equivalent outputs. `side` is what else
+    it reads.
+    """
+
+    node: Node
+    step: Step | None = None
+    skip: Skip | None = None
+    error: ActivityError | InvalidInputError | None = None
+    key: str = ""
+    side: Mapping[SideInput, SideInputFacts] = field(
+        default_factory=dict[SideInput, SideInputFacts]
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """The input of one run, as far as planning needs it."""
+
+    ref: ObjectRef
+    digests: Digests
+    names: Names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Activities that run in one process, and the commands that do their work together."""
+
+    members: tuple[str, ...]
+    commands: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run would do. `reused` names the activities whose finished outputs would serve."""
+
+    activities: tuple[Planned, ...]
+    groups: tuple[Group, ...]
+    reused: frozenset[str] = frozenset()
+    warnings: tuple[Problem, ...] = field(default=())
+
+
+def plan_activity(
+    graph: Graph,
+    name: str,
+    given: Input,
+    results: Mapping[str, StepResult],
+    keys: Mapping[str, str],
+    *,
+    templates: TemplateLookup = no_templates,
+    side_inputs: SideInputReader = no_side_inputs,
+) -> Planned:
+    """Plan one activity. `results` and `keys` hold those of the activities that succeeded.
+
+    Raises MediaflowError for transient causes that keep it from being planned.
+    """
+    node = graph.nodes[name]
+    try:
+        context = _context(graph, name, given, results, templates)
+        context = _with_side_inputs(node, context, side_inputs)
+        step = node.activity.plan(node.parameters, context)
+    except (ActivityError, InvalidInputError) as error:
+        if error.transient is not None:
+            raise
+        return Planned(node=node, error=error)
+    if isinstance(step, Skip):
+        return Planned(node=node, skip=step)
+    nearest = graph.nearest[name]
+    consumed = {kind: keys.get(nearest.get(kind, ""), "") for kind in step.consumes}
+    key = content_key(node, step, given.digests, consumed, context.side)
+    return Planned(node=node, step=step, key=key, side=context.side)
+
+
+def _with_side_inputs(
+    node: Node, context: PlanContext, side_inputs: SideInputReader
+) -> PlanContext:
+    while True:
+        asked = node.activity.reads(node.parameters, context)
+        wanted = [one for one in dict.fromkeys(asked) if one not in context.side]
+        if not wanted:
+            return context
+        found = {one: side_inputs(node.activity, one) for one in wanted}
+        context = replace(context, side={**context.side, **found})
+
+
+def _context(
+    graph: Graph,
+    name: str,
+    given: Input,
+    results: Mapping[str, StepResult],
+    templates: TemplateLookup,
+) -> PlanContext:
+    nearest = graph.nearest[name].items()
+    return PlanContext(
+        activity=name,
+        source=given.ref,
+        digests=given.digests,
+        names=given.names,
+        upstream={kind: results[ancestor] for kind, ancestor in nearest if ancestor in results},
+        templates=templates,
+    )
+
+
+def content_key(
+    node: Node,
+    step: Step,
+    source: Digests,
+    consumed: Mapping[str, str],
+    side: Mapping[SideInput, SideInputFacts],
+) -> str:
+    """Return the hash of everything that shapes the bytes of a step's outputs.
+
+    That is the type and its version, the tools, the resolved parameters, the content of the
+    input and of the side inputs, and the keys of the predecessors that it consumes.
+    """
+    identity: Json = {
+        "type": node.type,
+        "version": node.activity.version,
+        "tools": dict(node.activity.tools()),
+        "parameters": dict(step.identity),
+        "source": source.sha256,
+        "consumed": dict(consumed),
+        "side": [[wanted.identity, found.digests.sha256] for wanted, found in side.items()],
+    }
+    text = json.dumps(identity, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def shared_groups(
+    graph: Graph, planned: Iterable[Planned], exclude: Iterable[str] = ()
+) -> tuple[tuple[str, ...], ...]:
+    """Group the activities that can run in one process: same type, `share` and predecessors.
+
+    Groups of one are left out. `exclude` names those that need no process.
+    """
+    left_out = set(exclude)
+    siblings = siblings_of(graph)
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for one in planned:
+        name = one.node.name
+        if one.step is None or not one.step.share or name in left_out:
+            continue
+        key = (one.node.type, one.step.share, siblings[name][0])
+        found.setdefault(key, []).append(name)
+    chunks = (
+        tuple(names[at : at + MAX_SHARED])
+        for names in found.values()
+        for at in range(0, len(names), MAX_SHARED)
+    )
+    return tuple(chunk for chunk in chunks if len(chunk) > 1)
+
+
+def _groups(
+    graph: Graph, planned: Sequence[Planned], reused: Iterable[str], names: Names
+) -> tuple[Group, ...]:
+    steps = {one.node.name: one.step for one in planned if one.step is not None}
+    return tuple(
+        Group(
+            members=members,
+            commands=graph.nodes[members[0]].activity.shared_commands(
+                [steps[name] for name in members], names
+            ),
+        )
+        for members in shared_groups(graph, planned, reused)
+    )
+
+
+def siblings_of(graph: Graph) -> Mapping[str, tuple[str, ...]]:
+    """For each activity: those with exactly its predecessors, itself included, in order."""
+    behind: dict[frozenset[str], list[str]] = {}
+    for name in graph.order:
+        behind.setdefault(frozenset(graph.predecessors(name)), []).append(name)
+    groups = [tuple(names) for names in behind.values()]
+    return {name: group for group in groups for name in group}
+
+
+def claim_outputs(planned: Planned, writers: dict[ObjectRef, str]) -> Planned:
+    """Enter the outputs into `writers`; the plan becomes an error if one has a writer already."""
+    name = planned.node.name
+    for output in planned.step.outputs if planned.step else ():
+        ref = ObjectRef(bucket=output.ref.bucket, object=output.ref.object)
+        first = writers.setdefault(ref, name)
+        if first != name:
+            error = ActivityError(
+                Code.OBJECT_KEY,
+                f'The activities "{first}" and "{name}" both write "{ref.object}".',
+                remedy="Give one of the outputs another name.",
+            )
+            return Planned(node=planned.node, error=error)
+    return planned
+
+
+class Planner:
+    """Plans the activities of one execution as they become ready, each once; thread-safe."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        given: Input,
+        templates: TemplateLookup = no_templates,
+        side_inputs: SideInputReader = no_side_inputs,
+    ) -> None:
+        self.siblings = siblings_of(graph)
+        self._graph = graph
+        self._given = given
+        self._templates = templates
+        self._side_inputs = side_inputs
+        self._planned: dict[str, Planned] = {}
+        self._results: dict[str, StepResult] = {}
+        self._keys: dict[str, str] = {}
+        self._writers: dict[ObjectRef, str] = {}
+        self._lock = threading.Lock()
+
+    def plan(self, name: str) -> Planned:
+        """Plan an activity whose predecessors have ended.
+
+        Its siblings behind the same predecessors are ready too and are planned with it, in the
+        order of the graph, so that which of two writers of one object fails is no matter of
+        chance. Raises MediaflowError for transient causes; those of siblings are their own matter.
+        """
+        with self._lock:
+            for sibling in self.siblings[name] if name not in self._planned else ():
+                try:
+                    self._plan(sibling)
+                except MediaflowError as error:
+                    if sibling == name or error.transient is None:
+                        raise
+            return self._planned[name]
+
+    def plan_siblings(self, name: str) -> list[Planned]:
+        """Return the siblings of a planned activity that could be planned, and itself."""
+        with self._lock:
+            siblings = self.siblings[name]
+            return [self._planned[one] for one in siblings if one in self._planned]
+
+    def agrees(self, name: str, key: str) -> bool:
+        """Whether an activity, planned now, has this content key: what shapes it did not change.
+
+        One that cannot be planned now agrees, too: what it would read is gone, not another. It is
+        planned again when it is kept or becomes ready.
+        """
+        with self._lock:
+            planned = self._plan(name)
+            del self._planned[name]
+            return planned.step is None or planned.key == key
+
+    def read_by(self, name: str) -> Mapping[SideInput, SideInputFacts]:
+        """Return what an activity read beside the input, as far as it was planned."""
+        with self._lock:
+            planned = self._planned.get(name)
+            return planned.side if planned else {}
+
+    def keep(self, name: str, result: StepResult) -> None:
+        """Take the result of an activity that succeeded, for those behind it."""
+        with self._lock:
+            self._keys[name] = self._plan(name).key
+            self._results[name] = result
+
+    def _plan(self, name: str) -> Planned:
+        if name not in self._planned:
+            planned = plan_activity(
+                self._graph,
+                name,
+                self._given,
+                self._results,
+                self._keys,
+                templates=self._templates,
+                side_inputs=self._side_inputs,
+            )
+            self._planned[name] = claim_outputs(planned, self._writers)
+        return self._planned[name]
+
+
+def plan_all(
+    graph: Graph,
+    given: Input,
+    start: StepResult,
+    finished: Callable[[Planned], StepResult | None],
+    *,
+    fuse: bool = True,
+    templates: TemplateLookup = no_templates,
+    side_inputs: SideInputReader = no_side_inputs,
+) -> Plan:
+    """Plan every activity without running any.
+
+    `start` is the result of Start. `finished` returns the recorded result of an equal step, if
+    there is one that can be reused. What has no result is forecast by the activity.
+    """
+    results: dict[str, StepResult] = {graph.start.name: start}
+    keys: dict[str, str] = {}
+    reused: set[str] = set()
+    planned: list[Planned] = []
+    writers: dict[ObjectRef, str] = {}
+    for name in graph.order:
+        planned_alone = plan_activity(
+            graph, name, given, results, keys, templates=templates, side_inputs=side_inputs
+        )
+        one = claim_outputs(planned_alone, writers)
+        planned.append(one)
+        if one.step is None:
+            continue
+        keys[name] = one.key
+        found = finished(one) if one.node.activity.reusable else None
+        if found is not None:
+            reused.add(name)
+            results[name] = found
+        elif name not in results:
+            context = _context(graph, name, given, results, templates)
+            if forecast := one.node.activity.forecast(one.step, context):
+                results[name] = StepResult(data=forecast.data)
+    return Plan(
+        activities=tuple(planned),
+        groups=_groups(graph, planned, reused, given.names) if fuse else (),
+        reused=frozenset(reused),
+        warnings=graph.warnings,
+    )

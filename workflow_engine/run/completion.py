@@ -1,0 +1,133 @@
+"""What the end of an activity means outside of its execution: the media library and messages.
+
+The runner asks before it commits a state, and keeps the message in the same transaction. Changes
+of the library come first and may be repeated: a crash in between runs the activity again. None
+of them can fail an execution. Specification: topology, 4.5 and 12; api, 12; snapshot, 6.
+"""
+
+import logging
+from collections.abc import Callable
+
+from workflow_engine.buckets import object_url
+from workflow_engine.catalog import publish_states
+from workflow_engine.errors import Code, StoreError
+from workflow_engine.jobs.message import job_message
+from workflow_engine.messages import Outbox, Outgoing
+from workflow_engine.planning.graph import Graph
+from workflow_engine.planning.rules import REPORT, START, TRANSCODE
+from workflow_engine.records import ActivityRecord, ActivityState, ExecutionKind, ExecutionRecord
+from workflow_engine.store import Claim, Store
+
+log = logging.getLogger(__name__)
+
+_AT_EACH_TRANSCODE = "TranscodeCompletedAuto"
+
+
+class Completion:
+    """Tells the library and the receivers of messages how one execution goes.
+
+    `graph` is None when the topology cannot be read any more. `access` changes who may read an
+    output; None where no bucket has rules for that. Everything raises StoreError.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        outbox: Outbox,
+        graph: Graph | None,
+        access: publish_states.Access | None = None,
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._graph = graph
+        self._access = access
+
+    def activity_ends(self, execution: ExecutionRecord, activity: ActivityRecord) -> Outgoing:
+        """Take the end of an activity, before it is committed; return its message.
+
+        Report's own message tells the end of the execution, so it comes with that.
+        """
+        if execution.kind is not ExecutionKind.WORKFLOW:
+            return Outgoing()
+        succeeded = activity.state is ActivityState.SUCCESS
+        if succeeded and activity.result.data.get("MediaCover") and activity.outputs:
+            url = object_url(activity.outputs[0].ref)
+            self._guarded(lambda: self._store.media.set_cover(execution.media_id, url))
+        if activity.type == START:
+            return self._announced(execution, activity.name)
+        if activity.type == TRANSCODE and succeeded and self._publishes_at_each_transcode():
+            self._publish(execution, publish=True)
+            return self._announced(execution, activity.name)
+        if activity.type == REPORT:
+            if succeeded:
+                self._publish(execution, publish=bool(activity.result.data.get("Published")))
+            return Outgoing(result=self._announced(execution, activity.name).result)
+        return Outgoing()
+
+    def end(self, claim: Claim, execution: ExecutionRecord) -> None:
+        """Save the end of the execution, and its last message with it."""
+        is_job = execution.kind is not ExecutionKind.WORKFLOW
+        outgoing = self._job_ends(execution) if is_job else self._workflow_ends(execution)
+        self._store.save_execution(
+            claim,
+            state=execution.state,
+            code=execution.code,
+            message=execution.message,
+            ended=execution.ended,
+            report=execution.report,
+            message_result=outgoing.result if is_job else None,
+            announce=outgoing.message,
+        )
+        self.committed(outgoing)
+
+    def _job_ends(self, execution: ExecutionRecord) -> Outgoing:
+        pipeline = self._store.pipelines.get(execution.pipeline_id)
+        if pipeline is None:
+            return Outgoing()
+        return _written(
+            lambda: self._outbox.announce_job(execution, pipeline, job_message(execution))
+        )
+
+    def _workflow_ends(self, execution: ExecutionRecord) -> Outgoing:
+        report = self._graph.report if self._graph else None
+        return self._announced(execution, report.name) if report else Outgoing()
+
+    def _announced(self, execution: ExecutionRecord, name: str) -> Outgoing:
+        graph = self._graph
+        assert graph is not None
+        return _written(lambda: self._outbox.announce(execution, execution.activity(name), graph))
+
+    def committed(self, outgoing: Outgoing) -> None:
+        """Have the message sent that was kept."""
+        if outgoing.message is not None:
+            self._outbox.wake()
+
+    def _publishes_at_each_transcode(self) -> bool:
+        report = self._graph.report if self._graph else None
+        if report is None:
+            return False
+        return report.parameters.model_dump(by_alias=True).get("PublishType") == _AT_EACH_TRANSCODE
+
+    def _publish(self, execution: ExecutionRecord, *, publish: bool) -> None:
+        media_id = execution.media_id
+        self._guarded(
+            lambda: publish_states.workflow_ended(self._store, media_id, publish, self._access)
+        )
+
+    def _guarded(self, change: Callable[[], object]) -> None:
+        try:
+            change()
+        except StoreError:
+            raise
+        except Exception as error:
+            log.warning("the media library was not updated: %s", error)
+
+
+def _written(write: Callable[[], Outgoing]) -> Outgoing:
+    """Return a message, or what kept it from being written: no execution fails by that."""
+    try:
+        return write()
+    except Exception as error:
+        log.exception("a message cannot be written: %r", error)
+        reason = f"The message cannot be written: {error!r}."
+        return Outgoing(result={"ErrorCode": str(Code.INTERNAL), "ErrorMessage": reason})

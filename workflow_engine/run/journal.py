@@ -1,0 +1,150 @@
+"""The record of one execution while it runs: each change is committed, then told to observers."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from workflow_engine.errors import StoreError
+from workflow_engine.messages import Outgoing
+from workflow_engine.records import (
+    ActivityRecord,
+    ActivityState,
+    ExecutionRecord,
+    ExecutionState,
+    utc_now,
+)
+from workflow_engine.run.completion import Completion
+from workflow_engine.store import Claim, Store
+
+log = logging.getLogger(__name__)
+
+
+class Observer(Protocol):
+    """Somebody who watches an execution; called from the threads that do the work."""
+
+    def activity_changed(self, record: ActivityRecord) -> None:
+        """Take the new state of an activity."""
+
+    def progressed(self, name: str, fraction: float) -> None:
+        """Take the progress of an activity, 0 to 1."""
+
+
+class Journal:
+    """The execution as it stands. Thread-safe; what saves raises LeaseLostError and StoreError."""
+
+    def __init__(
+        self,
+        record: ExecutionRecord,
+        claim: Claim,
+        store: Store,
+        completion: Completion,
+        observers: Sequence[Observer],
+    ) -> None:
+        self._record = record
+        self._activities = {activity.name: activity for activity in record.activities}
+        self._claim = claim
+        self._store = store
+        self._completion = completion
+        self._observers = list(observers)
+        self._lock = threading.Lock()
+
+    @property
+    def record(self) -> ExecutionRecord:
+        """The execution, with its activities."""
+        with self._lock:
+            return replace(self._record, activities=tuple(self._activities.values()))
+
+    def activity(self, name: str) -> ActivityRecord:
+        """Return an activity as it stands."""
+        return self._activities[name]
+
+    def watch(self, observer: Observer) -> None:
+        """Tell one more observer from now on."""
+        self._observers.append(observer)
+
+    def begin(self) -> None:
+        """Save that the execution runs."""
+        if self._record.state is not ExecutionState.RUNNING:
+            state = ExecutionState.RUNNING
+            self._store.save_execution(self._claim, state=state, code="", message="")
+            self._change(state=state, code="", message="", ended=None)
+
+    def set_prefect_url(self, url: str) -> None:
+        """Keep where the Prefect UI shows this execution."""
+        self._change(prefect_url=url)
+        self._store.save_execution(self._claim, prefect_url=url)
+
+    def reset(self, name: str) -> None:
+        """Forget how an activity ended in an earlier attempt."""
+        self._store.reset_activity(self._claim, name)
+        self._show(ActivityRecord(name=name, type=self._activities[name].type))
+
+    def save(self, record: ActivityRecord) -> ActivityRecord:
+        """Save an activity; one that has ended comes back with what became of its message."""
+        outgoing = Outgoing()
+        if record.state.ended:
+            record, outgoing = self._ending(record)
+        self._store.save_activity(self._claim, record, announce=outgoing.message)
+        self._completion.committed(outgoing)
+        return self._show(record)
+
+    def succeed(self, record: ActivityRecord, step_key: str | None) -> ActivityRecord:
+        """Save an activity that has succeeded, with its outputs; it is found by its content key."""
+        record, outgoing = self._ending(record)
+        self._store.finish_activity(
+            self._claim, record, step_key=step_key, announce=outgoing.message
+        )
+        self._completion.committed(outgoing)
+        return self._show(record)
+
+    def progress(self, name: str, fraction: float) -> None:
+        """Take the progress of an activity, saved by the hundredth. Raises LeaseLostError."""
+        fraction = min(max(fraction, 0.0), 1.0)
+        with self._lock:
+            record = self._activities[name]
+            if record.state is not ActivityState.RUNNING or fraction <= record.progress:
+                return
+            # a hundredth is enough for the store; observers see every step
+            worth_saving = int(fraction * 100) > int(record.progress * 100)
+            self._activities[name] = replace(record, progress=fraction)
+        if worth_saving:
+            try:
+                self._store.save_progress(self._claim, name, fraction)
+            except StoreError as error:  # no reason to stop: the next one may get through
+                log.debug("the progress of %s was not saved: %s", name, error)
+        self._tell(lambda observer: observer.progressed(name, fraction))
+
+    def end(self, state: ExecutionState, code: str, message: str, report: str) -> ExecutionRecord:
+        """Give the execution its final state, and save that with what it entails."""
+        self._change(state=state, code=code, message=message, ended=utc_now(), report=report)
+        record = self.record
+        self._completion.end(self._claim, record)
+        return record
+
+    def _change(self, **fields: object) -> None:
+        with self._lock:
+            self._record = replace(self._record, **fields)
+
+    def _ending(self, record: ActivityRecord) -> tuple[ActivityRecord, Outgoing]:
+        """Return an activity that ends, with what became of its message, and the message."""
+        with self._lock:
+            activities = (*{**self._activities, record.name: record}.values(),)
+            execution = replace(self._record, activities=activities)
+        outgoing = self._completion.activity_ends(execution, record)
+        return replace(record, message_result=outgoing.result), outgoing
+
+    def _show(self, record: ActivityRecord) -> ActivityRecord:
+        with self._lock:
+            self._activities[record.name] = record
+        self._tell(lambda observer: observer.activity_changed(record))
+        return record
+
+    def _tell(self, news: Callable[[Observer], None]) -> None:
+        """Tell the observers; those that fail change nothing about the run."""
+        for observer in list(self._observers):
+            try:
+                news(observer)
+            except Exception as error:
+                log.debug("an observer failed: %r", error, exc_info=True)

@@ -1,0 +1,103 @@
+"""Finished outputs: found by content key, and verified before they are used again.
+
+What lies in a folder is read whole, since anything may have been done to it. What lies in an
+object store is known by its version, which `Publisher` keeps with the digests; it is read once
+when it is not. Decision 5.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import TypeVar
+
+from workflow_engine.activity import StepResult
+from workflow_engine.buckets import Buckets, Place
+from workflow_engine.errors import InvalidInputError
+from workflow_engine.planning.plan import Planned
+from workflow_engine.records import Output
+from workflow_engine.store import Store
+
+#: objects of a store that are asked for, or written, at once
+AT_ONCE = 8
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Finished:
+    """The outputs that a store remembers, wherever they lie."""
+
+    def __init__(self, store: Store, buckets: Buckets) -> None:
+        self._store = store
+        self._buckets = buckets
+
+    def find(self, planned: Planned) -> StepResult | None:
+        """Return the recorded result of an equal step if its outputs still seem to be there.
+
+        Their content is verified when they are published again.
+        """
+        if planned.step is None or not planned.node.activity.reusable:
+            return None
+        found = self._store.find_step(planned.key)
+        if found is None or not self._all(self._there, found.outputs):
+            return None
+        return found
+
+    def intact(self, outputs: Sequence[Output], cancel: Event) -> bool:
+        """Whether outputs still hold what was recorded of them. Raises InterruptedRunError."""
+        return self._all(lambda output: self._intact(output, cancel), outputs)
+
+    def origin(self, output: Output) -> tuple[Place, str]:
+        """Return where an output lies, and the version of it that is known to be intact, or "".
+
+        Raises InvalidInputError when its bucket is not configured any more.
+        """
+        place = self._buckets.at(output.place)
+        info = place.head() if place.bucket.remote else None
+        if info is None:
+            return place, ""
+        known = self._store.cached_digests(output.place, info.version)
+        return place, info.version if known == output.digests else ""
+
+    def _intact(self, output: Output, cancel: Event) -> bool:
+        try:
+            place = self._buckets.at(output.place)
+            info = place.head()
+            if info is None or info.size != output.digests.size:
+                return False
+            if not place.bucket.remote:
+                return place.digests(cancel=cancel) == output.digests
+            known = self._store.cached_digests(output.place, info.version)
+            if known is None:
+                known = place.digests(version=info.version, cancel=cancel)
+                self._store.cache_digests(output.place, info.version, known)
+            return known == output.digests
+        except InvalidInputError:
+            return False  # it cannot be read, or not any more
+
+    def _there(self, output: Output) -> bool:
+        try:
+            info = self._buckets.at(output.place).head()
+        except InvalidInputError:
+            return False
+        return info is not None and info.size == output.digests.size
+
+    def _all(self, ask: Callable[[Output], bool], outputs: Sequence[Output]) -> bool:
+        """Whether something holds for all outputs; those in object stores are asked together."""
+        remote = any("://" in output.place for output in outputs)
+        return all(in_parallel(ask, outputs, AT_ONCE) if remote else map(ask, outputs))
+
+
+def in_parallel(do: Callable[[T], R], items: Sequence[T], at_once: int) -> list[R]:
+    """Return what is made of each item, in their order; raises what the first one raised.
+
+    Nothing runs any more when it returns or raises.
+    """
+    if at_once == 1 or len(items) < 2:
+        return [do(item) for item in items]
+    with ThreadPoolExecutor(at_once, thread_name_prefix="objects") as pool:
+        futures = [pool.submit(do, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(cancel_futures=True)
