@@ -20,6 +20,7 @@ from workflow_engine.activity import (
     Finding,
     PlanContext,
     Result,
+    Role,
     Step,
 )
 from workflow_engine.errors import Code
@@ -128,6 +129,7 @@ class Start(Activity[StartParameters]):
     """Probes the input; a run whose Start fails skips everything but Report."""
 
     type_name = "Start"
+    role = Role.START
     parameters = StartParameters
     version = 2
 
