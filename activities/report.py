@@ -21,11 +21,11 @@ from workflow_engine.activity import (
     Artifact,
     PlanContext,
     Produced,
-    Result,
     Role,
     SideInput,
     SideInputFacts,
     Step,
+    StepResult,
     read_nothing,
 )
 from workflow_engine.errors import MediaflowError
@@ -86,7 +86,7 @@ class Report(Activity[ReportParameters]):
         ref = place(execution.run_id, [output for record in others for output in record.outputs])
         return ActivityResult(data=publishing, outputs=(Produced(path=path, ref=ref, last=True),))
 
-    def artifacts(self, result: Result) -> Iterable[Artifact]:
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show where the report lies as a link."""
         place = result.outputs[-1].place
         link = place if "://" in place else Path(place).as_uri()
@@ -169,7 +169,7 @@ def _input(
     for record in others:
         if record.type == "Start":
             # Probe is what Properties were made of
-            found = {key: value for key, value in record.data.items() if key != "Probe"}
+            found = {key: value for key, value in record.result.data.items() if key != "Probe"}
     return {
         **execution.input.to_wire(),
         "UserData": execution.user_data,
@@ -189,8 +189,8 @@ def _activity(record: ActivityRecord) -> dict[str, Json]:
     wire = record.to_wire()
     if record.started and record.ended:
         wire["Seconds"] = round((record.ended - record.started).total_seconds(), 3)
-    wire["Commands"] = [shlex.join(command) for command in record.commands]
-    wire["Warnings"] = list(record.warnings)
+    wire["Commands"] = [shlex.join(command) for command in record.result.commands]
+    wire["Warnings"] = list(record.result.warnings)
     wire["Outputs"] = [_output(output) for output in record.outputs]
     return wire
 
@@ -225,7 +225,7 @@ def _totals(
         "Activities": len(began),
         **{str(state): sum(r.state is state for r in began) for state in ended},
         "Reused": sum(record.reused for record in began),
-        "Warnings": sum(len(record.warnings) for record in began),
+        "Warnings": sum(len(record.result.warnings) for record in began),
         "Outputs": len(outputs),
         "Bytes": sum(output.digests.size for output in outputs),
         "Seconds": round((now - execution.created).total_seconds(), 3),

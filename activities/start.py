@@ -19,9 +19,9 @@ from workflow_engine.activity import (
     Artifact,
     Finding,
     PlanContext,
-    Result,
     Role,
     Step,
+    StepResult,
 )
 from workflow_engine.errors import Code
 from workflow_engine.topology.places import BucketName
@@ -160,7 +160,7 @@ class Start(Activity[StartParameters]):
             raise ffmpeg.still_picture()
         return ActivityResult(data=media.to_json())
 
-    def artifacts(self, result: Result) -> Iterable[Artifact]:
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show the media info as a table."""
         rows = _rows(MediaInfo.from_json(result.data))
         yield Artifact(kind="table", title="Media info", content=rows)

@@ -22,7 +22,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from workflow_engine.errors import ActivityError, Code, InstallationError, Problem
 from workflow_engine.placeholders import Names
-from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, Output
+from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, StepResult
 from workflow_engine.retry import RetryPolicy
 from workflow_engine.topology.wire import WireModel
 
@@ -43,17 +43,6 @@ def read_nothing(name: str) -> "Mapping[SideInput, SideInputFacts]":
 def no_templates(template_id: str) -> Mapping[str, Json] | None:
     """Return None: the lookup of a place without custom templates."""
     return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What a finished activity left: data (JSON values), outputs, and how they were made."""
-
-    type: str
-    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    outputs: tuple[Output, ...] = ()
-    commands: tuple[tuple[str, ...], ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +98,7 @@ class PlanContext:
     source: ObjectRef
     digests: Digests
     names: Names
-    upstream: Mapping[str, Result]
+    upstream: Mapping[str, StepResult]
     templates: TemplateLookup = no_templates
     side: Mapping[SideInput, SideInputFacts] = field(
         default_factory=dict[SideInput, SideInputFacts]
@@ -321,11 +310,11 @@ class Activity(ABC, Generic[P]):
         """Return what `run` would probably give, for a plan that runs nothing."""
         return None
 
-    def artifacts(self, result: Result) -> Iterable[Artifact]:
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Yield what there is to show beside the activity once it succeeded, reused or not."""
         return ()
 
-    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+    def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Return the names under which `step` publishes the outputs of an equal finished step.
 
         One for each of `finished.outputs`, in their order.

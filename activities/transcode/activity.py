@@ -33,11 +33,11 @@ from workflow_engine.activity import (
     Finding,
     Neighbourhood,
     PlanContext,
-    Result,
     Role,
     SideInput,
     Skip,
     Step,
+    StepResult,
     TemplateLookup,
 )
 from workflow_engine.errors import ActivityError, InstallationError, InvalidInputError, Problem
@@ -109,7 +109,7 @@ class Transcode(Activity[TranscodeParameters]):
         """Resolve every output; see `planning.plan`."""
         return planning.plan(parameters, context)
 
-    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+    def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Name the files of an equal step; see `finish.renamed`."""
         return renamed(_jobs(step), finished)
 

@@ -22,6 +22,7 @@ from workflow_engine.records import (
     ExecutionState,
     ObjectRef,
     Output,
+    StepResult,
 )
 from workflow_engine.records.catalog import MessageRecord
 
@@ -50,7 +51,7 @@ def execution(outputs: int = 0, **changes: Any) -> ExecutionRecord:
                 name="hls",
                 type="Transcode",
                 state=ActivityState.SUCCESS,
-                outputs=tuple(map(output, range(outputs))),
+                result=StepResult(outputs=tuple(map(output, range(outputs)))),
             ),
         ),
     )

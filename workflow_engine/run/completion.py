@@ -50,7 +50,7 @@ class Completion:
         if execution.kind is not ExecutionKind.WORKFLOW:
             return Outgoing()
         succeeded = activity.state is ActivityState.SUCCESS
-        if succeeded and activity.data.get("MediaCover") and activity.outputs:
+        if succeeded and activity.result.data.get("MediaCover") and activity.outputs:
             url = object_url(activity.outputs[0].ref)
             self._guarded(lambda: self._store.media.set_cover(execution.media_id, url))
         assert self._graph is not None
@@ -62,7 +62,7 @@ class Completion:
             return self._announced(execution, activity.name)
         if role is Role.REPORT:
             if succeeded:
-                self._publish(execution, publish=bool(activity.data.get("Published")))
+                self._publish(execution, publish=bool(activity.result.data.get("Published")))
             return Outgoing(result=self._announced(execution, activity.name).result)
         return Outgoing()
 

@@ -9,7 +9,7 @@ import logging
 import threading
 from dataclasses import replace
 
-from workflow_engine.activity import Result, Role
+from workflow_engine.activity import Role
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.planning.plan import Planner
@@ -57,7 +57,7 @@ class Recovery:
         else:
             kept = record.state is ActivityState.RUNNING and self._complete(record)
         if kept:
-            self._planner.keep(name, _result(self._journal.activity(name)))
+            self._planner.keep(name, self._journal.activity(name).result)
         return kept
 
     def forget(self, name: str) -> None:
@@ -88,13 +88,3 @@ class Recovery:
         log.info("run %s, activity %s: completed from its intent", self._run_id, record.name)
         self._journal.succeed(replace(intended.record, ended=utc_now()), intended.step_key)
         return True
-
-
-def _result(record: ActivityRecord) -> Result:
-    return Result(
-        type=record.type,
-        data=record.data,
-        outputs=record.outputs,
-        commands=record.commands,
-        warnings=record.warnings,
-    )

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from workflow_engine.activity import (
     ActivityResult,
-    Result,
     Role,
+    StepResult,
     TemplateLookup,
     no_templates,
 )
@@ -361,7 +361,7 @@ class Runner:
             self._source.require_unchanged()
             self._side_inputs.require_unchanged(planned.side)
 
-    def _find_finished(self, planned: Planned) -> Result | None:
+    def _find_finished(self, planned: Planned) -> StepResult | None:
         return None if self._fresh else self._publisher.finished.find(planned)
 
     def _report_bucket(self) -> str:
@@ -384,8 +384,7 @@ class Runner:
             name, lambda: self._publisher.of_files(files, self.cancel)
         )
         planned_warnings = planned.step.warnings if planned.step else ()
-        finished = Result(
-            type=planned.node.type,
+        finished = StepResult(
             data=result.data,
             outputs=publication.outputs,
             commands=result.commands,
@@ -393,7 +392,7 @@ class Runner:
         )
         return self._succeed(planned, publication, finished)
 
-    def _republish(self, planned: Planned, finished: Result) -> Outcome | None:
+    def _republish(self, planned: Planned, finished: StepResult) -> Outcome | None:
         """Publish what an equal step left; None when it is not there any more."""
         assert planned.step is not None
         refs = planned.node.activity.renamed(planned.step, finished)
@@ -415,7 +414,7 @@ class Runner:
         self,
         planned: Planned,
         publication: Publication,
-        finished: Result,
+        finished: StepResult,
         *,
         reused: bool = False,
     ) -> Outcome:

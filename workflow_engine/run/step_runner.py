@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from workflow_engine.activity import ActivityContext, ActivityResult, Result, Role
+from workflow_engine.activity import ActivityContext, ActivityResult, Role, StepResult
 from workflow_engine.errors import LeaseLostError
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
@@ -42,7 +42,7 @@ class StepRunner:
         slot: Callable[[], AbstractContextManager[object]],
         cancel: threading.Event,
         fuse: bool,
-        find_finished: Callable[[Planned], Result | None],
+        find_finished: Callable[[Planned], StepResult | None],
         lease_lost: Callable[[], None],
     ) -> None:
         """`slot` is held while a media process runs; `lease_lost` ends the run.

@@ -23,7 +23,7 @@ from activities.transcode.model.naming import (
 from activities.transcode.result.files import Files, files_of
 from activities.transcode.result.manifest import named_manifest
 from activities.transcode.result.verify import verify
-from workflow_engine.activity import ActivityResult, Produced, Result
+from workflow_engine.activity import ActivityResult, Produced, StepResult
 from workflow_engine.errors import Code
 from workflow_engine.records import Digests, Json, ObjectRef
 
@@ -69,7 +69,7 @@ def finish(
     )
 
 
-def renamed(jobs: Sequence[Job], finished: Result) -> list[ObjectRef]:
+def renamed(jobs: Sequence[Job], finished: StepResult) -> list[ObjectRef]:
     """Return the names of a finished step's outputs for other jobs of equal content.
 
     The order is that of `finish`: the content of each output, then playlists and manifests.
