@@ -33,6 +33,7 @@ from workflow_engine.activity import (
     Finding,
     Neighbourhood,
     PlanContext,
+    Role,
     SideInput,
     Skip,
     Step,
@@ -51,6 +52,7 @@ class Transcode(Activity[TranscodeParameters]):
     """Makes renditions of the input: one or more outputs, encoded or remuxed."""
 
     type_name = "Transcode"
+    role = Role.RENDITION
     parameters = TranscodeParameters
     documents: ClassVar[Mapping[str, type[WireModel]]] = {
         "Template": CustomTemplate,
