@@ -19,6 +19,7 @@ from workflow_engine.activity import (
     Artifact,
     Finding,
     PlanContext,
+    Role,
     Step,
     StepResult,
 )
@@ -128,6 +129,7 @@ class Start(Activity[StartParameters]):
     """Probes the input; a run whose Start fails skips everything but Report."""
 
     type_name = "Start"
+    role = Role.START
     parameters = StartParameters
     version = 2
 

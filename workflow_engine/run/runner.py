@@ -17,6 +17,7 @@ from pathlib import Path
 
 from workflow_engine.activity import (
     ActivityResult,
+    Role,
     StepResult,
     TemplateLookup,
     no_templates,
@@ -35,7 +36,6 @@ from workflow_engine.errors import (
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Input, Planned, Planner
-from workflow_engine.planning.rules import REPORT, START
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -324,7 +324,7 @@ class Runner:
     def _blocked(self, name: str) -> str:
         """Why the activity must be skipped: Start failed (specification, topology, 9)."""
         node = self.graph.nodes[name]
-        if node.type in (START, REPORT):
+        if node.role in (Role.START, Role.REPORT):
             return ""
         start = self._journal.activity(self.graph.start.name)
         if start.state is ActivityState.SUCCESS:
@@ -357,7 +357,7 @@ class Runner:
         return planned
 
     def _require_unchanged(self, planned: Planned) -> None:
-        if planned.node.type != REPORT:
+        if planned.node.role is not Role.REPORT:
             self._source.require_unchanged()
             self._side_inputs.require_unchanged(planned.side)
 
