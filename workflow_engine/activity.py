@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from workflow_engine.errors import ActivityError, Code, InstallationError, Problem
 from workflow_engine.placeholders import Names
-from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, Output
+from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, StepResult
 from workflow_engine.retry import RetryPolicy
 from workflow_engine.topology.wire import WireModel
 
@@ -42,17 +43,6 @@ def read_nothing(name: str) -> "Mapping[SideInput, SideInputFacts]":
 def no_templates(template_id: str) -> Mapping[str, Json] | None:
     """Return None: the lookup of a place without custom templates."""
     return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What a finished activity left: data (JSON values), outputs, and how they were made."""
-
-    type: str
-    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    outputs: tuple[Output, ...] = ()
-    commands: tuple[tuple[str, ...], ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +98,7 @@ class PlanContext:
     source: ObjectRef
     digests: Digests
     names: Names
-    upstream: Mapping[str, Result]
+    upstream: Mapping[str, StepResult]
     templates: TemplateLookup = no_templates
     side: Mapping[SideInput, SideInputFacts] = field(
         default_factory=dict[SideInput, SideInputFacts]
@@ -227,6 +217,29 @@ class ActivityContext:
     log: logging.LoggerAdapter[logging.Logger]
 
 
+class Role(StrEnum):
+    """What an activity is for in a graph, by the names of the specification (topology, 3 and 5)."""
+
+    #: does something with the input; most types
+    WORK = "work"
+    #: looks at the input; a graph has exactly one, and begins with it
+    START = "Start"
+    #: judges the input for those behind it
+    ANALYSIS = "Analysis"
+    #: makes renditions: outputs of its own, or the streams of a package
+    RENDITION = "Transcode"
+    #: runs last, whatever happened; a graph has at most one
+    REPORT = "Report"
+    #: begins a package
+    PACKAGE = "PackageConfig"
+    #: collect the streams of a package
+    SUBTITLE_GROUP = "SubtitleGroup"
+    AUDIO_GROUP = "AudioGroup"
+    VIDEO_GROUP = "VideoGroup"
+    #: ends a package
+    MASTER = "GenerateMasterPlayList"
+
+
 class Activity(ABC, Generic[P]):
     """One activity type. Instances are stateless and shared between threads."""
 
@@ -234,6 +247,8 @@ class Activity(ABC, Generic[P]):
     type_name: ClassVar[str]
     #: other spellings that topologies use
     aliases: ClassVar[tuple[str, ...]] = ()
+    #: what it is for in a graph
+    role: ClassVar[Role] = Role.WORK
     #: the model of `Parameters`
     parameters: type[P]
     #: models of the documents that the type owns beside its parameters, by name
@@ -295,11 +310,11 @@ class Activity(ABC, Generic[P]):
         """Return what `run` would probably give, for a plan that runs nothing."""
         return None
 
-    def artifacts(self, result: Result) -> Iterable[Artifact]:
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Yield what there is to show beside the activity once it succeeded, reused or not."""
         return ()
 
-    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+    def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Return the names under which `step` publishes the outputs of an equal finished step.
 
         One for each of `finished.outputs`, in their order.

@@ -14,7 +14,7 @@ from activities import ffmpeg
 from activities.subtitles.document import STYLE, Document, Event
 from tests.support.topologies import snapshot, start, text, topology, transcode
 from tests.support.transcode_plans import media
-from workflow_engine.activity import Activity, Result, SideInput, SideInputFacts, load_registry
+from workflow_engine.activity import Activity, SideInput, SideInputFacts, StepResult, load_registry
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import load
 from workflow_engine.planning.plan import Input, plan_all
@@ -120,7 +120,7 @@ def keys(first: dict[str, Any], work: dict[str, Any]) -> dict[str, str]:
         digests=digests("the input"),
         names=Names.of("incoming/in.mov", run_id="0" * 32),
     )
-    probed = Result(type="Start", data=media())
+    probed = StepResult(data=media())
     plan = plan_all(graph, given, probed, lambda planned: None, side_inputs=look)
     assert not [(one.error, one.skip) for one in plan.activities if one.step is None]
     return {one.node.name: one.key[:16] for one in plan.activities}

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from workflow_engine.activity import (
     ActivityResult,
-    Result,
+    Role,
+    StepResult,
     TemplateLookup,
     no_templates,
 )
@@ -35,7 +36,6 @@ from workflow_engine.errors import (
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Input, Planned, Planner
-from workflow_engine.planning.rules import REPORT, START
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -324,7 +324,7 @@ class Runner:
     def _blocked(self, name: str) -> str:
         """Why the activity must be skipped: Start failed (specification, topology, 9)."""
         node = self.graph.nodes[name]
-        if node.type in (START, REPORT):
+        if node.role in (Role.START, Role.REPORT):
             return ""
         start = self._journal.activity(self.graph.start.name)
         if start.state is ActivityState.SUCCESS:
@@ -357,11 +357,11 @@ class Runner:
         return planned
 
     def _require_unchanged(self, planned: Planned) -> None:
-        if planned.node.type != REPORT:
+        if planned.node.role is not Role.REPORT:
             self._source.require_unchanged()
             self._side_inputs.require_unchanged(planned.side)
 
-    def _find_finished(self, planned: Planned) -> Result | None:
+    def _find_finished(self, planned: Planned) -> StepResult | None:
         return None if self._fresh else self._publisher.finished.find(planned)
 
     def _report_bucket(self) -> str:
@@ -384,8 +384,7 @@ class Runner:
             name, lambda: self._publisher.of_files(files, self.cancel)
         )
         planned_warnings = planned.step.warnings if planned.step else ()
-        finished = Result(
-            type=planned.node.type,
+        finished = StepResult(
             data=result.data,
             outputs=publication.outputs,
             commands=result.commands,
@@ -393,7 +392,7 @@ class Runner:
         )
         return self._succeed(planned, publication, finished)
 
-    def _republish(self, planned: Planned, finished: Result) -> Outcome | None:
+    def _republish(self, planned: Planned, finished: StepResult) -> Outcome | None:
         """Publish what an equal step left; None when it is not there any more."""
         assert planned.step is not None
         refs = planned.node.activity.renamed(planned.step, finished)
@@ -415,7 +414,7 @@ class Runner:
         self,
         planned: Planned,
         publication: Publication,
-        finished: Result,
+        finished: StepResult,
         *,
         reused: bool = False,
     ) -> Outcome:
