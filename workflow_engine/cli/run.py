@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 #: UTF-8 bytes (specification, topology, 12)
 MAX_USER_DATA = 1024
 
+#: seconds that Prefect gets to hear of the end of a run
+_PREFECT_PATIENCE = 10.0
+
 InputArgument = Annotated[
     str,
     typer.Argument(
@@ -143,8 +146,12 @@ def watch(
 
 
 def _leave(code: int, executor: "Executor") -> NoReturn:
-    """Exit, without waiting for threads that the executor left behind."""
-    if executor.abandoned:
+    """Exit once Prefect knows all, without waiting for threads that the executor left behind."""
+    from workflow_engine.executor.prefect_session import flush
+
+    if not executor.abandoned:
+        flush(_PREFECT_PATIENCE)
+    else:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -43,6 +43,8 @@ class Gate:
         self._inside = 0
         #: set once the execution does not go on in this process
         self.over = threading.Event()
+        #: set once all its activities have ended inside
+        self.all_ended = threading.Event()
 
     def enter(self) -> bool:
         """Whether an activity may start; `leave` must follow if so."""
@@ -143,6 +145,8 @@ def _run(runner: Runner, gate: Gate, show: Show, name: str) -> EndState:
             outcome = runner.run_activity(name)
     finally:
         gate.leave()
+        if runner.ended():
+            gate.all_ended.set()
     show.artifacts(outcome)
     return task_state(outcome.record)
 
