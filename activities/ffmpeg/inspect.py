@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from activities.ffmpeg.flags import probe_options
-from activities.ffmpeg.process import Stopwatch, Tail, killed, supervise
+from activities.ffmpeg.process import LastLines, Stopwatch, killed, supervise
 from activities.ffmpeg.tools import ffprobe_path
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Json
@@ -92,7 +92,7 @@ def ask(
         *(str(ffprobe_path()), "-v", "error", *probe_options(opened, playlists=playlists)),
         *(*arguments, "-i", f"file:{path.absolute()}"),
     )
-    tail, watch, size = Tail(path.absolute().parent), Stopwatch(), 0
+    tail, watch, size = LastLines(path.absolute().parent), Stopwatch(), 0
 
     def take(line: str) -> None:
         nonlocal size

@@ -12,8 +12,8 @@ from activities.subtitles.document import (
     MAX_EVENTS,
     MAX_TEXT,
     STYLE,
-    Document,
     Event,
+    SubtitleDocument,
     SubtitleError,
 )
 
@@ -48,7 +48,7 @@ def is_ass(text: str) -> bool:
     return text.lstrip().lower().startswith("[script info]")
 
 
-def read_ass(text: str, font: str) -> Document:
+def read_ass(text: str, font: str) -> SubtitleDocument:
     """Return styles and events; `font` replaces all fonts unless it is empty.
 
     Raises SubtitleError.
@@ -69,7 +69,7 @@ def read_ass(text: str, font: str) -> Document:
         if len(events) > MAX_EVENTS:
             raise SubtitleError(f"it has more than {MAX_EVENTS} texts")
     wrap = info.get("wrapstyle", "0")
-    return Document(
+    return SubtitleDocument(
         width=size[0],
         height=size[1],
         styles=tuple(styles),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 
-from activities.transcode.command.filters import Filter, Input, WorkFile, work_files
+from activities.transcode.command.filters import CommandInput, Filter, WorkFile, work_files
 from activities.transcode.model.encryption import Key
 from workflow_engine.records import Json, ObjectRef
 
@@ -125,7 +125,7 @@ class Rendition:
     """
 
     container: str
-    origin: Input
+    origin: CommandInput
     picture: Picture | None
     sound: Sound | None
     mode: str  # TransMode
@@ -193,7 +193,7 @@ class Rendition:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
+class RenditionJob:
     """A rendition and the object that it becomes; the key may keep {DestMd5} and the like."""
 
     rendition: Rendition

@@ -26,7 +26,7 @@ _MEASURES = "loudness.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class LoudnessQuery:
     """What is measured: a stream of the source in the output's form, and which part of it."""
 
     stream: int
@@ -58,16 +58,16 @@ class Loudness:
 
     @classmethod
     def of(cls, facts: Mapping[str, Json]) -> "Loudness":
-        """Read what `measure` returned."""
+        """Read what `describe_loudness` returned."""
         found = {name: -math.inf if facts[name] is None else facts[name] for name in facts}
         return cls(**found)
 
 
-def measure(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_loudness(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Decode the whole sound and return its `Loudness`, None for -inf."""
     heard: dict[str, Any] = dict(wanted.query)
     source = graph.open_input(context.source, dict(heard["part"]))
-    shape = Heard(**heard).form
+    shape = LoudnessQuery(**heard).form
     levels = {"measure_perchannel": "none", "measure_overall": "RMS_level", "metadata": "1"}
     steps = [
         *((one.name, dict(one.options)) for one in shape),

@@ -12,7 +12,7 @@ from workflow_engine.records import Json
 MEDIA = "media"
 
 
-def look_at_media(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_media(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Probe a media file.
 
     Raises ActivityError as `MediaInfo.of` does, and for a file that was cut off.
@@ -28,5 +28,5 @@ def look_at_media(wanted: SideInput, context: ActivityContext) -> Mapping[str, J
 
 
 def media_of(facts: Mapping[str, Json]) -> MediaInfo:
-    """Return the media info that `look_at_media` found."""
+    """Return the media info that `describe_media` found."""
     return MediaInfo.from_json(facts)

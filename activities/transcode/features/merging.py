@@ -11,19 +11,19 @@ from pydantic import ValidationError
 
 from activities.objects import object_of
 from activities.probe import MediaInfo
-from activities.transcode.command.filters import Chain, Filter, Input, filter_of
+from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import MergeConfig, MergePart
-from activities.transcode.source.geometry import Source, Wish, place, upright
-from activities.transcode.source.scene import Request, Scene, SoundScene
+from activities.transcode.source.geometry import SizeSettings, SourcePicture, place, upright
+from activities.transcode.source.scene import OutputRequest, Scene, SoundScene
 from activities.transcode.source.segments import (
-    Piece,
+    MediaSegment,
+    concatenation,
     picture_steps,
-    piece_of,
     samples,
+    segment_of,
     sound_chain,
     sound_steps,
-    together,
 )
 from workflow_engine.activity import ActivityContext, SideInput
 from workflow_engine.errors import ActivityError, Code, pointer_to
@@ -36,7 +36,7 @@ PART_LIST = "merge-list"
 MAX_LIST_BYTES = 1 << 20
 
 
-def merge_reads(request: Request) -> Iterator[SideInput]:
+def merging_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the list of parts, and the parts as soon as they are known."""
     listed = _list_of(request)
     if listed:
@@ -45,7 +45,7 @@ def merge_reads(request: Request) -> Iterator[SideInput]:
         yield from (_media(part) for part, _ in _asked(request))
 
 
-def read_list(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_part_list(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Read a file of MergeConfigUrl. Raises ActivityError for one that cannot be used."""
     with context.source.open("rb") as file:
         text = file.read(MAX_LIST_BYTES + 1)
@@ -65,7 +65,9 @@ def read_list(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]
     return {"MergeList": [part.model_dump(by_alias=True) for part in config.merge_list]}
 
 
-def parts_of(request: Request, rate: Fraction | None, *, sound: bool) -> tuple[Piece, ...]:
+def parts_of(
+    request: OutputRequest, rate: Fraction | None, *, sound: bool
+) -> tuple[MediaSegment, ...]:
     """Return the parts; `rate` is None for outputs without picture, `sound` whether the source has.
 
     Raises ActivityError (`InvalidParameter.MergeFileNoVideoOrAudio`, `.OutOfRange`).
@@ -84,7 +86,7 @@ def append_pictures(scene: Scene) -> Iterator[Filter]:
         return
     yield from picture_steps(joint.first)
     if joint.parts:
-        yield together([_picture_chain(part, scene) for part in joint.parts], picture=True)
+        yield concatenation([_picture_chain(part, scene) for part in joint.parts], picture=True)
     if joint.cut:
         start, end = (round(time * scene.rate) for time in joint.cut)
         yield filter_of("trim", start_frame=start, end_frame=end)
@@ -102,19 +104,19 @@ def append_sounds(scene: SoundScene) -> Iterator[Filter]:
         return
     yield from sound_steps(joint.first, wanted)
     if joint.parts:
-        yield together([sound_chain(part, wanted) for part in joint.parts], picture=False)
+        yield concatenation([sound_chain(part, wanted) for part in joint.parts], picture=False)
     if joint.cut:
         start, end = (samples(time, wanted) for time in joint.cut)
         yield filter_of("atrim", start_sample=start, end_sample=end)
         yield filter_of("asetpts", expr="PTS-STARTPTS")
 
 
-def _list_of(request: Request) -> SideInput | None:
+def _list_of(request: OutputRequest) -> SideInput | None:
     url = request.settings.output.merge_config_url
     return SideInput(ref=object_of(url), kind=PART_LIST) if url else None
 
 
-def _asked(request: Request) -> Sequence[tuple[MergePart, str]]:
+def _asked(request: OutputRequest) -> Sequence[tuple[MergePart, str]]:
     """Return the parts and where each stands in the output."""
     listed = _list_of(request)
     if listed is None:
@@ -129,8 +131,13 @@ def _media(part: MergePart) -> SideInput:
 
 
 def _piece(
-    request: Request, part: MergePart, at: str, media: MediaInfo, rate: Fraction | None, heard: bool
-) -> Piece:
+    request: OutputRequest,
+    part: MergePart,
+    at: str,
+    media: MediaInfo,
+    rate: Fraction | None,
+    heard: bool,
+) -> MediaSegment:
     ref = object_of(part.merge_url)
     pointer = at if at == "/MergeConfigUrl" else f"{at}/MergeURL"
     video = media.video if rate else None
@@ -148,9 +155,9 @@ def _piece(
     options = (("ss", f"{part.start:.3f}"),) if part.start else ()
     if part.duration is not None:
         options += (("t", f"{part.duration:.3f}"),)
-    piece = piece_of(
+    piece = segment_of(
         media,
-        Input(file=request.side[_media(part)].name, options=options),
+        CommandInput(file=request.side[_media(part)].name, options=options),
         video=video,
         audio=audio,
         rate=rate,
@@ -168,15 +175,15 @@ def _piece(
     return piece
 
 
-def _picture_chain(part: Piece, scene: Scene) -> Chain:
+def _picture_chain(part: MediaSegment, scene: Scene) -> Chain:
     """Return a part's picture in the size of the output: whole, on black, unless cropped."""
     assert part.video is not None
     method = scene.request.settings.trans.adj_dar_method
     source = upright(part.video)
     placed = place(
         # in the pixels of the output
-        Source(width=source.width, height=source.height, sar=source.sar / scene.sar),
-        Wish(
+        SourcePicture(width=source.width, height=source.height, sar=source.sar / scene.sar),
+        SizeSettings(
             width=scene.size[0],
             height=scene.size[1],
             method=method if method in ("crop", "rescale") else "pad",

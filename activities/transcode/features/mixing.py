@@ -8,23 +8,23 @@ from fractions import Fraction
 
 from activities.objects import object_of
 from activities.probe import AudioStream, MediaInfo
-from activities.transcode.command.filters import Chain, Filter, Input, filter_of
+from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import INPUT, Mix, track_number
-from activities.transcode.source.scene import Request, SoundScene, Timeline
+from activities.transcode.source.scene import OutputRequest, SoundScene, Timeline
 from activities.transcode.source.segments import (
     SPARE_SOUND,
-    Mixed,
-    Piece,
-    piece_of,
+    MediaSegment,
+    MixedSound,
     samples,
-    sound_form,
+    segment_of,
+    sound_format,
 )
 from workflow_engine.activity import SideInput
 from workflow_engine.errors import ActivityError, Code, pointer_to
 
 
-def mix_reads(request: Request) -> Iterator[SideInput]:
+def mixing_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the files whose sound is mixed in."""
     for mix in request.settings.output.amix or ():
         if mix.amix_url != INPUT:
@@ -32,18 +32,18 @@ def mix_reads(request: Request) -> Iterator[SideInput]:
 
 
 def mixes_of(
-    request: Request,
+    request: OutputRequest,
     source: AudioStream | None,
     timeline: Timeline,
     cut: tuple[Fraction, Fraction] | None,
-) -> tuple[Mixed, ...]:
+) -> tuple[MixedSound, ...]:
     """Return what is mixed in; `source` is the stream of the input that is heard anyway.
 
     Raises ActivityError (`InvalidParameter.NoAudioStream`, `.OutOfRange`).
     """
     mixes = request.settings.output.amix or ()
     return tuple(
-        Mixed(
+        MixedSound(
             piece=_piece(request, mix, pointer_to("Amix", n), source, timeline, cut),
             longest=mix.mix_dur_mode == "longest",
         )
@@ -61,7 +61,7 @@ def mix_sounds(scene: SoundScene) -> Iterator[Filter]:
         chain = Chain(
             input=mix.piece.input,
             stream=str(mix.piece.audio.index),
-            filters=tuple(sound_form(wanted)),
+            filters=tuple(sound_format(wanted)),
         )
         length = "longest" if mix.longest else "first"
         yield filter_of("amix", chain, inputs=2, duration=length, normalize=0)
@@ -75,13 +75,13 @@ def _media(mix: Mix) -> SideInput:
 
 
 def _piece(
-    request: Request,
+    request: OutputRequest,
     mix: Mix,
     at: str,
     source: AudioStream | None,
     timeline: Timeline,
     cut: tuple[Fraction, Fraction] | None,
-) -> Piece:
+) -> MediaSegment:
     own = mix.amix_url == INPUT
     side = None if own else request.side[_media(mix)]
     media = media_of(side.facts) if side else request.media
@@ -98,9 +98,9 @@ def _piece(
         options += (("ss", f"{seek:.3f}"),)
     if length is not None:
         options += (("t", f"{length:.3f}"),)
-    piece = piece_of(
+    piece = segment_of(
         media,
-        Input(file=side.name if side else "", options=options),
+        CommandInput(file=side.name if side else "", options=options),
         video=None,
         audio=stream,
         rate=None,

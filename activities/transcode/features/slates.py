@@ -8,36 +8,36 @@ from fractions import Fraction
 
 from activities.objects import object_of
 from activities.probe import VideoStream
-from activities.transcode.command.filters import Chain, Filter, Input, filter_of
+from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.command.rendition import Size
 from activities.transcode.features.media_facts import MEDIA, media_of
-from activities.transcode.model.joined import FULL, OWN, Slate, Tail
+from activities.transcode.model.joined import FULL, OWN, Slate, TailSlate
 from activities.transcode.source.geometry import upright
-from activities.transcode.source.scene import Request, Scene, SoundScene
+from activities.transcode.source.scene import OutputRequest, Scene, SoundScene
 from activities.transcode.source.segments import (
-    Piece,
+    MediaSegment,
+    concatenation,
     picture_steps,
-    piece_of,
+    segment_of,
     sound_chain,
-    together,
 )
 from workflow_engine.activity import SideInput, SideInputFacts
 from workflow_engine.errors import ActivityError, Code, pointer_to
 
 
-def slate_reads(request: Request) -> Iterator[SideInput]:
+def slate_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the openings and the tails."""
     output = request.settings.output
     yield from (_media(opening.open_url) for opening in output.opening_list or ())
     yield from (_media(tail.tail_url) for tail in output.tail_slate_list or ())
 
 
-def tails_of(request: Request, rate: Fraction | None) -> tuple[Piece, ...]:
+def tails_of(request: OutputRequest, rate: Fraction | None) -> tuple[MediaSegment, ...]:
     """Return the tails for an output of this frame rate.
 
     Raises ActivityError (`InvalidParameter.ResourceNotSupported`, `.OutOfRange`).
     """
-    found: list[Piece] = []
+    found: list[MediaSegment] = []
     for n, tail in enumerate(request.settings.output.tail_slate_list or ()):
         at = pointer_to("TailSlateList", n)
         heard = tail.is_merge_audio and request.settings.audio is not None
@@ -118,7 +118,7 @@ def append_tails(scene: Scene) -> Iterator[Filter]:
                 offset=f"{float(frames / scene.rate):.6f}",
             )
         else:
-            yield together([chain], picture=True)
+            yield concatenation([chain], picture=True)
         frames += piece.frames
 
 
@@ -126,10 +126,12 @@ def append_tail_sounds(scene: SoundScene) -> Iterator[Filter]:
     """Yield the filter that appends the tails' sounds, or silence."""
     joint = scene.timeline.joint
     if joint and joint.tails:
-        yield together([sound_chain(tail, scene.wanted) for tail in joint.tails], picture=False)
+        yield concatenation(
+            [sound_chain(tail, scene.wanted) for tail in joint.tails], picture=False
+        )
 
 
-def _tails(request: Request) -> tuple[Tail, ...]:
+def _tails(request: OutputRequest) -> tuple[TailSlate, ...]:
     return request.settings.output.tail_slate_list or ()
 
 
@@ -138,15 +140,15 @@ def _media(url: str) -> SideInput:
 
 
 def _piece(
-    request: Request, url: str, pointer: str, rate: Fraction | None, *, heard: bool
-) -> Piece:
+    request: OutputRequest, url: str, pointer: str, rate: Fraction | None, *, heard: bool
+) -> MediaSegment:
     side: SideInputFacts = request.side[_media(url)]
     media = media_of(side.facts)
     piece = None
     if media.video:
-        piece = piece_of(
+        piece = segment_of(
             media,
-            Input(file=side.name),
+            CommandInput(file=side.name),
             video=media.video,
             audio=media.default_audio if heard else None,
             rate=rate,
@@ -168,7 +170,7 @@ def _piece(
     return piece
 
 
-def _size(slate: Slate, piece: Piece, scene: Scene) -> Size:
+def _size(slate: Slate, piece: MediaSegment, scene: Scene) -> Size:
     """Return the even size of a clip in the picture; what is larger is made to fit, as a whole."""
     assert piece.video is not None
     own = _own(piece.video, scene.sar)
@@ -186,7 +188,7 @@ def _own(stream: VideoStream, sar: Fraction) -> tuple[Fraction, Fraction]:
     return source.width * source.sar / sar, Fraction(source.height)
 
 
-def _canvas(tail: Tail, size: Size, scene: Scene) -> tuple[Filter, ...]:
+def _canvas(tail: TailSlate, size: Size, scene: Scene) -> tuple[Filter, ...]:
     if size == scene.size:
         return ()
     width, height = scene.size
@@ -194,7 +196,7 @@ def _canvas(tail: Tail, size: Size, scene: Scene) -> tuple[Filter, ...]:
     return (filter_of("pad", w=width, h=height, x=left, y=top, color=tail.bg_color),)
 
 
-def _picture(piece: Piece, scene: Scene, size: Size, steps: tuple[Filter, ...]) -> Chain:
+def _picture(piece: MediaSegment, scene: Scene, size: Size, steps: tuple[Filter, ...]) -> Chain:
     assert piece.video is not None
     bob = (filter_of("bwdif", mode="send_frame"),) if piece.video.interlaced else ()
     sar = scene.sar

@@ -15,23 +15,23 @@ from activities.objects import SOURCE_NAMES, ObjectTarget, name_faults
 from activities.probe import MediaInfo
 from activities.probe.png import is_png, png_size
 from activities.templates.watermark import (
-    Placement,
-    Timeline,
+    WatermarkPlacement,
+    WatermarkTimeline,
     find_watermark,
     pixels,
 )
 from activities.transcode.command.filters import (
     Chain,
+    CommandInput,
     Filter,
-    Input,
     WorkFile,
     filter_of,
     shown_between,
 )
 from activities.transcode.command.rendition import Size
-from activities.transcode.model.settings import Settings, problem
+from activities.transcode.model.settings import OutputSettings, problem
 from activities.transcode.model.watermarks import TextWaterMark, WaterMark
-from activities.transcode.source.scene import Request, Scene
+from activities.transcode.source.scene import OutputRequest, Scene
 from workflow_engine.activity import ActivityContext, SideInput, TemplateLookup
 from workflow_engine.errors import (
     ActivityError,
@@ -44,7 +44,7 @@ from workflow_engine.errors import (
 from workflow_engine.records import Json
 
 #: `SideInput.kind` of a watermark's picture
-MARK = "watermark"
+WATERMARK = "watermark"
 #: width without any side given, as a share of the output's
 DEFAULT_SHARE = "0.12"
 #: pixels; a ratio may ask for more than anybody wants to see
@@ -59,7 +59,7 @@ _MEANINGLESS = {
 }
 
 
-def watermark_faults(settings: Settings, templates: TemplateLookup) -> Iterator[Problem]:
+def watermark_faults(settings: OutputSettings, templates: TemplateLookup) -> Iterator[Problem]:
     """Yield what is wrong with the watermarks of an output, pointers relative to it."""
     marks = settings.output.water_marks or ()
     if marks and settings.video is None:
@@ -114,12 +114,12 @@ def _faults(mark: WaterMark, templates: TemplateLookup) -> Iterator[Problem]:
             )
 
 
-def _placement(mark: WaterMark, templates: TemplateLookup) -> Placement:
+def _placement(mark: WaterMark, templates: TemplateLookup) -> WatermarkPlacement:
     """Return the template's values with those of the item in their places."""
-    template: Placement = Placement()
+    template: WatermarkPlacement = WatermarkPlacement()
     if mark.water_mark_template_id:
         template = find_watermark(mark.water_mark_template_id, templates)
-    names = mark.model_fields_set & set(Placement.model_fields)
+    names = mark.model_fields_set & set(WatermarkPlacement.model_fields)
     given: dict[str, object] = {name: getattr(mark, name) for name in names}
     if template.timeline and mark.timeline:
         times = {name: getattr(mark.timeline, name) for name in mark.timeline.model_fields_set}
@@ -127,18 +127,18 @@ def _placement(mark: WaterMark, templates: TemplateLookup) -> Placement:
     return template.model_copy(update=given)
 
 
-def read_watermarks(request: Request) -> Iterator[SideInput]:
+def watermark_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the pictures of an output's watermarks."""
     for mark in request.settings.output.water_marks or ():
         if mark.type == "Image" and mark.input_file:
             yield _side_input(request, mark.input_file)
 
 
-def _side_input(request: Request, file: ObjectTarget) -> SideInput:
-    return SideInput(ref=file.ref(request.names), kind=MARK)
+def _side_input(request: OutputRequest, file: ObjectTarget) -> SideInput:
+    return SideInput(ref=file.ref(request.names), kind=WATERMARK)
 
 
-def look_at_mark(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_watermark(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Return size, stream and kind of a watermark's picture, or what is wrong with it."""
     try:
         if is_png(context.source):
@@ -167,7 +167,7 @@ def draw_watermarks(scene: Scene) -> Iterator[Filter]:
             yield _image(scene, mark.input_file, placement, pointer_to("WaterMarks", index))
 
 
-def _text(text: TextWaterMark, timeline: Timeline | None) -> Filter:
+def _text(text: TextWaterMark, timeline: WatermarkTimeline | None) -> Filter:
     face = fonts.face_of(text.font_name)
     digest = hashlib.sha256(text.content.encode()).hexdigest()[:16]
     return filter_of(
@@ -186,7 +186,7 @@ def _text(text: TextWaterMark, timeline: Timeline | None) -> Filter:
     )
 
 
-def _image(scene: Scene, file: ObjectTarget, placement: Placement, pointer: str) -> Filter:
+def _image(scene: Scene, file: ObjectTarget, placement: WatermarkPlacement, pointer: str) -> Filter:
     wanted = _side_input(scene.request, file)
     side = scene.request.side[wanted]
     if "fault" in side.facts:
@@ -208,7 +208,7 @@ def _image(scene: Scene, file: ObjectTarget, placement: Placement, pointer: str)
         "overlay",
         Chain(
             # a moving one begins again until the picture ends
-            input=Input(file=side.name, options=(("stream_loop", "-1"),) if moving else ()),
+            input=CommandInput(file=side.name, options=(("stream_loop", "-1"),) if moving else ()),
             stream=str(side.facts["stream"]),
             filters=tuple(filters),
         ),
@@ -221,7 +221,7 @@ def _image(scene: Scene, file: ObjectTarget, placement: Placement, pointer: str)
     )
 
 
-def _sides(placement: Placement, size: Size, found: Size, pointer: str) -> Size:
+def _sides(placement: WatermarkPlacement, size: Size, found: Size, pointer: str) -> Size:
     """Return width and height on the picture; what is not given follows the ratio of `found`."""
     wide, high = placement.width, placement.height
     if wide is None and high is None:
@@ -244,11 +244,11 @@ def _sides(placement: Placement, size: Size, found: Size, pointer: str) -> Size:
     return width, height
 
 
-def _start(timeline: Timeline | None) -> float:
+def _start(timeline: WatermarkTimeline | None) -> float:
     return float(timeline.start) if timeline else 0.0
 
 
-def _enabled(timeline: Timeline | None) -> dict[str, str]:
+def _enabled(timeline: WatermarkTimeline | None) -> dict[str, str]:
     """Return the option `enable` of the frames in [start, start + duration)."""
     if timeline is None:
         return {}

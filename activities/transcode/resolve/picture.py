@@ -16,14 +16,14 @@ from activities.transcode.command.rendition import PROBE_NAMES, Picture, VideoEn
 from activities.transcode.features.delogo import blur
 from activities.transcode.features.registry import picture_filters
 from activities.transcode.model.containers import PROFILE_PIXEL_FORMATS
-from activities.transcode.model.settings import Settings
+from activities.transcode.model.settings import OutputSettings
 from activities.transcode.resolve.placement import placement_of
 from activities.transcode.source.geometry import (
     Placement,
     upright,
 )
 from activities.transcode.source.rates import MAX_RATE, frame_rate, wanted_rate
-from activities.transcode.source.scene import Request, Scene, Timeline
+from activities.transcode.source.scene import OutputRequest, Scene, Timeline
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
 #: Crf when neither Crf nor Bitrate is given
@@ -34,7 +34,7 @@ _DITHERS = {"sierra": "sierra2", "bayer": "bayer"}
 
 
 def resolve_picture(
-    request: Request,
+    request: OutputRequest,
     timeline: Timeline,
     stream: VideoStream,
     segment: float | None,
@@ -206,7 +206,9 @@ def _key_frames(video: Video, rate: Fraction) -> tuple[int, Fraction | None]:
     return max(1, math.ceil(seconds * rate)), seconds
 
 
-def _rate_control(settings: Settings, stream: VideoStream) -> tuple[float | None, float | None]:
+def _rate_control(
+    settings: OutputSettings, stream: VideoStream
+) -> tuple[float | None, float | None]:
     """Return bit rate and Crf: one of them, after the IsCheckVideoBitrate rules."""
     video, trans = settings.video, settings.trans
     assert video is not None
@@ -222,7 +224,9 @@ def _rate_control(settings: Settings, stream: VideoStream) -> tuple[float | None
     return (source if trans.is_check_video_bitrate else video.bitrate), None
 
 
-def bitrate_error(settings: Settings, section: str, bitrate: float, source: float) -> ActivityError:
+def bitrate_error(
+    settings: OutputSettings, section: str, bitrate: float, source: float
+) -> ActivityError:
     """Return the error of IsCheckVideoBitrateFail and IsCheckAudioBitrateFail."""
     return ActivityError(
         Code.OUT_OF_RANGE,

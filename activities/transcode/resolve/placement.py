@@ -16,28 +16,28 @@ from activities.transcode.command.filters import Filter, filter_of
 from activities.transcode.command.rendition import Size
 from activities.transcode.features.border import border_of
 from activities.transcode.features.rotation import turned
-from activities.transcode.model.settings import Settings
+from activities.transcode.model.settings import OutputSettings
 from activities.transcode.source.geometry import (
     Placement,
-    Source,
-    Wish,
+    SizeSettings,
+    SourcePicture,
     cropped,
     place,
     upright,
     wanted_size,
 )
-from activities.transcode.source.scene import Request
+from activities.transcode.source.scene import OutputRequest
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
 
-def placement_of(request: Request, stream: VideoStream, warnings: list[Problem]) -> Placement:
+def placement_of(request: OutputRequest, stream: VideoStream, warnings: list[Problem]) -> Placement:
     """Return how the picture gets to its size: borders off, turned, cropped, scaled, padded."""
     settings = request.settings
     video, trans = settings.video, settings.trans
     assert video is not None
     source, bare = _without_border(request, stream, upright(stream))
     source, turn = turned(source, settings.output.rotate or 0)
-    wish = Wish(
+    wish = SizeSettings(
         width=_width(settings, video, source),
         height=video.height,
         by_edges=video.long_short_mode,
@@ -56,7 +56,7 @@ def placement_of(request: Request, stream: VideoStream, warnings: list[Problem])
 
 
 @contextmanager
-def _fields_of(settings: Settings) -> Generator[None]:
+def _fields_of(settings: OutputSettings) -> Generator[None]:
     """Turn the fields that errors name into pointers to where they were given."""
     try:
         yield
@@ -68,8 +68,8 @@ def _fields_of(settings: Settings) -> Generator[None]:
 
 
 def _without_border(
-    request: Request, stream: VideoStream, source: Source
-) -> tuple[Source, tuple[Filter, ...]]:
+    request: OutputRequest, stream: VideoStream, source: SourcePicture
+) -> tuple[SourcePicture, tuple[Filter, ...]]:
     assert request.settings.video is not None
     if request.settings.video.crop != "border":
         return source, ()
@@ -80,7 +80,7 @@ def _without_border(
     return cropped(source, box), (filter_of("crop", w=width, h=height, x=left, y=top),)
 
 
-def _width(settings: Settings, video: Video, source: Source) -> int | None:
+def _width(settings: OutputSettings, video: Video, source: SourcePicture) -> int | None:
     """Return the width that is asked for; that of a doubling preset is only the most."""
     own = settings.given("video", "width") or settings.given("video", "height")
     if settings.template.kind is not Kind.DOUBLING or own or video.width is None:
@@ -89,7 +89,11 @@ def _width(settings: Settings, video: Video, source: Source) -> int | None:
 
 
 def _checked_size(
-    settings: Settings, part: Source, wish: Wish, size: Size, warnings: list[Problem]
+    settings: OutputSettings,
+    part: SourcePicture,
+    wish: SizeSettings,
+    size: Size,
+    warnings: list[Problem],
 ) -> Size | None:
     """Return the size that IsCheckReso puts in the place of the wish's `size`, None to keep that.
 
@@ -128,7 +132,7 @@ def _checked_size(
     return None
 
 
-def _larger(part: Source, wish: Wish, size: Size) -> bool:
+def _larger(part: SourcePicture, wish: SizeSettings, size: Size) -> bool:
     """Whether a side is above the source's: as it was given, or as it was computed."""
     for given, computed, whole in zip(wish.sides(part), size, part.exactly, strict=True):
         # 3: what rounding to even sides can add, here and in the source

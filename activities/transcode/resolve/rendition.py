@@ -16,15 +16,15 @@ from activities.transcode.command.rendition import (
     Rendition,
     Sound,
 )
-from activities.transcode.features.joining import joined
+from activities.transcode.features.joining import joined_timeline
 from activities.transcode.features.registry import sound_filters
 from activities.transcode.model.containers import (
     SEGMENTED,
     bit_rates,
 )
-from activities.transcode.model.settings import Settings
+from activities.transcode.model.settings import OutputSettings
 from activities.transcode.resolve.picture import DEFAULT_CRF, bitrate_error, resolve_picture
-from activities.transcode.source.scene import Request, SoundScene, Timeline
+from activities.transcode.source.scene import OutputRequest, SoundScene, Timeline
 from activities.transcode.source.streams import audio_stream, video_stream
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
@@ -47,7 +47,7 @@ SHORTEST_SEGMENT = 0.1
 MAX_CUTS = 10_000
 
 
-def resolve(request: Request) -> tuple[Rendition, list[Problem]]:
+def resolve(request: OutputRequest) -> tuple[Rendition, list[Problem]]:
     """Return what an output will be for its source, and warnings relative to the output.
 
     Raises ActivityError: no such stream (`.ResourceNotSupported`, `.NoAudioStream`), a stream
@@ -59,7 +59,7 @@ def resolve(request: Request) -> tuple[Rendition, list[Problem]]:
     picture = sound = None
     if audio is None and settings.audio and media.audios:
         warnings.append(_silent())
-    timeline = joined(request, video, audio)
+    timeline = joined_timeline(request, video, audio)
     duration = timeline.duration
     # cuts are made in the picture, where there is one
     segment, cuts = _segments(settings, timeline.shown)
@@ -107,7 +107,9 @@ def _limit(media: MediaInfo, timeline: Timeline, picture: Picture | None) -> flo
     return max(duration, media.duration or 0.0) * 1.1 + 10 + delay
 
 
-def _segments(settings: Settings, duration: float | None) -> tuple[float | None, tuple[float, ...]]:
+def _segments(
+    settings: OutputSettings, duration: float | None
+) -> tuple[float | None, tuple[float, ...]]:
     """Return the segment length, or the cut times that replace it (m3u8, mpd)."""
     if settings.container not in SEGMENTED:
         return None, ()
@@ -137,7 +139,7 @@ def _segments(settings: Settings, duration: float | None) -> tuple[float | None,
     return None, tuple(sorted(cuts))
 
 
-def _mux_options(settings: Settings) -> tuple[tuple[str, str], ...]:
+def _mux_options(settings: OutputSettings) -> tuple[tuple[str, str], ...]:
     """Return what MuxConfig says of a GIF or a WebP, as ffmpeg's options."""
     gif, webp = settings.mux.gif, settings.mux.webp
     if settings.container == "gif" and not settings.copy:
@@ -148,7 +150,7 @@ def _mux_options(settings: Settings) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-def _told(settings: Settings) -> tuple[str, ...]:
+def _told(settings: OutputSettings) -> tuple[str, ...]:
     """Return what a playlist says of its segments."""
     given = settings.output.non_standard
     if given is None:
@@ -157,7 +159,7 @@ def _told(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name, wished in wanted.items() if wished)
 
 
-def _sound(request: Request, timeline: Timeline, stream: AudioStream | None) -> Sound:
+def _sound(request: OutputRequest, timeline: Timeline, stream: AudioStream | None) -> Sound:
     settings, audio = request.settings, request.settings.audio
     assert audio is not None
     if settings.copy and stream:
@@ -184,7 +186,7 @@ def _deep(stream: AudioStream) -> bool:
     return stream.sample_fmt.startswith(("s32", "s64")) or stream.codec.startswith("pcm_f")
 
 
-def _audio_rate(settings: Settings, audio: Audio, stream: AudioStream | None) -> float | None:
+def _audio_rate(settings: OutputSettings, audio: Audio, stream: AudioStream | None) -> float | None:
     source, wanted = stream.bitrate_kbps if stream else None, audio.bitrate
     if audio.codec == "FLAC":
         return None

@@ -11,7 +11,7 @@ from pathlib import Path
 from activities.ffmpeg import probe_json
 from activities.probe import MediaInfo
 from activities.probe.streams import sections
-from activities.transcode.result.manifest import Representation, representations
+from activities.transcode.result.manifest import DashRepresentation, representations
 from activities.transcode.result.playlist import is_uri
 from activities.transcode.result.webp import read_webp
 from workflow_engine.errors import ActivityError, Code
@@ -71,7 +71,7 @@ def _media_of_manifest(path: Path) -> MediaInfo:
     return MediaInfo.parse({"format": form, "streams": streams})
 
 
-def _streams(one: Representation) -> list[dict[str, Json]]:
+def _streams(one: DashRepresentation) -> list[dict[str, Json]]:
     """Return ffprobe's streams of a representation: of its first segment, all are alike."""
     whole = one.init.with_name(f"{one.init.stem}-probe.mp4")
     whole.write_bytes(b"".join(file.read_bytes() for file in one.files[:2]))

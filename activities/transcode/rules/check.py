@@ -12,7 +12,7 @@ from activities.objects import name_faults
 from activities.templates import Kind, Template, find
 from activities.transcode.features.registry import stage_faults
 from activities.transcode.model.naming import ALLOWED, clashes, unfilled_key
-from activities.transcode.model.output import STREAM_FIELDS, Output, TranscodeParameters
+from activities.transcode.model.output import STREAM_FIELDS, TranscodeOutput, TranscodeParameters
 from activities.transcode.model.settings import settings_of
 from activities.transcode.rules.output import faults
 from workflow_engine.activity import Neighbourhood
@@ -75,7 +75,9 @@ def _missing(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator
         )
 
 
-def _template(output: Output, around: Neighbourhood, problems: list[Problem]) -> Template | None:
+def _template(
+    output: TranscodeOutput, around: Neighbourhood, problems: list[Problem]
+) -> Template | None:
     """Return the template of an output; what is wrong with it goes to `problems`."""
     try:
         return find(output.template_id, around.templates)
@@ -84,7 +86,9 @@ def _template(output: Output, around: Neighbourhood, problems: list[Problem]) ->
         return None
 
 
-def _output_faults(output: Output, template: Template, around: Neighbourhood) -> Iterator[Problem]:
+def _output_faults(
+    output: TranscodeOutput, template: Template, around: Neighbourhood
+) -> Iterator[Problem]:
     if template.kind is Kind.INTELLIGENT and "Analysis" not in around.ancestor_types:
         yield Problem(
             code=Code.TEMPLATE_NOT_SUPPORTED,
@@ -99,7 +103,7 @@ def _output_faults(output: Output, template: Template, around: Neighbourhood) ->
     yield from stage_faults(settings, around.templates)
 
 
-def _clashes(keys: Mapping[int, str], outputs: Sequence[Output]) -> Iterator[Problem]:
+def _clashes(keys: Mapping[int, str], outputs: Sequence[TranscodeOutput]) -> Iterator[Problem]:
     places = list(keys)
     for first, second, key in clashes(list(keys.values())):
         yield Problem(

@@ -16,9 +16,9 @@ from activities.transcode.model.containers import (
     IMAGE_CONTAINERS,
     SEGMENTED,
 )
-from activities.transcode.model.settings import Settings, problem
+from activities.transcode.model.settings import OutputSettings, problem
 from activities.transcode.rules.audio import audio_faults
-from activities.transcode.rules.joined import PICTURE_MODES, addition_faults
+from activities.transcode.rules.joined import PICTURE_MODES, joined_faults
 from activities.transcode.rules.video import video_faults
 from workflow_engine.errors import Code, Problem, Severity
 from workflow_engine.topology.wire import WireModel
@@ -30,7 +30,7 @@ NEEDS_ENCODING = (
 )
 
 
-def faults(settings: Settings) -> Iterator[Problem]:
+def faults(settings: OutputSettings) -> Iterator[Problem]:
     """Yield every problem of one output, pointers relative to it."""
     if settings.video is None and settings.audio is None:
         yield problem(
@@ -48,12 +48,12 @@ def faults(settings: Settings) -> Iterator[Problem]:
         yield from _maxrate_faults(settings)
         yield from audio_faults(settings)
         yield from volume_faults(settings)
-    yield from addition_faults(settings)
+    yield from joined_faults(settings)
     yield from _mux_faults(settings)
     yield from _playlist_faults(settings)
 
 
-def _copy_faults(settings: Settings) -> Iterator[Problem]:
+def _copy_faults(settings: OutputSettings) -> Iterator[Problem]:
     sections: dict[str, WireModel | None] = {
         "Video": settings.output.video,
         "Audio": settings.output.audio,
@@ -91,7 +91,7 @@ def _copy_faults(settings: Settings) -> Iterator[Problem]:
             )
 
 
-def _codec_faults(settings: Settings) -> Iterator[Problem]:
+def _codec_faults(settings: OutputSettings) -> Iterator[Problem]:
     container, video, audio = settings.container, settings.video, settings.audio
     if video and container in AUDIO_CONTAINERS:
         yield problem(
@@ -137,7 +137,7 @@ def _codec_faults(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _rate_faults(settings: Settings) -> Iterator[Problem]:
+def _rate_faults(settings: OutputSettings) -> Iterator[Problem]:
     video, mode = settings.video, settings.trans.trans_mode
     if video is None or mode == "onepass":
         return
@@ -153,7 +153,7 @@ def _rate_faults(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _maxrate_faults(settings: Settings) -> Iterator[Problem]:
+def _maxrate_faults(settings: OutputSettings) -> Iterator[Problem]:
     video = settings.video
     if video is None or video.maxrate is None:
         return
@@ -175,7 +175,7 @@ def _maxrate_faults(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _playlist_faults(settings: Settings) -> Iterator[Problem]:
+def _playlist_faults(settings: OutputSettings) -> Iterator[Problem]:
     output, cuts = settings.output, settings.mux.segment.force_seg_time
     if settings.container == "mpd" and cuts:
         yield problem(
@@ -202,7 +202,7 @@ def _playlist_faults(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _palette_faults(settings: Settings) -> Iterator[Problem]:
+def _palette_faults(settings: OutputSettings) -> Iterator[Problem]:
     gif = settings.mux.gif
     if settings.container == "gif" and gif.dither_mode and not gif.is_custom_palette:
         own = (settings.template if settings.document else settings.output).mux_config
@@ -217,7 +217,7 @@ def _palette_faults(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _mux_faults(settings: Settings) -> Iterator[Problem]:
+def _mux_faults(settings: OutputSettings) -> Iterator[Problem]:
     yield from _palette_faults(settings)
     mux, container = settings.output.mux_config, settings.container
     if mux is None:

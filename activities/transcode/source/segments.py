@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from activities.probe import AudioStream, MediaInfo, VideoStream
-from activities.transcode.command.filters import Chain, Filter, Input, filter_of
+from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.command.rendition import AudioEncoding
 
 #: seconds of sound that a file may lack beside what it tells: encoders delay it
@@ -18,7 +18,7 @@ SPARE_SOUND = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class MediaSegment:
     """A stretch of a file: `input` opens it, `seconds` is how long it becomes.
 
     Where there is a picture, that is a whole number of frames of `rate`; None: nobody knows, and
@@ -26,7 +26,7 @@ class Piece:
     Without `audio` its sound is silence.
     """
 
-    input: Input
+    input: CommandInput
     video: VideoStream | None
     audio: AudioStream | None
     rate: Fraction | None
@@ -47,15 +47,15 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mixed:
+class MixedSound:
     """Sound that is mixed in; `longest` lets it outlast the rest."""
 
-    piece: Piece
+    piece: MediaSegment
     longest: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Joint:
+class JoinedInputs:
     """What an output is joined of: `first` is the source's piece, and `parts` follow it.
 
     `cut` is what is taken of them together, in seconds, and `merged` how long that is. With
@@ -63,13 +63,13 @@ class Joint:
     `sounds` tells whether there is sound, in whichever of them.
     """
 
-    first: Piece
-    parts: tuple[Piece, ...]
+    first: MediaSegment
+    parts: tuple[MediaSegment, ...]
     cut: tuple[Fraction, Fraction] | None
     merged: Fraction | None
-    mixes: tuple[Mixed, ...]
+    mixes: tuple[MixedSound, ...]
     body: Fraction | None
-    tails: tuple[Piece, ...]
+    tails: tuple[MediaSegment, ...]
     sounds: bool
 
     @property
@@ -87,16 +87,16 @@ class Joint:
         return max([sum(piece.length for piece in (self.first, *self.parts)), *lengths])
 
 
-def piece_of(
+def segment_of(
     media: MediaInfo,
-    opened: Input,
+    opened: CommandInput,
     *,
     video: VideoStream | None,
     audio: AudioStream | None,
     rate: Fraction | None,
     seek: float = 0.0,
     length: float | None = None,
-) -> Piece | None:
+) -> MediaSegment | None:
     """Return the piece from `seek` on, of `length` seconds at most; None when it is empty.
 
     `rate` is the output's frame rate, None where it has no picture.
@@ -106,12 +106,12 @@ def piece_of(
         return None
     guessed = media.guessed or shown is None or heard is None
     shown, heard = shown or 0.0, heard or 0.0
-    return Piece(
+    return MediaSegment(
         input=opened,
         video=video,
         audio=audio,
         rate=rate,
-        seconds=None if guessed else joint_length(shown, heard, rate),
+        seconds=None if guessed else common_length(shown, heard, rate),
         shown=shown,
         heard=heard,
     )
@@ -127,7 +127,7 @@ def _left(
     return left if length is None else min(left, length)
 
 
-def joint_length(shown: float, heard: float, rate: Fraction | None) -> Fraction:
+def common_length(shown: float, heard: float, rate: Fraction | None) -> Fraction:
     """Return how long picture and sound are together: whole frames, where there is a rate.
 
     Sound that is longer by less than a frame ends with the picture.
@@ -138,7 +138,7 @@ def joint_length(shown: float, heard: float, rate: Fraction | None) -> Fraction:
     return frames / rate
 
 
-def picture_steps(piece: Piece) -> Iterator[Filter]:
+def picture_steps(piece: MediaSegment) -> Iterator[Filter]:
     """Yield the filters that give a picture its rate and its length.
 
     What is added is bounded: a file that breaks off must stay too short, so that it is noticed.
@@ -150,7 +150,7 @@ def picture_steps(piece: Piece) -> Iterator[Filter]:
     yield filter_of("trim", end_frame=piece.frames)
 
 
-def sound_steps(piece: Piece, wanted: AudioEncoding) -> Iterator[Filter]:
+def sound_steps(piece: MediaSegment, wanted: AudioEncoding) -> Iterator[Filter]:
     """Yield the filters that give a sound its form and its length."""
     if piece.audio is None:
         assert piece.seconds is not None
@@ -158,14 +158,14 @@ def sound_steps(piece: Piece, wanted: AudioEncoding) -> Iterator[Filter]:
         yield filter_of("anullsrc", channel_layout=wanted.layout, sample_rate=rate)
         yield filter_of("atrim", end_sample=samples(piece.seconds, wanted))
         return
-    yield from sound_form(wanted)
+    yield from sound_format(wanted)
     if piece.seconds is not None:
         missing = max(0.0, float(piece.seconds) - piece.heard) + SPARE_SOUND
         yield filter_of("apad", pad_dur=f"{missing:.6f}")
         yield filter_of("atrim", end_sample=samples(piece.seconds, wanted))
 
 
-def sound_form(wanted: AudioEncoding) -> Iterator[Filter]:
+def sound_format(wanted: AudioEncoding) -> Iterator[Filter]:
     """Yield the filters that let a sound begin at 0, in the form of the output."""
     yield filter_of("aresample", **{"async": 1, "first_pts": 0})
     yield filter_of("aformat", sample_rates=wanted.samplerate, channel_layouts=wanted.layout)
@@ -176,7 +176,7 @@ def samples(seconds: Fraction, wanted: AudioEncoding) -> int:
     return round(seconds * wanted.samplerate)
 
 
-def sound_chain(piece: Piece, wanted: AudioEncoding) -> Chain:
+def sound_chain(piece: MediaSegment, wanted: AudioEncoding) -> Chain:
     """Return the sound of a piece in the form and length of the output, or silence."""
     steps = tuple(sound_steps(piece, wanted))
     if piece.audio is None:
@@ -184,6 +184,6 @@ def sound_chain(piece: Piece, wanted: AudioEncoding) -> Chain:
     return Chain(input=piece.input, stream=str(piece.audio.index), filters=steps)
 
 
-def together(pieces: Sequence[Chain], *, picture: bool) -> Filter:
+def concatenation(pieces: Sequence[Chain], *, picture: bool) -> Filter:
     """Return the filter that appends chains to a line."""
     return filter_of("concat", *pieces, n=len(pieces) + 1, v=int(picture), a=int(not picture))

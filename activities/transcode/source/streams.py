@@ -10,7 +10,7 @@ from activities.ffmpeg import content_bad
 from activities.probe import AudioStream, MediaInfo, VideoStream
 from activities.transcode.model.containers import CONTAINERS, FLV_MP3_RATES, WITHOUT_ROTATION
 from activities.transcode.model.joined import track_number
-from activities.transcode.model.settings import Settings
+from activities.transcode.model.settings import OutputSettings
 from activities.transcode.source.timeline import source_span
 from workflow_engine.errors import ActivityError, Code
 
@@ -22,7 +22,7 @@ UNKNOWN = "unknown"
 WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
 
 
-def video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
+def video_stream(settings: OutputSettings, media: MediaInfo) -> VideoStream | None:
     """Return the stream that an output takes its picture from, None when it has none.
 
     Raises ActivityError (`InvalidParameter.ResourceNotSupported`) when the source has no
@@ -55,7 +55,7 @@ def _numbered(streams: Sequence[S], wanted: str) -> S | None:
     return streams[number] if number < len(streams) else None
 
 
-def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream) -> None:
+def _require_copyable(settings: OutputSettings, media: MediaInfo, stream: VideoStream) -> None:
     if stream.codec not in CONTAINERS[settings.container].copy_video:
         raise _cannot_copy(settings, f"{stream.codec or UNKNOWN} video")
     if media.format_name in WITHOUT_TIMES and stream.has_b_frames:
@@ -67,7 +67,7 @@ def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream)
         raise _cannot_copy(settings, f"video turned by {stream.rotation} degrees")
 
 
-def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
+def audio_stream(settings: OutputSettings, media: MediaInfo) -> AudioStream | None:
     """Return the stream that an output takes its sound from, None when it has none.
 
     A stream that ends before a Clip begins counts as none beside a picture. Raises ActivityError
@@ -100,13 +100,13 @@ def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
     return stream
 
 
-def ends_before(settings: Settings, stream: AudioStream) -> bool:
+def ends_before(settings: OutputSettings, stream: AudioStream) -> bool:
     """Whether a Clip of the source begins where a stream has ended."""
     span = source_span(settings.output)
     return span is not None and stream.duration is not None and span.seek >= stream.duration
 
 
-def _cannot_copy(settings: Settings, what: str) -> ActivityError:
+def _cannot_copy(settings: OutputSettings, what: str) -> ActivityError:
     return ActivityError(
         Code.RESOURCE_NOT_SUPPORTED,
         f'The resource operated "InputFile" is not supported: its {what} cannot be copied into '
