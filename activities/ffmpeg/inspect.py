@@ -65,12 +65,12 @@ def probe_json(
     on_line = answer.append
     ask(path, show, on_line, opened=opened, playlists=playlists, timeout=timeout, cancel=cancel)
     try:
-        found: Json = json.loads("".join(answer))
+        description: Json = json.loads("".join(answer))
     except ValueError:
         raise content_bad("ffprobe cannot describe it") from None
-    if not isinstance(found, dict):
+    if not isinstance(description, dict):
         raise content_bad("ffprobe cannot describe it")
-    return cast("dict[str, Json]", found)
+    return cast("dict[str, Json]", description)
 
 
 def ask(
@@ -158,5 +158,5 @@ def _failure(path: Path, lines: Sequence[str]) -> ActivityError:
         return content_bad("moov atom not found, the file is cut off", text)
     if refused or "Invalid data found" in text or "moov atom" in text:
         return content_bad("not a media file", text)
-    said = lines[-1].partition(": ")[2].rstrip(".") if lines else ""
-    return content_bad(said or "ffprobe cannot read it", text)
+    reason = lines[-1].partition(": ")[2].rstrip(".") if lines else ""
+    return content_bad(reason or "ffprobe cannot read it", text)

@@ -26,7 +26,7 @@ def read(path: Path, encoding: str, font: str) -> SubtitleDocument:
     if path.stat().st_size > MAX_FILE:
         raise SubtitleError(f"it has more than {MAX_FILE} bytes")
     text = decoded(path.read_bytes(), encoding)
-    found = read_ass(text, font) if is_ass(text) else read_srt(text, font)
-    if not found.events:
+    document = read_ass(text, font) if is_ass(text) else read_srt(text, font)
+    if not document.events:
         raise SubtitleError("it holds no srt or ass subtitles")
-    return found
+    return document

@@ -102,9 +102,9 @@ class Transcode(Activity[TranscodeParameters]):
         """Yield what the outputs read beside the input; see `stages.READERS`."""
         return planning.reads(parameters, context)
 
-    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+    def describe(self, side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Look at a side input; see `stages.HANDLERS`."""
-        return stages.describe(wanted, context)
+        return stages.describe(side_input, context)
 
     def plan(self, parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
         """Resolve every output; see `planning.plan`."""

@@ -70,12 +70,12 @@ def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
                 left_out.append(template.reason)
                 warnings.append(at_output(_left_out(template), index))
                 continue
-            job, found = _job(output, template, parameters, media, context)
+            job, output_warnings = _job(output, template, parameters, media, context)
         except (ActivityError, InvalidInputError) as error:
             raise _located(error, index) from None
         intelligent = intelligent or template.kind is Kind.INTELLIGENT
         jobs.append(job)
-        warnings += (at_output(problem, index) for problem in found)
+        warnings += (at_output(problem, index) for problem in output_warnings)
     if not jobs:
         return Skip(reason=left_out[0])
     require_distinct([job.ref.object for job in jobs])

@@ -27,13 +27,13 @@ def commands(source: str, targets: Sequence[RenditionTarget]) -> list[tuple[str,
     Raises InstallationError when there is no ffmpeg.
     """
     together = [target for target in targets if not target.rendition.alone]
-    found = [_one_process(source, together)] if together else []
+    argvs = [_one_process(source, together)] if together else []
     for target in targets:
         if target.rendition.twopass:
-            found += _two_passes(source, target)
+            argvs += _two_passes(source, target)
         elif target.rendition.alone:
-            found.append(_one_process(source, [target]))
-    return found
+            argvs.append(_one_process(source, [target]))
+    return argvs
 
 
 def _one_process(source: str, targets: Sequence[RenditionTarget]) -> tuple[str, ...]:

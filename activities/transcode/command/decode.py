@@ -55,10 +55,10 @@ class Decode:
         self._sounds = self._split(shared, sound=True)
 
     def _split(
-        self, wanted: Mapping[RenditionTarget, tuple[CommandInput, int]], *, sound: bool
+        self, origins: Mapping[RenditionTarget, tuple[CommandInput, int]], *, sound: bool
     ) -> dict[RenditionTarget, GraphStream]:
         alike: dict[tuple[CommandInput, int], list[RenditionTarget]] = {}
-        for target, head in wanted.items():
+        for target, head in origins.items():
             alike.setdefault(head, []).append(target)
         heads: dict[RenditionTarget, GraphStream] = {}
         for (origin, stream), members in alike.items():

@@ -45,8 +45,8 @@ def border_inputs(request: OutputRequest) -> Iterator[SideInput]:
 
 def border_of(request: OutputRequest, stream: VideoStream) -> Box | None:
     """Return the part inside the black edges, None for a picture that is all black."""
-    found = request.side[_measurement(request, stream)].facts["box"]
-    return cast("Box", tuple(found)) if found else None
+    box = request.side_inputs[_measurement(request, stream)].facts["box"]
+    return cast("Box", tuple(box)) if box else None
 
 
 def _measurement(request: OutputRequest, stream: VideoStream) -> SideInput:
@@ -59,10 +59,10 @@ def _measurement(request: OutputRequest, stream: VideoStream) -> SideInput:
     return SideInput(ref=request.source, kind=BORDER, query=query)
 
 
-def describe_border(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_border(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Look at some places of the source and return the `box` that most of them show."""
-    stream = wanted.query["stream"]
-    places = _places(wanted.query["start"], wanted.query["duration"])
+    stream = side_input.query["stream"]
+    places = _places(side_input.query["start"], side_input.query["duration"])
     boxes = [box for place in places if (box := _look(stream, place, context))]
     if not boxes:
         return {"box": None}
@@ -98,8 +98,8 @@ def _look(stream: int, start: float, context: ActivityContext) -> Box | None:
 def _last(path: Path) -> Box | None:
     if not path.exists():
         return None
-    found = {name: int(value) for name, value in _EDGE.findall(path.read_text())}
+    edges = {name: int(value) for name, value in _EDGE.findall(path.read_text())}
     path.unlink()
-    if min(found.get("w", 0), found.get("h", 0)) <= 0:
+    if min(edges.get("w", 0), edges.get("h", 0)) <= 0:
         return None
-    return found["w"], found["h"], found["x"], found["y"]
+    return edges["w"], edges["h"], edges["x"], edges["y"]

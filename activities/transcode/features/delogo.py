@@ -19,11 +19,11 @@ def blur(request: OutputRequest, timeline: Timeline, source: SourcePicture) -> I
 
     Raises ActivityError (`InvalidParameter.OutOfRange`) for a region outside of the picture.
     """
-    given = request.settings.output.de_watermark or {}
+    regions = request.settings.output.de_watermark or {}
     # the last keeps on to the end
-    for start, end in pairwise([*sorted(given, key=int), None]):
+    for start, end in pairwise([*sorted(regions, key=int), None]):
         assert start is not None
-        yield from _blurred(start, end, given[start], timeline, source)
+        yield from _blurred(start, end, regions[start], timeline, source)
 
 
 def _blurred(

@@ -64,7 +64,7 @@ def joined_timeline(
     tails = tails_of(request, rate)
     if video and (body is None or any(tail.seconds is None for tail in tails)):
         raise _unknown_length()
-    joint = JoinedInputs(
+    joined = JoinedInputs(
         first=first,
         parts=parts,
         cut=cut,
@@ -72,28 +72,28 @@ def joined_timeline(
         mixes=mixes,
         body=body,
         tails=tails,
-        sounds=bool(audio or mixes or any(piece.audio for piece in (*parts, *tails))),
+        sounds=bool(audio or mixes or any(segment.audio for segment in (*parts, *tails))),
     )
-    duration = joint.estimate
+    duration = joined.estimate
     return replace(
         timeline,
         duration=duration,
         exact=timeline.exact and body is not None,
         shown=duration,
-        joint=joint,
+        joined=joined,
     )
 
 
-def _sum(pieces: tuple[MediaSegment, ...]) -> Fraction | None:
-    known = [piece.seconds for piece in pieces if piece.seconds is not None]
-    return sum(known, Fraction(0)) if len(known) == len(pieces) else None
+def _sum(segments: tuple[MediaSegment, ...]) -> Fraction | None:
+    known = [segment.seconds for segment in segments if segment.seconds is not None]
+    return sum(known, Fraction(0)) if len(known) == len(segments) else None
 
 
 def _with_mixes(
     merged: Fraction | None, mixes: Sequence[MixedSound], rate: Fraction | None
 ) -> Fraction | None:
     """Return how long the output is with the sound that may outlast it."""
-    longer = [mix.piece.seconds for mix in mixes if mix.longest]
+    longer = [mix.segment.seconds for mix in mixes if mix.longest]
     if merged is None or any(seconds is None for seconds in longer):
         return None
     longest = max((seconds for seconds in longer if seconds), default=merged)

@@ -41,11 +41,11 @@ def merging_inputs(request: OutputRequest) -> Iterator[SideInput]:
     listed = _list_of(request)
     if listed:
         yield listed
-    if listed is None or listed in request.side:
-        yield from (_media(part) for part, _ in _asked(request))
+    if listed is None or listed in request.side_inputs:
+        yield from (_media(part) for part, _ in _listed_parts(request))
 
 
-def describe_part_list(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_part_list(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Read a file of MergeConfigUrl. Raises ActivityError for one that cannot be used."""
     with context.source.open("rb") as file:
         text = file.read(MAX_LIST_BYTES + 1)
@@ -72,41 +72,44 @@ def parts_of(
 
     Raises ActivityError (`InvalidParameter.MergeFileNoVideoOrAudio`, `.OutOfRange`).
     """
-    asked = [(part, at, media_of(request.side[_media(part)].facts)) for part, at in _asked(request)]
+    parts = [
+        (part, at, media_of(request.side_inputs[_media(part)].facts))
+        for part, at in _listed_parts(request)
+    ]
     heard = request.settings.audio is not None
     # a silent source and silent parts need no sound
-    heard = heard and (sound or any(media.default_audio for _, _, media in asked))
-    return tuple(_piece(request, part, at, media, rate, heard) for part, at, media in asked)
+    heard = heard and (sound or any(media.default_audio for _, _, media in parts))
+    return tuple(_segment(request, part, at, media, rate, heard) for part, at, media in parts)
 
 
 def append_pictures(scene: Scene) -> Iterator[Filter]:
     """Yield the filters that append the parts' pictures, and clip the whole."""
-    joint = scene.timeline.joint
-    if joint is None:
+    joined = scene.timeline.joined
+    if joined is None:
         return
-    yield from picture_steps(joint.first)
-    if joint.parts:
-        yield concatenation([_picture_chain(part, scene) for part in joint.parts], picture=True)
-    if joint.cut:
-        start, end = (round(time * scene.rate) for time in joint.cut)
+    yield from picture_steps(joined.first)
+    if joined.parts:
+        yield concatenation([_picture_chain(part, scene) for part in joined.parts], picture=True)
+    if joined.cut:
+        start, end = (round(time * scene.rate) for time in joined.cut)
         yield filter_of("trim", start_frame=start, end_frame=end)
         yield filter_of("setpts", expr="PTS-STARTPTS")
-    if joint.merged is not None and joint.body is not None and joint.body > joint.merged:
+    if joined.merged is not None and joined.body is not None and joined.body > joined.merged:
         # what is mixed in goes on
-        held = round((joint.body - joint.merged) * scene.rate)
+        held = round((joined.body - joined.merged) * scene.rate)
         yield filter_of("tpad", stop_mode="clone", stop=held)
 
 
 def append_sounds(scene: SoundScene) -> Iterator[Filter]:
     """Yield the filters that append the parts' sounds, and clip the whole."""
-    joint, wanted = scene.timeline.joint, scene.wanted
-    if joint is None:
+    joined, encoding = scene.timeline.joined, scene.encoding
+    if joined is None:
         return
-    yield from sound_steps(joint.first, wanted)
-    if joint.parts:
-        yield concatenation([sound_chain(part, wanted) for part in joint.parts], picture=False)
-    if joint.cut:
-        start, end = (samples(time, wanted) for time in joint.cut)
+    yield from sound_steps(joined.first, encoding)
+    if joined.parts:
+        yield concatenation([sound_chain(part, encoding) for part in joined.parts], picture=False)
+    if joined.cut:
+        start, end = (samples(time, encoding) for time in joined.cut)
         yield filter_of("atrim", start_sample=start, end_sample=end)
         yield filter_of("asetpts", expr="PTS-STARTPTS")
 
@@ -116,13 +119,13 @@ def _list_of(request: OutputRequest) -> SideInput | None:
     return SideInput(ref=object_of(url), kind=PART_LIST) if url else None
 
 
-def _asked(request: OutputRequest) -> Sequence[tuple[MergePart, str]]:
+def _listed_parts(request: OutputRequest) -> Sequence[tuple[MergePart, str]]:
     """Return the parts and where each stands in the output."""
     listed = _list_of(request)
     if listed is None:
         parts = request.settings.output.merge_list or ()
         return [(part, pointer_to("MergeList", n)) for n, part in enumerate(parts)]
-    config = MergeConfig.model_validate(request.side[listed].facts)
+    config = MergeConfig.model_validate(request.side_inputs[listed].facts)
     return [(part, "/MergeConfigUrl") for part in config.merge_list]
 
 
@@ -130,7 +133,7 @@ def _media(part: MergePart) -> SideInput:
     return SideInput(ref=object_of(part.merge_url), kind=MEDIA)
 
 
-def _piece(
+def _segment(
     request: OutputRequest,
     part: MergePart,
     at: str,
@@ -142,8 +145,8 @@ def _piece(
     pointer = at if at == "/MergeConfigUrl" else f"{at}/MergeURL"
     video = media.video if rate else None
     audio = media.default_audio if heard else None
-    wanted = {"video": rate and not video, "audio": heard and not audio}
-    missing = [name for name, gone in wanted.items() if gone]
+    required = {"video": rate and not video, "audio": heard and not audio}
+    missing = [name for name, gone in required.items() if gone]
     if missing:
         raise ActivityError(
             Code.MERGE_FILE,
@@ -155,16 +158,16 @@ def _piece(
     options = (("ss", f"{part.start:.3f}"),) if part.start else ()
     if part.duration is not None:
         options += (("t", f"{part.duration:.3f}"),)
-    piece = segment_of(
+    segment = segment_of(
         media,
-        CommandInput(file=request.side[_media(part)].name, options=options),
+        CommandInput(file=request.side_inputs[_media(part)].name, options=options),
         video=video,
         audio=audio,
         rate=rate,
         seek=part.start,
         length=part.duration,
     )
-    if piece is None:
+    if segment is None:
         raise ActivityError(
             Code.OUT_OF_RANGE,
             f"The Start {part.start:g} is out of range: nothing is left of the part "
@@ -172,7 +175,7 @@ def _piece(
             pointer=pointer if at == "/MergeConfigUrl" else f"{at}/Start",
             remedy="Choose a start inside the part.",
         )
-    return piece
+    return segment
 
 
 def _picture_chain(part: MediaSegment, scene: Scene) -> Chain:

@@ -117,6 +117,6 @@ def side_inputs(request: OutputRequest) -> Iterator[SideInput]:
         yield from reader(request)
 
 
-def describe(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Return what planning must know of a side input; see `HANDLERS`."""
-    return HANDLERS[wanted.kind](wanted, context)
+    return HANDLERS[side_input.kind](side_input, context)

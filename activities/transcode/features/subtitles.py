@@ -70,10 +70,12 @@ def _side_input(request: OutputRequest, one: ExtSubtitle) -> SideInput:
     return SubtitleInput(ref=one.input.ref(request.names), kind=SUBTITLES, query=query)
 
 
-def describe_subtitles(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_subtitles(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Return the document of a subtitle file, or what is wrong with it."""
     try:
-        return read(context.source, wanted.query["encoding"], wanted.query["font"]).to_json()
+        return read(
+            context.source, side_input.query["encoding"], side_input.query["font"]
+        ).to_json()
     except SubtitleError as error:
         return {"fault": str(error)}
 
@@ -83,7 +85,7 @@ def burn_subtitles(scene: Scene) -> Iterator[Filter]:
     taken, (begin, end) = 0.0, _shown(scene)
     for index, one in enumerate(_listed(scene.request.settings)):
         wanted = _side_input(scene.request, one)
-        facts = scene.request.side[wanted].facts
+        facts = scene.request.side_inputs[wanted].facts
         if "fault" in facts:
             raise ActivityError(
                 Code.RESOURCE_NOT_SUPPORTED,
@@ -101,7 +103,7 @@ def burn_subtitles(scene: Scene) -> Iterator[Filter]:
 
 def _shown(scene: Scene) -> tuple[float, float]:
     """Return where in the source the output begins, and where it leaves it for something else."""
-    start, joint = scene.timeline.start, scene.timeline.joint
+    start, joint = scene.timeline.start, scene.timeline.joined
     if joint is None:
         return start, math.inf
     # a Clip may come behind merging

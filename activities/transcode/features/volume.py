@@ -30,13 +30,13 @@ _TARGETS = ("integrated_loudness_target", "true_peak", "loudness_range_target")
 
 def volume_faults(settings: OutputSettings) -> Iterator[Problem]:
     """Yield the fields of Volume that its Method does not know."""
-    given = settings.template.audio if settings.document else settings.output.audio
+    own_audio = settings.template.audio if settings.document else settings.output.audio
     volume = settings.audio.volume if settings.audio else None
-    if volume is None or given is None or given.volume is None:
+    if volume is None or own_audio is None or own_audio.volume is None:
         return
     unknown = ("level",) if volume.method == "dynamic" else _TARGETS
     for name in unknown:
-        if name in given.volume.model_fields_set:
+        if name in own_audio.volume.model_fields_set:
             alias = type(volume).model_fields[name].alias
             yield problem(
                 Code.NOT_SUPPORTED,
@@ -63,21 +63,21 @@ def change_volume(scene: SoundScene) -> Iterator[Filter]:
     if volume is None or scene.stream is None:
         return
     # downmixing behind the gain would change the level again
-    yield filter_of("aformat", channel_layouts=scene.wanted.layout)
+    yield filter_of("aformat", channel_layouts=scene.encoding.layout)
     if volume.method == "dynamic":
         yield _follow(
             volume.integrated_loudness_target, volume.true_peak, volume.loudness_range_target
         )
         return
-    wanted = _measurement(scene.request, scene.stream.index, scene.timeline.origin.options)
-    found = Loudness.of(scene.request.side[wanted].facts)
+    measurement = _measurement(scene.request, scene.stream.index, scene.timeline.origin.options)
+    loudness = Loudness.of(scene.request.side_inputs[measurement].facts)
     if volume.method == "linear":
         level = LEVEL if volume.level is None else volume.level
-        yield from _gain(min(level - found.mean, -found.true_peak))
+        yield from _gain(min(level - loudness.mean, -loudness.true_peak))
         return
     target = AUTO_LOUDNESS if volume.level is None else volume.level
-    gain = target - found.integrated
-    if found.true_peak + gain <= AUTO_PEAK:
+    gain = target - loudness.integrated
+    if loudness.true_peak + gain <= AUTO_PEAK:
         yield from _gain(gain)
     else:
         yield _follow(target, AUTO_PEAK, AUTO_RANGE)

@@ -79,14 +79,14 @@ class WaterMark(WatermarkPlacement):
     text_water_mark: Annotated[TextWaterMark, JsonObject] | None = None
 
 
-def _count(marks: tuple[WaterMark, ...]) -> tuple[WaterMark, ...]:
-    if len(marks) > MAX_WATERMARKS:
+def _count(watermarks: tuple[WaterMark, ...]) -> tuple[WaterMark, ...]:
+    if len(watermarks) > MAX_WATERMARKS:
         raise wire_error(
             Code.OUT_OF_RANGE,
-            f"The list has {len(marks)} watermarks.",
+            f"The list has {len(watermarks)} watermarks.",
             f"Give at most {MAX_WATERMARKS}.",
         )
-    return marks
+    return watermarks
 
 
 #: checks the length of a list of watermarks

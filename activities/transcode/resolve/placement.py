@@ -48,8 +48,8 @@ def placement_of(request: OutputRequest, stream: VideoStream, warnings: list[Pro
     )
     with _fields_of(settings):
         part = cropped(source, wish.crop)
-        wanted = wanted_size(part, wish)
-    size = _checked_size(settings, part, wish, wanted, warnings)
+        size = wanted_size(part, wish)
+    size = _checked_size(settings, part, wish, size, warnings)
     with _fields_of(settings):
         placement = place(source, wish, size)
     return replace(placement, before_scale=(*bare, *turn, *placement.before_scale))
@@ -105,14 +105,14 @@ def _checked_size(
     if not _larger(part, wish, size):
         return None
     field = "width" if video.width is not None else "height"
-    told = (
+    message = (
         f"The size {size[0]}x{size[1]} is larger than the picture of "
         f'"InputFile", {limit[0]}x{limit[1]}'
     )
     if trans.is_check_reso_fail:
         raise ActivityError(
             Code.OUT_OF_RANGE,
-            f"Video.{field.capitalize()} is out of range: {told[0].lower()}{told[1:]} "
+            f"Video.{field.capitalize()} is out of range: {message[0].lower()}{message[1:]} "
             "(IsCheckResoFail).",
             pointer=settings.pointer("video", field),
             remedy="Choose a smaller size, or set IsCheckReso instead.",
@@ -123,7 +123,7 @@ def _checked_size(
         warnings.append(
             Problem(
                 code=Code.UPSCALE,
-                message=f"{told}.",
+                message=f"{message}.",
                 pointer=settings.pointer("video", field),
                 remedy="Choose a smaller size, or set TransConfig.IsCheckReso to true.",
                 severity=Severity.WARNING,
@@ -134,8 +134,8 @@ def _checked_size(
 
 def _larger(part: SourcePicture, wish: SizeSettings, size: Size) -> bool:
     """Whether a side is above the source's: as it was given, or as it was computed."""
-    for given, computed, whole in zip(wish.sides(part), size, part.exactly, strict=True):
+    for requested, computed, whole in zip(wish.sides(part), size, part.exactly, strict=True):
         # 3: what rounding to even sides can add, here and in the source
-        if given > math.ceil(whole) if given is not None else computed > whole + 3:
+        if requested > math.ceil(whole) if requested is not None else computed > whole + 3:
             return True
     return False

@@ -65,7 +65,7 @@ def resolve(request: OutputRequest) -> tuple[Rendition, list[Problem]]:
     segment, cuts = _segments(settings, timeline.shown)
     if video:
         picture = resolve_picture(request, timeline, video, segment, cuts, warnings)
-    if audio or (timeline.joint and timeline.joint.sounds):
+    if audio or (timeline.joined and timeline.joined.sounds):
         sound = _sound(request, timeline, audio)
     rendition = Rendition(
         container=settings.container,
@@ -77,7 +77,7 @@ def resolve(request: OutputRequest) -> tuple[Rendition, list[Problem]]:
         cuts=cuts,
         mux=_mux_options(settings),
         key=settings.output.encryption.resolved() if settings.output.encryption else None,
-        told=_told(settings),
+        playlist_tags=_playlist_tags(settings),
         duration=duration,
         exact=timeline.exact,
         limit=_limit(media, timeline, picture),
@@ -98,9 +98,9 @@ def _silent() -> Problem:
 
 def _limit(media: MediaInfo, timeline: Timeline, picture: Picture | None) -> float:
     """Return the seconds at which an output is cut: more than its source can hold."""
-    duration, joint = timeline.duration, timeline.joint
+    duration, joined = timeline.duration, timeline.joined
     if media.guessed or duration is None:
-        return SPARE_SECONDS + media.size / SLOWEST_BYTES + (joint.added if joint else 0.0)
+        return SPARE_SECONDS + media.size / SLOWEST_BYTES + (joined.added if joined else 0.0)
     encoding = picture.encoding if picture else None
     # at one frame in some seconds, the frames that B-frames delay are long
     delay = REORDERED_FRAMES / float(encoding.rate) if encoding else 0.0
@@ -150,13 +150,13 @@ def _mux_options(settings: OutputSettings) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-def _told(settings: OutputSettings) -> tuple[str, ...]:
-    """Return what a playlist says of its segments."""
-    given = settings.output.non_standard
-    if given is None:
+def _playlist_tags(settings: OutputSettings) -> tuple[str, ...]:
+    """Return the further tags that a playlist has for each segment."""
+    support = settings.output.non_standard
+    if support is None:
         return ()
-    wanted = {"md5": given.ts.md5_support, "size": given.ts.size_support}
-    return tuple(name for name, wished in wanted.items() if wished)
+    tags = {"md5": support.ts.md5_support, "size": support.ts.size_support}
+    return tuple(name for name, on in tags.items() if on)
 
 
 def _sound(request: OutputRequest, timeline: Timeline, stream: AudioStream | None) -> Sound:
@@ -172,7 +172,7 @@ def _sound(request: OutputRequest, timeline: Timeline, stream: AudioStream | Non
         channels=audio.channels,
         filters=(),
     )
-    scene = SoundScene(request=request, timeline=timeline, stream=stream, wanted=encoding)
+    scene = SoundScene(request=request, timeline=timeline, stream=stream, encoding=encoding)
     return Sound(
         stream=stream.index if stream else None,
         codec=PROBE_NAMES[audio.codec],
@@ -187,21 +187,21 @@ def _deep(stream: AudioStream) -> bool:
 
 
 def _audio_rate(settings: OutputSettings, audio: Audio, stream: AudioStream | None) -> float | None:
-    source, wanted = stream.bitrate_kbps if stream else None, audio.bitrate
+    source, bitrate = stream.bitrate_kbps if stream else None, audio.bitrate
     if audio.codec == "FLAC":
         return None
     limits = bit_rates(audio.codec, audio.samplerate, audio.channels)
     if limits:
         # a template's rate, that is; the encoder would take the nearest without a word, or none
-        wanted = min(max(wanted, limits[0]), limits[1])
-    if not stream or not source or wanted <= source:
-        return wanted
+        bitrate = min(max(bitrate, limits[0]), limits[1])
+    if not stream or not source or bitrate <= source:
+        return bitrate
     if settings.trans.is_check_audio_bitrate_fail:
-        raise bitrate_error(settings, "Audio", wanted, source)
+        raise bitrate_error(settings, "Audio", bitrate, source)
     # only between equal codecs do equal bit rates mean equal quality (specification, 7)
     same = stream.codec == PROBE_NAMES[audio.codec]
     if not settings.trans.is_check_audio_bitrate or not same:
-        return wanted
+        return bitrate
     return max(source, limits[0]) if limits else source
 
 

@@ -58,15 +58,15 @@ def media_of(path: Path) -> MediaInfo:
 
 
 def _media_of_manifest(path: Path) -> MediaInfo:
-    found = representations(path)
-    missing = [file.name for one in found for file in one.files if not file.is_file()]
-    if missing or not found:
+    listed = representations(path)
+    missing = [file.name for one in listed for file in one.files if not file.is_file()]
+    if missing or not listed:
         raise ActivityError(Code.INTERNAL, f"The manifest names no file {missing[:1]}.")
-    streams = [stream for one in found for stream in _streams(one)]
+    streams = [stream for one in listed for stream in _streams(one)]
     form: Json = {
         "format_name": "dash",
-        "duration": f"{max(one.duration for one in found):.6f}",
-        "size": str(sum(file.stat().st_size for one in found for file in one.files)),
+        "duration": f"{max(one.duration for one in listed):.6f}",
+        "size": str(sum(file.stat().st_size for one in listed for file in one.files)),
     }
     return MediaInfo.parse({"format": form, "streams": streams})
 

@@ -32,8 +32,8 @@ class DashRepresentation:
 def representations(manifest: Path) -> list[DashRepresentation]:
     """Read a manifest that the muxer has just written, names still neutral."""
     root = ElementTree.parse(manifest).getroot()
-    found = root.iterfind(".//mpd:Representation", _NS)
-    return [_representation(one, manifest) for one in found]
+    nodes = root.iterfind(".//mpd:Representation", _NS)
+    return [_representation(one, manifest) for one in nodes]
 
 
 def _representation(node: ElementTree.Element, manifest: Path) -> DashRepresentation:

@@ -25,12 +25,12 @@ def problems(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator
     yield from _outside_of_packages(parameters, around)
     sound: dict[int, str] = {}
     for index, output in enumerate(parameters.outputs):
-        found = list(name_faults(output.output_object, ALLOWED, output.name_pointer))
-        template = _template(output, around, found)
+        own_problems = list(name_faults(output.output_object, ALLOWED, output.name_pointer))
+        template = _template(output, around, own_problems)
         if template:
-            found += _output_faults(output, template, around)
-        yield from (at_output(problem, index) for problem in found)
-        if template and all(problem.severity is Severity.WARNING for problem in found):
+            own_problems += _output_faults(output, template, around)
+        yield from (at_output(problem, index) for problem in own_problems)
+        if template and all(problem.severity is Severity.WARNING for problem in own_problems):
             container = settings_of(output, template).container
             sound[index] = unfilled_key(output, container, append=parameters.append_extension)
     yield from _clashes(sound, parameters.outputs)

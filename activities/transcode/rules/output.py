@@ -58,11 +58,13 @@ def _copy_faults(settings: OutputSettings) -> Iterator[Problem]:
         "Video": settings.output.video,
         "Audio": settings.output.audio,
     }
-    for section, given in sections.items():
-        if given is None:
+    for section, own_section in sections.items():
+        if own_section is None:
             continue
-        for name in sorted(given.model_fields_set & set(type(given).model_fields) - {"remove"}):
-            alias = type(given).model_fields[name].alias
+        for name in sorted(
+            own_section.model_fields_set & set(type(own_section).model_fields) - {"remove"}
+        ):
+            alias = type(own_section).model_fields[name].alias
             yield problem(
                 Code.NOT_SUPPORTED,
                 f"/{section}/{alias}",
@@ -144,11 +146,11 @@ def _rate_faults(settings: OutputSettings) -> Iterator[Problem]:
     # an intelligent template has its rates from the Analysis, so only what is given can be wrong
     missing = video.bitrate is None and settings.template.kind is not Kind.INTELLIGENT
     if missing or video.crf is not None:
-        told = f"Crf {video.crf:g} is set" if video.crf is not None else "there is none"
+        reason = f"Crf {video.crf:g} is set" if video.crf is not None else "there is none"
         yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("trans_config", "trans_mode"),
-            f'TransMode "{mode}" needs Video.Bitrate without Crf, and {told}.',
+            f'TransMode "{mode}" needs Video.Bitrate without Crf, and {reason}.',
             "Set Bitrate and take Crf out, or use onepass.",
         )
 
@@ -157,9 +159,9 @@ def _maxrate_faults(settings: OutputSettings) -> Iterator[Problem]:
     video = settings.video
     if video is None or video.maxrate is None:
         return
-    given = settings.given("video", "maxrate")
+    own_maxrate = settings.given("video", "maxrate")
     # what a template brings has no effect then, and is nobody's wish
-    if settings.trans.trans_mode == "CBR" and given:
+    if settings.trans.trans_mode == "CBR" and own_maxrate:
         yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("video", "maxrate"),
@@ -169,7 +171,7 @@ def _maxrate_faults(settings: OutputSettings) -> Iterator[Problem]:
     elif video.crf is None and video.bitrate is not None and video.maxrate < video.bitrate:
         yield problem(
             Code.OUT_OF_RANGE,
-            settings.pointer("video", "maxrate" if given else "bitrate"),
+            settings.pointer("video", "maxrate" if own_maxrate else "bitrate"),
             f"The Bitrate {video.bitrate:g} is above the Maxrate {video.maxrate:g}.",
             "Raise Maxrate, or lower Bitrate to it.",
         )
@@ -206,9 +208,9 @@ def _palette_faults(settings: OutputSettings) -> Iterator[Problem]:
     gif = settings.mux.gif
     if settings.container == "gif" and gif.dither_mode and not gif.is_custom_palette:
         own = (settings.template if settings.document else settings.output).mux_config
-        given = own.gif.model_fields_set if own else set[str]()
+        own_fields = own.gif.model_fields_set if own else set[str]()
         names = {"dither_mode": "DitherMode", "is_custom_palette": "IsCustomPalette"}
-        places = [f"/MuxConfig/Gif/{names[name]}" for name in names if name in given]
+        places = [f"/MuxConfig/Gif/{names[name]}" for name in names if name in own_fields]
         yield problem(
             Code.NOT_SUPPORTED,
             places[0] if places else "/TemplateId",

@@ -38,8 +38,8 @@ class OutputRequest:
         return self.context.source
 
     @property
-    def side(self) -> Mapping[SideInput, SideInputFacts]:
-        """What was found of the side inputs that the stages asked for."""
+    def side_inputs(self) -> Mapping[SideInput, SideInputFacts]:
+        """What is known of the side inputs that the stages asked for."""
         return self.context.side
 
 
@@ -49,7 +49,7 @@ class Timeline:
 
     `origin` is how the source is opened; its picture and its sound begin `start` seconds after
     those of the file. `duration` is how long the output will be, None when nobody knows; `exact`
-    is false where it may be less. `shown` is how long its picture will be. `joint` is what the
+    is false where it may be less. `shown` is how long its picture will be. `joined` is what the
     source is joined with.
     """
 
@@ -58,7 +58,7 @@ class Timeline:
     duration: float | None
     exact: bool
     shown: float | None
-    joint: JoinedInputs | None = None
+    joined: JoinedInputs | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class SoundScene:
-    """The sound of the source as it is decoded; `wanted` is how it will be encoded.
+    """The sound of the source as it is decoded; `encoding` is how it will be encoded.
 
     Without `stream` the source has none, and the line begins with silence.
     """
@@ -85,7 +85,7 @@ class SoundScene:
     request: OutputRequest
     timeline: Timeline
     stream: AudioStream | None
-    wanted: AudioEncoding
+    encoding: AudioEncoding
 
 
 PictureStage = Callable[[Scene], Iterable[Filter]]

@@ -30,28 +30,28 @@ def video_stream(settings: OutputSettings, media: MediaInfo) -> VideoStream | No
     """
     if settings.video is None:
         return None
-    wanted = settings.output.video_stream_map
-    stream = _numbered(media.videos, wanted) if wanted else media.video
+    track = settings.output.video_stream_map
+    stream = _numbered(media.videos, track) if track else media.video
     if stream is None:
-        told = f" {wanted}; it has {len(media.videos)}" if wanted else ""
+        which = f" {track}; it has {len(media.videos)}" if track else ""
         raise ActivityError(
             Code.RESOURCE_NOT_SUPPORTED,
-            f'The resource operated "InputFile" is not supported: it has no video stream{told}, '
+            f'The resource operated "InputFile" is not supported: it has no video stream{which}, '
             f'and the template "{settings.template.id}" makes video.',
-            pointer="/VideoStreamMap" if wanted else "",
+            pointer="/VideoStreamMap" if track else "",
             remedy="Take VideoStreamMap out, or name a stream that is there."
-            if wanted
+            if track
             else "Use an audio template, or remove the video from the output.",
         )
     if not stream.sized:
-        raise content_bad(f"the picture of its video stream {wanted} has no usable size")
+        raise content_bad(f"the picture of its video stream {track} has no usable size")
     if settings.copy:
         _require_copyable(settings, media, stream)
     return stream
 
 
-def _numbered(streams: Sequence[S], wanted: str) -> S | None:
-    number = track_number(wanted)
+def _numbered(streams: Sequence[S], track: str) -> S | None:
+    number = track_number(track)
     return streams[number] if number < len(streams) else None
 
 
@@ -76,16 +76,16 @@ def audio_stream(settings: OutputSettings, media: MediaInfo) -> AudioStream | No
     """
     if settings.audio is None:
         return None
-    wanted = settings.output.audio_stream_map
-    stream = _numbered(media.audios, wanted) if wanted else media.default_audio
+    track = settings.output.audio_stream_map
+    stream = _numbered(media.audios, track) if track else media.default_audio
     if stream is None:
-        if wanted is None and settings.video is not None:
+        if track is None and settings.video is not None:
             return None
         raise ActivityError(
             Code.NO_AUDIO_STREAM,
-            f'The resource operated "InputFile" has no audio stream{f" {wanted}" if wanted else ""}'
+            f'The resource operated "InputFile" has no audio stream{f" {track}" if track else ""}'
             f"; it has {len(media.audios)}.",
-            pointer="/AudioStreamMap" if wanted else "",
+            pointer="/AudioStreamMap" if track else "",
             remedy="Use a source with sound, or a template and an AudioStreamMap that fit it.",
         )
     if settings.video and ends_before(settings, stream):
