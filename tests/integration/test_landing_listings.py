@@ -15,7 +15,6 @@ from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.ingest import admission, reconcile
-from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import ObjectRef, run_id_of, utc_now
 from workflow_engine.records.ingest import Reconciled
 
@@ -129,16 +128,16 @@ class TestFirstListing:
         os.rename("everything", "uploads")
         engine = Engine(home.engine.settings)  # another process
         # no folder was moved in: what is mounted has times of its own
-        assert Intake(engine).reconcile("uploads").skipped == 1
+        assert engine.intake.reconcile("uploads").skipped == 1
         home.put("new.mp4", age=100)
-        assert Intake(engine).reconcile("uploads").new == 1
+        assert engine.intake.reconcile("uploads").new == 1
         engine.close()
 
     def test_not_again_when_the_process_starts_anew(self, home: Home):
         home.intake.reconcile("uploads")
         home.put("a.mp4", age=10**6)
         engine = Engine(home.engine.settings)
-        assert Intake(engine).reconcile("uploads").new == 1
+        assert engine.intake.reconcile("uploads").new == 1
         engine.close()
 
 

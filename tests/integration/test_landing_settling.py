@@ -17,7 +17,6 @@ from tests.support.stores import lines_of, process
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
-from workflow_engine.ingest.intake import Intake
 from workflow_engine.ingest.unmatched import LINES
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import Notice
@@ -190,7 +189,7 @@ class TestSettling:
             f'[store]\nurl = "{home.engine.settings.store.url}"'
         )
         engine = Engine(load_settings(None))
-        later = Intake(engine)
+        later = engine.intake
         time.sleep(SETTLE)
         later.settle()
         assert engine.store.arrivals.count() == 1
@@ -235,10 +234,9 @@ class TestSettling:
             import time
             from workflow_engine.records.ingest import Notice
             from workflow_engine.engine import Engine
-            from workflow_engine.ingest.intake import Intake
             from workflow_engine.settings import load_settings
             engine = Engine(load_settings(None))
-            intake = Intake(engine)
+            intake = engine.intake
             notices = [
                 Notice(bucket="uploads", key=f"k{n}.mp4", source="watch") for n in range(150)
             ]

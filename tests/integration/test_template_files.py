@@ -236,9 +236,7 @@ class TestRemoved:
         folder.look()
         claim = folder.engine.store.claim(waiting.run_id, owner="test", lease_seconds=600)
         assert_succeeded(
-            folder.engine.run_claimed(
-                claim, executor=InlineExecutor(), on_start=lambda runner: None
-            )
+            folder.engine.run_claimed(claim, executor=InlineExecutor(), on_start=lambda run: None)
         )
 
 

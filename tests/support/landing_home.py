@@ -12,7 +12,6 @@ import pytest
 from tests.support.topologies import report, start, text, topology, transcode
 from workflow_engine.buckets import Bucket
 from workflow_engine.engine import Engine
-from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import ExecutionRecord, utc_now
 from workflow_engine.records.ingest import Notice
 from workflow_engine.settings import load_settings
@@ -49,7 +48,7 @@ class Home:
         for folder in ("uploads", "everything"):
             (path / folder).mkdir()
         self.engine = Engine(load_settings(None))
-        self.intake = Intake(self.engine)
+        self.intake = self.engine.intake
 
     @property
     def store(self) -> Store:
