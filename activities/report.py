@@ -7,9 +7,10 @@ builds it. The schema is our own, numbered by `SCHEMA`. Specification: topology,
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, cast
 
 from activities import ffmpeg
@@ -17,11 +18,14 @@ from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
+    Artifact,
     PlanContext,
     Produced,
+    Role,
     SideInput,
     SideInputFacts,
     Step,
+    StepResult,
     read_nothing,
 )
 from workflow_engine.errors import MediaflowError
@@ -58,6 +62,7 @@ class Report(Activity[ReportParameters]):
     """Ends a workflow: writes the report and says whether the media is published."""
 
     type_name = "Report"
+    role = Role.REPORT
     parameters = ReportParameters
     reusable = False
 
@@ -80,6 +85,12 @@ class Report(Activity[ReportParameters]):
         path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         ref = place(execution.run_id, [output for record in others for output in record.outputs])
         return ActivityResult(data=publishing, outputs=(Produced(path=path, ref=ref, last=True),))
+
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
+        """Show where the report lies as a link."""
+        place = result.outputs[-1].place
+        link = place if "://" in place else Path(place).as_uri()
+        yield Artifact(kind="link", title="Report", content=link)
 
 
 def place(run_id: str, outputs: Sequence[Output]) -> ObjectRef:
@@ -122,7 +133,8 @@ def document(
     wire = execution.to_wire()
     for key in ("ActivityList", "Input", "EndTime", "Report"):
         wire.pop(key, None)
-    failed = any(r.type == "Start" and r.state is not ActivityState.SUCCESS for r in others)
+    start = others[0]  # nothing comes before it
+    failed = start.state is not ActivityState.SUCCESS
     wire["State"] = str(ExecutionState.FAIL if failed else ExecutionState.COMPLETED)
     wire["ReportTime"] = wire_time(now)
     return {
@@ -157,7 +169,7 @@ def _input(
     for record in others:
         if record.type == "Start":
             # Probe is what Properties were made of
-            found = {key: value for key, value in record.data.items() if key != "Probe"}
+            found = {key: value for key, value in record.result.data.items() if key != "Probe"}
     return {
         **execution.input.to_wire(),
         "UserData": execution.user_data,
@@ -177,8 +189,8 @@ def _activity(record: ActivityRecord) -> dict[str, Json]:
     wire = record.to_wire()
     if record.started and record.ended:
         wire["Seconds"] = round((record.ended - record.started).total_seconds(), 3)
-    wire["Commands"] = [shlex.join(command) for command in record.commands]
-    wire["Warnings"] = list(record.warnings)
+    wire["Commands"] = [shlex.join(command) for command in record.result.commands]
+    wire["Warnings"] = list(record.result.warnings)
     wire["Outputs"] = [_output(output) for output in record.outputs]
     return wire
 
@@ -213,7 +225,7 @@ def _totals(
         "Activities": len(began),
         **{str(state): sum(r.state is state for r in began) for state in ended},
         "Reused": sum(record.reused for record in began),
-        "Warnings": sum(len(record.warnings) for record in began),
+        "Warnings": sum(len(record.result.warnings) for record in began),
         "Outputs": len(outputs),
         "Bytes": sum(output.digests.size for output in outputs),
         "Seconds": round((now - execution.created).total_seconds(), 3),

@@ -19,8 +19,9 @@ from workflow_engine.activity import (
     Artifact,
     Finding,
     PlanContext,
-    Result,
+    Role,
     Step,
+    StepResult,
 )
 from workflow_engine.errors import Code
 from workflow_engine.topology.places import BucketName
@@ -128,6 +129,7 @@ class Start(Activity[StartParameters]):
     """Probes the input; a run whose Start fails skips everything but Report."""
 
     type_name = "Start"
+    role = Role.START
     parameters = StartParameters
     version = 2
 
@@ -158,7 +160,7 @@ class Start(Activity[StartParameters]):
             raise ffmpeg.still_picture()
         return ActivityResult(data=media.to_json())
 
-    def artifacts(self, result: Result) -> Iterable[Artifact]:
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show the media info as a table."""
         rows = _rows(MediaInfo.from_json(result.data))
         yield Artifact(kind="table", title="Media info", content=rows)

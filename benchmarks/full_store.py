@@ -20,6 +20,7 @@ from workflow_engine.records import (
     Json,
     ObjectRef,
     Output,
+    StepResult,
     stable_id,
     utc_now,
 )
@@ -149,7 +150,7 @@ def _executions() -> Iterator[ExecutionRecord]:
             job_id=stable_id(str(number), "start"),
             started=created,
             ended=created,
-            data={"Properties": PROPERTIES, **_REST},
+            result=StepResult(data={"Properties": PROPERTIES, **_REST}),
         )
         yield ExecutionRecord(
             run_id=run_id(number),
@@ -191,6 +192,5 @@ def _made(found: ActivityRecord, number: int, name: str, kind: str, file: str) -
         job_id=stable_id(str(number), name),
         started=found.started,
         ended=found.ended,
-        data={**data.get(kind, {}), **_REST},
-        outputs=(output,),
+        result=StepResult(data={**data.get(kind, {}), **_REST}, outputs=(output,)),
     )

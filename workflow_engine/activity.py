@@ -7,12 +7,14 @@ classes by the entry points of the group `mediaflow.activities`; that is also ho
 your own adds a type.
 """
 
+import json
 import logging
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from workflow_engine.errors import ActivityError, Code, InstallationError, Problem
 from workflow_engine.placeholders import Names
-from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, Output
+from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, StepResult
 from workflow_engine.retry import RetryPolicy
 from workflow_engine.topology.wire import WireModel
 
@@ -44,17 +46,6 @@ def no_templates(template_id: str) -> Mapping[str, Json] | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
-    """What a finished activity left: data (JSON values), outputs, and how they were made."""
-
-    type: str
-    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    outputs: tuple[Output, ...] = ()
-    commands: tuple[tuple[str, ...], ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class Neighbourhood:
     """What an activity may know of the graph when its parameters are checked."""
 
@@ -67,11 +58,20 @@ class Neighbourhood:
 class SideInput:
     """An object that an activity reads beside its input, or its input looked at more closely.
 
-    `kind` is the activity's own word for what it wants to know: `Activity.describe` gets it.
+    `kind` is the activity's own word for what it wants to know, `query` holds the details:
+    `Activity.describe` gets both.
     """
 
     ref: ObjectRef
     kind: str
+    query: Mapping[str, Json] = field(default_factory=dict[str, Json], hash=False)
+
+    @property
+    def identity(self) -> str:
+        """What content keys hold of it beside the object's content: kind and query."""
+        if not self.query:
+            return self.kind
+        return f"{self.kind} {json.dumps(dict(self.query), sort_keys=True)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class PlanContext:
     source: ObjectRef
     digests: Digests
     names: Names
-    upstream: Mapping[str, Result]
+    upstream: Mapping[str, StepResult]
     templates: TemplateLookup = no_templates
     side: Mapping[SideInput, SideInputFacts] = field(
         default_factory=dict[SideInput, SideInputFacts]
@@ -217,6 +217,29 @@ class ActivityContext:
     log: logging.LoggerAdapter[logging.Logger]
 
 
+class Role(StrEnum):
+    """What an activity is for in a graph, by the names of the specification (topology, 3 and 5)."""
+
+    #: does something with the input; most types
+    WORK = "work"
+    #: looks at the input; a graph has exactly one, and begins with it
+    START = "Start"
+    #: judges the input for those behind it
+    ANALYSIS = "Analysis"
+    #: makes renditions: outputs of its own, or the streams of a package
+    RENDITION = "Transcode"
+    #: runs last, whatever happened; a graph has at most one
+    REPORT = "Report"
+    #: begins a package
+    PACKAGE = "PackageConfig"
+    #: collect the streams of a package
+    SUBTITLE_GROUP = "SubtitleGroup"
+    AUDIO_GROUP = "AudioGroup"
+    VIDEO_GROUP = "VideoGroup"
+    #: ends a package
+    MASTER = "GenerateMasterPlayList"
+
+
 class Activity(ABC, Generic[P]):
     """One activity type. Instances are stateless and shared between threads."""
 
@@ -224,6 +247,8 @@ class Activity(ABC, Generic[P]):
     type_name: ClassVar[str]
     #: other spellings that topologies use
     aliases: ClassVar[tuple[str, ...]] = ()
+    #: what it is for in a graph
+    role: ClassVar[Role] = Role.WORK
     #: the model of `Parameters`
     parameters: type[P]
     #: models of the documents that the type owns beside its parameters, by name
@@ -267,8 +292,8 @@ class Activity(ABC, Generic[P]):
         """
         return ()
 
-    def describe(self, kind: str, context: ActivityContext) -> Mapping[str, Json]:
-        """Return what planning must know of a side input, which is `context.source`.
+    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+        """Return what planning must know of a side input; `context.source` is its file.
 
         Raises ActivityError when it is not what it should be.
         """
@@ -285,11 +310,11 @@ class Activity(ABC, Generic[P]):
         """Return what `run` would probably give, for a plan that runs nothing."""
         return None
 
-    def artifacts(self, result: Result) -> Iterable[Artifact]:
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Yield what there is to show beside the activity once it succeeded, reused or not."""
         return ()
 
-    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+    def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Return the names under which `step` publishes the outputs of an equal finished step.
 
         One for each of `finished.outputs`, in their order.

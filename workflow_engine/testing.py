@@ -21,6 +21,7 @@ from workflow_engine.activity import (
     PlannedOutput,
     Produced,
     Registry,
+    Role,
     SideInput,
     Skip,
     Step,
@@ -88,6 +89,7 @@ class FakeStart(Activity[FakeStartParameters]):
     """Succeeds on every input that does not begin with `bad`."""
 
     type_name = "Start"
+    role = Role.START
     parameters = FakeStartParameters
 
     def plan(self, parameters: FakeStartParameters, context: PlanContext) -> Step:
@@ -120,7 +122,7 @@ class FakeWork(Activity[FakeWorkParameters]):
             yield wanted
             key = context.side[wanted].facts["See"] if wanted in context.side else None
 
-    def describe(self, kind: str, context: ActivityContext) -> Mapping[str, Json]:
+    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Tell which object it names."""
         text = context.source.read_text()
         return {"See": text.removeprefix("see ") if text.startswith("see ") else None}
@@ -185,6 +187,7 @@ class FakeReport(Activity[WireModel]):
     """Writes the states of all activities."""
 
     type_name = "Report"
+    role = Role.REPORT
     parameters = WireModel
     reusable = False
 

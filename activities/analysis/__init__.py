@@ -23,8 +23,9 @@ from workflow_engine.activity import (
     ActivityResult,
     Artifact,
     PlanContext,
-    Result,
+    Role,
     Step,
+    StepResult,
 )
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.placeholders import Names
@@ -53,6 +54,7 @@ class Analysis(Activity[AnalysisParameters]):
     """Measures how much detail the source holds and offers the presets that it is worth."""
 
     type_name = "Analysis"
+    role = Role.ANALYSIS
     version = 2
     parameters = AnalysisParameters
 
@@ -119,7 +121,7 @@ class Analysis(Activity[AnalysisParameters]):
             warnings=_warnings(meter),
         )
 
-    def artifacts(self, result: Result) -> Iterable[Artifact]:
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show the verdict on each definition as a table."""
         yield Artifact(kind="table", title="Definitions", content=result.data["Definitions"])
 

@@ -19,8 +19,8 @@ from workflow_engine.activity import (
     Neighbourhood,
     PlanContext,
     PlannedOutput,
-    Result,
     Step,
+    StepResult,
 )
 from workflow_engine.errors import ActivityError, Code, Problem
 from workflow_engine.placeholders import placeholders_in
@@ -117,7 +117,7 @@ class Snapshot(Activity[SnapshotParameters]):
             resolved=job,
         )
 
-    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+    def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Number the pictures of an equal step anew."""
         job = _job(step)
         return [job.named(number, time) for number, time in enumerate(finished.data["Times"], 1)]

@@ -16,10 +16,10 @@ from activities.templates.watermark import WaterMarkConfig
 from activities.transcode import plan as planning
 from activities.transcode.command.commands import Target, commands
 from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
+from activities.transcode.command.encryption import write_key
 from activities.transcode.command.filters import filter_names
 from activities.transcode.command.rendition import Job
 from activities.transcode.features import registry as stages
-from activities.transcode.model.encryption import write_key
 from activities.transcode.model.naming import with_extension
 from activities.transcode.model.output import TranscodeParameters
 from activities.transcode.model.settings import settings_of
@@ -33,10 +33,11 @@ from workflow_engine.activity import (
     Finding,
     Neighbourhood,
     PlanContext,
-    Result,
+    Role,
     SideInput,
     Skip,
     Step,
+    StepResult,
     TemplateLookup,
 )
 from workflow_engine.errors import ActivityError, InstallationError, InvalidInputError, Problem
@@ -51,6 +52,7 @@ class Transcode(Activity[TranscodeParameters]):
     """Makes renditions of the input: one or more outputs, encoded or remuxed."""
 
     type_name = "Transcode"
+    role = Role.RENDITION
     parameters = TranscodeParameters
     documents: ClassVar[Mapping[str, type[WireModel]]] = {
         "Template": CustomTemplate,
@@ -99,15 +101,15 @@ class Transcode(Activity[TranscodeParameters]):
         """Yield what the outputs read beside the input; see `stages.READERS`."""
         return planning.reads(parameters, context)
 
-    def describe(self, kind: str, context: ActivityContext) -> Mapping[str, Json]:
+    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Look at a side input; see `stages.HANDLERS`."""
-        return stages.describe(kind, context)
+        return stages.describe(wanted, context)
 
     def plan(self, parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
         """Resolve every output; see `planning.plan`."""
         return planning.plan(parameters, context)
 
-    def renamed(self, step: Step, finished: Result) -> Sequence[ObjectRef]:
+    def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Name the files of an equal step; see `finish.renamed`."""
         return renamed(_jobs(step), finished)
 

@@ -22,7 +22,7 @@ from tests.support.transcodes import (
     run,
     stream,
 )
-from workflow_engine.activity import Result
+from workflow_engine.activity import StepResult
 from workflow_engine.records import Digests, Output
 
 TINY = {"Width": "160"}
@@ -99,7 +99,7 @@ def test_dash_under_other_names_and_as_a_copy(tmp_path, clip):
         Output(ref=one.ref, place=str(one.path), digests=Digests.of(one.path))
         for one in made.result.outputs
     )
-    finished = Result(type="Transcode", data=made.result.data, outputs=outputs)
+    finished = StepResult(data=made.result.data, outputs=outputs)
     assert Transcode().renamed(made.step, finished) == [one.ref for one in outputs]
     copied = run(tmp_path / "copy", clip, output(MP4_COPY, Container={"Format": "mpd"}))
     folder = published(copied, tmp_path / "copied")

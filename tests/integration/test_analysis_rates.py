@@ -11,7 +11,7 @@ from activities.ffmpeg import ffmpeg_path
 from activities.probe import MediaInfo
 from tests.support import media
 from tests.support.context import make_context, make_plan_context
-from workflow_engine.activity import ActivityResult, Result
+from workflow_engine.activity import ActivityResult, StepResult
 from workflow_engine.errors import InterruptedRunError
 
 
@@ -49,7 +49,7 @@ def test_a_flat_picture_at_720p_is_not_worth_hd(tmp_path: Path, media_dir: Path)
     assert classes(result) == ["LD"]
     assert list(result.data["PredictedBitrates"]) == ["FHD", "HD", "SD"]
     assert len(result.commands) == 2, "FHD and HD of a 720p source are the same encode"
-    (table,) = Analysis().artifacts(Result(type="Analysis", data=result.data))
+    (table,) = Analysis().artifacts(StepResult(data=result.data))
     assert [row["Usable"] for row in table.content] == ["no", "no", "no", "yes"]
 
 

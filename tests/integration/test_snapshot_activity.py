@@ -10,7 +10,7 @@ from activities.probe import MediaInfo
 from activities.snapshot import Snapshot, SnapshotParameters
 from tests.support import media
 from tests.support.context import RUN_ID, make_context, make_plan_context
-from workflow_engine.activity import Result, Step
+from workflow_engine.activity import Step, StepResult
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError
 from workflow_engine.records import Digests, Output
 
@@ -138,7 +138,7 @@ def test_an_equal_step_under_other_names(tmp_path: Path, clip: Path) -> None:
     result = Snapshot().run(first, make_context(tmp_path, clip))
     digests = Digests(size=1, sha256="", md5="")
     outputs = tuple(Output(ref=p.ref, place="", digests=digests) for p in result.outputs)
-    finished = Result(type="Snapshot", data=result.data, outputs=outputs)
+    finished = StepResult(data=result.data, outputs=outputs)
     renamed = Snapshot().renamed(second, finished)
     assert [ref.object for ref in renamed] == ["b/0-00001.jpg", "b/1000-00002.jpg"]
 

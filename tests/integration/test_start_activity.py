@@ -9,7 +9,7 @@ from activities.probe import MediaInfo
 from activities.start import Start
 from tests.support import media
 from tests.support.context import make_context
-from workflow_engine.activity import ActivityResult, Result, Step
+from workflow_engine.activity import ActivityResult, Step, StepResult
 from workflow_engine.errors import ActivityError, Code
 
 
@@ -22,7 +22,7 @@ def test_it_hands_on_the_media_info(tmp_path: Path, bunny: Path) -> None:
     stored = json.loads(json.dumps(dict(result.data)))
     assert stored["Properties"]["Width"] == "1280"
     assert MediaInfo.from_json(stored) == MediaInfo.of(bunny)
-    (table,) = Start().artifacts(Result(type="Start", data=result.data))
+    (table,) = Start().artifacts(StepResult(data=result.data))
     assert table.kind == "table" and table.title == "Media info"
     assert [row["Stream"] for row in table.content] == ["file", "video 0", "audio 1"]
 

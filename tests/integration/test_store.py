@@ -27,6 +27,7 @@ from workflow_engine.records import (
     ExecutionState,
     FailedAttempt,
     ObjectRef,
+    StepResult,
 )
 from workflow_engine.store import Claim, Store
 
@@ -47,15 +48,17 @@ class TestRecords:
             detail="ffmpeg: 中\t",
             progress=1.0,
             reused=True,
-            outputs=(
-                replace(
-                    output("b", size=1 << 40), media={"Duration": 1.5, "Ü": [None, {"a": "b"}]}
+            result=StepResult(
+                outputs=(
+                    replace(
+                        output("b", size=1 << 40), media={"Duration": 1.5, "Ü": [None, {"a": "b"}]}
+                    ),
+                    output("a 🎬%2F+"),
                 ),
-                output("a 🎬%2F+"),
+                data={"Streams": [{"Codec": "h264", "Fps": 25.0}], "中": True},
+                commands=(("ffmpeg", "-i", "a b"), ()),
+                warnings=("w1", "w2"),
             ),
-            data={"Streams": [{"Codec": "h264", "Fps": 25.0}], "中": True},
-            commands=(("ffmpeg", "-i", "a b"), ()),
-            warnings=("w1", "w2"),
             message_result={"ErrorCode": "E"},
         )
         record = execution(
@@ -94,10 +97,11 @@ class TestRecords:
 
     def test_text_that_no_database_takes(self, store: Store) -> None:
         claim = add(store, "a")
-        store.save_activity(claim, activity("a", detail="x\0y\udcffz🎬", data={"t": "\ud800 \0"}))
+        hostile = activity("a", detail="x\0y\udcffz🎬", result=StepResult(data={"t": "\ud800 \0"}))
+        store.save_activity(claim, hostile)
         saved = load(store, claim).activity("a")
         assert saved.detail == "x\ufffdy\ufffdz🎬"
-        assert saved.data == {"t": "\ufffd \0"}
+        assert saved.result.data == {"t": "\ufffd \0"}
 
     def test_unknown_execution(self, store: Store) -> None:
         assert store.execution("0" * 32) is None
@@ -252,7 +256,7 @@ class TestActivities:
         done = success("a", output("k"))
         store.finish_activity(claim, done, step_key="s")
         told = replace(done, message_result={"MessageId": "1"})
-        store.save_activity(claim, replace(told, outputs=()))
+        store.save_activity(claim, replace(told, result=StepResult()))
         assert load(store, claim).activities == (told, activity("b"))
         assert store.find_step("s") is not None
 

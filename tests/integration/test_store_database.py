@@ -113,7 +113,10 @@ class TestManyWriters:
         def look() -> None:
             while not done.is_set():
                 (found,) = load(store, claim).activities
-                if found.data.get("n") and found.data["n"] != found.outputs[0].digests.size:
+                if (
+                    found.result.data.get("n")
+                    and found.result.data["n"] != found.outputs[0].digests.size
+                ):
                     torn.append(found)
 
         reader = threading.Thread(target=look)

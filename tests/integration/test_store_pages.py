@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.support.stores import execution, output, queue, success
+from tests.support.stores import activity, execution, output, queue, success
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import (
     ActivityRecord,
@@ -18,6 +18,7 @@ from workflow_engine.records import (
     ExecutionRecord,
     ExecutionState,
     ObjectRef,
+    StepResult,
     new_id,
 )
 from workflow_engine.store import ExecutionFilter, Store
@@ -180,9 +181,7 @@ class TestBriefRecords:
             detail="d",
             progress=0.5,
             reused=True,
-            data={"n": 1},
-            commands=(("ffmpeg",),),
-            warnings=("w",),
+            result=StepResult(data={"n": 1}, commands=(("ffmpeg",),), warnings=("w",)),
             message_result={"MessageId": "1"},
         )
         record = execution(
@@ -203,7 +202,7 @@ class TestBriefRecords:
         claim = store.add_execution(record, owner="me", lease_seconds=60)
         store.finish_activity(claim, success("a", output("k")), step_key="k")
         store.save_activity(claim, replace(full, name="a"))
-        brief = replace(full, detail="", data={}, commands=(), warnings=())
+        brief = replace(full, detail="", result=StepResult())
         (found,) = store.execution_page(ALL, limit=1).items
         assert found == replace(record, topology="", activities=(brief, replace(brief, name="a")))
 
@@ -214,7 +213,7 @@ class TestBriefRecords:
                 created=after(n % 2),
                 topology="{...}",
                 kind=ExecutionKind.SNAPSHOT if n < 2 else ExecutionKind.WORKFLOW,
-                activities=(ActivityRecord(name="a", type="Start", data={"n": n}),),
+                activities=(activity("a", result=StepResult(data={"n": n})),),
             )
             for n in range(4)
         ]

@@ -33,6 +33,7 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionState,
     ObjectRef,
+    StepResult,
     utc_now,
 )
 from workflow_engine.records.catalog import (
@@ -148,7 +149,9 @@ class TestMedia:
         )
         claim = store.add_execution(record, owner="me", lease_seconds=60)
         found = {"Properties": {"Width": "1920", "Streams": [1]}, "Other": 1}
-        done = replace(record.activities[0], state=ActivityState.SUCCESS, data=found)
+        done = replace(
+            record.activities[0], state=ActivityState.SUCCESS, result=StepResult(data=found)
+        )
         store.finish_activity(claim, done, step_key=None)
         media = store.media.get(record.media_id)
         assert media is not None

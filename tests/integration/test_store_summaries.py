@@ -16,6 +16,7 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
+    StepResult,
     wire_time,
 )
 from workflow_engine.store import ActivitySummary, ExecutionFilter, ExecutionSummary, Store
@@ -90,7 +91,7 @@ class TestSummaries:
             ended=after(1),
             code="C",
             message_result={"ErrorCode": "E", "ErrorMessage": "ä"},
-            data={"n": 1},
+            result=StepResult(data={"n": 1}),
         )
         record = add(
             store,

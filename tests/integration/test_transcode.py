@@ -36,7 +36,7 @@ from tests.support.transcodes import (
     stream,
     video,
 )
-from workflow_engine.activity import Result
+from workflow_engine.activity import StepResult
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Digests, Output
 
@@ -437,7 +437,7 @@ def test_late_placeholders(tmp_path, clip):
         Output(ref=p.ref, place=str(p.path), digests=Digests.of(p.path))
         for p in made.result.outputs
     )
-    finished = Result(type="Transcode", data=made.result.data, outputs=outputs)
+    finished = StepResult(data=made.result.data, outputs=outputs)
     assert Transcode().renamed(made.step, finished) == [p.ref for p in outputs]
 
 

@@ -94,7 +94,7 @@ def test_marks_of_several_activities(tmp_path, engine, side):
     source = engine.open_input(workflow, str(wall))
     record = engine.run(workflow, source, executor=InlineExecutor())
     assert {one.name: one.message for one in record.activities if one.message} == {}
-    assert len({one.commands for one in record.activities if one.type == "Transcode"}) == 1
+    assert len({one.result.commands for one in record.activities if one.type == "Transcode"}) == 1
     told = json.loads(Path(record.report).read_text())["Activities"]
     read = {one["Name"]: [side["Object"] for side in one["SideInputs"]] for one in told}
     assert read == {"start": [], "t0": ["logo.png"], "t1": ["logo.png"], "t2": ["vod/wall.srt"]}

@@ -10,7 +10,7 @@ from typing import Any
 from workflow_engine.activity import (
     ActivityContext,
     PlanContext,
-    Result,
+    StepResult,
     TemplateLookup,
     no_templates,
 )
@@ -53,11 +53,11 @@ def make_plan_context(
     key: str = "",
     media: Mapping[str, Any] | None = None,
     templates: TemplateLookup = no_templates,
-    **upstream: Result,
+    **upstream: StepResult,
 ) -> PlanContext:
     """Return the planning context of `source`; `media` is Start's data."""
     key = key or f"vod/{source.name}"
-    results = {"Start": Result(type="Start", data=media), **upstream} if media else upstream
+    results = {"Start": StepResult(data=media), **upstream} if media else upstream
     return PlanContext(
         activity="under-test",
         source=ObjectRef(bucket="in-bucket", object=key, location="local"),

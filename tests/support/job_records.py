@@ -13,6 +13,7 @@ from workflow_engine.records import (
     ExecutionState,
     ObjectRef,
     Output,
+    StepResult,
 )
 
 JOB = "0123456789abcdef0123456789abcdef"
@@ -59,8 +60,7 @@ def done(kind: ExecutionKind, *outputs: Output, **data: Any) -> ActivityRecord:
         type=_TYPES[kind],
         state=ActivityState.SUCCESS,
         progress=1.0,
-        outputs=outputs,
-        data=data,
+        result=StepResult(data=data, outputs=outputs),
     )
 
 

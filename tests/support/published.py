@@ -109,7 +109,7 @@ def second() -> None:
         "staged": len(staged),
         "states": [str(a.state) for a in record.activities],
         "outputs": [output.ref.object for output in work.outputs],
-        "commands": len(work.commands),
+        "commands": len(work.result.commands),
         "intents": len(made.store.intents(killed.run_id)),
         "parts": [path.name for path in Path().rglob("*.part")],
         "again": work.started == killed.activity("work").started,

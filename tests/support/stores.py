@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from dataclasses import replace
 
 from workflow_engine.records import (
@@ -15,8 +16,10 @@ from workflow_engine.records import (
     ActivityState,
     Digests,
     ExecutionRecord,
+    Json,
     ObjectRef,
     Output,
+    StepResult,
     new_id,
     utc_now,
 )
@@ -62,8 +65,21 @@ def load(store: Store, claim: Claim) -> ExecutionRecord:
     return found
 
 
-def success(name: str, *outputs: Output, **changes: object) -> ActivityRecord:
-    fields = {"state": ActivityState.SUCCESS, "ended": utc_now(), "outputs": outputs}
+def success(
+    name: str,
+    *outputs: Output,
+    data: Mapping[str, Json] | None = None,
+    commands: tuple[tuple[str, ...], ...] = (),
+    warnings: tuple[str, ...] = (),
+    **changes: object,
+) -> ActivityRecord:
+    fields = {
+        "state": ActivityState.SUCCESS,
+        "ended": utc_now(),
+        "result": StepResult(
+            data=data or {}, outputs=outputs, commands=commands, warnings=warnings
+        ),
+    }
     return activity(name, **(fields | changes))
 
 

@@ -69,7 +69,7 @@ def planned(
             digests = Digests.of(path)
             name = f"side-{digests.sha256[:16]}{path.suffix}"
             with tempfile.TemporaryDirectory() as work:
-                facts = activity.describe(one.kind, make_context(Path(work), path))
+                facts = activity.describe(one, make_context(Path(work), path))
             found[one] = SideInputFacts(name=name, digests=digests, facts=facts)
             files[name] = path
         context = replace(context, side=found)

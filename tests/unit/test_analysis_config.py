@@ -12,7 +12,7 @@ from activities.templates import from_analysis
 from tests.support.context import make_plan_context
 from tests.support.transcode_plans import plan
 from tests.unit.test_analysis_classes import entries, media
-from workflow_engine.activity import Result, Step
+from workflow_engine.activity import Step, StepResult
 from workflow_engine.errors import Code
 from workflow_engine.topology import problems_of
 
@@ -76,9 +76,7 @@ def test_an_interlaced_source_keeps_its_fields_on_request() -> None:
 
 def test_a_transcode_behind_it_keeps_them_as_well() -> None:
     config = {PROPERTIES: {"Deinterlace": "None"}}
-    result = Result(
-        type="Analysis", data={"TemplateList": entries(config=config, field_order="tt")}
-    )
+    result = StepResult(data={"TemplateList": entries(config=config, field_order="tt")})
     interlaced = media(field_order="tt").to_json()
     output = {"OutputObject": "a", "TemplateId": "S00000000-200040"}
     step = plan(output, source=interlaced, upstream={"Analysis": result})

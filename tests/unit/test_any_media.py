@@ -14,7 +14,7 @@ from activities.snapshot import Snapshot
 from activities.start import Start
 from activities.transcode import Transcode
 from tests.support.context import make_plan_context
-from workflow_engine.activity import Result, Skip, Step
+from workflow_engine.activity import Skip, Step, StepResult
 from workflow_engine.errors import ActivityError
 
 #: what stands where a number should
@@ -147,7 +147,7 @@ def test_any_answer_is_read(answer: dict[str, Any]) -> None:
     for video in media.videos:
         assert 0 <= video.rotation < 360 and 0 < video.fps < 1000
     assert len(json.dumps(data)) < 1_000_000
-    assert list(Start().artifacts(Result(type="Start", data=data)))
+    assert list(Start().artifacts(StepResult(data=data)))
 
 
 @given(ANSWERS, st.sampled_from(PLANNED))

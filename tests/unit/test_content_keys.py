@@ -14,7 +14,7 @@ from activities import ffmpeg
 from activities.subtitles.document import STYLE, Document, Event
 from tests.support.topologies import snapshot, start, text, topology, transcode
 from tests.support.transcode_plans import media
-from workflow_engine.activity import Activity, Result, SideInput, SideInputFacts, load_registry
+from workflow_engine.activity import Activity, SideInput, SideInputFacts, StepResult, load_registry
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import load
 from workflow_engine.planning.plan import Input, plan_all
@@ -78,7 +78,7 @@ ANALYSIS = "f079fb41253352cd"
 START = "6f52c5f0d6dce640"
 RAW_START = "3cd11b5a08de55cc"
 
-#: by the first word of `SideInput.kind`: what is found out about every such object
+#: by `SideInput.kind`: what is found out about every such object
 FACTS: dict[str, Any] = {
     "media": media(),
     "border": {"box": [1920, 800, 0, 140]},
@@ -100,7 +100,7 @@ def digests(of: str) -> Digests:
 
 
 def look(activity: Activity[WireModel], wanted: SideInput) -> SideInputFacts:
-    facts = FACTS[wanted.kind.partition(" ")[0]]
+    facts = FACTS[wanted.kind]
     return SideInputFacts(name="side-1f.png", digests=digests(wanted.ref.object), facts=facts)
 
 
@@ -120,7 +120,7 @@ def keys(first: dict[str, Any], work: dict[str, Any]) -> dict[str, str]:
         digests=digests("the input"),
         names=Names.of("incoming/in.mov", run_id="0" * 32),
     )
-    probed = Result(type="Start", data=media())
+    probed = StepResult(data=media())
     plan = plan_all(graph, given, probed, lambda planned: None, side_inputs=look)
     assert not [(one.error, one.skip) for one in plan.activities if one.step is None]
     return {one.node.name: one.key[:16] for one in plan.activities}

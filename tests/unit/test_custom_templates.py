@@ -16,8 +16,8 @@ from workflow_engine.activity import (
     ActivityContext,
     ActivityResult,
     PlanContext,
-    Result,
     Step,
+    StepResult,
     load_registry,
 )
 from workflow_engine.errors import ActivityError, Code, InvalidInputError, TopologyError
@@ -151,7 +151,7 @@ def test_plans_pass_the_lookup_to_the_activities():
         digests=Digests(size=0, sha256="", md5=""),
         names=Names.of("a"),
     )
-    start = Result(type="Start")
+    start = StepResult()
     for templates in (lookup(), lookup({"Name": "other"})):
         wanted = {"Found": templates(ID)}
         planner = Planner(graph, given, templates=templates)

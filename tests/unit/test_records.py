@@ -17,6 +17,7 @@ from workflow_engine.records import (
     ExecutionState,
     ObjectRef,
     Output,
+    StepResult,
     new_id,
     stable_id,
     utc_now,
@@ -95,7 +96,7 @@ class TestWire:
             started=MOMENT,
             ended=MOMENT,
             progress=1.0,
-            outputs=(OUTPUT,),
+            result=StepResult(outputs=(OUTPUT,)),
         )
         waiting = ActivityRecord(name="report", type="Report")
         wire = execution(
@@ -151,7 +152,7 @@ class TestWire:
             code="InternalError",
             message="no",
             detail="ffmpeg said no",
-            warnings=("w",),
+            result=StepResult(warnings=("w",)),
             message_result={"MessageId": "1"},
         ).to_wire()
         assert (wire["Code"], wire["Message"], wire["Detail"]) == (

@@ -12,6 +12,7 @@ from workflow_engine.records import (
     ExecutionRecord,
     ObjectRef,
     Output,
+    StepResult,
 )
 
 RUN_ID = "0123456789abcdef0123456789abcdef"
@@ -43,7 +44,7 @@ START = ActivityRecord(
     name="start",
     type="Start",
     state=ActivityState.SUCCESS,
-    data={"Properties": {"Duration": "4.0"}, "Probe": {"format": {}}},
+    result=StepResult(data={"Properties": {"Duration": "4.0"}, "Probe": {"format": {}}}),
 )
 HD = ActivityRecord(
     name="hd",
@@ -51,9 +52,11 @@ HD = ActivityRecord(
     state=ActivityState.SUCCESS,
     started=NOW - timedelta(seconds=20),
     ended=NOW - timedelta(seconds=7.5),
-    outputs=(output("a/x.mp4", media={"Width": "640"}), output("a/y.mp4", size=5)),
-    commands=(("ffmpeg", "-i", "file:a b.mp4"),),
-    warnings=("SourceDamaged: 2 places",),
+    result=StepResult(
+        outputs=(output("a/x.mp4", media={"Width": "640"}), output("a/y.mp4", size=5)),
+        commands=(("ffmpeg", "-i", "file:a b.mp4"),),
+        warnings=("SourceDamaged: 2 places",),
+    ),
     reused=True,
 )
 BAD = ActivityRecord(

@@ -75,7 +75,7 @@ def plan(tmp_path, read, text=SRT):
     sides = {}
     for n, wanted in enumerate(Transcode().reads(read, context)):
         assert wanted.ref.object == "in.srt"
-        facts = look_at_subtitles(wanted.kind, make_context(tmp_path / str(n), file))
+        facts = look_at_subtitles(wanted, make_context(tmp_path / str(n), file))
         digests = Digests(size=0, sha256="0" * 64, md5="0" * 32)
         sides[wanted] = SideInputFacts(name="side-1f.srt", digests=digests, facts=facts)
     step = Transcode().plan(read, replace(context, side=sides))

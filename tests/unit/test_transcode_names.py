@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from activities.transcode import Transcode
-from activities.transcode.model.naming import clashes, named_playlist
+from activities.transcode.model.naming import clashes
+from activities.transcode.result.playlist import named_playlist
 from tests.support.context import RUN_ID
 from tests.support.transcode_plans import HLS, MP4, plan
 from tests.unit.test_transcode_check import problems
-from workflow_engine.activity import Result
+from workflow_engine.activity import StepResult
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Digests, ObjectRef, Output
 
@@ -78,7 +79,7 @@ def test_it_is_an_error_of_the_result_where_only_the_files_tell():
         )
         for n in range(2)
     )
-    finished = Result(type="Transcode", data={"Outputs": told}, outputs=outputs)
+    finished = StepResult(data={"Outputs": told}, outputs=outputs)
     with pytest.raises(ActivityError) as caught:
         Transcode().renamed(step, finished)
     assert '"a-500.mp4"' in caught.value.message
@@ -134,6 +135,6 @@ def test_equal_content_is_renamed_without_extensions():
     )
     segments = ["-00001.ts", "-00002.ts"]
     told = [{"Files": [], "Bitrate": 500.4}, {"Files": segments, "Bitrate": 90.0}]
-    finished = Result(type="Transcode", data={"Outputs": told}, outputs=files)
+    finished = StepResult(data={"Outputs": told}, outputs=files)
     names = [ref.object for ref in Transcode().renamed(step, finished)]
     assert names == ["plain-500", "x-00001.ts", "x-00002.ts", "x.m3u8"]

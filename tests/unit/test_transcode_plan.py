@@ -7,8 +7,9 @@ import pytest
 
 from activities.probe import MediaInfo
 from activities.transcode import Transcode
-from activities.transcode.model.naming import finish_key, named_playlist, segment_key
+from activities.transcode.model.naming import finish_key
 from activities.transcode.resolve.picture import frame_rate
+from activities.transcode.result.playlist import named_playlist, segment_key
 from tests.support.context import RUN_ID, make_plan_context
 from tests.support.transcode_plans import (
     COPY,
@@ -28,7 +29,7 @@ from tests.support.transcode_plans import (
     rendition,
     step_of,
 )
-from workflow_engine.activity import Result, Skip, Step
+from workflow_engine.activity import Skip, Step, StepResult
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Digests, ObjectRef, Output
 
@@ -93,8 +94,7 @@ def test_the_files_of_an_equal_step_get_the_names_of_this_one():
     )
     assert isinstance(step, Step)
     old = [("x-00001.ts", "01"), ("x-00002.ts", "02"), ("y.mp4", "03"), ("x.m3u8", "04")]
-    finished = Result(
-        type="Transcode",
+    finished = StepResult(
         data={
             "Outputs": [
                 {"Files": ["-00001.ts", "-00002.ts"], "Bitrate": 5.0},
@@ -360,7 +360,7 @@ def test_identity_holds_what_shapes_the_bytes_and_nothing_else():
 
 
 def analysis(*entries):
-    return {"Analysis": Result(type="Analysis", data={"TemplateList": list(entries)})}
+    return {"Analysis": StepResult(data={"TemplateList": list(entries)})}
 
 
 ENTRY = {

@@ -11,13 +11,12 @@ That is tried with files of names that stand in no topology. No store, no files.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from workflow_engine.activity import TemplateLookup
+from workflow_engine.activity import Role, TemplateLookup
 from workflow_engine.catalog.matching import starts_a_run
 from workflow_engine.catalog.workflow_rules import Bound, bound_of
 from workflow_engine.errors import Code, Problem, Severity, pointer_to
 from workflow_engine.placeholders import AFTER_ENCODING, Names, decode_object
 from workflow_engine.planning.graph import Graph, Node
-from workflow_engine.planning.rules import TRANSCODE
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}")
@@ -55,7 +54,7 @@ def _targets(node: Node) -> Iterator[tuple[str, str]]:
     """Yield bucket and key template of what a node writes and what could start a run."""
     for ref in node.activity.destinations(node.parameters):
         template = _SLASHES.sub("/", decode_object(ref.object)).removeprefix("/")
-        extended = node.type == TRANSCODE  # by the container, whatever stands there
+        extended = node.role is Role.RENDITION  # by the container, whatever stands there
         if extended or "}" in template.rpartition(".")[2] or starts_a_run(template):
             yield ref.bucket, template
 

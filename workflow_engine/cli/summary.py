@@ -42,7 +42,7 @@ def _activity_lines(activity: ActivityRecord, width: int) -> Iterator[str]:
     if activity.message:
         line += f"  {activity.code + ': ' if activity.code else ''}{activity.message}"
     yield line.rstrip()
-    for warning in activity.warnings:
+    for warning in activity.result.warnings:
         yield f"     warning: {warning}"
     shown = activity.outputs
     if len(shown) > _LISTED:

@@ -142,4 +142,4 @@ def _percent(record: ExecutionRecord) -> int:
 def _result(record: ExecutionRecord) -> Mapping[str, Json]:
     """Return the data of the activity that the job is about; Start's for a probe."""
     last = record.activities[-1]
-    return last.data if last.state is ActivityState.SUCCESS else {}
+    return last.result.data if last.state is ActivityState.SUCCESS else {}

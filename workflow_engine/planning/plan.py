@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from workflow_engine.activity import (
     Activity,
     PlanContext,
-    Result,
     SideInput,
     SideInputFacts,
     Skip,
     Step,
+    StepResult,
     TemplateLookup,
     no_templates,
 )
@@ -94,7 +94,7 @@ def plan_activity(
     graph: Graph,
     name: str,
     given: Input,
-    results: Mapping[str, Result],
+    results: Mapping[str, StepResult],
     keys: Mapping[str, str],
     *,
     templates: TemplateLookup = no_templates,
@@ -137,7 +137,7 @@ def _context(
     graph: Graph,
     name: str,
     given: Input,
-    results: Mapping[str, Result],
+    results: Mapping[str, StepResult],
     templates: TemplateLookup,
 ) -> PlanContext:
     nearest = graph.nearest[name].items()
@@ -170,7 +170,7 @@ def content_key(
         "parameters": dict(step.identity),
         "source": source.sha256,
         "consumed": dict(consumed),
-        "side": [[wanted.kind, found.digests.sha256] for wanted, found in side.items()],
+        "side": [[wanted.identity, found.digests.sha256] for wanted, found in side.items()],
     }
     text = json.dumps(identity, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -251,12 +251,12 @@ class Planner:
         side_inputs: SideInputReader = no_side_inputs,
     ) -> None:
         self.siblings = siblings_of(graph)
-        self._graph = graph
+        self.graph = graph
         self._given = given
         self._templates = templates
         self._side_inputs = side_inputs
         self._planned: dict[str, Planned] = {}
-        self._results: dict[str, Result] = {}
+        self._results: dict[str, StepResult] = {}
         self._keys: dict[str, str] = {}
         self._writers: dict[ObjectRef, str] = {}
         self._lock = threading.Lock()
@@ -300,7 +300,7 @@ class Planner:
             planned = self._planned.get(name)
             return planned.side if planned else {}
 
-    def keep(self, name: str, result: Result) -> None:
+    def keep(self, name: str, result: StepResult) -> None:
         """Take the result of an activity that succeeded, for those behind it."""
         with self._lock:
             self._keys[name] = self._plan(name).key
@@ -309,7 +309,7 @@ class Planner:
     def _plan(self, name: str) -> Planned:
         if name not in self._planned:
             planned = plan_activity(
-                self._graph,
+                self.graph,
                 name,
                 self._given,
                 self._results,
@@ -324,8 +324,8 @@ class Planner:
 def plan_all(
     graph: Graph,
     given: Input,
-    start: Result,
-    finished: Callable[[Planned], Result | None],
+    start: StepResult,
+    finished: Callable[[Planned], StepResult | None],
     *,
     fuse: bool = True,
     templates: TemplateLookup = no_templates,
@@ -336,7 +336,7 @@ def plan_all(
     `start` is the result of Start. `finished` returns the recorded result of an equal step, if
     there is one that can be reused. What has no result is forecast by the activity.
     """
-    results: dict[str, Result] = {graph.start.name: start}
+    results: dict[str, StepResult] = {graph.start.name: start}
     keys: dict[str, str] = {}
     reused: set[str] = set()
     planned: list[Planned] = []
@@ -357,7 +357,7 @@ def plan_all(
         elif name not in results:
             context = _context(graph, name, given, results, templates)
             if forecast := one.node.activity.forecast(one.step, context):
-                results[name] = Result(type=one.node.type, data=forecast.data)
+                results[name] = StepResult(data=forecast.data)
     return Plan(
         activities=tuple(planned),
         groups=_groups(graph, planned, reused, given.names) if fuse else (),

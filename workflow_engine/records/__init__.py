@@ -12,6 +12,7 @@ from workflow_engine.records.executions import (
     ExecutionRecord,
     ExecutionState,
     FailedAttempt,
+    StepResult,
     shown_state,
 )
 from workflow_engine.records.ids import (
@@ -47,6 +48,7 @@ __all__ = [
     "ObjectRef",
     "Output",
     "ReadContent",
+    "StepResult",
     "content_version",
     "new_id",
     "run_id_of",

@@ -94,12 +94,25 @@ class FailedAttempt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StepResult:
+    """What a finished step left, to be used by those behind it, and again (decision 5).
+
+    `data` are JSON values; `commands` and `warnings` tell how the outputs were made.
+    """
+
+    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    outputs: tuple[Output, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ActivityRecord:
     """What is known of one activity of one execution.
 
-    `progress` runs from 0 to 1. `data` is the activity's result for those behind it. `detail`
-    holds the last lines of a failed tool. While it is Running, `message` tells of the next
-    attempt; `attempts` are those that failed before.
+    `progress` runs from 0 to 1. `detail` holds the last lines of a failed tool. While it is
+    Running, `message` tells of the next attempt; `attempts` are those that failed before.
+    `result` is what it left; it is empty until the activity has succeeded.
     """
 
     name: str
@@ -114,11 +127,13 @@ class ActivityRecord:
     attempts: tuple[FailedAttempt, ...] = ()
     progress: float = 0.0
     reused: bool = False
-    outputs: tuple[Output, ...] = ()
-    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    commands: tuple[tuple[str, ...], ...] = ()
-    warnings: tuple[str, ...] = ()
+    result: StepResult = field(default_factory=StepResult)
     message_result: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """What the activity published."""
+        return self.result.outputs
 
     def to_wire(self) -> dict[str, Json]:
         """The activity object of specification, topology, 7, with the extension fields."""
@@ -138,8 +153,8 @@ class ActivityRecord:
         wire["Outputs"] = [output.to_wire() for output in self.outputs]
         wire["Reused"] = self.reused
         wire["Progress"] = round(self.progress, 4)
-        if self.warnings:
-            wire["Warnings"] = list(self.warnings)
+        if self.result.warnings:
+            wire["Warnings"] = list(self.result.warnings)
         if self.detail:
             wire["Detail"] = self.detail
         if self.attempts:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from workflow_engine.activity import Artifact, Result
+from workflow_engine.activity import Artifact, StepResult
 from workflow_engine.errors import Code
 from workflow_engine.records import (
     ActivityRecord,
@@ -22,7 +22,7 @@ class Outcome:
     artifacts: tuple[Artifact, ...] = ()
 
 
-def succeeded(record: ActivityRecord, finished: Result, *, reused: bool) -> ActivityRecord:
+def succeeded(record: ActivityRecord, finished: StepResult, *, reused: bool) -> ActivityRecord:
     """Return an activity that has made its outputs, or found them."""
     return replace(
         record,
@@ -31,10 +31,7 @@ def succeeded(record: ActivityRecord, finished: Result, *, reused: bool) -> Acti
         progress=1.0,
         message="",
         reused=reused,
-        outputs=finished.outputs,
-        data=finished.data,
-        commands=finished.commands,
-        warnings=finished.warnings,
+        result=finished,
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from workflow_engine.activity import ActivityContext, Result, TemplateLookup, no_templates
+from workflow_engine.activity import ActivityContext, StepResult, TemplateLookup, no_templates
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
 from workflow_engine.placeholders import Names
@@ -42,7 +42,7 @@ def preview(
     """
     known = Finished(store, buckets) if store is not None else None
 
-    def finished(planned: Planned) -> Result | None:
+    def finished(planned: Planned) -> StepResult | None:
         return known.find(planned) if known is not None else None
 
     with tempfile.TemporaryDirectory(prefix="mediaflow-plan-") as folder:
@@ -88,9 +88,9 @@ def _start(
     graph: Graph,
     given: Input,
     file: SourceFile,
-    finished: Callable[[Planned], Result | None],
+    finished: Callable[[Planned], StepResult | None],
     work: Path,
-) -> Result:
+) -> StepResult:
     """Return what Start found before, else run it in a temporary directory: it only reads."""
     planned = plan_activity(graph, graph.start.name, given, {}, {})
     if planned.step is None:
@@ -101,7 +101,7 @@ def _start(
     file.link(link)
     context = _looking(graph.start.name, work, link, given.names)
     result = graph.start.activity.run(planned.step, context)
-    return Result(type=graph.start.type, data=result.data)
+    return StepResult(data=result.data)
 
 
 def _looking(activity: str, work: Path, file: Path, names: Names) -> ActivityContext:

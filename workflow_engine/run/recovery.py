@@ -9,10 +9,9 @@ import logging
 from dataclasses import replace
 from functools import partial
 
-from workflow_engine.activity import Result
+from workflow_engine.activity import Role
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.planning.plan import Planner
-from workflow_engine.planning.rules import REPORT
 from workflow_engine.records import ActivityRecord, ActivityState, utc_now
 from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.publisher import Publisher, sweep
@@ -62,7 +61,7 @@ class Recovery:
         else:
             kept = record.state is ActivityState.RUNNING and self._complete(record)
         if kept:
-            self._planner.keep(name, _result(self._journal.activity(name)))
+            self._planner.keep(name, self._journal.activity(name).result)
         return kept
 
     def _forget(self, name: str) -> None:
@@ -72,7 +71,9 @@ class Recovery:
 
     def _agrees(self, record: ActivityRecord, key: str | None) -> bool:
         """Whether nothing changed that shaped the outputs; Report tells of all others anew."""
-        return record.type != REPORT and (key is None or self._planner.agrees(record.name, key))
+        if self._run.graph.nodes[record.name].role is Role.REPORT:
+            return False
+        return key is None or self._planner.agrees(record.name, key)
 
     def _intact(self, record: ActivityRecord) -> bool:
         return self._publisher.finished.intact(record.outputs, self._cancel)
@@ -91,13 +92,3 @@ class Recovery:
         log.info("run %s, activity %s: completed from its intent", self._run_id, record.name)
         self._journal.succeed(replace(intended.record, ended=utc_now()), intended.step_key)
         return True
-
-
-def _result(record: ActivityRecord) -> Result:
-    return Result(
-        type=record.type,
-        data=record.data,
-        outputs=record.outputs,
-        commands=record.commands,
-        warnings=record.warnings,
-    )

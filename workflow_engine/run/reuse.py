@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TypeVar
 
-from workflow_engine.activity import Result
+from workflow_engine.activity import StepResult
 from workflow_engine.buckets import Buckets, Place
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.planning.plan import Planned
@@ -31,7 +31,7 @@ class Finished:
         self._store = store
         self._buckets = buckets
 
-    def find(self, planned: Planned) -> Result | None:
+    def find(self, planned: Planned) -> StepResult | None:
         """Return the recorded result of an equal step if its outputs still seem to be there.
 
         Their content is verified when they are published again.
@@ -41,13 +41,7 @@ class Finished:
         found = self._store.find_step(planned.key)
         if found is None or not self._all(self._there, found.outputs):
             return None
-        return Result(
-            type=planned.node.type,
-            data=found.data,
-            outputs=found.outputs,
-            commands=found.commands,
-            warnings=found.warnings,
-        )
+        return found
 
     def intact(self, outputs: Sequence[Output], cancel: Event) -> bool:
         """Whether outputs still hold what was recorded of them. Raises InterruptedRunError."""

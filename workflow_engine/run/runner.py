@@ -15,7 +15,8 @@ from typing import Protocol
 
 from workflow_engine.activity import (
     ActivityResult,
-    Result,
+    Role,
+    StepResult,
 )
 from workflow_engine.errors import (
     ActivityError,
@@ -29,7 +30,6 @@ from workflow_engine.errors import (
 )
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Planned, Planner
-from workflow_engine.planning.rules import REPORT, START
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -64,7 +64,7 @@ class Runner:
         planner: Planner,
         publisher: Publisher,
         steps: StepRunner,
-        find_finished: Callable[[Planned], Result | None],
+        find_finished: Callable[[Planned], StepResult | None],
     ) -> None:
         """`find_finished` finds the result of an equal step, where one may be used."""
         self._run = run
@@ -176,7 +176,7 @@ class Runner:
     def _blocked(self, name: str) -> str:
         """Why the activity must be skipped: Start failed (specification, topology, 9)."""
         node = self.graph.nodes[name]
-        if node.type in (START, REPORT):
+        if node.role in (Role.START, Role.REPORT):
             return ""
         start = self._journal.activity(self.graph.start.name)
         if start.state is ActivityState.SUCCESS:
@@ -209,7 +209,7 @@ class Runner:
         return planned
 
     def _require_unchanged(self, planned: Planned) -> None:
-        if planned.node.type != REPORT:
+        if planned.node.role is not Role.REPORT:
             self._source.require_unchanged()
             self._side_inputs.require_unchanged(planned.side)
 
@@ -233,8 +233,7 @@ class Runner:
             name, lambda: self._publisher.of_files(files, self.cancel)
         )
         planned_warnings = planned.step.warnings if planned.step else ()
-        finished = Result(
-            type=planned.node.type,
+        finished = StepResult(
             data=result.data,
             outputs=publication.outputs,
             commands=result.commands,
@@ -242,7 +241,7 @@ class Runner:
         )
         return self._succeed(planned, publication, finished)
 
-    def _republish(self, planned: Planned, finished: Result) -> Outcome | None:
+    def _republish(self, planned: Planned, finished: StepResult) -> Outcome | None:
         """Publish what an equal step left; None when it is not there any more."""
         assert planned.step is not None
         refs = planned.node.activity.renamed(planned.step, finished)
@@ -264,7 +263,7 @@ class Runner:
         self,
         planned: Planned,
         publication: Publication,
-        finished: Result,
+        finished: StepResult,
         *,
         reused: bool = False,
     ) -> Outcome:

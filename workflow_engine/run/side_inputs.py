@@ -91,7 +91,7 @@ class SideInputs:
             content.link(file)
         context = self._context(self._place, file)
         try:
-            facts = activity.describe(wanted.kind, context)
+            facts = activity.describe(wanted, context)
         except ActivityError as error:
             raise error if own else _named(error, wanted.ref) from error
         return SideInputFacts(name=name, digests=digests, facts=facts)

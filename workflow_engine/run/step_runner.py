@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from workflow_engine.activity import ActivityContext, ActivityResult, Result
+from workflow_engine.activity import ActivityContext, ActivityResult, Role, StepResult
 from workflow_engine.errors import Interruption, LeaseLostError
 from workflow_engine.planning.plan import Planned, Planner, shared_groups
-from workflow_engine.planning.rules import REPORT
 from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.shared_process import SharedProcess
 from workflow_engine.run.side_inputs import SideInputs
@@ -32,7 +31,7 @@ class StepRunner:
         planner: Planner,
         file: SourceFile,
         side_inputs: SideInputs,
-        find_finished: Callable[[Planned], Result | None],
+        find_finished: Callable[[Planned], StepResult | None],
     ) -> None:
         """`file` is the input; `find_finished` tells which siblings need no process."""
         self._run = run
@@ -61,7 +60,7 @@ class StepRunner:
         self._discard(name)
         work = self._directories[name] = self._run.work.attempt()
         source = work / self._run.names.source_name
-        if self._run.graph.nodes[name].type != REPORT:
+        if self._run.graph.nodes[name].role is not Role.REPORT:
             self._file.link(source)
             self._side_inputs.link(self._planner.plan(name).side, work)
 

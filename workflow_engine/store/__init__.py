@@ -19,7 +19,7 @@ from workflow_engine.store.executions import Store
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.published import Published, PublishedOutput
 from workflow_engine.store.retention import Window
-from workflow_engine.store.rows import Intended, Intent, StepResult
+from workflow_engine.store.rows import Intended, Intent
 from workflow_engine.store.statements import Claim
 from workflow_engine.store.summaries import ActivitySummary, ExecutionLine, ExecutionSummary
 from workflow_engine.store.upkeep import Checked
@@ -37,7 +37,6 @@ __all__ = [
     "Page",
     "Published",
     "PublishedOutput",
-    "StepResult",
     "Store",
     "Waiting",
     "Window",

@@ -22,6 +22,7 @@ from workflow_engine.records import (
     ExecutionRecord,
     ExecutionState,
     ReadContent,
+    StepResult,
 )
 from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.store import bucket_sets, pages, queue, rows, statements
@@ -37,7 +38,7 @@ from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.pipelines import PipelineTable
 from workflow_engine.store.published import Published, published_of_media
 from workflow_engine.store.retention import RetentionTable
-from workflow_engine.store.rows import Intended, Intent, StepResult
+from workflow_engine.store.rows import Intended, Intent
 from workflow_engine.store.schema import (
     activities,
     digests,
@@ -440,8 +441,8 @@ class Store:
             statements.replace_objects(
                 connection, claim.run_id, record.name, record.outputs, published=True
             )
-            if record.type == _START and "Properties" in record.data:
-                describe_media(connection, claim.run_id, record.data["Properties"])
+            if record.type == _START and "Properties" in record.result.data:
+                describe_media(connection, claim.run_id, record.result.data["Properties"])
             if announce is not None:
                 add_message(connection, announce)
 

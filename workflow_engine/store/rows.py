@@ -19,6 +19,7 @@ from workflow_engine.records import (
     Json,
     ObjectRef,
     Output,
+    StepResult,
 )
 
 #: column values of one row
@@ -47,16 +48,6 @@ class Intended:
     record: ActivityRecord
     step_key: str | None
     handles: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StepResult:
-    """What a finished step left, to be used again (decision 5)."""
-
-    data: Mapping[str, Json]
-    outputs: tuple[Output, ...]
-    commands: tuple[tuple[str, ...], ...]
-    warnings: tuple[str, ...]
 
 
 def to_json(value: Json) -> str:
@@ -117,9 +108,9 @@ def activity_row(record: ActivityRecord) -> Row:
         "attempts": to_json(list(map(_attempt_json, record.attempts))),
         "progress": record.progress,
         "reused": record.reused,
-        "data": to_json(dict(record.data)),
-        "commands": to_json(record.commands),
-        "warnings": to_json(record.warnings),
+        "data": to_json(dict(record.result.data)),
+        "commands": to_json(record.result.commands),
+        "warnings": to_json(record.result.warnings),
         "message_result": to_json(dict(record.message_result)),
     }
 
@@ -134,9 +125,9 @@ def intended_json(record: ActivityRecord, step_key: str | None) -> str:
         {
             "step_key": step_key,
             "reused": record.reused,
-            "data": dict(record.data),
-            "commands": record.commands,
-            "warnings": record.warnings,
+            "data": dict(record.result.data),
+            "commands": record.result.commands,
+            "warnings": record.result.warnings,
         }
     )
 
@@ -145,14 +136,17 @@ def intended_of(row: RowMapping, intents: Sequence[RowMapping]) -> Intended:
     """Return the end that the row of an activity and its intents tell of."""
     will = json.loads(row["intended"])
     record = replace(
-        activity_of(row, map(output_of, intents)),
+        activity_of(row, ()),
         state=ActivityState.SUCCESS,
         progress=1.0,
         message="",
         reused=will["reused"],
-        data=will["data"],
-        commands=_commands(will["commands"]),
-        warnings=tuple(will["warnings"]),
+        result=StepResult(
+            data=will["data"],
+            outputs=tuple(map(output_of, intents)),
+            commands=_commands(will["commands"]),
+            warnings=tuple(will["warnings"]),
+        ),
     )
     handles = tuple(intent["handle"] for intent in intents)
     return Intended(record=record, step_key=will["step_key"], handles=handles)
@@ -216,10 +210,7 @@ def activity_of(row: RowMapping, outputs: Iterable[Output]) -> ActivityRecord:
             FailedAttempt(ended=datetime.fromisoformat(ended), code=code, message=message)
             for ended, code, message in json.loads(row["attempts"])
         ),
-        outputs=tuple(outputs),
-        data=json_object(row["data"]),
-        commands=_commands(json.loads(row["commands"])),
-        warnings=tuple(json.loads(row["warnings"])),
+        result=step_of(row, outputs),
     )
 
 

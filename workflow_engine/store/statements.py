@@ -10,10 +10,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from workflow_engine.errors import Code, LeaseLostError
-from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, Output
+from workflow_engine.records import (
+    ActivityRecord,
+    ActivityState,
+    ExecutionRecord,
+    Output,
+    StepResult,
+)
 from workflow_engine.store import rows
 from workflow_engine.store.bucket_sets import sets_by_id
-from workflow_engine.store.rows import Intended, StepResult
+from workflow_engine.store.rows import Intended
 from workflow_engine.store.schema import activities, executions, objects
 
 

@@ -4,20 +4,14 @@ Looked for in some places of the source, each by the part that is ever brighter 
 what most places say counts. Specification: transcode, 4 (Crop).
 """
 
-# ffmpeg-python has no types
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
-
-import ffmpeg as graph
+from typing import cast
 
 from activities import ffmpeg
+from activities.ffmpeg import graph
 from activities.probe import VideoStream
 from activities.transcode.source.geometry import Box
 from activities.transcode.source.scene import Request
@@ -26,7 +20,7 @@ from activities.transcode.source.timeline import timeline_of
 from workflow_engine.activity import ActivityContext, SideInput
 from workflow_engine.records import Json
 
-#: first word of `SideInput.kind`
+#: `SideInput.kind` of the measurement
 BORDER = "border"
 #: places that are looked at, and seconds of each
 PLACES = 6
@@ -57,18 +51,19 @@ def border_of(request: Request, stream: VideoStream) -> Box | None:
 
 def _measurement(request: Request, stream: VideoStream) -> SideInput:
     timeline = timeline_of(request, stream, audio_stream(request.settings, request.media))
-    heard = {
+    query: dict[str, Json] = {
         "stream": stream.index,
         "start": timeline.start,
         "duration": timeline.duration,
     }
-    return SideInput(ref=request.source, kind=f"{BORDER} {json.dumps(heard, sort_keys=True)}")
+    return SideInput(ref=request.source, kind=BORDER, query=query)
 
 
-def detect(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def detect(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Look at some places of the source and return the `box` that most of them show."""
-    asked: dict[str, Any] = json.loads(kind.partition(" ")[2])
-    boxes = [box for place in _places(asked) if (box := _look(asked["stream"], place, context))]
+    stream = wanted.query["stream"]
+    places = _places(wanted.query["start"], wanted.query["duration"])
+    boxes = [box for place in places if (box := _look(stream, place, context))]
     if not boxes:
         return {"box": None}
     # of equally frequent ones the largest
@@ -76,9 +71,8 @@ def detect(kind: str, context: ActivityContext) -> Mapping[str, Json]:
     return {"box": list(best[0])}
 
 
-def _places(asked: Mapping[str, Any]) -> list[float]:
+def _places(start: float, duration: float | None) -> list[float]:
     """Return where to look, in seconds of the file; one place where the length is unknown."""
-    start, duration = asked["start"], asked["duration"]
     if duration is None or duration <= PLACE_SECONDS * 2:
         return [start]
     part = duration / PLACES
@@ -86,12 +80,8 @@ def _places(asked: Mapping[str, Any]) -> list[float]:
 
 
 def _look(stream: int, start: float, context: ActivityContext) -> Box | None:
-    source = graph.input(
-        f"file:{context.source}",
-        ss=f"{start:.3f}",
-        t=f"{PLACE_SECONDS:g}",
-        **ffmpeg.input_options(),
-    )
+    part = {"ss": f"{start:.3f}", "t": f"{PLACE_SECONDS:g}"}
+    source = graph.open_input(context.source, part)
     picture = (
         source[str(stream)]
         .filter("fps", fps=PLACE_RATE)
@@ -100,7 +90,8 @@ def _look(stream: int, start: float, context: ActivityContext) -> Box | None:
         .filter("cropdetect", limit=BLACK, round=2, skip=0)
         .filter("metadata", mode="print", file=_FILE)
     )
-    ffmpeg.run(ffmpeg.argv(graph.output(picture, "-", f="null")), context=context, duration=None)
+    command = graph.argv(graph.output("-", [picture], {"f": "null"}))
+    ffmpeg.run(command, context=context, duration=None)
     return _last(context.work / _FILE)
 
 

@@ -3,11 +3,6 @@
 Integrated loudness and true peak by EBU R 128, and the mean level that `volumedetect` tells.
 """
 
-# ffmpeg-python has no types
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -15,14 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import ffmpeg as graph
-
 from activities import ffmpeg
+from activities.ffmpeg import graph
 from activities.transcode.command.filters import Filter, filter_of
-from workflow_engine.activity import ActivityContext
-from workflow_engine.records import Json
+from workflow_engine.activity import ActivityContext, SideInput
+from workflow_engine.records import Json, ObjectRef
 
-#: first word of `SideInput.kind`
+#: `SideInput.kind` of the measurement
 LOUDNESS = "loudness"
 #: LUFS and dB at which there is nothing to be made louder
 SILENCE = -69.0
@@ -40,10 +34,10 @@ class Heard:
     layout: str
     part: tuple[tuple[str, str], ...]
 
-    @property
-    def kind(self) -> str:
-        """The `SideInput.kind` of this measurement."""
-        return f"{LOUDNESS} {json.dumps(asdict(self), sort_keys=True)}"
+    def of(self, source: ObjectRef) -> SideInput:
+        """Return the measurement of a source."""
+        query: dict[str, Json] = asdict(self) | {"part": [list(option) for option in self.part]}
+        return SideInput(ref=source, kind=LOUDNESS, query=query)
 
     @property
     def form(self) -> tuple[Filter, ...]:
@@ -69,11 +63,10 @@ class Loudness:
         return cls(**found)
 
 
-def measure(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def measure(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Decode the whole sound and return its `Loudness`, None for -inf."""
-    heard: dict[str, Any] = json.loads(kind.partition(" ")[2])
-    options = ffmpeg.input_options(dict(heard["part"]))
-    source = graph.input(f"file:{context.source}", **options)
+    heard: dict[str, Any] = dict(wanted.query)
+    source = graph.open_input(context.source, dict(heard["part"]))
     shape = Heard(**heard).form
     levels = {"measure_perchannel": "none", "measure_overall": "RMS_level", "metadata": "1"}
     steps = [
@@ -86,8 +79,9 @@ def measure(kind: str, context: ActivityContext) -> Mapping[str, Json]:
     ]
     stream = source[str(heard["stream"])]
     for name, options in steps:
-        stream = stream.filter(name, **options)
-    ffmpeg.run(ffmpeg.argv(graph.output(stream, "-", f="null")), context=context, duration=None)
+        stream = stream.filter(name, options=options)
+    command = graph.argv(graph.output("-", [stream], {"f": "null"}))
+    ffmpeg.run(command, context=context, duration=None)
     found = _last(context.work / _MEASURES)
     peak = found.get("true_peak", 0)
     return {

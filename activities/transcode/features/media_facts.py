@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from activities.ffmpeg import content_bad
 from activities.probe import MediaInfo, missing_bytes
-from workflow_engine.activity import ActivityContext
+from workflow_engine.activity import ActivityContext, SideInput
 from workflow_engine.errors import ActivityError
 from workflow_engine.records import Json
 
@@ -12,7 +12,7 @@ from workflow_engine.records import Json
 MEDIA = "media"
 
 
-def look_at_media(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def look_at_media(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Probe a media file.
 
     Raises ActivityError as `MediaInfo.of` does, and for a file that was cut off.

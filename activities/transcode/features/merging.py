@@ -14,8 +14,7 @@ from activities.probe import MediaInfo
 from activities.transcode.command.filters import Chain, Filter, Input, filter_of
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import MergeConfig, MergePart
-from activities.transcode.resolve.placement import upright
-from activities.transcode.source.geometry import Source, Wish, place
+from activities.transcode.source.geometry import Source, Wish, place, upright
 from activities.transcode.source.scene import Request, Scene, SoundScene
 from activities.transcode.source.segments import (
     Piece,
@@ -46,7 +45,7 @@ def merge_reads(request: Request) -> Iterator[SideInput]:
         yield from (_media(part) for part, _ in _asked(request))
 
 
-def read_list(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def read_list(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Read a file of MergeConfigUrl. Raises ActivityError for one that cannot be used."""
     with context.source.open("rb") as file:
         text = file.read(MAX_LIST_BYTES + 1)

@@ -82,8 +82,8 @@ READERS: tuple[Reader, ...] = (
     read_watermarks,
     slate_reads,
 )
-#: by the first word of `SideInput.kind`: what is found out about such an object
-HANDLERS: Mapping[str, Callable[[str, ActivityContext], Mapping[str, Json]]] = {
+#: by `SideInput.kind`: what is found out about such an object
+HANDLERS: Mapping[str, Callable[[SideInput, ActivityContext], Mapping[str, Json]]] = {
     MARK: look_at_mark,
     MEDIA: look_at_media,
     LOUDNESS: measure,
@@ -117,6 +117,6 @@ def side_inputs(request: Request) -> Iterator[SideInput]:
         yield from reader(request)
 
 
-def describe(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def describe(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Return what planning must know of a side input; see `HANDLERS`."""
-    return HANDLERS[kind.partition(" ")[0]](kind, context)
+    return HANDLERS[wanted.kind](wanted, context)

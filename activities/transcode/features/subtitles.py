@@ -21,7 +21,7 @@ from workflow_engine.activity import ActivityContext, SideInput, TemplateLookup
 from workflow_engine.errors import ActivityError, Code, Problem, pointer_to
 from workflow_engine.records import Json
 
-#: first word of `SideInput.kind` of a subtitle file; encoding and font follow
+#: `SideInput.kind` of a subtitle file
 SUBTITLES = "subtitles"
 
 
@@ -56,16 +56,24 @@ def read_subtitles(request: Request) -> Iterator[SideInput]:
         yield _side_input(request, one)
 
 
+class SubtitleFile(SideInput):
+    """A subtitle file; `query` holds `encoding` and `font`."""
+
+    @property
+    def identity(self) -> str:
+        """Kind, encoding and font as words, as the content keys of finished steps have them."""
+        return f"{self.kind} {self.query['encoding']} {self.query['font']}".rstrip()
+
+
 def _side_input(request: Request, one: ExtSubtitle) -> SideInput:
-    kind = f"{SUBTITLES} {one.char_enc} {one.font_name or ''}".rstrip()
-    return SideInput(ref=one.input.ref(request.names), kind=kind)
+    query: dict[str, Json] = {"encoding": one.char_enc, "font": one.font_name or ""}
+    return SubtitleFile(ref=one.input.ref(request.names), kind=SUBTITLES, query=query)
 
 
-def look_at_subtitles(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def look_at_subtitles(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Return the document of a subtitle file, or what is wrong with it."""
-    _, encoding, *font = kind.split(" ", 2)
     try:
-        return read(context.source, encoding, "".join(font)).to_json()
+        return read(context.source, wanted.query["encoding"], wanted.query["font"]).to_json()
     except SubtitleError as error:
         return {"fault": str(error)}
 

@@ -92,7 +92,7 @@ def _measurement(request: Request, stream: int, part: tuple[tuple[str, str], ...
     assert audio is not None
     layout = layout_of(audio.codec, audio.channels)
     heard = Heard(stream=stream, samplerate=audio.samplerate, layout=layout, part=part)
-    return SideInput(ref=request.source, kind=heard.kind)
+    return heard.of(request.source)
 
 
 def _gain(decibels: float) -> Iterator[Filter]:

@@ -28,9 +28,9 @@ from activities.transcode.command.filters import (
     filter_of,
     shown_between,
 )
+from activities.transcode.command.rendition import Size
 from activities.transcode.model.settings import Settings, problem
 from activities.transcode.model.watermarks import TextWaterMark, WaterMark
-from activities.transcode.source.geometry import Size
 from activities.transcode.source.scene import Request, Scene
 from workflow_engine.activity import ActivityContext, SideInput, TemplateLookup
 from workflow_engine.errors import (
@@ -138,7 +138,7 @@ def _side_input(request: Request, file: ObjectTarget) -> SideInput:
     return SideInput(ref=file.ref(request.names), kind=MARK)
 
 
-def look_at_mark(kind: str, context: ActivityContext) -> Mapping[str, Json]:
+def look_at_mark(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Return size, stream and kind of a watermark's picture, or what is wrong with it."""
     try:
         if is_png(context.source):
