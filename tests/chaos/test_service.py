@@ -142,7 +142,7 @@ BROKEN_ONCE = """
     else:
         break_once(Show, "progress", RuntimeError("Prefect's own"))
     run_id = queue.submit(a={"Text": "A"}, b={"Text": "B"})
-    runner = Dispatcher(queue.engine, lambda: PrefectExecutor(sys.argv[1], Path("prefect")))
+    runner = Dispatcher(queue.engine, lambda: PrefectExecutor(sys.argv[1]))
     runner.start()
     record = queue.ended(run_id, 60)
     runner.close()

@@ -24,7 +24,6 @@ from workflow_engine.activity import (
 )
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import (
-    ActivityError,
     Code,
     InterruptedRunError,
     Interruption,
@@ -268,9 +267,8 @@ class Runner:
         except (LeaseLostError, StoreError):
             raise
         except MediaflowError as error:
-            detail = error.detail if isinstance(error, ActivityError) else ""
             text = f"{error.message} {error.remedy}".strip()
-            return self._fail(name, error.code, text, detail)
+            return self._fail(name, error.code, text, error.detail)
         except Exception as error:
             log.exception("run %s, activity %s: unexpected: %r", self._run_id, name, error)
             text = f"The operation has failed due to an unexpected error: {error!r}."
