@@ -7,9 +7,10 @@ builds it. The schema is our own, numbered by `SCHEMA`. Specification: topology,
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, cast
 
 from activities import ffmpeg
@@ -17,11 +18,14 @@ from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
+    Artifact,
     PlanContext,
     Produced,
+    Role,
     SideInput,
     SideInputFacts,
     Step,
+    StepResult,
     read_nothing,
 )
 from workflow_engine.errors import MediaflowError
@@ -58,6 +62,7 @@ class Report(Activity[ReportParameters]):
     """Ends a workflow: writes the report and says whether the media is published."""
 
     type_name = "Report"
+    role = Role.REPORT
     parameters = ReportParameters
     reusable = False
 
@@ -80,6 +85,12 @@ class Report(Activity[ReportParameters]):
         path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         ref = place(execution.run_id, [output for record in others for output in record.outputs])
         return ActivityResult(data=publishing, outputs=(Produced(path=path, ref=ref, last=True),))
+
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
+        """Show where the report lies as a link."""
+        place = result.outputs[-1].place
+        link = place if "://" in place else Path(place).as_uri()
+        yield Artifact(kind="link", title="Report", content=link)
 
 
 def place(run_id: str, outputs: Sequence[Output]) -> ObjectRef:
@@ -122,7 +133,8 @@ def document(
     wire = execution.to_wire()
     for key in ("ActivityList", "Input", "EndTime", "Report"):
         wire.pop(key, None)
-    failed = any(r.type == "Start" and r.state is not ActivityState.SUCCESS for r in others)
+    start = others[0]  # nothing comes before it
+    failed = start.state is not ActivityState.SUCCESS
     wire["State"] = str(ExecutionState.FAIL if failed else ExecutionState.COMPLETED)
     wire["ReportTime"] = wire_time(now)
     return {

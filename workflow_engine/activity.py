@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -216,6 +217,46 @@ class ActivityContext:
     log: logging.LoggerAdapter[logging.Logger]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """What a Start says of the runs of its workflow.
+
+    Objects of `bucket` whose keys begin with `prefix` (decoded) start them; `location` is that of
+    the bucket. They wait in the pipeline with the id `pipeline`. `queue` or `topic`, at most one
+    of both, is told how they go.
+    """
+
+    bucket: str
+    prefix: str = ""
+    location: str = ""
+    pipeline: str = ""
+    queue: str = ""
+    topic: str = ""
+
+
+class Role(StrEnum):
+    """What an activity is for in a graph, by the names of the specification (topology, 3 and 5)."""
+
+    #: does something with the input; most types
+    WORK = "work"
+    #: looks at the input; a graph has exactly one, and begins with it
+    START = "Start"
+    #: judges the input for those behind it
+    ANALYSIS = "Analysis"
+    #: makes renditions: outputs of its own, or the streams of a package
+    RENDITION = "Transcode"
+    #: runs last, whatever happened; a graph has at most one
+    REPORT = "Report"
+    #: begins a package
+    PACKAGE = "PackageConfig"
+    #: collect the streams of a package
+    SUBTITLE_GROUP = "SubtitleGroup"
+    AUDIO_GROUP = "AudioGroup"
+    VIDEO_GROUP = "VideoGroup"
+    #: ends a package
+    MASTER = "GenerateMasterPlayList"
+
+
 class Activity(ABC, Generic[P]):
     """One activity type. Instances are stateless and shared between threads."""
 
@@ -223,6 +264,8 @@ class Activity(ABC, Generic[P]):
     type_name: ClassVar[str]
     #: other spellings that topologies use
     aliases: ClassVar[tuple[str, ...]] = ()
+    #: what it is for in a graph
+    role: ClassVar[Role] = Role.WORK
     #: the model of `Parameters`
     parameters: type[P]
     #: models of the documents that the type owns beside its parameters, by name
@@ -241,6 +284,13 @@ class Activity(ABC, Generic[P]):
     def check(self, parameters: P, around: Neighbourhood) -> Iterable[Problem]:
         """Yield problems that need the graph; pointers are relative to `Parameters`."""
         return ()
+
+    def binding(self, parameters: P) -> Binding | None:
+        """Return what starts the workflow; asked of the Start, which has one.
+
+        Raises InvalidInputError; its pointer is relative to `Parameters`.
+        """
+        return None
 
     def destinations(self, parameters: P) -> Iterable[ObjectRef]:
         """Yield bucket and object template of everything the activity may write."""

@@ -17,10 +17,12 @@ from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
+    Binding,
     PlanContext,
     PlannedOutput,
     Produced,
     Registry,
+    Role,
     SideInput,
     Skip,
     Step,
@@ -88,7 +90,15 @@ class FakeStart(Activity[FakeStartParameters]):
     """Succeeds on every input that does not begin with `bad`."""
 
     type_name = "Start"
+    role = Role.START
     parameters = FakeStartParameters
+
+    def binding(self, parameters: FakeStartParameters) -> Binding:
+        """Take the bucket and the prefix as they are."""
+        file = parameters.input_file
+        return Binding(
+            bucket=file.bucket, prefix=file.object_prefix or "", location=file.location or ""
+        )
 
     def plan(self, parameters: FakeStartParameters, context: PlanContext) -> Step:
         """Nothing to resolve."""
@@ -185,6 +195,7 @@ class FakeReport(Activity[WireModel]):
     """Writes the states of all activities."""
 
     type_name = "Report"
+    role = Role.REPORT
     parameters = WireModel
     reusable = False
 

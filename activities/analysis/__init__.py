@@ -23,6 +23,7 @@ from workflow_engine.activity import (
     ActivityResult,
     Artifact,
     PlanContext,
+    Role,
     Step,
     StepResult,
 )
@@ -53,6 +54,7 @@ class Analysis(Activity[AnalysisParameters]):
     """Measures how much detail the source holds and offers the presets that it is worth."""
 
     type_name = "Analysis"
+    role = Role.ANALYSIS
     version = 2
     parameters = AnalysisParameters
 

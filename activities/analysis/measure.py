@@ -6,19 +6,14 @@ pictures do not (spec: ffmpeg facts, "Predicting bit rate"). The cost is that of
 content, whatever the length, so a short source is encoded whole.
 """
 
-# ffmpeg-python has no types
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import ffmpeg as graph
-
 from activities import ffmpeg
 from activities.analysis.classes import PRESET, Size
 from activities.analysis.config import AnalysisConfig
+from activities.ffmpeg import graph
 from activities.probe import MediaInfo, VideoStream
 from workflow_engine.activity import ActivityContext
 
@@ -58,7 +53,7 @@ def command(
     source: str, video: VideoStream, window: Window, size: Size, config: AnalysisConfig
 ) -> tuple[str, ...]:
     """Return the command of one sample encode; `source` is a file name in the work directory."""
-    opened = graph.input(f"file:{source}", ss=f"{window.start:.3f}", **ffmpeg.input_options())
+    opened = graph.open_input(source, {"ss": f"{window.start:.3f}"})
     picture = opened[f"v:{video.position}"]
     width, height = size
     interlaced: dict[str, str] = {}
@@ -72,20 +67,17 @@ def command(
         picture = picture.filter("scale", width, height)
     # square pixels; ffmpeg has turned the picture upright by itself
     picture = picture.filter("setsar", 1)
-    return ffmpeg.argv(
-        graph.output(
-            picture,
-            f"file:{_SAMPLE_FILE}",
-            t=f"{window.length:.3f}",
-            vcodec="libx264",
-            crf=config.quality_control.crf,
-            preset=PRESET,
-            pix_fmt="yuv420p",
-            g=math.ceil(_GOP * video.fps),
-            f="h264",  # the bare stream: its size is the rate, without a container's share
-            **interlaced,
-        )
-    )
+    options = {
+        "t": f"{window.length:.3f}",
+        "vcodec": "libx264",
+        "crf": config.quality_control.crf,
+        "preset": PRESET,
+        "pix_fmt": "yuv420p",
+        "g": math.ceil(_GOP * video.fps),
+        "f": "h264",  # the bare stream: its size is the rate, without a container's share
+        **interlaced,
+    }
+    return graph.argv(graph.output(f"file:{_SAMPLE_FILE}", [picture], options))
 
 
 class Meter:

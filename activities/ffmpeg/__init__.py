@@ -1,12 +1,12 @@
 """The only package that starts media processes.
 
-`tools` finds ffmpeg and ffprobe, `flags` hardens their commands, `process` keeps a process
-under watch, `run` runs ffmpeg for an activity, `inspect` asks ffprobe.
+`tools` finds ffmpeg and ffprobe, `flags` hardens their commands, `graph` writes those of ffmpeg,
+`process` keeps a process under watch, `run` runs ffmpeg for an activity, `inspect` asks ffprobe.
 """
 
 from activities.ffmpeg.blame import blame
 from activities.ffmpeg.findings import ffmpeg_findings, ffprobe_finding
-from activities.ffmpeg.flags import GLOBAL_FLAGS, MAX_PIXELS, argv, input_options
+from activities.ffmpeg.flags import GLOBAL_FLAGS, MAX_PIXELS, input_guards
 from activities.ffmpeg.inspect import ask, content_bad, probe_json, still_picture
 from activities.ffmpeg.run import Limits, ProcessReport, run
 from activities.ffmpeg.tools import (
@@ -23,7 +23,6 @@ __all__ = [
     "Capabilities",
     "Limits",
     "ProcessReport",
-    "argv",
     "ask",
     "blame",
     "capabilities",
@@ -32,7 +31,7 @@ __all__ = [
     "ffmpeg_path",
     "ffprobe_finding",
     "ffprobe_path",
-    "input_options",
+    "input_guards",
     "probe_json",
     "run",
     "still_picture",

@@ -1,18 +1,10 @@
 """What every ffmpeg and ffprobe command carries: media is hostile.
 
-`input_options` closes what an input file may make ffmpeg do, `GLOBAL_FLAGS` what a process
-prints and how much damage it bears, `argv` joins them with a graph of ffmpeg-python:
-
-    source = ffmpeg.input("file:source.mp4", **input_options())
-    command = argv(ffmpeg.output(source.video, "file:out.mp4", vcodec="libx264"))
+`input_guards` close what an input file may make ffmpeg do, `GLOBAL_FLAGS` say what a process
+prints and how much damage it bears; `graph.py` puts both into every command.
 """
 
 from collections.abc import Mapping
-from typing import Any, cast
-
-import ffmpeg
-
-from activities.ffmpeg.tools import ffmpeg_path
 
 #: pixels of one frame, 8192 x 8192: a header that claims more would exhaust the memory
 MAX_PIXELS = 1 << 26
@@ -38,38 +30,26 @@ GLOBAL_FLAGS = (
 )
 
 
-def input_options(given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the options of an input, for `ffmpeg.input("file:...", **input_options())`.
-
-    `given` are further ones; an input whose format `f` is among them is opened as nothing else.
-    """
-    options = given or {}
+def input_guards(demuxer: str = "") -> dict[str, str]:
+    """Return the options of every input; with a `demuxer` it is opened as nothing else."""
     return {
-        **options,
         "protocol_whitelist": "file",
-        "format_whitelist": options.get("f") or ",".join(FORMATS),
+        "format_whitelist": demuxer or ",".join(FORMATS),
         "max_pixels": str(MAX_PIXELS),
     }
 
 
 def probe_options(
-    given: Mapping[str, str] | None = None, *, playlists: bool = False
+    opened: Mapping[str, str] | None = None, *, playlists: bool = False
 ) -> tuple[str, ...]:
-    """Return the input options of ffprobe; `playlists` also opens HLS lists, for our own only.
+    """Return the input options of ffprobe, with those that a file is `opened` with.
 
-    `given` is that of `input_options`; `crypto` is the protocol of encrypted segments.
+    `playlists` also opens HLS lists, for our own only; `crypto` is the protocol of encrypted
+    segments.
     """
-    options = input_options(given)
+    options = {**(opened or {})}
+    options |= input_guards(options.get("f", ""))
     if playlists:
         options["format_whitelist"] += ",hls"
         options["protocol_whitelist"] += ",crypto"
     return tuple(part for name, value in options.items() for part in (f"-{name}", value))
-
-
-def argv(stream: object) -> tuple[str, ...]:
-    """Return the whole argument vector of an output (or merged outputs) of ffmpeg-python.
-
-    Raises InstallationError when there is no ffmpeg.
-    """
-    arguments = cast("list[Any]", ffmpeg.get_args(stream))  # pyright: ignore[reportUnknownMemberType]
-    return (str(ffmpeg_path()), *GLOBAL_FLAGS, *(str(argument) for argument in arguments))

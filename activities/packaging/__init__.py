@@ -12,7 +12,7 @@ from activities.packaging.models import (
     PackageConfigParameters,
     VideoGroupParameters,
 )
-from workflow_engine.activity import Activity, ActivityContext, PlanContext, Step
+from workflow_engine.activity import Activity, ActivityContext, PlanContext, Role, Step
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.topology.wire import WireModel
 
@@ -47,6 +47,7 @@ class PackageConfig(_Packaging[PackageConfigParameters]):
     """Begins a package: protocol and place of the master playlist (specification, topology, 5)."""
 
     type_name = "PackageConfig"
+    role = Role.PACKAGE
     parameters = PackageConfigParameters
 
 
@@ -54,6 +55,7 @@ class SubtitleGroup(_Packaging[GroupParameters]):
     """A group of subtitle renditions (specification, topology, 5)."""
 
     type_name = "SubtitleGroup"
+    role = Role.SUBTITLE_GROUP
     parameters = GroupParameters
 
 
@@ -61,6 +63,7 @@ class AudioGroup(_Packaging[GroupParameters]):
     """A group of audio renditions (specification, topology, 5)."""
 
     type_name = "AudioGroup"
+    role = Role.AUDIO_GROUP
     parameters = GroupParameters
 
 
@@ -68,6 +71,7 @@ class VideoGroup(_Packaging[VideoGroupParameters]):
     """A group of DASH video renditions (specification, topology, 5)."""
 
     type_name = "VideoGroup"
+    role = Role.VIDEO_GROUP
     parameters = VideoGroupParameters
 
 
@@ -75,4 +79,5 @@ class GenerateMasterPlayList(_Packaging[MasterPlayListParameters]):
     """Ends a package: writes the master playlist (specification, topology, 5)."""
 
     type_name = "GenerateMasterPlayList"
+    role = Role.MASTER
     parameters = MasterPlayListParameters

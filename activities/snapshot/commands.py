@@ -1,23 +1,16 @@
-"""The ffmpeg commands that take pictures, as graphs of ffmpeg-python: pure, nothing runs.
+"""The ffmpeg commands that take pictures: pure, nothing runs.
 
 Two ways. `seek` opens the source once per picture, a few in one process, and decodes from the
 key frame before it; `scan` decodes once from the first picture to the last. Seeking costs about
 half a key-frame distance of decoding per picture, scanning the step between two.
 """
 
-# ffmpeg-python has no types
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
-import ffmpeg as graph
-
-from activities import ffmpeg
+from activities.ffmpeg import graph
 from activities.snapshot.moments import Size
 
 #: pictures of one process: each has a decoder of its own, so this bounds the memory
@@ -74,12 +67,12 @@ class Camera:
         clocks = {
             start: self._opened(start, uses, keys_only) for start, uses in Counter(starts).items()
         }
-        outputs: list[Any] = []
+        outputs: list[graph.Output] = []
         for shot, start in zip(shots, starts, strict=True):
             picture = self._pictures(clocks[start].pop(), shot.moment, "1")
             single = {"update": 1, "frames:v": 1, **_JPEG}
-            outputs.append(graph.output(picture, f"file:{shot.file}", **single))
-        return ffmpeg.argv(graph.merge_outputs(*outputs))
+            outputs.append(graph.output(f"file:{shot.file}", [picture], single))
+        return graph.argv(*outputs)
 
     def scan(self, first: float, step: Fraction, count: int, pattern: str) -> tuple[str, ...]:
         """Return the command that takes `count` pictures, `step` milliseconds apart.
@@ -90,14 +83,14 @@ class Camera:
         (clock,) = self._opened(self._start(first), 1, keys_only=False)
         pictures = self._pictures(clock, first, f"{rate.numerator}/{rate.denominator}")
         sequence = {"start_number": 1, "frames:v": count, **_JPEG}
-        return ffmpeg.argv(graph.output(pictures, f"file:{pattern}", **sequence))
+        return graph.argv(graph.output(f"file:{pattern}", [pictures], sequence))
 
     def _start(self, moment: float) -> float:
         return max(0.0, moment - 1000 * self.early)
 
-    def _opened(self, start: float, uses: int, keys_only: bool) -> list[Any]:
+    def _opened(self, start: float, uses: int, keys_only: bool) -> list[graph.Stream]:
         """The source from the key frame before `start` (milliseconds), for so many uses."""
-        options: dict[str, Any] = {**ffmpeg.input_options()}
+        options: dict[str, object] = {}
         if start:  # a seek to 0 would skip a key frame that is decoded before 0
             options["ss"] = f"{start / 1000:.6f}"
         if keys_only:
@@ -110,15 +103,11 @@ class Camera:
         options["copyts"] = None
         # when the size changes, scale follows; a new graph would count from 0 again
         options["reinit_filter"] = 0
-        opened = graph.input(f"file:{self.source}", **options)
+        opened = graph.open_input(self.source, options)
         # count in microseconds: the source's own unit may be as long as a frame
-        clock = opened[f"v:{self.position}"].filter("settb", "AVTB")
-        if uses == 1:
-            return [clock]
-        branches = clock.split()
-        return [branches[n] for n in range(uses)]
+        return opened[f"v:{self.position}"].filter("settb", "AVTB").split(uses)
 
-    def _pictures(self, clock: Any, moment: float, rate: str) -> Any:
+    def _pictures(self, clock: graph.Stream, moment: float, rate: str) -> graph.Stream:
         """The frame shown at `moment` and, at `rate`, those after it, as pictures."""
         shift = round(self.start_time * 1_000_000 + moment * 1000)
         return (
@@ -133,7 +122,7 @@ class Camera:
         )
 
 
-_JPEG: dict[str, Any] = {
+_JPEG: dict[str, object] = {
     "f": "image2",
     "vcodec": "mjpeg",
     "q:v": 2,

@@ -16,10 +16,10 @@ from activities.templates.watermark import WaterMarkConfig
 from activities.transcode import plan as planning
 from activities.transcode.command.commands import Target, commands
 from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
+from activities.transcode.command.encryption import write_key
 from activities.transcode.command.filters import filter_names
 from activities.transcode.command.rendition import Job
 from activities.transcode.features import registry as stages
-from activities.transcode.model.encryption import write_key
 from activities.transcode.model.naming import with_extension
 from activities.transcode.model.output import TranscodeParameters
 from activities.transcode.model.settings import settings_of
@@ -33,6 +33,7 @@ from workflow_engine.activity import (
     Finding,
     Neighbourhood,
     PlanContext,
+    Role,
     SideInput,
     Skip,
     Step,
@@ -51,6 +52,7 @@ class Transcode(Activity[TranscodeParameters]):
     """Makes renditions of the input: one or more outputs, encoded or remuxed."""
 
     type_name = "Transcode"
+    role = Role.RENDITION
     parameters = TranscodeParameters
     documents: ClassVar[Mapping[str, type[WireModel]]] = {
         "Template": CustomTemplate,

@@ -9,26 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import CommandLine
-from tests.chaos.test_prefect_start import processes_in
+from tests.support.command_line import CommandLine
 from tests.support.prefect_runs import asked, open_runs, task_states
-from tests.support.service import Service, wait_for
+from tests.support.processes import processes_in
+from tests.support.service import Service
 from tests.support.service_home import (
     REPORT,
     START,
     completed,
     encoding,
     enlarged,
-    home,
-    own_prefect,
-    service,
     submit,
     topology,
 )
+from tests.support.waiting import wait_for
 from workflow_engine.executor.prefect_server import running_server
 from workflow_engine.records import ExecutionRecord, ExecutionState
-
-__all__ = ["home", "own_prefect", "service"]
 
 
 def booting(service: Service) -> int:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from tests.support.bench import Bench, states
-from tests.support.queued import INPUT, Queue, wait_for
-from tests.support.s3 import ENVIRONMENT, Proxy, S3Server, s3_servers
+from tests.support.queued import INPUT, Queue
+from tests.support.s3 import ENVIRONMENT, Proxy, S3Server
+from tests.support.waiting import wait_for
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption
@@ -22,8 +23,6 @@ from workflow_engine.records import ActivityRecord, ActivityState, ExecutionReco
 from workflow_engine.retry import RetryPolicy
 from workflow_engine.run.runner import Runner
 from workflow_engine.settings import load_settings
-
-__all__ = ["s3_servers"]
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.queued import CONFIGURATION, Queue, wait_for
+from tests.support.queued import CONFIGURATION, Queue
 from tests.support.stores import execution, output, success
+from tests.support.waiting import wait_for
 from workflow_engine.buckets import LocalBucket
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, StoreError

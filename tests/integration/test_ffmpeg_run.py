@@ -10,27 +10,34 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import ffmpeg as graph
 import pytest
 
 from activities import ffmpeg
+from activities.ffmpeg import graph
 from tests.support import media
 from tests.support.context import make_context
 from workflow_engine.activity import ActivityContext
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError, Transient
 
 
+def written(file: str, stream: graph.Stream, **options: object) -> tuple[str, ...]:
+    """A command that writes one stream into a file of the work directory."""
+    return graph.argv(graph.output(f"file:{file}", [stream], options))
+
+
 def encode(context: ActivityContext, **options: object) -> tuple[str, ...]:
     """A command that encodes the source small, as fast as it goes."""
-    source = graph.input(f"file:{context.source.name}", **ffmpeg.input_options())
-    settings = {"vf": "scale=160:-2", "preset": "ultrafast", **options}
-    return ffmpeg.argv(graph.output(source.video, "file:out.mp4", vcodec="libx264", **settings))
+    settings = {"vcodec": "libx264", "vf": "scale=160:-2", "preset": "ultrafast", **options}
+    return written("out.mp4", graph.open_input(context.source.name)["v"], **settings)
 
 
-def endless(context: ActivityContext) -> tuple[str, ...]:
-    """A command that goes on for ten minutes, at the speed of its clock."""
-    source = graph.input("testsrc2=size=64x64:rate=25:duration=600", f="lavfi", re=None)
-    return ffmpeg.argv(graph.output(source, "file:out.mkv", vcodec="mpeg4"))
+def in_real_time(seconds: float) -> tuple[str, ...]:
+    """A command that runs for so long, at the speed of its clock."""
+    source = f"testsrc2=size=64x64:rate=25:duration={seconds:g}"
+    return (
+        *(str(ffmpeg.ffmpeg_path()), *ffmpeg.GLOBAL_FLAGS, "-f", "lavfi", "-re", "-i", source),
+        *("-vcodec", "mpeg4", "file:out.mkv"),
+    )
 
 
 def processes_in(directory: Path) -> list[int]:
@@ -67,14 +74,7 @@ def test_encodes_and_reports_progress_up_to_one(tmp_path: Path, clip: Path) -> N
 def test_progress_grows_while_it_runs(tmp_path: Path, clip: Path) -> None:
     seen: list[float] = []
     context = make_context(tmp_path, clip)
-    command = ffmpeg.argv(
-        graph.output(
-            graph.input("testsrc2=size=64x64:rate=25:duration=1.6", f="lavfi", re=None),
-            "file:out.mkv",
-            vcodec="mpeg4",
-        )
-    )
-    ffmpeg.run(command, context=context, duration=1.6, on_progress=seen.append)
+    ffmpeg.run(in_real_time(1.6), context=context, duration=1.6, on_progress=seen.append)
     assert any(0 < share < 1 for share in seen), seen
 
 
@@ -84,7 +84,7 @@ def test_cancel_ends_the_whole_group_at_once(tmp_path: Path, clip: Path) -> None
     threading.Timer(0.5, cancel.set).start()
     start = time.monotonic()
     with pytest.raises(InterruptedRunError):
-        ffmpeg.run(endless(context), context=context, duration=600)
+        ffmpeg.run(in_real_time(600), context=context, duration=600)
     assert 0.4 < time.monotonic() - start < 3
     wait_until_empty(context.work, 2)
 
@@ -125,7 +125,7 @@ def test_who_is_killed_from_outside_may_be_tried_again(
     thread = threading.Thread(target=kill)
     thread.start()
     with pytest.raises(ActivityError) as caught:
-        ffmpeg.run(endless(context), context=context, duration=600)
+        ffmpeg.run(in_real_time(600), context=context, duration=600)
     thread.join()
     assert caught.value.transient is Transient.KILLED
     assert "killed from outside" in caught.value.message
@@ -173,8 +173,8 @@ def test_writing_elsewhere_is_not_a_stall_either(tmp_path: Path, clip: Path) -> 
 
 def test_what_a_muxer_refuses_is_not_the_upload(tmp_path: Path, clip: Path) -> None:
     context = make_context(tmp_path, clip)
-    source = graph.input(f"file:{context.source.name}", **ffmpeg.input_options())
-    command = ffmpeg.argv(graph.output(source.audio, "file:out.ts", acodec="aac", ac=8))
+    source = graph.open_input(context.source.name)
+    command = written("out.ts", source["a"], acodec="aac", ac=8)
     with pytest.raises(ActivityError) as caught:
         ffmpeg.run(command, context=context, duration=4)
     assert caught.value.code == Code.INTERNAL and "channelConfiguration" in caught.value.message
@@ -190,8 +190,8 @@ def test_a_failure_that_the_source_explains_is_the_upload(tmp_path: Path, media_
             content[at + 60 : at + 188] = bytes(128)
     source.write_bytes(content)
     context = make_context(tmp_path, source)
-    opened = graph.input(f"file:{context.source.name}", **ffmpeg.input_options())
-    command = ffmpeg.argv(graph.output(opened.audio, "file:out.mp4", c="copy"))
+    opened = graph.open_input(context.source.name)
+    command = written("out.mp4", opened["a"], c="copy")
     with pytest.raises(ActivityError) as caught:
         ffmpeg.run(command, context=context, duration=1)
     error = caught.value
@@ -210,8 +210,8 @@ def test_numbers_that_are_none_are_the_upload(tmp_path: Path, media_dir: Path) -
     source.write_bytes(content)
     for number, (codec, suffix) in enumerate((("aac", "mp4"), ("libmp3lame", "mp3"))):
         context = make_context(tmp_path / str(number), source)
-        opened = graph.input(f"file:{context.source.name}", **ffmpeg.input_options())
-        command = ffmpeg.argv(graph.output(opened.audio, f"file:out.{suffix}", acodec=codec))
+        opened = graph.open_input(context.source.name)
+        command = written(f"out.{suffix}", opened["a"], acodec=codec)
         with pytest.raises(ActivityError) as caught:
             ffmpeg.run(command, context=context, duration=1)
         assert caught.value.code == Code.RESOURCE_CONTENT_BAD
@@ -219,8 +219,8 @@ def test_numbers_that_are_none_are_the_upload(tmp_path: Path, media_dir: Path) -
 
 def test_a_process_killed_from_outside_is_not_the_upload(tmp_path: Path, clip: Path) -> None:
     context = make_context(tmp_path, media.damaged(clip, holes=1, size=200))
-    source = graph.input(f"file:{context.source.name}", re=None, **ffmpeg.input_options())
-    command = ffmpeg.argv(graph.output(source.video, "file:out.mkv", vcodec="mpeg4"))
+    source = graph.open_input(context.source.name, {"re": None})
+    command = written("out.mkv", source["v"], vcodec="mpeg4")
 
     def kill() -> None:
         for process in processes_in(context.work):
@@ -238,7 +238,7 @@ def test_a_process_killed_from_outside_is_not_the_upload(tmp_path: Path, clip: P
 def test_wall_limit_ends_a_process_that_goes_on(tmp_path: Path, clip: Path) -> None:
     context = make_context(tmp_path, clip)
     with pytest.raises(ActivityError) as caught:
-        ffmpeg.run(endless(context), context=context, duration=600, limits=ffmpeg.Limits(wall=1))
+        ffmpeg.run(in_real_time(600), context=context, duration=600, limits=ffmpeg.Limits(wall=1))
     assert caught.value.code == Code.TIMEOUT
     wait_until_empty(context.work, 2)
 
@@ -248,10 +248,10 @@ def test_engine_killed_by_sigkill_leaves_no_process(tmp_path: Path, clip: Path) 
         import sys
         from pathlib import Path
         from tests.support.context import make_context
-        from tests.integration.test_ffmpeg_run import endless
+        from tests.integration.test_ffmpeg_run import in_real_time
         from activities import ffmpeg
         context = make_context(Path(sys.argv[1]), Path(sys.argv[2]))
-        ffmpeg.run(endless(context), context=context, duration=600)
+        ffmpeg.run(in_real_time(600), context=context, duration=600)
     """)
     root = Path(__file__).parents[2]
     engine = subprocess.Popen([sys.executable, "-c", program, tmp_path, clip], cwd=root)
@@ -287,7 +287,7 @@ def test_failure_is_one_sentence_and_keeps_the_last_lines(tmp_path: Path, clip: 
 
 def test_text_never_shows_the_work_directory(tmp_path: Path, clip: Path) -> None:
     context = make_context(tmp_path, clip)
-    command = ffmpeg.argv(graph.output(graph.input(f"file:{context.work}/gone.mp4"), "file:o.mp4"))
+    command = written("o.mp4", graph.open_input(context.work / "gone.mp4"))
     with pytest.raises(ActivityError) as caught:
         ffmpeg.run(command, context=context, duration=4)
     assert "gone.mp4" in caught.value.detail
@@ -297,8 +297,8 @@ def test_text_never_shows_the_work_directory(tmp_path: Path, clip: Path) -> None
 def test_full_disk_has_its_own_code(tmp_path: Path, clip: Path) -> None:
     context = make_context(tmp_path, clip)
     (context.work / "out.mkv").symlink_to("/dev/full")
-    source = graph.input(f"file:{context.source.name}", **ffmpeg.input_options())
-    command = ffmpeg.argv(graph.output(source.video, "file:out.mkv", c="copy"))
+    source = graph.open_input(context.source.name)
+    command = written("out.mkv", source["v"], c="copy")
     with pytest.raises(ActivityError) as caught:
         ffmpeg.run(command, context=context, duration=4)
     assert caught.value.code == Code.NO_SPACE and "disk is full" in caught.value.message

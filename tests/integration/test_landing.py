@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.landing_home import SETTLE, Home, flow, home
+from tests.support.landing_home import SETTLE, Home, flow
 from tests.support.stores import add, success
 from tests.support.topologies import text, topology
 from workflow_engine.engine import Engine
@@ -21,8 +21,6 @@ from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, TriggerMode
 from workflow_engine.records.ingest import ListenerRecord
 from workflow_engine.settings import load_settings
 from workflow_engine.testing import FakeRegistry
-
-__all__ = ["home"]
 
 
 class TestRuns:

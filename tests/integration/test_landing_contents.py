@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.landing_home import Home, flow, home
+from tests.support.landing_home import Home, flow
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.ingest import contents
 from workflow_engine.records import Digests, ExecutionRecord
 from workflow_engine.run.inputs import Inputs
-
-__all__ = ["home"]
 
 
 @pytest.fixture

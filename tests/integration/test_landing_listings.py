@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.landing_home import SETTLE, Doubles, Home, flow, home
+from tests.support.landing_home import SETTLE, Doubles, Home, flow
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
@@ -18,8 +18,6 @@ from workflow_engine.ingest import admission, reconcile
 from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import ObjectRef, run_id_of, utc_now
 from workflow_engine.records.ingest import Reconciled
-
-__all__ = ["home"]
 
 
 class TestFirstListing:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_local_bucket import pretend_mounted
-from tests.support.landing_home import SETTLE, Doubles, Home, flow, home
+from tests.support.landing_home import SETTLE, Doubles, Home, flow
 from tests.support.stores import lines_of, process
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
@@ -22,8 +22,6 @@ from workflow_engine.ingest.unmatched import LINES
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import Notice
 from workflow_engine.settings import load_settings
-
-__all__ = ["home"]
 
 
 class TestSettling:

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support import stores
 from tests.support.sqs_server import create_queue, received, sqs_client, sqs_server
+from tests.support.waiting import wait_for
 from tests.support.webhook_server import Answer, WebhookServer
 from workflow_engine.messages import Sender, lane, sender
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, new_id, utc_now
@@ -84,13 +85,6 @@ def add(store: Store, count: int = 1, *, run_id: str = "", **changes: Any) -> li
 def the_message(store: Store, run_id: str = "1" * 32) -> MessageRecord:
     (message,) = store.messages.of_run(run_id)
     return message
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 class TestDelivery:

@@ -7,22 +7,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.catalog_calls import (
-    UNKNOWN,
-    Call,
-    call,
-    engine,
-    execution,
-    mediaflow,
-    refused,
-)
+from tests.support.catalog_calls import UNKNOWN, Call, execution, refused
 from workflow_engine.cli import app
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.records import ExecutionKind, ExecutionState
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineState
-
-__all__ = ["call", "engine", "mediaflow"]
 
 
 def test_the_life_of_a_pipeline(call: Call):

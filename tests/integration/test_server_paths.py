@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES
 from tests.support.api_clients import serving
+from tests.support.places import EXAMPLES
 from workflow_engine.api.app import create_app
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.support.queued import Queue, wait_for
+from tests.support.queued import Queue
 from tests.support.stores import execution
+from tests.support.waiting import wait_for
 from workflow_engine.records import ExecutionState, utc_now
 from workflow_engine.records.catalog import ServiceRecord
 from workflow_engine.service import retention

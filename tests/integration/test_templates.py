@@ -8,22 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.catalog_calls import (
-    PRESET,
-    UNKNOWN,
-    Call,
-    call,
-    engine,
-    execution,
-    mediaflow,
-    refused,
-)
+from tests.support.catalog_calls import PRESET, UNKNOWN, Call, execution, refused
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, TopologyError
 from workflow_engine.records import ExecutionKind
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
-
-__all__ = ["call", "engine", "mediaflow"]
 
 
 def test_the_life_of_a_template(call: Call):

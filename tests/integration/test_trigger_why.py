@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from tests.integration.test_store_retention import prune
-from tests.support.landing_home import Home, flow, home
+from tests.support.landing_home import Home, flow
 from tests.support.stores import add, success
 from workflow_engine import cli
 from workflow_engine.engine import Engine
@@ -22,8 +22,6 @@ from workflow_engine.records.catalog import TriggerMode
 from workflow_engine.records.ingest import ListenerRecord
 from workflow_engine.settings import load_settings
 from workflow_engine.store.schema import executions
-
-__all__ = ["home"]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.integration.test_workflows import executed, refuses
+from tests.support.places import EXAMPLES
 from tests.support.topologies import minimal, text
 from workflow_engine import cli
 from workflow_engine.engine import Engine
@@ -18,7 +19,6 @@ from workflow_engine.records import ExecutionState, ObjectRef, new_id
 from workflow_engine.service.workflow_files import WorkflowFiles
 from workflow_engine.settings import load_settings
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "topologies"
 GOOD = text(minimal())
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.support.queued import Queue, wait_for
+from tests.support.queued import Queue
+from tests.support.waiting import wait_for
 from workflow_engine.messages import Sender
 from workflow_engine.service import dispatcher
 from workflow_engine.store.database import Database

@@ -2,12 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.topologies import report, start, text, topology, transcode
 from workflow_engine.buckets import Bucket
@@ -118,16 +116,6 @@ class Home:
         info = self.engine.buckets.get(bucket).head(key)
         assert info is not None
         return info.version
-
-
-@pytest.fixture
-def home(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
-    monkeypatch.setenv("MEDIAFLOW_DATA", str(tmp_path / "data"))
-    (tmp_path / "data").mkdir(exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    made = Home(tmp_path, url)
-    yield made
-    made.engine.close()
 
 
 class Doubles:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.bench import Bench, states
-from tests.support.queued import wait_for
+from tests.support.waiting import wait_for
 from workflow_engine.records import ExecutionRecord
 
 

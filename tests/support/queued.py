@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import wait_for
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ObjectRef, new_id, utc_now
@@ -114,10 +114,3 @@ def _chain(activities: dict[str, Any]) -> str:
     names = list(activities)
     edges = {name: names[n : n + 1] for n, name in enumerate(names, 1)}
     return json.dumps({"Activities": activities, "Dependencies": edges})
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)

@@ -9,6 +9,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PURE = ("topology", "planning", "placeholders", "errors")
 IO_MODULES = {"os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "logging"}
+#: rooms of Transcode and what each may import; the way of an output runs through them upwards
+TRANSCODE = {
+    "model": set[str](),
+    "command": {"model"},
+    "source": {"command", "model"},
+    "features": {"source", "command", "model"},
+    "rules": {"features", "model"},
+    "resolve": {"features", "source", "command", "model"},
+    "result": {"command", "model"},
+}
 FOR_ACTIVITIES = {"activity", "buckets", "errors", "placeholders", "records", "topology"}
 
 
@@ -81,6 +91,21 @@ def test_only_the_store_imports_sqlalchemy():
     for path in sources("workflow_engine"):
         if "sqlalchemy" in set(map(top, imports(path))):
             assert path.parent.name == "store", path
+
+
+def test_only_one_module_imports_ffmpeg_python():
+    users = [path for path in sources("activities") if "ffmpeg" in set(map(top, imports(path)))]
+    assert users == [ROOT / "activities" / "ffmpeg" / "graph.py"]
+
+
+def test_the_rooms_of_transcode_import_downwards_only():
+    rooms = [path for path in (ROOT / "activities" / "transcode").iterdir() if path.is_dir()]
+    assert {path.name for path in rooms if any(path.glob("*.py"))} == set(TRANSCODE)
+    for room, below in TRANSCODE.items():
+        for path in sources("activities", "transcode", room):
+            for module in imports(path):
+                if module.startswith("activities.transcode."):
+                    assert module.split(".")[2] in {room, *below}, f"{path}: {module}"
 
 
 def test_only_the_ffmpeg_package_starts_media_processes():

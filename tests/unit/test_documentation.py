@@ -19,7 +19,10 @@ _NUMBERS = re.compile(r"(\d+)(?:-(\d+))?")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.M)
 _CODE = re.compile(r"^```.*?^```", re.M | re.S)
-_TEST_FILE = re.compile(r"\btests/[\w/]+\.py\b")
+#: a file or a folder of the source, as `tests/chaos` and `tests/unit/test_transcode_*`
+_PATH = re.compile(
+    r"(?<![\w./-])(?:workflow_engine|activities|triggers|tests|examples|benchmarks)/[\w/.*-]*\w\*?"
+)
 
 
 def cited(text: str) -> Iterator[int]:
@@ -84,6 +87,6 @@ def test_links_lead_somewhere(page: Path):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_files_of_tests_that_a_page_names_are_there(page: Path):
-    for file in _TEST_FILE.findall(page.read_text()):
-        assert (ROOT / file).is_file(), file
+def test_files_that_a_page_names_are_there(page: Path):
+    for path in _PATH.findall(page.read_text()):
+        assert list(ROOT.glob(path)), path

@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-import ffmpeg as graph
 import pytest
 
 from activities.ffmpeg import (
     GLOBAL_FLAGS,
     Capabilities,
-    argv,
     ffmpeg_path,
     ffprobe_path,
-    input_options,
+    graph,
+    input_guards,
 )
 from activities.ffmpeg.process import TAIL_BYTES, TAIL_LINES, Tail, supervise
 from activities.ffmpeg.run import _Progress
@@ -20,8 +19,8 @@ from workflow_engine.errors import ActivityError, Code, InstallationError
 
 
 def test_a_command_carries_every_guard() -> None:
-    source = graph.input("file:a.mp4", **input_options())
-    command = argv(graph.output(source, "file:b.mp4", vcodec="libx264"))
+    source = graph.open_input("a.mp4")
+    command = graph.argv(graph.output("file:b.mp4", [source], {"vcodec": "libx264"}))
     assert command[0] == str(ffmpeg_path())
     assert command[1 : 1 + len(GLOBAL_FLAGS)] == GLOBAL_FLAGS
     before_input = command[: command.index("-i")]
@@ -33,7 +32,7 @@ def test_a_command_carries_every_guard() -> None:
 
 @pytest.mark.parametrize("name", ["hls", "concat", "image2", "tty", "dash", "lavfi", "sdp"])
 def test_formats_that_open_other_files_are_not_allowed(name: str) -> None:
-    assert name not in input_options()["format_whitelist"].split(",")
+    assert name not in input_guards()["format_whitelist"].split(",")
 
 
 def test_environment_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

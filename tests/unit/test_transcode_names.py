@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from activities.transcode import Transcode
-from activities.transcode.model.naming import clashes, named_playlist
+from activities.transcode.model.naming import clashes
+from activities.transcode.result.playlist import named_playlist
 from tests.support.context import RUN_ID
 from tests.support.transcode_plans import HLS, MP4, plan
 from tests.unit.test_transcode_check import problems

@@ -7,8 +7,9 @@ import pytest
 
 from activities.probe import MediaInfo
 from activities.transcode import Transcode
-from activities.transcode.model.naming import finish_key, named_playlist, segment_key
+from activities.transcode.model.naming import finish_key
 from activities.transcode.resolve.picture import frame_rate
+from activities.transcode.result.playlist import named_playlist, segment_key
 from tests.support.context import RUN_ID, make_plan_context
 from tests.support.transcode_plans import (
     COPY,

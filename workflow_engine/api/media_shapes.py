@@ -10,7 +10,6 @@ from typing import NamedTuple, NotRequired, TypedDict, cast
 
 from workflow_engine.api.shapes import nested_properties
 from workflow_engine.buckets import object_url
-from workflow_engine.planning.rules import TRANSCODE
 from workflow_engine.records import Json, ObjectRef, wire_time
 from workflow_engine.records.catalog import MediaRecord
 from workflow_engine.store import Published, PublishedOutput
@@ -18,6 +17,7 @@ from workflow_engine.topology import parse_topology
 from workflow_engine.topology.encoded import decode_json
 
 SNAPSHOT = "Snapshot"
+TRANSCODE = "Transcode"
 #: containers of moving pictures without sound, which are summaries and not for playing
 _PICTURES = frozenset({"gif", "webp"})
 

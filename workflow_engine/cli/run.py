@@ -184,6 +184,7 @@ def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress"
     from workflow_engine.executor.prefect_ends import tell_ends
     from workflow_engine.executor.prefect_flow import PrefectExecutor
     from workflow_engine.executor.prefect_server import ensure_server
+    from workflow_engine.executor.prefect_session import own_process
 
     chosen = engine.settings
     api_url = prefect_api.configured_url(chosen.prefect.api_url)
@@ -197,7 +198,8 @@ def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress"
     # beside the run: nobody waits for what earlier ones could not tell
     told = (api_url, engine.store.executions.by_ids)
     threading.Thread(target=tell_ends, args=told, daemon=True).start()
-    return PrefectExecutor(api_url, chosen.data_dir / "prefect")
+    own_process(chosen.data_dir / "prefect")
+    return PrefectExecutor(api_url)
 
 
 @contextmanager

@@ -8,12 +8,10 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from workflow_engine.activity import Artifact
-from workflow_engine.planning.rules import REPORT
 from workflow_engine.records import ActivityRecord, ActivityState
 from workflow_engine.run.outcomes import Outcome
 
@@ -123,7 +121,7 @@ def _log(text: str) -> None:
 
 
 def _published(record: ActivityRecord) -> Iterator[Artifact]:
-    """Yield a table of the outputs; the report as a link besides."""
+    """Yield a table of the outputs."""
     if not record.outputs:
         return
     rows = [
@@ -132,10 +130,6 @@ def _published(record: ActivityRecord) -> Iterator[Artifact]:
     ]
     title = f"Outputs of {record.name}, {len(record.outputs)} in all"
     yield Artifact(kind="table", title=title, content=rows)
-    if record.type == REPORT:
-        place = record.outputs[-1].place
-        link = place if "://" in place else Path(place).as_uri()
-        yield Artifact(kind="link", title="Report", content=link)
 
 
 def _create(artifact: Artifact) -> None:

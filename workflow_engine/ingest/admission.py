@@ -170,13 +170,12 @@ class WorkflowMatcher:
         if isinstance(graph, MediaflowError):
             own = {name: locations[name] for name in locations if name == workflow.bucket}
             return PreparedWorkflow(workflow=workflow, graph=graph, buckets=own)
-        bound = graph.start.parameters.model_dump(by_alias=True)["InputFile"]
         return PreparedWorkflow(
             workflow=workflow,
             graph=graph,
             buckets=buckets_of(graph, workflow.bucket, locations),
             pipeline_id=self._pipeline(workflow, graph),
-            location=bound["Location"] or "",
+            location=graph.binding.location,
         )
 
     def _graph_of(self, workflow: WorkflowRecord) -> Graph | MediaflowError:

@@ -14,16 +14,24 @@ from pydantic import ValidationError
 
 from workflow_engine.activity import (
     Activity,
+    Binding,
     Neighbourhood,
     Registry,
+    Role,
     TemplateLookup,
     no_templates,
 )
-from workflow_engine.errors import Code, Problem, Severity, TopologyError, pointer_to
+from workflow_engine.errors import (
+    Code,
+    InvalidInputError,
+    Problem,
+    Severity,
+    TopologyError,
+    pointer_to,
+)
 from workflow_engine.planning.rules import (
-    REPORT,
-    START,
     Edges,
+    Types,
     cycles,
     invalid,
     neighbours,
@@ -57,6 +65,11 @@ class Node:
         """The type in its canonical spelling."""
         return self.activity.type_name
 
+    @property
+    def role(self) -> Role:
+        """What it is for in the graph."""
+        return self.activity.role
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -76,12 +89,29 @@ class Graph:
     @cached_property
     def start(self) -> Node:
         """The Start activity."""
-        return next(node for node in self.nodes.values() if node.type == START)
+        return next(node for node in self.nodes.values() if node.role is Role.START)
+
+    @cached_property
+    def binding(self) -> Binding:
+        """What starts the workflow, and where its runs wait. Raises TopologyError."""
+        start = self.start
+        pointer = pointer_to("Activities", start.name, "Parameters")
+        try:
+            binding = start.activity.binding(start.parameters)
+        except InvalidInputError as error:
+            raise self._wrong(error.at(pointer).problem()) from None
+        if binding is None:
+            message = f'The activity "{start.name}" does not say which objects start the workflow.'
+            raise self._wrong(invalid(message, pointer))
+        return binding
+
+    def _wrong(self, problem: Problem) -> TopologyError:
+        return TopologyError([self.topology.document.place(problem)])
 
     @cached_property
     def report(self) -> Node | None:
         """The Report activity, if there is one."""
-        return next((node for node in self.nodes.values() if node.type == REPORT), None)
+        return next((node for node in self.nodes.values() if node.role is Role.REPORT), None)
 
     @cached_property
     def waiting(self) -> tuple[ActivityRecord, ...]:
@@ -155,14 +185,14 @@ def build(
     if topology.dependencies is not None:
         problems += unreachable(dag, types)
         problems += neighbours(edges, types, dag)
-    nodes = _nodes(topology, registry, types, dag, templates, problems)
+    nodes = _nodes(topology, types, dag, templates, problems)
     return Graph(topology=topology, nodes=nodes, dag=dag), problems
 
 
 def _types(
     topology: Topology, registry: Registry, problems: list[Problem]
-) -> Iterator[tuple[str, str]]:
-    """Yield name and canonical type of every activity whose type is known."""
+) -> Iterator[tuple[str, Activity[WireModel]]]:
+    """Yield name and type of every activity whose type is known."""
     known = Suggester(registry)
     for name, entry in topology.activities.items():
         base = pointer_to("Activities", name)
@@ -179,7 +209,7 @@ def _types(
                 )
             )
         if entry.type in registry:
-            yield name, registry[entry.type].type_name
+            yield name, registry[entry.type]
         else:
             listed = ", ".join(sorted({a.type_name for a in registry.values()}))
             remedy = known.remedy(entry.type) or f"Use one of {listed}."
@@ -188,7 +218,7 @@ def _types(
             )
     for name, kind in topology.unreadable.items():
         if kind in registry:
-            yield name, registry[kind].type_name
+            yield name, registry[kind]
 
 
 def _edges(topology: Topology, edges: Edges, problems: list[Problem]) -> "nx.DiGraph[str]":
@@ -227,19 +257,19 @@ def _edges(topology: Topology, edges: Edges, problems: list[Problem]) -> "nx.DiG
 
 def _nodes(
     topology: Topology,
-    registry: Registry,
-    types: Mapping[str, str],
+    types: Types,
     dag: "nx.DiGraph[str]",
     templates: TemplateLookup,
     problems: list[Problem],
 ) -> dict[str, Node]:
     """Check the parameters of every activity with the model of its type."""
     nodes: dict[str, Node] = {}
-    ancestors = spread(dag, types, forwards=True)
+    type_names = {name: activity.type_name for name, activity in types.items()}
+    ancestors = spread(dag, type_names, forwards=True)
     for name, entry in topology.activities.items():
         if name not in types:
             continue
-        activity = registry[types[name]]
+        activity = types[name]
         base = pointer_to("Activities", name, "Parameters")
         parameters, wrong = _parameters(activity.parameters, entry.parameters, base)
         problems += wrong

@@ -251,7 +251,7 @@ class Planner:
         side_inputs: SideInputReader = no_side_inputs,
     ) -> None:
         self.siblings = siblings_of(graph)
-        self._graph = graph
+        self.graph = graph
         self._given = given
         self._templates = templates
         self._side_inputs = side_inputs
@@ -309,7 +309,7 @@ class Planner:
     def _plan(self, name: str) -> Planned:
         if name not in self._planned:
             planned = plan_activity(
-                self._graph,
+                self.graph,
                 name,
                 self._given,
                 self._results,

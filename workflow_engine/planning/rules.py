@@ -5,66 +5,63 @@ activities). All are linear in activities and edges. `planning.graph` calls them
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
-from typing import cast
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import TypeVar, cast
 
 import networkx as nx
 
+from workflow_engine.activity import Activity, Role
 from workflow_engine.errors import Code, Problem, pointer_to
+from workflow_engine.topology.wire import WireModel
 
-START = "Start"
-REPORT = "Report"
-TRANSCODE = "Transcode"
-PACKAGE = "PackageConfig"
-MASTER = "GenerateMasterPlayList"
-_GROUPS = ("SubtitleGroup", "AudioGroup", "VideoGroup")
+T = TypeVar("T", bound=Hashable)
 
-#: which types may stand directly before and behind the packaging types (specification, 5)
-_ALLOWED_BEFORE = {
-    PACKAGE: (START, "Analysis"),
-    "SubtitleGroup": (PACKAGE,),
-    "AudioGroup": (PACKAGE,),
-    "VideoGroup": (PACKAGE,),
-    MASTER: (TRANSCODE,),
+_GROUPS = (Role.SUBTITLE_GROUP, Role.AUDIO_GROUP, Role.VIDEO_GROUP)
+
+#: which activities may stand directly before and behind those of packages (specification, 5)
+_ALLOWED_BEFORE: Mapping[Role, Sequence[Role]] = {
+    Role.PACKAGE: (Role.START, Role.ANALYSIS),
+    **dict.fromkeys(_GROUPS, (Role.PACKAGE,)),
+    Role.MASTER: (Role.RENDITION,),
 }
-_ALLOWED_BEHIND = {
-    PACKAGE: (*_GROUPS, TRANSCODE),
-    "SubtitleGroup": (TRANSCODE,),
-    "AudioGroup": (TRANSCODE,),
-    "VideoGroup": (TRANSCODE,),
-    MASTER: (REPORT,),
+_ALLOWED_BEHIND: Mapping[Role, Sequence[Role]] = {
+    Role.PACKAGE: (*_GROUPS, Role.RENDITION),
+    **dict.fromkeys(_GROUPS, (Role.RENDITION,)),
+    Role.MASTER: (Role.REPORT,),
 }
 
 
 #: successors by name
 Edges = Mapping[str, tuple[str, ...]]
+#: the types of the activities, by name; an activity of an unknown type is left out
+Types = Mapping[str, Activity[WireModel]]
 
 
-def roles(edges: Edges, types: Mapping[str, str]) -> Iterator[Problem]:
+def roles(edges: Edges, types: Types) -> Iterator[Problem]:
     """Exactly one Start without edges into it, at most one Report without edges out of it."""
-    starts = [name for name, kind in types.items() if kind == START]
-    reports = [name for name, kind in types.items() if kind == REPORT]
+    starts = _names(types, Role.START)
     if not starts:
         yield invalid(
             "The topology has no Start activity.", "/Activities", "Add one of the type Start."
         )
-    for kind, names in ((START, starts), (REPORT, reports)):
-        for name in names[1:]:
+    for role in (Role.START, Role.REPORT):
+        first, *more = _names(types, role) or [""]
+        for name in more:
             yield invalid(
-                f'The activity "{name}" is a second {kind} beside "{names[0]}".',
+                f'The activity "{name}" is a second {role} beside "{first}".',
                 pointer_to("Activities", name, "Type"),
-                f"Keep one {kind}.",
+                f"Keep one {role}.",
             )
     for name, successors in edges.items():
         for index, successor in enumerate(successors):
             pointer = pointer_to("Dependencies", name, index)
-            if types.get(successor) == START:
+            if successor in types and types[successor].role is Role.START:
                 yield invalid(
                     f'The edge from "{name}" leads into the Start activity "{successor}".',
                     pointer,
                     "Remove it: Start comes first.",
                 )
-            if types.get(name) == REPORT:
+            if name in types and types[name].role is Role.REPORT:
                 yield invalid(
                     f'The edge to "{successor}" leads out of the Report activity "{name}".',
                     pointer,
@@ -94,9 +91,9 @@ def cycles(edges: Edges, dag: "nx.DiGraph[str]") -> Iterator[Problem]:
         )
 
 
-def unreachable(dag: "nx.DiGraph[str]", types: Mapping[str, str]) -> Iterator[Problem]:
+def unreachable(dag: "nx.DiGraph[str]", types: Types) -> Iterator[Problem]:
     """Everything can be reached from Start."""
-    starts = [name for name, kind in types.items() if kind == START]
+    starts = _names(types, Role.START)
     if not starts:
         return
     reached = set(starts)
@@ -114,64 +111,58 @@ def unreachable(dag: "nx.DiGraph[str]", types: Mapping[str, str]) -> Iterator[Pr
             )
 
 
-def neighbours(edges: Edges, types: Mapping[str, str], dag: "nx.DiGraph[str]") -> Iterator[Problem]:
+def neighbours(edges: Edges, types: Types, dag: "nx.DiGraph[str]") -> Iterator[Problem]:
     """Packaging activities stand only where specification, topology, 5 allows."""
     for name, successors in edges.items():
-        before = types.get(name, "")
         for index, successor in enumerate(successors):
-            behind = types.get(successor, "")
-            if not before or not behind:
-                continue
-            pointer = pointer_to("Dependencies", name, index)
-            if behind not in _ALLOWED_BEHIND.get(before, (behind,)):
-                yield _neighbour(name, before, successor, behind, pointer, _ALLOWED_BEHIND[before])
-            elif before not in _ALLOWED_BEFORE.get(behind, (before,)):
-                allowed = _ALLOWED_BEFORE[behind]
-                yield _neighbour(name, before, successor, behind, pointer, (), allowed)
-    if PACKAGE not in types.values():
+            if name in types and successor in types:
+                before, behind = types[name], types[successor]
+                if rule := _broken_rule(before.role, behind.role):
+                    yield invalid(
+                        f'The {behind.type_name} activity "{successor}" may not follow the '
+                        f'{before.type_name} activity "{name}".',
+                        pointer_to("Dependencies", name, index),
+                        rule,
+                    )
+    parts = {name: activity.role for name, activity in types.items()}
+    if Role.PACKAGE not in parts.values():
         return
-    packaged = spread(dag, types, forwards=True)
-    mastered = spread(dag, types, forwards=False)
-    for name, kind in types.items():
-        stream = kind in _GROUPS or (kind == "Transcode" and PACKAGE in packaged[name])
-        if stream and MASTER not in mastered[name]:
+    packaged = spread(dag, parts, forwards=True)
+    mastered = spread(dag, parts, forwards=False)
+    for name, role in parts.items():
+        stream = role in _GROUPS or (role is Role.RENDITION and Role.PACKAGE in packaged[name])
+        if stream and Role.MASTER not in mastered[name]:
             yield invalid(
-                f'The stream activity "{name}" leads to no {MASTER}.',
+                f'The stream activity "{name}" leads to no {Role.MASTER}.',
                 pointer_to("Activities", name),
-                f"Add an edge towards an activity of the type {MASTER}.",
+                f"Add an edge towards an activity of the type {Role.MASTER}.",
             )
 
 
-def _neighbour(
-    name: str,
-    kind: str,
-    successor: str,
-    behind: str,
-    pointer: str,
-    allowed_behind: tuple[str, ...],
-    allowed_before: tuple[str, ...] = (),
-) -> Problem:
-    rule = (
-        f"Behind {kind} only {' or '.join(allowed_behind)} may stand."
-        if allowed_behind
-        else f"Before {behind} only {' or '.join(allowed_before)} may stand."
-    )
-    return invalid(
-        f'The {behind} activity "{successor}" may not follow the {kind} activity "{name}".',
-        pointer,
-        rule,
-    )
+def _broken_rule(before: Role, behind: Role) -> str:
+    """Return the rule that forbids `behind` directly behind `before`; empty when none does."""
+    allowed = _ALLOWED_BEHIND.get(before, (behind,))
+    if behind not in allowed:
+        return f"Behind {before} only {' or '.join(allowed)} may stand."
+    allowed = _ALLOWED_BEFORE.get(behind, (before,))
+    if before not in allowed:
+        return f"Before {behind} only {' or '.join(allowed)} may stand."
+    return ""
+
+
+def _names(types: Types, role: Role) -> list[str]:
+    return [name for name, activity in types.items() if activity.role is role]
 
 
 def spread(
-    dag: "nx.DiGraph[str]", types: Mapping[str, str], *, forwards: bool
-) -> Mapping[str, frozenset[str]]:
-    """Types of all ancestors (or descendants) of each activity; cycles do no harm.
+    dag: "nx.DiGraph[str]", types: Mapping[str, T], *, forwards: bool
+) -> Mapping[str, frozenset[T]]:
+    """Types (or roles) of all ancestors (or descendants) of each activity; cycles do no harm.
 
     Each activity is visited again only when its set of types grew, at most once per type.
     """
     onward = dag.successors if forwards else dag.predecessors
-    found: dict[str, frozenset[str]] = dict.fromkeys(dag, frozenset())
+    found: dict[str, frozenset[T]] = dict.fromkeys(dag, frozenset())
     waiting = deque(dag)
     queued = set(dag)
     while waiting:

@@ -8,13 +8,13 @@ of them can fail an execution. Specification: topology, 4.5 and 12; api, 12; sna
 import logging
 from collections.abc import Callable
 
+from workflow_engine.activity import Role
 from workflow_engine.buckets import object_url
 from workflow_engine.catalog import publish_states
 from workflow_engine.errors import Code, StoreError
 from workflow_engine.jobs.message import job_message
 from workflow_engine.messages import Outbox, Outgoing
 from workflow_engine.planning.graph import Graph
-from workflow_engine.planning.rules import REPORT, START, TRANSCODE
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionKind, ExecutionRecord
 from workflow_engine.store import Claim, Store
 
@@ -53,12 +53,14 @@ class Completion:
         if succeeded and activity.result.data.get("MediaCover") and activity.outputs:
             url = object_url(activity.outputs[0].ref)
             self._guarded(lambda: self._store.media.set_cover(execution.media_id, url))
-        if activity.type == START:
+        assert self._graph is not None
+        role = self._graph.nodes[activity.name].role
+        if role is Role.START:
             return self._announced(execution, activity.name)
-        if activity.type == TRANSCODE and succeeded and self._publishes_at_each_transcode():
+        if role is Role.RENDITION and succeeded and self._publishes_at_each_transcode():
             self._publish(execution, publish=True)
             return self._announced(execution, activity.name)
-        if activity.type == REPORT:
+        if role is Role.REPORT:
             if succeeded:
                 self._publish(execution, publish=bool(activity.result.data.get("Published")))
             return Outgoing(result=self._announced(execution, activity.name).result)

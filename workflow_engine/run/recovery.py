@@ -9,10 +9,10 @@ import logging
 import threading
 from dataclasses import replace
 
+from workflow_engine.activity import Role
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.planning.plan import Planner
-from workflow_engine.planning.rules import REPORT
 from workflow_engine.records import ActivityRecord, ActivityState, utc_now
 from workflow_engine.run.journal import Journal
 from workflow_engine.run.publisher import Publisher, sweep
@@ -67,7 +67,9 @@ class Recovery:
 
     def _agrees(self, record: ActivityRecord, key: str | None) -> bool:
         """Whether nothing changed that shaped the outputs; Report tells of all others anew."""
-        return record.type != REPORT and (key is None or self._planner.agrees(record.name, key))
+        if self._planner.graph.nodes[record.name].role is Role.REPORT:
+            return False
+        return key is None or self._planner.agrees(record.name, key)
 
     def _intact(self, record: ActivityRecord) -> bool:
         return self._publisher.finished.intact(record.outputs, self._cancel)

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from workflow_engine.activity import (
     ActivityResult,
+    Role,
     StepResult,
     TemplateLookup,
     no_templates,
 )
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import (
-    ActivityError,
     Code,
     InterruptedRunError,
     Interruption,
@@ -35,7 +35,6 @@ from workflow_engine.errors import (
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Input, Planned, Planner
-from workflow_engine.planning.rules import REPORT, START
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -268,9 +267,8 @@ class Runner:
         except (LeaseLostError, StoreError):
             raise
         except MediaflowError as error:
-            detail = error.detail if isinstance(error, ActivityError) else ""
             text = f"{error.message} {error.remedy}".strip()
-            return self._fail(name, error.code, text, detail)
+            return self._fail(name, error.code, text, error.detail)
         except Exception as error:
             log.exception("run %s, activity %s: unexpected: %r", self._run_id, name, error)
             text = f"The operation has failed due to an unexpected error: {error!r}."
@@ -324,7 +322,7 @@ class Runner:
     def _blocked(self, name: str) -> str:
         """Why the activity must be skipped: Start failed (specification, topology, 9)."""
         node = self.graph.nodes[name]
-        if node.type in (START, REPORT):
+        if node.role in (Role.START, Role.REPORT):
             return ""
         start = self._journal.activity(self.graph.start.name)
         if start.state is ActivityState.SUCCESS:
@@ -357,7 +355,7 @@ class Runner:
         return planned
 
     def _require_unchanged(self, planned: Planned) -> None:
-        if planned.node.type != REPORT:
+        if planned.node.role is not Role.REPORT:
             self._source.require_unchanged()
             self._side_inputs.require_unchanged(planned.side)
 

@@ -12,12 +12,11 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from workflow_engine.activity import ActivityContext, ActivityResult, StepResult
+from workflow_engine.activity import ActivityContext, ActivityResult, Role, StepResult
 from workflow_engine.errors import LeaseLostError
 from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Planned, Planner, shared_groups
-from workflow_engine.planning.rules import REPORT
 from workflow_engine.run.journal import Journal
 from workflow_engine.run.shared_process import SharedProcess
 from workflow_engine.run.side_inputs import SideInputs
@@ -100,7 +99,7 @@ class StepRunner:
         self._discard(name)
         work = self._directories[name] = self._work.attempt()
         source = work / self._names.source_name
-        if self._graph.nodes[name].type != REPORT:
+        if self._graph.nodes[name].role is not Role.REPORT:
             self._file.link(source)
             self._side_inputs.link(self._planner.plan(name).side, work)
 

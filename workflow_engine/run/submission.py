@@ -95,7 +95,7 @@ def pipeline_of(graph: Graph, store: Store | None, *, strict: bool) -> str:
 
     Raises TopologyError where `strict` refuses an unknown one.
     """
-    wanted = graph.start.parameters.model_dump(by_alias=True).get("PipelineId") or ""
+    wanted = graph.binding.pipeline
     if wanted == DEFAULT_PIPELINE_ID:
         return wanted
     if store is not None and wanted and store.pipelines.get(wanted) is not None:

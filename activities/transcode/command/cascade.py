@@ -7,7 +7,7 @@ does not see it (specification: ffmpeg facts, "One decode for several outputs").
 from collections.abc import Mapping, Sequence
 
 from activities.transcode.command.filters import Filter
-from activities.transcode.source.geometry import Size
+from activities.transcode.command.rendition import Size
 
 #: how much larger a picture must be, at least, for another to be scaled from it
 STEP = 4 / 3

@@ -1,18 +1,14 @@
-"""From renditions to ffmpeg commands, as graphs of ffmpeg-python: pure, nothing runs.
+"""From renditions to ffmpeg commands: pure, nothing runs.
 
 One process opens a source once and feeds every output (`split`); an output in two passes has
-two processes of its own, a GIF one. ffmpeg-python has no types.
+two processes of its own, a GIF one.
 """
-
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 
 from collections.abc import Sequence
 
-import ffmpeg
-
-from activities.ffmpeg import argv
-from activities.transcode.command.decode import Decode, Node, SourceNode, Target
+from activities.ffmpeg import graph
+from activities.ffmpeg.graph import Output, Stream
+from activities.transcode.command.decode import Decode, Target
 from activities.transcode.command.encoder import (
     Options,
     audio_options,
@@ -44,13 +40,12 @@ def commands(source: str, targets: Sequence[Target]) -> list[tuple[str, ...]]:
 
 def _one_process(source: str, targets: Sequence[Target]) -> tuple[str, ...]:
     decode = Decode(source, targets)
-    outputs = [_output(decode, target) for target in targets]
-    return argv(ffmpeg.merge_outputs(*outputs))
+    return graph.argv(*(_output(decode, target) for target in targets))
 
 
-def _output(decode: Decode, target: Target, extra: Options | None = None) -> Node:
+def _output(decode: Decode, target: Target, extra: Options | None = None) -> Output:
     rendition = target.rendition
-    streams: list[Node] = []
+    streams: list[Stream] = []
     options: Options = extra or {}
     if rendition.picture:
         streams.append(_picture(decode, target, rendition.picture))
@@ -68,7 +63,7 @@ def _output(decode: Decode, target: Target, extra: Options | None = None) -> Nod
         if rendition.sound:
             # dropped with the rest, and needed by players
             options["metadata:s:a:0"] = f"language={rendition.sound.language}"
-    return ffmpeg.output(*streams, _file(target), **options)
+    return graph.output(_file(target), streams, options)
 
 
 def _two_passes(source: str, target: Target) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -78,21 +73,22 @@ def _two_passes(source: str, target: Target) -> tuple[tuple[str, ...], tuple[str
     options = _video(rendition, rendition.picture) | limit_options(rendition) | log
     picture = _picture(decode, target, rendition.picture)
     # the first pass only measures
-    first = ffmpeg.output(picture, "-", **(options | {"f": "null", "pass": "1"}))
+    first = graph.output("-", [picture], options | {"f": "null", "pass": "1"})
     second = _output(decode, target, log | {"pass": "2"})
-    return argv(first), argv(second)
+    return graph.argv(first), graph.argv(second)
 
 
-def _picture(decode: Decode, target: Target, picture: Picture) -> Node:
+def _picture(decode: Decode, target: Target, picture: Picture) -> Stream:
     head, done = decode.picture(target, picture.stream)
     filters = picture.encoding.filters if picture.encoding else ()
     return _filtered(decode, target, head, filters[done:])
 
 
-def _sound(decode: Decode, target: Target, sound: Sound) -> tuple[Node, Options]:
+def _sound(decode: Decode, target: Target, sound: Sound) -> tuple[Stream, Options]:
     head = None if sound.stream is None else decode.sound(target, sound.stream)
     encoding = sound.encoding
     if encoding is None:
+        assert head is not None
         return head, {"c:a": "copy"}
     options = audio_options(encoding)
     if head is not None and simple(encoding.filters) and not decode.shares_sound(target):
@@ -100,7 +96,9 @@ def _sound(decode: Decode, target: Target, sound: Sound) -> tuple[Node, Options]
     return _filtered(decode, target, head, encoding.filters), options
 
 
-def _filtered(decode: Decode, target: Target, head: Node, filters: Sequence[Filter]) -> Node:
+def _filtered(
+    decode: Decode, target: Target, head: Stream | None, filters: Sequence[Filter]
+) -> Stream:
     stream = head
     for one in filters:
         others = [_chain(decode, target, chain) for chain in one.others]
@@ -109,14 +107,15 @@ def _filtered(decode: Decode, target: Target, head: Node, filters: Sequence[Filt
             for key, value in one.options
         }
         if stream is None:
-            stream = SourceNode(one.name, options).stream()
+            stream = graph.generate(one.name, options)
         else:
-            stream = ffmpeg.filter([stream, *others], one.name, **options)
+            stream = stream.filter(one.name, others=others, options=options)
+    assert stream is not None
     return stream
 
 
-def _chain(decode: Decode, target: Target, chain: Chain) -> Node:
-    head = decode.side(chain.input, target)[chain.stream] if chain.input else None
+def _chain(decode: Decode, target: Target, chain: Chain) -> Stream:
+    head = decode.side_input(chain.input, target)[chain.stream] if chain.input else None
     return _filtered(decode, target, head, chain.filters)
 
 

@@ -1,29 +1,18 @@
 """One decode for several outputs: the inputs of a process, opened once, split and scaled in steps.
 
-Nodes of ffmpeg-python, as in `commands.py`, which says what becomes of them. Which picture is
-scaled from which is decided in `cascade.py`.
+`commands.py` says what becomes of the streams. Which picture is scaled from which is decided in
+`cascade.py`.
 """
-
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
-import ffmpeg
-from ffmpeg.nodes import FilterableStream, FilterNode, InputNode
-
-from activities.ffmpeg import input_options
+from activities.ffmpeg.graph import Stream, open_input
 from activities.transcode.command.cascade import parents, split_at_scale
 from activities.transcode.command.filters import Input, simple
-from activities.transcode.command.rendition import Rendition, VideoEncoding
-from activities.transcode.source.geometry import Size
-
-#: a stream or an output of ffmpeg-python
-Node = Any
+from activities.transcode.command.rendition import Rendition, Size, VideoEncoding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,33 +35,13 @@ class Target:
         return str(PurePath(self.stem).parent / name)
 
 
-class SourceNode(FilterNode):
-    """A filter without inputs, such as `color`; ffmpeg-python has none."""
-
-    def __init__(self, name: str, options: Mapping[str, str]) -> None:
-        super(FilterNode, self).__init__(
-            stream_spec=None,
-            name=name,
-            incoming_stream_types={FilterableStream},
-            outgoing_stream_type=FilterableStream,
-            min_inputs=0,
-            max_inputs=0,
-            args=[],
-            kwargs=dict(options),
-        )
-
-    def __hash__(self) -> int:
-        # two equal ones are two streams
-        return id(self)
-
-
 class Decode:
     """The inputs of one process and the streams of its source, split for those that share them."""
 
     def __init__(self, source: str, targets: Sequence[Target]) -> None:
         self._source = source
         self._opened = 0
-        self._pictures: dict[Target, tuple[Node, int]] = {}
+        self._pictures: dict[Target, tuple[Stream, int]] = {}
         self._cascade([target for target in targets if _encoding(target)])
         heard = {
             target: (target.rendition.origin, sound.stream)
@@ -82,21 +51,20 @@ class Decode:
         users = Counter(heard.values())
         # ffmpeg would filter a sound for each output by itself (-af), but then its threads may wait
         # for each other for ever where the source has a gap
-        self._sounds = self._split(
-            "asplit", {target: head for target, head in heard.items() if users[head] > 1}
-        )
+        shared = {target: head for target, head in heard.items() if users[head] > 1}
+        self._sounds = self._split(shared, sound=True)
 
-    def _split(self, name: str, wanted: Mapping[Target, tuple[Input, int]]) -> dict[Target, Node]:
+    def _split(
+        self, wanted: Mapping[Target, tuple[Input, int]], *, sound: bool
+    ) -> dict[Target, Stream]:
         alike: dict[tuple[Input, int], list[Target]] = {}
         for target, head in wanted.items():
             alike.setdefault(head, []).append(target)
-        heads: dict[Target, Node] = {}
+        heads: dict[Target, Stream] = {}
         for (origin, stream), members in alike.items():
             # by index: the first video stream may be a cover picture
-            head = self._origin(origin)[str(stream)]
-            several = len(members) > 1
-            branches = ffmpeg.filter_multi_output(head, name) if several else [head]
-            heads |= {target: branches[n] for n, target in enumerate(members)}
+            branches = self._origin(origin)[str(stream)].split(len(members), sound=sound)
+            heads |= dict(zip(members, branches, strict=True))
         return heads
 
     def _cascade(self, targets: Sequence[Target]) -> None:
@@ -120,11 +88,11 @@ class Decode:
             members[0]: (members[0].rendition.origin, _stream(members[0]))
             for members in ladders.values()
         }
-        heads = self._split("split", firsts)
+        heads = self._split(firsts, sound=False)
         for members in ladders.values():
             self._climb(heads[members[0]], members)
 
-    def _climb(self, head: Node, members: Sequence[Target]) -> None:
+    def _climb(self, head: Stream, members: Sequence[Target]) -> None:
         """Give each target of a ladder its picture, and say how many filters that took."""
         first = members[0].rendition.picture
         assert first and first.encoding
@@ -137,27 +105,27 @@ class Decode:
         sizes = [one[1] for one in scaled if one]
         above = parents(sizes, first.part)
         for one in before:
-            head = head.filter(one.name, **dict(one.options))
+            head = head.filter(one.name, options=dict(one.options))
         users: dict[Size | None, int] = Counter(above.values())
         users.update({size: users.get(size, 0) + sizes.count(size) for size in above})
-        outlets: dict[Size | None, Iterator[Node]] = {None: _outlets(head, users[None])}
+        outlets: dict[Size | None, Iterator[Stream]] = {None: iter(head.split(users[None]))}
         for size, parent in above.items():
             rung = next(outlets[parent]).filter("scale", w=size[0], h=size[1])
-            outlets[size] = _outlets(rung, users[size])
+            outlets[size] = iter(rung.split(users[size]))
         for member, size in zip(members, sizes, strict=True):
             self._pictures[member] = next(outlets[size]), len(before) + 1
 
-    def _origin(self, origin: Input) -> Node:
-        return ffmpeg.input(f"file:{self._source}", **input_options(dict(origin.options)))
+    def _origin(self, origin: Input) -> Stream:
+        return open_input(self._source, dict(origin.options))
 
-    def picture(self, target: Target, stream: int) -> tuple[Node, int]:
+    def picture(self, target: Target, stream: int) -> tuple[Stream, int]:
         """Return the picture for a target, and how many of its filters are done."""
         return self._pictures.get(target) or (
             self._origin(target.rendition.origin)[str(stream)],
             0,
         )
 
-    def sound(self, target: Target, stream: int) -> Node:
+    def sound(self, target: Target, stream: int) -> Stream:
         """Return the sound for a target."""
         head = self._sounds.get(target)
         return self._origin(target.rendition.origin)[str(stream)] if head is None else head
@@ -166,13 +134,11 @@ class Decode:
         """Whether the sound for a target comes out of a split."""
         return target in self._sounds
 
-    def side(self, given: Input, target: Target) -> Node:
-        """Open an input for one chain; equal chains would be one to ffmpeg-python, not two."""
+    def side_input(self, opened: Input, target: Target) -> Stream:
+        """Open an input for one chain: equal chains have an input each."""
         self._opened += 1
-        path = target.beside(given.file) if given.file else self._source
-        options = {"filename": f"file:{path}", **input_options(dict(given.options))}
-        # `args` are hashed and not printed
-        return InputNode("input", args=[self._opened], kwargs=options).stream()
+        path = target.beside(opened.file) if opened.file else self._source
+        return open_input(path, dict(opened.options), number=self._opened)
 
 
 def _encoding(target: Target) -> VideoEncoding | None:
@@ -183,12 +149,3 @@ def _encoding(target: Target) -> VideoEncoding | None:
 def _stream(target: Target) -> int:
     assert target.rendition.picture is not None
     return target.rendition.picture.stream
-
-
-def _outlets(node: Node, count: int) -> Iterator[Node]:
-    """Yield a stream as often as it is needed."""
-    if count == 1:
-        yield node
-        return
-    branches = node.split()
-    yield from (branches[n] for n in range(count))

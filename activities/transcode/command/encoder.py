@@ -7,9 +7,9 @@ transcode, 3 to 7; ffmpeg facts.
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from activities.transcode.command.encryption import key_info_name
 from activities.transcode.command.rendition import AudioEncoding, Rendition, VideoEncoding
 from activities.transcode.model.containers import CONTAINERS, IMAGE_CODECS
-from activities.transcode.model.encryption import key_info_name
 
 Options = dict[str, str]
 

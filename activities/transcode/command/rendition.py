@@ -11,8 +11,10 @@ from fractions import Fraction
 
 from activities.transcode.command.filters import Filter, Input, WorkFile, work_files
 from activities.transcode.model.encryption import Key
-from activities.transcode.source.geometry import Size
 from workflow_engine.records import Json, ObjectRef
+
+#: width and height in pixels
+Size = tuple[int, int]
 
 #: names that ffprobe gives the codecs
 PROBE_NAMES = {

@@ -4,19 +4,14 @@ Looked for in some places of the source, each by the part that is ever brighter 
 what most places say counts. Specification: transcode, 4 (Crop).
 """
 
-# ffmpeg-python has no types
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
-import ffmpeg as graph
-
 from activities import ffmpeg
+from activities.ffmpeg import graph
 from activities.probe import VideoStream
 from activities.transcode.source.geometry import Box
 from activities.transcode.source.scene import Request
@@ -85,12 +80,8 @@ def _places(start: float, duration: float | None) -> list[float]:
 
 
 def _look(stream: int, start: float, context: ActivityContext) -> Box | None:
-    source = graph.input(
-        f"file:{context.source}",
-        ss=f"{start:.3f}",
-        t=f"{PLACE_SECONDS:g}",
-        **ffmpeg.input_options(),
-    )
+    part = {"ss": f"{start:.3f}", "t": f"{PLACE_SECONDS:g}"}
+    source = graph.open_input(context.source, part)
     picture = (
         source[str(stream)]
         .filter("fps", fps=PLACE_RATE)
@@ -99,7 +90,8 @@ def _look(stream: int, start: float, context: ActivityContext) -> Box | None:
         .filter("cropdetect", limit=BLACK, round=2, skip=0)
         .filter("metadata", mode="print", file=_FILE)
     )
-    ffmpeg.run(ffmpeg.argv(graph.output(picture, "-", f="null")), context=context, duration=None)
+    command = graph.argv(graph.output("-", [picture], {"f": "null"}))
+    ffmpeg.run(command, context=context, duration=None)
     return _last(context.work / _FILE)
 
 

@@ -3,10 +3,6 @@
 Integrated loudness and true peak by EBU R 128, and the mean level that `volumedetect` tells.
 """
 
-# ffmpeg-python has no types
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
 import math
 import re
 from collections.abc import Mapping
@@ -14,9 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import ffmpeg as graph
-
 from activities import ffmpeg
+from activities.ffmpeg import graph
 from activities.transcode.command.filters import Filter, filter_of
 from workflow_engine.activity import ActivityContext, SideInput
 from workflow_engine.records import Json, ObjectRef
@@ -71,8 +66,7 @@ class Loudness:
 def measure(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Decode the whole sound and return its `Loudness`, None for -inf."""
     heard: dict[str, Any] = dict(wanted.query)
-    options = ffmpeg.input_options(dict(heard["part"]))
-    source = graph.input(f"file:{context.source}", **options)
+    source = graph.open_input(context.source, dict(heard["part"]))
     shape = Heard(**heard).form
     levels = {"measure_perchannel": "none", "measure_overall": "RMS_level", "metadata": "1"}
     steps = [
@@ -85,8 +79,9 @@ def measure(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     ]
     stream = source[str(heard["stream"])]
     for name, options in steps:
-        stream = stream.filter(name, **options)
-    ffmpeg.run(ffmpeg.argv(graph.output(stream, "-", f="null")), context=context, duration=None)
+        stream = stream.filter(name, options=options)
+    command = graph.argv(graph.output("-", [stream], {"f": "null"}))
+    ffmpeg.run(command, context=context, duration=None)
     found = _last(context.work / _MEASURES)
     peak = found.get("true_peak", 0)
     return {

@@ -14,8 +14,7 @@ from activities.probe import MediaInfo
 from activities.transcode.command.filters import Chain, Filter, Input, filter_of
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import MergeConfig, MergePart
-from activities.transcode.resolve.placement import upright
-from activities.transcode.source.geometry import Source, Wish, place
+from activities.transcode.source.geometry import Source, Wish, place, upright
 from activities.transcode.source.scene import Request, Scene, SoundScene
 from activities.transcode.source.segments import (
     Piece,

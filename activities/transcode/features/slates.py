@@ -9,10 +9,10 @@ from fractions import Fraction
 from activities.objects import object_of
 from activities.probe import VideoStream
 from activities.transcode.command.filters import Chain, Filter, Input, filter_of
+from activities.transcode.command.rendition import Size
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import FULL, OWN, Slate, Tail
-from activities.transcode.resolve.placement import upright
-from activities.transcode.source.geometry import Size
+from activities.transcode.source.geometry import upright
 from activities.transcode.source.scene import Request, Scene, SoundScene
 from activities.transcode.source.segments import (
     Piece,

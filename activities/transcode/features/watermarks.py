@@ -28,9 +28,9 @@ from activities.transcode.command.filters import (
     filter_of,
     shown_between,
 )
+from activities.transcode.command.rendition import Size
 from activities.transcode.model.settings import Settings, problem
 from activities.transcode.model.watermarks import TextWaterMark, WaterMark
-from activities.transcode.source.geometry import Size
 from activities.transcode.source.scene import Request, Scene
 from workflow_engine.activity import ActivityContext, SideInput, TemplateLookup
 from workflow_engine.errors import (

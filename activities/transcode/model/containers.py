@@ -108,6 +108,8 @@ PIXEL_FORMATS = {
     "GIF": ("bgr8",),
     "WEBP": ("yuv420p",),
 }
+#: chroma formats of the profiles baseline, main and high
+PROFILE_PIXEL_FORMATS = ("yuv420p", "yuvj420p")
 #: ways to spend the bits by codec, TransMode
 TRANS_MODES = {"AV1": ("onepass",)}
 

@@ -1,13 +1,11 @@
-"""Encryption of HLS segments with AES-128, and what the playlist may say of each segment.
+"""Encryption of HLS segments and further tags of a playlist, as an output writes them.
 
 The key stands in the topology and in files of the work directory, nowhere else: plans and
 content keys know its digest. Specification: transcode, 11 and 12.
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -75,8 +73,8 @@ class Encryption(WireModel):
         return Key(uri=uri, digest=hashlib.sha256(key).hexdigest(), secret=key)
 
 
-class SegmentWords(WireModel):
-    """What the playlist says of each segment."""
+class SegmentTags(WireModel):
+    """Which tags the playlist has for each segment."""
 
     md5_support: Annotated[bool, Boolean()] = False
     size_support: Annotated[bool, Boolean()] = False
@@ -85,7 +83,7 @@ class SegmentWords(WireModel):
 class NonStandard(WireModel):
     """Tags that no standard knows, for players that do."""
 
-    ts: Annotated[SegmentWords, JsonObject] = Field(alias="TS")
+    ts: Annotated[SegmentTags, JsonObject] = Field(alias="TS")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,29 +93,3 @@ class Key:
     uri: str
     digest: str
     secret: bytes = field(repr=False)
-
-
-def key_name(stem: str) -> str:
-    """Return the path of the key; ffprobe opens only names that media have."""
-    return f"{stem}-key.ts"
-
-
-def key_info_name(stem: str) -> str:
-    """Return the path of what tells ffmpeg where the key lies."""
-    return f"{stem}-key.txt"
-
-
-def write_key(stem: Path, key: Key) -> None:
-    """Write the files that ffmpeg encrypts with; the playlist gets a neutral address."""
-    path = Path(key_name(str(stem)))
-    path.write_bytes(key.secret)
-    Path(key_info_name(str(stem))).write_text(f"{path.name}\n{path}\n", encoding="utf-8")
-
-
-def words_of(path: Path, *, md5: bool, size: bool) -> Iterator[str]:
-    """Yield the lines of a playlist that tell the digest and the bytes of a segment."""
-    if md5:
-        digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-        yield f"#EXT-X-TS-MD5:{digest}"
-    if size:
-        yield f"#EXT-X-TS-SIZE:{path.stat().st_size}"

@@ -1,13 +1,12 @@
-"""Object keys of outputs: extension rule, placeholders, segments, playlist entries.
+"""Object keys of outputs: extension rule, placeholders, the files of an index.
 
 Specification: topology, 11. In the work directory files have neutral names (`0.mp4`); the names
-of this module exist only as object keys and inside playlists.
+of this module exist only as object keys and inside playlists and manifests.
 """
 
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from urllib.parse import quote
 
 from activities.transcode.model.output import Output
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
@@ -23,7 +22,6 @@ _PARTS = {
     ".m3u8": re.compile(rf"(.*)-{_NUMBER}\.ts", re.DOTALL),
     ".mpd": re.compile(rf"(.*)-\d-(?:init|{_NUMBER})\.m4s", re.DOTALL),
 }
-_SEQUENCE = "#EXT-X-MEDIA-SEQUENCE:"
 _SLASHES = re.compile("/+")
 
 
@@ -98,11 +96,6 @@ def finish_key(key: str, *, md5s: Sequence[str], bitrate_kbps: float) -> str:
     return key.replace("{DestMd5}", md5).replace("{DestAvgBitrate}", str(round(bitrate_kbps)))
 
 
-def segment_key(playlist_key: str, number: int) -> str:
-    """Return the key of a segment: the playlist's stem and `-00001.ts`, counted from 1."""
-    return part_key(playlist_key, f"-{number:05}.ts")
-
-
 def part_key(index_key: str, suffix: str) -> str:
     """Return the key of what a playlist or manifest names: its stem and a suffix."""
     return index_key.removesuffix(".m3u8").removesuffix(".mpd") + suffix
@@ -111,34 +104,3 @@ def part_key(index_key: str, suffix: str) -> str:
 def index_stem(index_key: str) -> str:
     """Return the part of an index's key that the names inside it begin with."""
     return part_key(index_key, "").rpartition("/")[2]
-
-
-def named_playlist(text: str, playlist_key: str, words: Sequence[Sequence[str]] = ()) -> str:
-    """Return a playlist of neutral names with the segments' final names, marked as complete.
-
-    Characters that would end or change a relative URI (`%`, `#`, `?`, `:`, backslash) are
-    percent-encoded; everything else stays readable, since players and ffmpeg take it as it is.
-    `words` are further lines for each segment, right before its name.
-    """
-    name = playlist_key.rpartition("/")[2]
-    number, lines = 0, list[str]()
-    # a tag of old that ffmpeg's segment muxer writes; its hls muxer writes this one
-    for line in text.replace("#EXT-X-ALLOW-CACHE:YES", "#EXT-X-PLAYLIST-TYPE:VOD").splitlines():
-        if line.startswith(_SEQUENCE):
-            # the hls muxer counts as the names do, the segment muxer from 0
-            line = f"{_SEQUENCE}1"
-        if is_uri(line):
-            lines += words[number] if words else ()
-            number += 1
-            line = _uri(segment_key(name, number))
-        lines.append(line)
-    return "\n".join(lines) + "\n"
-
-
-def is_uri(line: str) -> bool:
-    """Whether a line of a playlist names a segment."""
-    return bool(line) and not line.startswith("#")
-
-
-def _uri(name: str) -> str:
-    return "".join(quote(char, safe="") if char in "%#?:\\" else char for char in name)

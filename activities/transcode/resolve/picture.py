@@ -15,11 +15,12 @@ from activities.transcode.command.filters import Chain, Filter, filter_of
 from activities.transcode.command.rendition import PROBE_NAMES, Picture, VideoEncoding
 from activities.transcode.features.delogo import blur
 from activities.transcode.features.registry import picture_filters
+from activities.transcode.model.containers import PROFILE_PIXEL_FORMATS
 from activities.transcode.model.settings import Settings
-from activities.transcode.resolve.placement import placement_of, upright
-from activities.transcode.rules.video import PROFILE_PIXEL_FORMATS
+from activities.transcode.resolve.placement import placement_of
 from activities.transcode.source.geometry import (
     Placement,
+    upright,
 )
 from activities.transcode.source.rates import MAX_RATE, frame_rate, wanted_rate
 from activities.transcode.source.scene import Request, Scene, Timeline

@@ -13,28 +13,21 @@ from activities.probe import VideoStream
 from activities.templates import Kind
 from activities.templates.sections import Video, box_of
 from activities.transcode.command.filters import Filter, filter_of
+from activities.transcode.command.rendition import Size
 from activities.transcode.features.border import border_of
 from activities.transcode.features.rotation import turned
 from activities.transcode.model.settings import Settings
 from activities.transcode.source.geometry import (
     Placement,
-    Size,
     Source,
     Wish,
     cropped,
     place,
+    upright,
     wanted_size,
 )
 from activities.transcode.source.scene import Request
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
-
-
-def upright(stream: VideoStream) -> Source:
-    """The picture as ffmpeg hands it to the filters: turned by its rotation."""
-    width, height = stream.upright_size
-    lying = stream.rotation % 180 == 90
-    sar = 1 / stream.sar if lying else stream.sar
-    return Source(width=width, height=height, sar=sar, lying=lying)
 
 
 def placement_of(request: Request, stream: VideoStream, warnings: list[Problem]) -> Placement:

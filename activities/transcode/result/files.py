@@ -11,8 +11,8 @@ from pathlib import Path
 from activities.ffmpeg import probe_json
 from activities.probe import MediaInfo
 from activities.probe.streams import sections
-from activities.transcode.model.naming import is_uri
 from activities.transcode.result.manifest import Representation, representations
+from activities.transcode.result.playlist import is_uri
 from activities.transcode.result.webp import read_webp
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Json

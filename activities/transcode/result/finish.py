@@ -11,17 +11,12 @@ from typing import cast
 
 from activities.ffmpeg import ProcessReport
 from activities.probe import MediaInfo
+from activities.transcode.command.encryption import key_name
 from activities.transcode.command.rendition import Job
-from activities.transcode.model.encryption import key_name, words_of
-from activities.transcode.model.naming import (
-    finish_key,
-    index_stem,
-    named_playlist,
-    part_key,
-    require_distinct,
-)
+from activities.transcode.model.naming import finish_key, index_stem, part_key, require_distinct
 from activities.transcode.result.files import Files, files_of
 from activities.transcode.result.manifest import named_manifest
+from activities.transcode.result.playlist import named_playlist, segment_tags
 from activities.transcode.result.verify import verify
 from workflow_engine.activity import ActivityResult, Produced, StepResult
 from workflow_engine.errors import Code
@@ -125,7 +120,7 @@ def _index(job: Job, made: _Made, key: str) -> Iterator[Produced]:
         return
     text = path.read_text(encoding="utf-8")
     if job.rendition.container == "m3u8":
-        named = named_playlist(text, key, _words(job, made.files.content))
+        named = named_playlist(text, key, _tags(job, made.files.content))
         if job.rendition.key:
             neutral = Path(key_name(path.stem)).name
             named = named.replace(f'URI="{neutral}"', f'URI="{job.rendition.key.uri}"')
@@ -135,11 +130,11 @@ def _index(job: Job, made: _Made, key: str) -> Iterator[Produced]:
     yield Produced(path=path, ref=_ref(job, key), media=made.media.properties(), last=True)
 
 
-def _words(job: Job, segments: Sequence[Path]) -> list[tuple[str, ...]]:
+def _tags(job: Job, segments: Sequence[Path]) -> list[tuple[str, ...]]:
     """Return the lines that stand before each segment of a playlist."""
     told = job.rendition.told
     md5, size = "md5" in told, "size" in told
-    return [tuple(words_of(path, md5=md5, size=size)) for path in segments]
+    return [tuple(segment_tags(path, md5=md5, size=size)) for path in segments]
 
 
 def _told(job: Job, made: _Made) -> dict[str, Json]:

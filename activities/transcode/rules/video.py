@@ -6,12 +6,14 @@ Part of `output.py`; the tables stand in `model/containers.py`. Specification: t
 from collections.abc import Iterator
 
 from activities.templates.sections import Video, box_of
-from activities.transcode.model.containers import PIXEL_FORMATS, TRANS_MODES, VIDEO_FIELDS
+from activities.transcode.model.containers import (
+    PIXEL_FORMATS,
+    PROFILE_PIXEL_FORMATS,
+    TRANS_MODES,
+    VIDEO_FIELDS,
+)
 from activities.transcode.model.settings import Settings, problem
 from workflow_engine.errors import Code, Problem
-
-#: chroma formats of the profiles baseline, main and high
-PROFILE_PIXEL_FORMATS = ("yuv420p", "yuvj420p")
 
 
 def video_faults(settings: Settings) -> Iterator[Problem]:

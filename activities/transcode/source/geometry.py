@@ -14,10 +14,11 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from activities.probe import VideoStream
 from activities.transcode.command.filters import Filter, filter_of
+from activities.transcode.command.rendition import Size
 from workflow_engine.errors import ActivityError, Code
 
-Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 
 #: the longest side of an output, in pixels; libx264 and players end near it
@@ -54,6 +55,14 @@ class Source:
         """The even size in square pixels."""
         width, height = self.exactly
         return _below(width, 2), _below(height, 2)
+
+
+def upright(stream: VideoStream) -> Source:
+    """The picture as ffmpeg hands it to the filters: turned by its rotation."""
+    width, height = stream.upright_size
+    lying = stream.rotation % 180 == 90
+    sar = 1 / stream.sar if lying else stream.sar
+    return Source(width=width, height=height, sar=sar, lying=lying)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

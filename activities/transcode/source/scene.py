@@ -10,9 +10,8 @@ from fractions import Fraction
 
 from activities.probe import AudioStream, MediaInfo
 from activities.transcode.command.filters import Filter, Input
-from activities.transcode.command.rendition import AudioEncoding
+from activities.transcode.command.rendition import AudioEncoding, Size
 from activities.transcode.model.settings import Settings
-from activities.transcode.source.geometry import Size
 from activities.transcode.source.segments import Joint
 from workflow_engine.activity import PlanContext, SideInput, SideInputFacts, TemplateLookup
 from workflow_engine.errors import Problem

@@ -8,6 +8,7 @@ from pydantic import Field
 from workflow_engine.api.action import Request, action
 from workflow_engine.api.media_shapes import (
     SNAPSHOT,
+    TRANSCODE,
     MediaShape,
     media_info,
     media_shape,
@@ -21,7 +22,6 @@ from workflow_engine.catalog import media as library
 from workflow_engine.catalog.media_details import MAX_CATEGORY, MAX_URL, Details, media_file
 from workflow_engine.engine import Engine
 from workflow_engine.errors import pointer_to
-from workflow_engine.planning.rules import TRANSCODE
 from workflow_engine.records.catalog import MediaRecord
 from workflow_engine.store import Published
 from workflow_engine.topology.wire import Boolean, Number, Text

@@ -1,0 +1,111 @@
+"""Graphs of ffmpeg commands, typed: the only module that knows ffmpeg-python, which has no types.
+
+A command is opened inputs, filters behind their streams, and outputs; `argv` writes it down with
+every guard of `flags.py`. Values of options are written with `str`; None is an option without one.
+
+>>> picture = open_input("source.mp4")["v:0"].filter("scale", w=640, h=-2)
+>>> argv(output("out.mp4", [picture], {"c:v": "libx264"}))[-5:]
+('-map', '[s0]', '-c:v', 'libx264', 'out.mp4')
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ffmpeg
+from ffmpeg.nodes import FilterableStream, FilterNode, InputNode
+
+from activities.ffmpeg.flags import GLOBAL_FLAGS, input_guards
+from activities.ffmpeg.tools import ffmpeg_path
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """A stream of an input, or what comes out of a filter; `node` is for this module only."""
+
+    node: Any
+
+    def __getitem__(self, selector: str) -> "Stream":
+        """Return one stream of an input: its index, `v:0` or `a`."""
+        return Stream(self.node[selector])
+
+    def filter(
+        self,
+        name: str,
+        *arguments: object,
+        others: Sequence["Stream"] = (),
+        options: Mapping[str, object] | None = None,
+        **more: object,
+    ) -> "Stream":
+        """Return the stream behind a filter; `others` are its further inputs."""
+        streams = [self.node, *(other.node for other in others)]
+        return Stream(ffmpeg.filter(streams, name, *arguments, **(options or {}), **more))
+
+    def split(self, count: int, *, sound: bool = False) -> list["Stream"]:
+        """Return the stream `count` times."""
+        if count == 1:
+            return [self]
+        branches = ffmpeg.filter_multi_output(self.node, "asplit" if sound else "split")
+        return [Stream(branches[number]) for number in range(count)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """One file that a command writes; `node` is for this module only."""
+
+    node: Any
+
+
+class _SourceNode(FilterNode):
+    """A filter without inputs; ffmpeg-python has none."""
+
+    def __init__(self, name: str, options: Mapping[str, object]) -> None:
+        super(FilterNode, self).__init__(
+            stream_spec=None,
+            name=name,
+            incoming_stream_types={FilterableStream},
+            outgoing_stream_type=FilterableStream,
+            min_inputs=0,
+            max_inputs=0,
+            args=[],
+            kwargs=dict(options),
+        )
+
+    def __hash__(self) -> int:
+        # two equal ones are two streams
+        return id(self)
+
+
+def open_input(
+    path: object, options: Mapping[str, object] | None = None, *, number: int = 0
+) -> Stream:
+    """Open a file under the `input_guards`.
+
+    Inputs that are opened alike are one input of the command, unless a `number` tells them apart.
+    """
+    values = dict(options or {})
+    values |= {**input_guards(str(values.get("f", ""))), "filename": f"file:{path}"}
+    # `args` are part of a node's identity and not of the command
+    return Stream(InputNode("input", args=[number] if number else [], kwargs=values).stream())
+
+
+def generate(name: str, options: Mapping[str, object]) -> Stream:
+    """Return the stream of a filter without inputs, such as `color` and `anullsrc`."""
+    return Stream(_SourceNode(name, options).stream())
+
+
+def output(file: str, streams: Sequence[Stream], options: Mapping[str, object]) -> Output:
+    """Return the output of these streams into a file; `-` is nowhere, with the format `null`."""
+    return Output(ffmpeg.output(*(stream.node for stream in streams), file, **options))
+
+
+def argv(*outputs: Output) -> tuple[str, ...]:
+    """Return the argument vector of one process that writes all outputs.
+
+    Raises InstallationError when there is no ffmpeg.
+    """
+    arguments = ffmpeg.get_args(ffmpeg.merge_outputs(*(one.node for one in outputs)))
+    return (str(ffmpeg_path()), *GLOBAL_FLAGS, *(str(argument) for argument in arguments))

@@ -1,0 +1,58 @@
+"""HLS playlists as ffmpeg's muxers write them: final names, and further tags for each segment.
+
+Specification: transcode, 12; topology, 11.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from activities.transcode.model.naming import part_key
+
+_SEQUENCE = "#EXT-X-MEDIA-SEQUENCE:"
+
+
+def named_playlist(text: str, playlist_key: str, tags: Sequence[Sequence[str]] = ()) -> str:
+    """Return a playlist of neutral names with the segments' final names, marked as complete.
+
+    Characters that would end or change a relative URI (`%`, `#`, `?`, `:`, backslash) are
+    percent-encoded; everything else stays readable, since players and ffmpeg take it as it is.
+    `tags` are further lines for each segment, right before its name.
+    """
+    name = playlist_key.rpartition("/")[2]
+    number, lines = 0, list[str]()
+    # a tag of old that ffmpeg's segment muxer writes; its hls muxer writes this one
+    for line in text.replace("#EXT-X-ALLOW-CACHE:YES", "#EXT-X-PLAYLIST-TYPE:VOD").splitlines():
+        if line.startswith(_SEQUENCE):
+            # the hls muxer counts as the names do, the segment muxer from 0
+            line = f"{_SEQUENCE}1"
+        if is_uri(line):
+            lines += tags[number] if tags else ()
+            number += 1
+            line = _uri(segment_key(name, number))
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def is_uri(line: str) -> bool:
+    """Whether a line of a playlist names a segment."""
+    return bool(line) and not line.startswith("#")
+
+
+def _uri(name: str) -> str:
+    return "".join(quote(char, safe="") if char in "%#?:\\" else char for char in name)
+
+
+def segment_key(playlist_key: str, number: int) -> str:
+    """Return the key of a segment: the playlist's stem and `-00001.ts`, counted from 1."""
+    return part_key(playlist_key, f"-{number:05}.ts")
+
+
+def segment_tags(path: Path, *, md5: bool, size: bool) -> Iterator[str]:
+    """Yield the lines of a playlist that tell the digest and the bytes of a segment."""
+    if md5:
+        digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        yield f"#EXT-X-TS-MD5:{digest}"
+    if size:
+        yield f"#EXT-X-TS-SIZE:{path.stat().st_size}"
