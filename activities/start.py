@@ -17,13 +17,15 @@ from workflow_engine.activity import (
     ActivityContext,
     ActivityResult,
     Artifact,
+    Binding,
     Finding,
     PlanContext,
     Role,
     Step,
     StepResult,
 )
-from workflow_engine.errors import Code
+from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.placeholders import decode_object
 from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import (
     Choice,
@@ -136,6 +138,25 @@ class Start(Activity[StartParameters]):
     def tools(self) -> Mapping[str, str]:
         """The prober."""
         return {"ffprobe": ffmpeg.versions()["ffprobe"]}
+
+    def binding(self, parameters: StartParameters) -> Binding:
+        """The bucket and the prefix of InputFile; the receiver that MessageType prefers."""
+        file = parameters.input_file
+        try:
+            prefix = decode_object(file.object_prefix)
+        except InvalidInputError as error:
+            raise error.at("/InputFile/ObjectPrefix") from None
+        queue, topic = parameters.queue_name or "", parameters.topic_name or ""
+        if queue and topic:
+            queue, topic = ("", topic) if parameters.message_type == "Topic" else (queue, "")
+        return Binding(
+            bucket=file.bucket,
+            prefix=prefix,
+            location=file.location,
+            pipeline=parameters.pipeline_id,
+            queue=queue,
+            topic=topic,
+        )
 
     def examine(self) -> Iterable[Finding]:
         """Look for the prober."""

@@ -217,6 +217,23 @@ class ActivityContext:
     log: logging.LoggerAdapter[logging.Logger]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """What a Start says of the runs of its workflow.
+
+    Objects of `bucket` whose keys begin with `prefix` (decoded) start them; `location` is that of
+    the bucket. They wait in the pipeline with the id `pipeline`. `queue` or `topic`, at most one
+    of both, is told how they go.
+    """
+
+    bucket: str
+    prefix: str = ""
+    location: str = ""
+    pipeline: str = ""
+    queue: str = ""
+    topic: str = ""
+
+
 class Role(StrEnum):
     """What an activity is for in a graph, by the names of the specification (topology, 3 and 5)."""
 
@@ -267,6 +284,13 @@ class Activity(ABC, Generic[P]):
     def check(self, parameters: P, around: Neighbourhood) -> Iterable[Problem]:
         """Yield problems that need the graph; pointers are relative to `Parameters`."""
         return ()
+
+    def binding(self, parameters: P) -> Binding | None:
+        """Return what starts the workflow; asked of the Start, which has one.
+
+        Raises InvalidInputError; its pointer is relative to `Parameters`.
+        """
+        return None
 
     def destinations(self, parameters: P) -> Iterable[ObjectRef]:
         """Yield bucket and object template of everything the activity may write."""

@@ -234,8 +234,7 @@ class Engine:
         `key` is the object key that a file gets; default: ObjectPrefix and the file's name.
         Raises InvalidInputError when there is no such input or it cannot be read.
         """
-        bound = workflow.graph.start.parameters.model_dump(by_alias=True)["InputFile"]
-        return self._inputs.open(bound, given, key)
+        return self._inputs.open(workflow.graph.binding, given, key)
 
     def plan(self, workflow: Workflow, source: Source, *, fresh: bool = False) -> Plan:
         """Plan a run: the input and what is read beside it are measured, nothing is encoded.

@@ -17,6 +17,7 @@ from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
+    Binding,
     PlanContext,
     PlannedOutput,
     Produced,
@@ -91,6 +92,13 @@ class FakeStart(Activity[FakeStartParameters]):
     type_name = "Start"
     role = Role.START
     parameters = FakeStartParameters
+
+    def binding(self, parameters: FakeStartParameters) -> Binding:
+        """Take the bucket and the prefix as they are."""
+        file = parameters.input_file
+        return Binding(
+            bucket=file.bucket, prefix=file.object_prefix or "", location=file.location or ""
+        )
 
     def plan(self, parameters: FakeStartParameters, context: PlanContext) -> Step:
         """Nothing to resolve."""

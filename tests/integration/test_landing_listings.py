@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.landing_home import SETTLE, Doubles, Home, flow
+from tests.support.landing_home import SETTLE, Home, flow, replace_buckets
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
@@ -192,11 +192,10 @@ class TestListings:
         root.rename(share)
         root.symlink_to(share)
         home.watch()
-        buckets = home.engine.buckets
-        Doubles(home.engine, uploads=Unmounted("uploads", root))
+        undo = replace_buckets(home.engine, uploads=Unmounted("uploads", root))
         with pytest.raises(MediaflowError, match="replaced while it was listed"):
             home.intake.reconcile("uploads")
-        home.engine.buckets = buckets
+        undo()
         root.rmdir()
         root.symlink_to(share)
         assert home.intake.reconcile("uploads").new == 0
@@ -319,7 +318,7 @@ class VersionedStore:
 @pytest.fixture
 def versioned(home: Home) -> VersionedStore:
     bucket: Any = VersionedStore()
-    Doubles(home.engine, uploads=bucket)
+    replace_buckets(home.engine, uploads=bucket)
     home.engine.workflows.add("w", flow())
     return bucket
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_local_bucket import pretend_mounted
-from tests.support.landing_home import SETTLE, Doubles, Home, flow
+from tests.support.landing_home import SETTLE, Home, flow, replace_buckets
 from tests.support.stores import lines_of, process
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
@@ -157,7 +157,7 @@ class TestSettling:
         for name in names:
             (home.path / "uploads" / name).unlink()
             home.put(name)
-        Doubles(home.engine, uploads=Away("uploads", home.path / "uploads"))
+        replace_buckets(home.engine, uploads=Away("uploads", home.path / "uploads"))
         home.note(*names)
         home.settle_for(SETTLE * 4)
         assert len(home.waiting()) == 100
@@ -165,7 +165,7 @@ class TestSettling:
 
     def test_an_unreadable_file_waits(self, home: Home):
         home.engine.workflows.add("w", flow())
-        Doubles(home.engine, uploads=Unreadable("uploads", home.path / "uploads"))
+        replace_buckets(home.engine, uploads=Unreadable("uploads", home.path / "uploads"))
         home.put("a")
         home.put("b.mp4")
         home.note("a", "b.mp4")
@@ -283,7 +283,7 @@ class TestRaces:
                 home.put("a.mp4", content, age=age)
                 home.note("a.mp4")
 
-        Doubles(home.engine, uploads=Touched(home.path / "uploads", overwrite))
+        replace_buckets(home.engine, uploads=Touched(home.path / "uploads", overwrite))
         home.put("a.mp4", "first", age=300)
         home.note("a.mp4")
         home.settle()
@@ -300,7 +300,7 @@ class TestRaces:
             home.put("a.mp4", "second")
             home.intake.reconcile("uploads")
 
-        Doubles(home.engine, uploads=bucket)
+        replace_buckets(home.engine, uploads=bucket)
         home.put("a.mp4", "1", age=300)
         home.note("a.mp4")
         home.settle()
@@ -315,7 +315,7 @@ class TestRaces:
                 root.rename(home.path / "away")
                 root.mkdir()
 
-        Doubles(home.engine, uploads=Touched(root, unmount))
+        replace_buckets(home.engine, uploads=Touched(root, unmount))
         for key in ("a.mp4", "b.mp4", "c.mp4"):
             home.put(key)
         home.note("a.mp4", "b.mp4", "c.mp4")

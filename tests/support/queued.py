@@ -72,7 +72,7 @@ class Queue:
         return self.engine.queue.add(job).run_id
 
     def record(self, run_id: str) -> ExecutionRecord:
-        found = self.store.execution(run_id)
+        found = self.store.executions.get(run_id)
         assert found is not None
         return found
 

@@ -239,7 +239,7 @@ class Pipelines:
             ExecutionFilter(pipeline_id=pipeline_id, state=state)
             for state in (ExecutionState.QUEUED, ExecutionState.RUNNING)
         )
-        return any(self._store.execution_page(wanted, limit=1).items for wanted in filters)
+        return any(self._store.executions.page(wanted, limit=1).items for wanted in filters)
 
     def _check_receiver(self, queue: str, topic: str) -> None:
         if queue and topic:
@@ -260,7 +260,7 @@ def pipeline_of(graph: Graph, store: Store | None, *, strict: bool) -> str:
 
     Raises TopologyError where `strict` refuses an unknown one.
     """
-    wanted = graph.start.parameters.model_dump(by_alias=True).get("PipelineId") or ""
+    wanted = graph.binding.pipeline
     if wanted == DEFAULT_PIPELINE_ID:
         return wanted
     if store is not None and wanted and store.pipelines.get(wanted) is not None:

@@ -154,13 +154,12 @@ class WorkflowMatcher:
         if isinstance(graph, MediaflowError):
             own = {name: locations[name] for name in locations if name == workflow.bucket}
             return PreparedWorkflow(workflow=workflow, graph=graph, buckets=own)
-        bound = graph.start.parameters.model_dump(by_alias=True)["InputFile"]
         return PreparedWorkflow(
             workflow=workflow,
             graph=graph,
             buckets=buckets_of(graph, workflow.bucket, locations),
             pipeline_id=self._pipeline(workflow, graph),
-            location=bound["Location"] or "",
+            location=graph.binding.location,
         )
 
     def _graph_of(self, workflow: WorkflowRecord) -> Graph | MediaflowError:
@@ -255,9 +254,9 @@ class OwnOutputs:
 
     def _digests(self, bucket: Bucket, info: ObjectInfo, *, wait: bool) -> Digests | None:
         store, place = self._store, bucket.place(info.key)
-        known = store.cached_digests(place, info.version, info.fingerprint)
+        known = store.digests.get(place, info.version, info.fingerprint)
         if known is None:
             known = self._reader.digests(bucket, info, wait=wait)
             if known is not None:
-                store.cache_digests(place, info.version, known, info.fingerprint)
+                store.digests.save(place, info.version, known, info.fingerprint)
         return known

@@ -82,14 +82,12 @@ class Outbox:
         """
         if activity.state not in (ActivityState.SUCCESS, ActivityState.FAIL):
             return Outgoing()
-        start = graph.start.parameters.model_dump(by_alias=True)
-        names = {QUEUE: start.get("QueueName") or "", TOPIC: start.get("TopicName") or ""}
-        wanted = TOPIC if start.get("MessageType") == "Topic" else QUEUE
+        names = {QUEUE: graph.binding.queue, TOPIC: graph.binding.topic}
         return self._written(
             record.run_id,
             activity.name,
             activity.started or record.created,
-            lambda: self._receiver(names, wanted),
+            lambda: self._receiver(names),
             lambda message_id: activity_body(message_id, record, activity),
         )
 
@@ -100,7 +98,7 @@ class Outbox:
             record.run_id,
             "",
             record.ended or record.created,
-            lambda: self._receiver(names, QUEUE),
+            lambda: self._receiver(names),
             lambda message_id: job_body(message_id, job_message(record)),
         )
 
@@ -126,9 +124,9 @@ class Outbox:
             return Outgoing(result={"ErrorCode": error.code, "ErrorMessage": error.message})
         return Outgoing(message=message)
 
-    def _receiver(self, names: Mapping[str, str], wanted: str) -> str:
-        """Return the address of the receiver; `wanted` wins when both kinds are named."""
-        named = [kind for kind in (wanted, QUEUE, TOPIC) if names[kind]]
+    def _receiver(self, names: Mapping[str, str]) -> str:
+        """Return the address of the receiver; the queue wins when both kinds are named."""
+        named = [kind for kind in (QUEUE, TOPIC) if names[kind]]
         if not named:
             raise _NoReceiver(
                 Code.MESSAGE_CONFIG_EMPTY, "The Topic/Queue config is empty, not send message"

@@ -14,13 +14,21 @@ from pydantic import ValidationError
 
 from workflow_engine.activity import (
     Activity,
+    Binding,
     Neighbourhood,
     Registry,
     Role,
     TemplateLookup,
     no_templates,
 )
-from workflow_engine.errors import Code, Problem, Severity, TopologyError, pointer_to
+from workflow_engine.errors import (
+    Code,
+    InvalidInputError,
+    Problem,
+    Severity,
+    TopologyError,
+    pointer_to,
+)
 from workflow_engine.planning.rules import (
     Edges,
     Types,
@@ -82,6 +90,23 @@ class Graph:
     def start(self) -> Node:
         """The Start activity."""
         return next(node for node in self.nodes.values() if node.role is Role.START)
+
+    @cached_property
+    def binding(self) -> Binding:
+        """What starts the workflow, and where its runs wait. Raises TopologyError."""
+        start = self.start
+        pointer = pointer_to("Activities", start.name, "Parameters")
+        try:
+            binding = start.activity.binding(start.parameters)
+        except InvalidInputError as error:
+            raise self._wrong(error.at(pointer).problem()) from None
+        if binding is None:
+            message = f'The activity "{start.name}" does not say which objects start the workflow.'
+            raise self._wrong(invalid(message, pointer))
+        return binding
+
+    def _wrong(self, problem: Problem) -> TopologyError:
+        return TopologyError([self.topology.document.place(problem)])
 
     @cached_property
     def report(self) -> Node | None:

@@ -23,13 +23,13 @@ class ExecutionHistory:
         self, chosen: ExecutionFilter, *, limit: int, after: str = ""
     ) -> Page[ExecutionRecord]:
         """Return a page of brief executions, newest first."""
-        return self._store.execution_page(self._recent(chosen), limit=limit, after=after)
+        return self._store.executions.page(self._recent(chosen), limit=limit, after=after)
 
     def summary_page(
         self, chosen: ExecutionFilter, *, limit: int, after: str = ""
     ) -> Page[ExecutionSummary]:
         """Return a page of summaries, as `page` does of brief executions."""
-        return self._store.summary_page(self._recent(chosen), limit=limit, after=after)
+        return self._store.executions.summary_page(self._recent(chosen), limit=limit, after=after)
 
     def _recent(self, chosen: ExecutionFilter) -> ExecutionFilter:
         oldest = utc_now() - timedelta(days=self._days)
@@ -39,7 +39,7 @@ class ExecutionHistory:
 
 def existing_execution(store: Store, run_id: str) -> ExecutionRecord:
     """Return an execution. Raises InvalidInputError when there is none."""
-    record = store.execution(run_id)
+    record = store.executions.get(run_id)
     if record is None:
         raise InvalidInputError(
             Code.RESOURCE_NOT_FOUND,

@@ -63,7 +63,7 @@ def _opened(run: ActiveRun, open_input: Callable[[], Source]) -> tuple[Source, S
         file = SourceFile(source, run.work.attempt, run.cancellation.event)
         digests = file.digests()
         version, fingerprint = source.info.version, source.info.fingerprint
-        run.environment.store.cache_digests(source.place, version, digests, fingerprint)
+        run.environment.store.digests.save(source.place, version, digests, fingerprint)
         return source, file, digests
 
     try:

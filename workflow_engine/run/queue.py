@@ -27,7 +27,7 @@ class ExecutionQueue:
 
         Raises DuplicateExecutionError when the dedupe key was used before.
         """
-        self._store.queue_execution(record, dedupe_key=dedupe_key)
+        self._store.queue.add(record, dedupe_key=dedupe_key)
         self._queued.set()
         return record
 
@@ -44,7 +44,7 @@ class ExecutionQueue:
         )
         outgoing = self._outbox.announce_job(job, pipeline)
         job = replace(job, message_result=outgoing.result)
-        self._store.queue_execution(job, announce=outgoing.message)
+        self._store.queue.add(job, announce=outgoing.message)
         self._outbox.notify()
         return job
 
@@ -54,7 +54,7 @@ class ExecutionQueue:
         Raises InvalidInputError when there is none or it has ended.
         """
         before = existing_execution(self._store, run_id)
-        self._store.request_cancel(run_id)
+        self._store.queue.request_cancel(run_id)
         record = existing_execution(self._store, run_id)
         # one that has just ended of itself was not cancelled either
         if before.state.ended or (record.state.ended and record.code != Code.CANCELLED):
@@ -72,7 +72,7 @@ class ExecutionQueue:
         has not ended, or it belongs to a terminal.
         """
         record = resumable_execution(self._store, run_id)
-        if self._store.requeue(run_id):
+        if self._store.queue.requeue(run_id):
             self._queued.set()
             return
         if record.output_root:

@@ -30,10 +30,10 @@ class Recovery:
         self._cancel = run.cancellation.event
         self._run_id = run.record.run_id
         store = run.environment.store
-        self._keys = store.step_keys(self._run_id)
-        self._intended = {one.record.name: one for one in store.intended(self._run_id)}
+        self._keys = store.steps.keys(self._run_id)
+        self._intended = {one.record.name: one for one in store.steps.intended(self._run_id)}
         # read once: later ones may be those of a process that has taken the execution over
-        self._intents = store.intents(self._run_id)
+        self._intents = store.steps.intents(self._run_id)
 
     def keep_all(self) -> None:
         """Keep what activities came to where it still counts; all others wait again.

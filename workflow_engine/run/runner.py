@@ -19,7 +19,6 @@ from workflow_engine.activity import (
     StepResult,
 )
 from workflow_engine.errors import (
-    ActivityError,
     Code,
     InterruptedRunError,
     Interruption,
@@ -164,9 +163,8 @@ class Runner:
         except (LeaseLostError, StoreError):
             raise
         except MediaflowError as error:
-            detail = error.detail if isinstance(error, ActivityError) else ""
             text = f"{error.message} {error.remedy}".strip()
-            return Outcome(record=self._run.fail(name, error.code, text, detail))
+            return Outcome(record=self._run.fail(name, error.code, text, error.detail))
         except Exception as error:
             run_id = self.record.run_id
             log.exception("run %s, activity %s: unexpected: %r", run_id, name, error)

@@ -107,7 +107,7 @@ class RunService:
             fresh=fresh,
             state=ExecutionState.RUNNING,
         )
-        claim = self._store.add_execution(
+        claim = self._store.queue.add_claimed(
             record, owner=lease.owner_name(), lease_seconds=lease.LEASE
         )
         with self._messages_sent(record.run_id), lease.Lease(self._store, claim) as kept:
@@ -126,7 +126,9 @@ class RunService:
         """Continue an execution in the foreground; see `Engine.resume`."""
         resumable_execution(self._store, run_id)
         try:
-            claim = self._store.claim(run_id, owner=lease.owner_name(), lease_seconds=lease.LEASE)
+            claim = self._store.queue.claim(
+                run_id, owner=lease.owner_name(), lease_seconds=lease.LEASE
+            )
         except LeaseLostError as error:
             raise InvalidInputError(error.code, error.message, remedy=error.remedy) from None
         with self._messages_sent(run_id), lease.Lease(self._store, claim) as kept:
@@ -163,8 +165,8 @@ class RunService:
 
     def _sweep_staged(self, run_id: str) -> None:
         """Take away what a killed process had staged, unless another one goes on with it."""
-        intents = self._store.intents(run_id)  # before another process claims it
-        if not self._store.goes_on(run_id):
+        intents = self._store.steps.intents(run_id)  # before another process claims it
+        if not self._store.queue.continues(run_id):
             sweep_staged(self._buckets, intents)
 
     def _active(
@@ -224,7 +226,7 @@ class RunService:
             return run.finish(InterruptedRunError(run.cancellation.reason))
         run.clean()
         # tells who lost the claim, and whether the store works
-        self._store.renew(run.claim, lease.LEASE)
+        self._store.queue.renew(run.claim, lease.LEASE)
         return run.record
 
     def _refuse(self, claim: Claim, error: MediaflowError) -> None:
