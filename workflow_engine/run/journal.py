@@ -94,7 +94,11 @@ class Journal:
         """Save an activity that has succeeded, with its outputs; it is found by its content key."""
         record, outgoing = self._ending(record)
         self._store.finish_activity(
-            self._claim, record, step_key=step_key, announce=outgoing.message
+            self._claim,
+            record,
+            step_key=step_key,
+            properties=self._completion.described(record),
+            announce=outgoing.message,
         )
         self._completion.committed(outgoing)
         return self._show(record)

@@ -21,6 +21,7 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
+    Json,
     ReadContent,
     StepResult,
 )
@@ -53,9 +54,6 @@ from workflow_engine.store.summaries import ExecutionLine, ExecutionSummary
 from workflow_engine.store.templates import TemplateTable
 from workflow_engine.store.upkeep import Upkeep
 from workflow_engine.store.workflows import WorkflowTable
-
-#: the activity that looks at the input
-_START = "Start"
 
 
 class Store:
@@ -425,12 +423,13 @@ class Store:
         record: ActivityRecord,
         *,
         step_key: str | None,
+        properties: Mapping[str, Json] | None = None,
         announce: MessageRecord | None = None,
     ) -> None:
         """Save an activity with its outputs and its message, clear its intent, all at once.
 
-        With a content key, the result is found by it from now on. What Start found out about
-        the input becomes known of its media. Raises LeaseLostError, KeyError.
+        With a content key, the result is found by it from now on. `properties` are what
+        it found out about the media of the run. Raises LeaseLostError, KeyError.
         """
         row = rows.activity_row(record) | {"step_key": step_key, "intended": None}
         with self._database.write() as connection:
@@ -441,8 +440,8 @@ class Store:
             statements.replace_objects(
                 connection, claim.run_id, record.name, record.outputs, published=True
             )
-            if record.type == _START and "Properties" in record.result.data:
-                describe_media(connection, claim.run_id, record.result.data["Properties"])
+            if properties is not None:
+                describe_media(connection, claim.run_id, properties)
             if announce is not None:
                 add_message(connection, announce)
 
