@@ -217,6 +217,48 @@ class ActivityContext:
     log: logging.LoggerAdapter[logging.Logger]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """What a Start says of the runs of its workflow.
+
+    Objects of `bucket` whose keys begin with `prefix` (decoded) start them; `location` is that of
+    the bucket. They wait in the pipeline with the id `pipeline`. `queue` or `topic`, at most one
+    of both, is told how they go.
+    """
+
+    bucket: str
+    prefix: str = ""
+    location: str = ""
+    pipeline: str = ""
+    queue: str = ""
+    topic: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetCover:
+    """The media of the run gets a picture as its cover."""
+
+    ref: ObjectRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publish:
+    """The media of the run is published, or taken back."""
+
+    published: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribeMedia:
+    """The media of the run gets what was found out about it (specification, mediainfo, 2)."""
+
+    properties: Mapping[str, Json]
+
+
+#: what the success of an activity changes outside of its execution, in the media library
+Effect = SetCover | Publish | DescribeMedia
+
+
 class Role(StrEnum):
     """What an activity is for in a graph, by the names of the specification (topology, 3 and 5)."""
 
@@ -268,6 +310,13 @@ class Activity(ABC, Generic[P]):
         """Yield problems that need the graph; pointers are relative to `Parameters`."""
         return ()
 
+    def binding(self, parameters: P) -> Binding | None:
+        """Return what starts the workflow; asked of the Start, which has one.
+
+        Raises InvalidInputError; its pointer is relative to `Parameters`.
+        """
+        return None
+
     def destinations(self, parameters: P) -> Iterable[ObjectRef]:
         """Yield bucket and object template of everything the activity may write."""
         return ()
@@ -313,6 +362,14 @@ class Activity(ABC, Generic[P]):
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Yield what there is to show beside the activity once it succeeded, reused or not."""
         return ()
+
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """Yield what success changes in the media library, reused or not. Pure."""
+        return ()
+
+    def publishes_renditions(self, parameters: P) -> bool:
+        """Whether the media is published as soon as a rendition is there; asked of the Report."""
+        return False
 
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Return the names under which `step` publishes the outputs of an equal finished step.

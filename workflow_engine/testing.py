@@ -17,6 +17,9 @@ from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
+    Binding,
+    DescribeMedia,
+    Effect,
     PlanContext,
     PlannedOutput,
     Produced,
@@ -25,6 +28,7 @@ from workflow_engine.activity import (
     SideInput,
     Skip,
     Step,
+    StepResult,
 )
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError, Transient
 from workflow_engine.records import Json, ObjectRef
@@ -92,6 +96,13 @@ class FakeStart(Activity[FakeStartParameters]):
     role = Role.START
     parameters = FakeStartParameters
 
+    def binding(self, parameters: FakeStartParameters) -> Binding:
+        """Take the bucket and the prefix as they are."""
+        file = parameters.input_file
+        return Binding(
+            bucket=file.bucket, prefix=file.object_prefix or "", location=file.location or ""
+        )
+
     def plan(self, parameters: FakeStartParameters, context: PlanContext) -> Step:
         """Nothing to resolve."""
         return Step()
@@ -103,6 +114,10 @@ class FakeStart(Activity[FakeStartParameters]):
                 Code.RESOURCE_CONTENT_BAD, 'The resource operated "InputFile" is bad.'
             )
         return ActivityResult(data={"Properties": {}})
+
+    def effects(self, result: StepResult) -> Iterator[Effect]:
+        """Describe the media, by nothing."""
+        yield DescribeMedia(properties=result.data["Properties"])
 
 
 class FakeWork(Activity[FakeWorkParameters]):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES, CommandLine, Ended
 from tests.support import media
+from tests.support.command_line import CommandLine, Ended
+from tests.support.places import EXAMPLES
 
 
 def visible(mediaflow: CommandLine) -> list[str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES, CommandLine, Ended
+from tests.support.command_line import CommandLine, Ended
+from tests.support.places import EXAMPLES
 
 HEAVY = ("prefect", "boto3", "sqlalchemy", "fastapi", "watchdog")
 

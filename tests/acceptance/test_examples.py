@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from activities.ffmpeg import ffprobe_path
-from tests.acceptance.conftest import EXAMPLES, CommandLine
+from tests.support.command_line import CommandLine
+from tests.support.places import EXAMPLES
 
 
 def probed(output: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import CommandLine
+from tests.support.command_line import CommandLine
 from tests.support.limits.judging import placed, side_by_side
 from tests.support.limits.outputs import OUTPUTS, PLACEMENT, SECTIONS
 from tests.support.topologies import minimal

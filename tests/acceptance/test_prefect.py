@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.acceptance.conftest import EXAMPLES, CommandLine
-from tests.support.service import wait_for
+from tests.support.command_line import CommandLine
+from tests.support.places import EXAMPLES
+from tests.support.waiting import wait_for
 
 
 class Shown:

@@ -11,8 +11,9 @@ from alibabacloud_mts20140618 import models as tea
 from alibabacloud_tea_openapi.exceptions import ClientException
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 
-from tests.acceptance.conftest import EXAMPLES
-from tests.support.service import SECRET, Legacy, Service, wait_for
+from tests.support.places import EXAMPLES
+from tests.support.service import SECRET, Legacy, Service
+from tests.support.waiting import wait_for
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 
 MINIMAL = (EXAMPLES / "minimal.json").read_text()

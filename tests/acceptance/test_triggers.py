@@ -13,15 +13,14 @@ from urllib.parse import quote, quote_plus
 import pytest
 from alibabacloud_mts20140618 import models as tea
 
-from tests.acceptance.conftest import EXAMPLES
-from tests.support.s3 import ENVIRONMENT, S3Server, s3_servers
-from tests.support.service import Service, wait_for
+from tests.support.places import EXAMPLES
+from tests.support.s3 import ENVIRONMENT, S3Server
+from tests.support.service import Service
 from tests.support.sqs_server import create_queue, sqs_client
 from tests.support.transcodes import ffprobe
+from tests.support.waiting import wait_for
 from tests.unit.test_events import s3
 from workflow_engine.store import Store
-
-__all__ = ["s3_servers"]
 
 MINIMAL = (EXAMPLES / "minimal.json").read_text()
 BUCKET = """

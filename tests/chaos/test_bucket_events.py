@@ -18,11 +18,10 @@ from typing import Any
 import pytest
 
 from tests.support.bucket_events import NAMES, UNLISTED, WAYS, Post, Writer, real_name
-from tests.support.s3 import ENVIRONMENT, S3Server, s3_servers
+from tests.support.s3 import ENVIRONMENT, S3Server
 from tests.support.sqs_server import create_queue, sqs_client
-from tests.support.watching import Process, engine, topology, wait
-
-__all__ = ["s3_servers"]
+from tests.support.waiting import wait_for
+from tests.support.watching import Process, engine, topology
 
 #: the first one has no versions, the second one has; nobody lists the third one
 BUCKETS = ("plain", "versions", UNLISTED)
@@ -97,7 +96,7 @@ class Cloud:
 
     def runs(self) -> Counter[Version]:
         """How many executions each version has."""
-        records = self.engine.store.executions(limit=100_000)
+        records = self.engine.store.executions.newest(limit=100_000)
         return Counter((one.input.bucket, one.input.object, one.version) for one in records)
 
     def count(self, where: str = "true", *values: str) -> int:
@@ -147,7 +146,7 @@ def cloud(
 
 def test_kill_9_while_uploads_are_told_of(cloud: Cloud):
     process = cloud.process().start()
-    wait(lambda: len(cloud.listed()) == len(BUCKETS) - 1)
+    wait_for(lambda: len(cloud.listed()) == len(BUCKETS) - 1)
     post = Post(cloud.queue_client, cloud.queue)
     writers: list[Writer] = []
     try:
@@ -168,7 +167,7 @@ def test_kill_9_while_uploads_are_told_of(cloud: Cloud):
         process.kill()
         before = cloud.listed()
         process = cloud.process().start()
-        wait(lambda: not set(before) & set(cloud.listed()))  # finds what no event told of
+        wait_for(lambda: not set(before) & set(cloud.listed()))  # finds what no event told of
         cloud.wait_for(present)
         time.sleep(1)  # for runs that there must not be
     finally:

@@ -1,35 +1,14 @@
 """Killed processes: nothing half written, nothing done twice, nothing left running."""
 
 import json
-import os
 import signal
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.acceptance.conftest import EXAMPLES, CommandLine
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
-def media_processes(data: Path) -> list[int]:
-    """Processes of ffmpeg that work below a data directory."""
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                cwd, name = os.readlink(entry / "cwd"), (entry / "comm").read_text()
-            except OSError:
-                continue
-            if cwd.startswith(str(data)) and "ffmpeg" in name:
-                found.append(int(entry.name))
-    return found
+from tests.support.command_line import CommandLine
+from tests.support.places import EXAMPLES
+from tests.support.processes import media_processes
+from tests.support.waiting import wait_for
 
 
 def test_kill_9_loses_nothing_and_the_next_run_goes_on(alone: CommandLine, bunny: Path):

@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 import pytest
 
 from tests.support.prefect_runs import asked
-from tests.support.service import wait_for
+from tests.support.waiting import wait_for
 from workflow_engine.executor.prefect_server import LocalServer, running_server, stop_server
 
 RUNS = 300

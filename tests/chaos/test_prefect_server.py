@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES, CommandLine
-from tests.chaos.test_kill import wait_for
+from tests.support.command_line import CommandLine
+from tests.support.places import EXAMPLES
+from tests.support.waiting import wait_for
 
 
 def test_a_run_outlives_its_prefect_server(alone: CommandLine, bunny: Path):

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import CommandLine
-from tests.support.service import wait_for
+from tests.support.command_line import CommandLine
+from tests.support.processes import processes_in
+from tests.support.waiting import wait_for
 from workflow_engine.errors import InstallationError, InterruptedRunError
 from workflow_engine.executor import prefect_process
 from workflow_engine.executor.prefect_process import failure_cause, give_back_space
@@ -28,19 +29,6 @@ from workflow_engine.executor.prefect_server import (
 
 # a server is meant to outlive who started it
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
-
-
-def processes_in(home: Path) -> list[int]:
-    """Processes that work in a directory."""
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if os.readlink(entry / "cwd") == str(home):
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
 
 
 def test_a_slow_start_is_said_and_one_that_is_not_wanted_leaves_nothing(

@@ -9,26 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import CommandLine
-from tests.chaos.test_prefect_start import processes_in
+from tests.support.command_line import CommandLine
 from tests.support.prefect_runs import asked, open_runs, task_states
-from tests.support.service import Service, wait_for
+from tests.support.processes import processes_in
+from tests.support.service import Service
 from tests.support.service_home import (
     REPORT,
     START,
     completed,
     encoding,
     enlarged,
-    home,
-    own_prefect,
-    service,
     submit,
     topology,
 )
+from tests.support.waiting import wait_for
 from workflow_engine.executor.prefect_server import running_server
 from workflow_engine.records import ExecutionRecord, ExecutionState
-
-__all__ = ["home", "own_prefect", "service"]
 
 
 def booting(service: Service) -> int:
@@ -82,7 +78,7 @@ def test_files_that_land_while_it_starts_run(race: Service, clip: Path):
             if not (race.data / "mediaflow.db").exists():
                 return []
             with race.store() as store:
-                found = store.executions()
+                found = store.executions.newest()
             return [one for one in found if one.state is ExecutionState.COMPLETED]
 
         wait_for(lambda: len(done()) == 3, 60)
@@ -169,7 +165,7 @@ def test_twenty_early_kills_and_everything_gets_done(own_prefect: Service):
 
     def left() -> list[str]:
         with service.store() as store:
-            found = store.executions_by_id(runs)
+            found = store.executions.by_ids(runs)
         return [one.run_id for one in found if not one.state.ended]
 
     service.kill()

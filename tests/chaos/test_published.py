@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.published import NAMES
-from tests.support.s3 import ENVIRONMENT, S3Server, s3_servers
-
-__all__ = ["s3_servers"]
+from tests.support.s3 import ENVIRONMENT, S3Server
 
 FOLDER = '[buckets.out]\npath = "out"\n'
 STORE = """

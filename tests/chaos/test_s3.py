@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES, CommandLine
-from tests.chaos.test_kill import wait_for
-from tests.support.s3 import ENVIRONMENT, Proxy, S3Server, s3_servers
-
-__all__ = ["s3_servers"]
+from tests.support.command_line import CommandLine
+from tests.support.places import EXAMPLES
+from tests.support.s3 import ENVIRONMENT, Proxy, S3Server
+from tests.support.waiting import wait_for
 
 CONFIGURATION = """
 [buckets.renditions]

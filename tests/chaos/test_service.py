@@ -15,22 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.test_kill import media_processes
 from tests.support.prefect_runs import asked
-from tests.support.service import Service, wait_for
-from tests.support.service_home import (
-    completed,
-    encoding,
-    ended,
-    home,
-    own_prefect,
-    service,
-    submit,
-)
+from tests.support.processes import media_processes
+from tests.support.service import Service
+from tests.support.service_home import completed, encoding, ended, submit
+from tests.support.waiting import wait_for
 from workflow_engine.executor.prefect_server import LocalServer
 from workflow_engine.records import ActivityState, ExecutionRecord, ExecutionState
-
-__all__ = ["home", "own_prefect", "service"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,7 +142,7 @@ BROKEN_ONCE = """
     else:
         break_once(Show, "progress", RuntimeError("Prefect's own"))
     run_id = queue.submit(a={"Text": "A"}, b={"Text": "B"})
-    runner = Dispatcher(queue.engine, lambda: PrefectExecutor(sys.argv[1], Path("prefect")))
+    runner = Dispatcher(queue.engine, lambda: PrefectExecutor(sys.argv[1]))
     runner.start()
     record = queue.ended(run_id, 60)
     runner.close()

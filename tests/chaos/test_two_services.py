@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service import Service, wait_for
+from tests.support.service import Service
 from tests.support.service_home import COVER, START, topology
+from tests.support.waiting import wait_for
 from workflow_engine.records import ExecutionState
 
 

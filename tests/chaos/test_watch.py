@@ -10,7 +10,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.support.watching import Watching, wait
+from tests.support.waiting import wait_for
+from tests.support.watching import Watching
 
 #: files that land in each way
 SHARE = 625
@@ -79,7 +80,7 @@ WAYS = ("flat", "nested", "renamed", "part", "linked", "trees", "twice", "slow")
 def test_kill_9_while_files_land(tmp_path: Path):
     watching = Watching(tmp_path)
     process = watching.process().start()
-    wait(watching.reconciled)
+    wait_for(watching.reconciled)
     landers = [
         subprocess.Popen(
             [
@@ -97,7 +98,7 @@ def test_kill_9_while_files_land(tmp_path: Path):
             process.kill()
             process = watching.process().start()
         assert [lander.wait(60) for lander in landers] == [0] * len(WAYS)
-        wait(lambda: watching.count() >= SHARE * len(WAYS) and watching.idle(), 120)
+        wait_for(lambda: watching.count() >= SHARE * len(WAYS) and watching.idle(), 120)
         time.sleep(1)  # for runs that there must not be
     finally:
         process.kill()

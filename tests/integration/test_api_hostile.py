@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.acceptance.conftest import EXAMPLES
+from tests.support.places import EXAMPLES
 from workflow_engine.api.actions import ACTIONS
 from workflow_engine.api.calls import Calls
 from workflow_engine.api.incoming import Incoming

@@ -14,18 +14,13 @@ from tests.support.event_service import (
     Cloud,
     Make,
     Service,
-    cloud,
-    endpoint,
     folder,
-    make,
     store_away,
 )
 from tests.support.sqs_server import REGION
-from tests.support.watching import wait
+from tests.support.waiting import wait_for
 from tests.unit.test_events import s3
 from triggers.listener import load_factory
-
-__all__ = ["cloud", "endpoint", "make"]
 
 
 class TestPolling:
@@ -46,11 +41,11 @@ class TestPolling:
         service.put("a.mp4")
         assert service.settled(1) == ["a.mp4"]
         (service.home / "uploads").rename(service.home / "away")
-        wait(lambda: "uploads" in service.problem)
+        wait_for(lambda: "uploads" in service.problem)
         (service.home / "away").rename(service.home / "uploads")
         service.put("b.mp4")
         assert service.settled(2) == ["a.mp4", "b.mp4"]
-        wait(lambda: service.problem == "")
+        wait_for(lambda: service.problem == "")
 
     def test_what_is_wrong_shows_as_soon_as_the_store_takes_it(
         self, make: Make, caplog: pytest.LogCaptureFixture
@@ -58,9 +53,9 @@ class TestPolling:
         service = make(self.BUCKET).start()
         with store_away(service, "listeners"):
             (service.home / "uploads").rename(service.home / "away")
-            wait(lambda: "uploads" in service.problem)
-            wait(lambda: "the record of a listener was not kept" in caplog.text)
-        wait(lambda: "cannot be listed" in service.record().problem, 5)
+            wait_for(lambda: "uploads" in service.problem)
+            wait_for(lambda: "the record of a listener was not kept" in caplog.text)
+        wait_for(lambda: "cannot be listed" in service.record().problem, 5)
 
 
 class TestS3EndToEnd:
@@ -93,7 +88,7 @@ class TestS3EndToEnd:
         cloud.s3.put_object(Bucket="real-name", Key=ODD_KEYS[0], Body=b"another")
         assert service.settled(len(ODD_KEYS) + 2).count(ODD_KEYS[0]) == 2
         cloud.send(url, {"Records": [s3(quote_plus(ODD_KEYS[0]), bucket="real-name")] * 3})
-        wait(lambda: not cloud.left(url))
+        wait_for(lambda: not cloud.left(url))
         assert service.settled(0).count(ODD_KEYS[0]) == 2
         assert service.problem == ""
 
@@ -129,11 +124,11 @@ def test_the_listener_of_the_documentation(
     monkeypatch.setitem(FACTORIES, "spool", load_factory("spool"))
     spool = tmp_path / "spool"
     service = make(folder(events=f'{{spool = "{spool}"}}')).start()
-    wait(lambda: str(spool) in service.problem)
+    wait_for(lambda: str(spool) in service.problem)
     spool.mkdir()
-    wait(lambda: service.problem == "")
+    wait_for(lambda: service.problem == "")
     for number in range(3):
         service.put(f"{number}.mp4")
         (spool / f"{number}.key").write_text(f"{number}.mp4\n")
     assert service.settled(3) == ["0.mp4", "1.mp4", "2.mp4"]
-    wait(lambda: not list(spool.iterdir()))
+    wait_for(lambda: not list(spool.iterdir()))

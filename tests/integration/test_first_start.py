@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_local_bucket import pretend_mounted
-from tests.support.landing_home import Home, flow, home
-from tests.support.watching import TICK, Watching, wait
+from tests.support.landing_home import Home, flow
+from tests.support.waiting import wait_for
+from tests.support.watching import TICK, Watching
 from workflow_engine.records import utc_now
-
-__all__ = ["home"]
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def late(tmp_path: Path, prepared: Path) -> Iterator[Watching]:
     """A watched folder that does not exist yet, and neither does the one that it lies in."""
     watching = Watching(tmp_path, root=tmp_path / "media/uploads")
     watching.start()
-    wait(lambda: "does not exist" in watching.problem)
+    wait_for(lambda: "does not exist" in watching.problem)
     yield watching
     watching.close()
 
@@ -90,12 +89,12 @@ def test_the_first_moment_counts_for_every_bucket_with_events(home: Home):
 class TestMissingFolder:
     def test_made_and_filled_at_once(self, late: Watching, prepared: Path, tmp_path: Path):
         shell("mkdir -p media/uploads && cp -p prepared/sub/prepared.mp4 media/uploads", tmp_path)
-        assert wait(late.taken) == ["prepared.mp4"]
+        assert wait_for(late.taken) == ["prepared.mp4"]
 
     def test_moved_in_as_a_whole(self, late: Watching, prepared: Path, tmp_path: Path):
         # the second file hides from the folder's times that it was moved
         shell("mkdir media && mv prepared media/uploads && echo > media/uploads/b.mp4", tmp_path)
-        wait(lambda: late.taken() == ["b.mp4", "sub/prepared.mp4"])
+        wait_for(lambda: late.taken() == ["b.mp4", "sub/prepared.mp4"])
 
     def test_made_while_no_service_runs(self, late: Watching, prepared: Path, tmp_path: Path):
         late.stop()
@@ -116,7 +115,7 @@ class TestMissingFolder:
         watching.put_old("old.mp4")
         watching.start()
         shell("rm -r uploads && mv prepared uploads && echo > uploads/b.mp4", tmp_path)
-        wait(lambda: watching.taken() == ["b.mp4", "sub/prepared.mp4"])
+        wait_for(lambda: watching.taken() == ["b.mp4", "sub/prepared.mp4"])
 
 
 class TestClocks:

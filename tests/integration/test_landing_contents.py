@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.landing_home import Home, flow, home
+from tests.support.landing_home import Home, flow
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.ingest import contents
 from workflow_engine.records import Digests, ExecutionRecord
 from workflow_engine.run.inputs import Inputs
-
-__all__ = ["home"]
 
 
 @pytest.fixture
@@ -30,7 +28,7 @@ def read(home: Home) -> Path:
     info = bucket.head("a.mp4")
     assert info is not None
     path = Path(bucket.place("a.mp4"))
-    home.store.cache_digests(str(path), info.version, Digests.of(path), info.fingerprint)
+    home.store.digests.save(str(path), info.version, Digests.of(path), info.fingerprint)
     return path
 
 

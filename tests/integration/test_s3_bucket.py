@@ -16,22 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.s3 import (
-    ENVIRONMENT,
-    SECRET_KEY,
-    Proxy,
-    S3Server,
-    proxy,
-    running,
-    s3_servers,
-    server,
-)
+from tests.support.s3 import ENVIRONMENT, SECRET_KEY, Proxy, S3Server, running
 from tests.unit.test_placeholders import HOSTILE_KEYS
 from workflow_engine.buckets import Bucket, Buckets, S3Bucket, s3, s3_client, s3_read, s3_write
 from workflow_engine.errors import Code, InterruptedRunError, InvalidInputError, MediaflowError
 from workflow_engine.records import Digests, utc_now
-
-__all__ = ["proxy", "s3_servers", "server"]
 
 MIB = 1 << 20
 _numbers = count()

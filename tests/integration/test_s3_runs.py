@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES
 from tests.support.bench import states
-from tests.support.s3 import ENVIRONMENT, Proxy, S3Server, proxy, s3_servers, server
+from tests.support.places import EXAMPLES
+from tests.support.s3 import ENVIRONMENT, Proxy, S3Server
 from workflow_engine import doctor
 from workflow_engine.buckets import s3_client
 from workflow_engine.engine import Engine
@@ -17,8 +17,6 @@ from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.planning.plan import Plan
 from workflow_engine.records import Digests, ExecutionRecord, ExecutionState
 from workflow_engine.settings import BucketSettings, Settings
-
-__all__ = ["proxy", "s3_servers", "server"]
 
 
 class Stores:
@@ -95,7 +93,7 @@ def test_a_run_reads_once_and_publishes_whole(stores: Stores, clip: Path):
         assert stores.engine.buckets.at(output.place).digests() == output.digests
     assert record.report.startswith("s3://renditions/")
     assert not list((stores.path / "data" / "work").iterdir())
-    assert stores.engine.store.cached_digests(record.origin, record.version) == Digests.of(clip)
+    assert stores.engine.store.digests.get(record.origin, record.version) == Digests.of(clip)
 
 
 def test_what_is_finished_is_reused_without_reading_it(stores: Stores, clip: Path):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.queued import wait_for
+from tests.support.waiting import wait_for
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.records import ExecutionRecord, new_id, utc_now
 from workflow_engine.records.catalog import MessageRecord

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.support.queued import Queue, wait_for
+from tests.support.queued import Queue
 from tests.support.stores import execution
+from tests.support.waiting import wait_for
 from workflow_engine.records import ExecutionState, utc_now
 from workflow_engine.records.catalog import ServiceRecord
 from workflow_engine.service import retention
@@ -82,7 +83,7 @@ class TestSharedStore:
     ):
         monkeypatch.setattr("workflow_engine.service.configuration.PERIOD", 0.01)
         queue.store.services.here(RECORD)
-        queue.store.queue_execution(execution("a", buckets={"gone": "/secret/gone"}))
+        queue.store.queue.add(execution("a", buckets={"gone": "/secret/gone"}))
         service = SharedStore(queue.engine)
         service.start()
         time.sleep(0.1)  # looks that tell nothing new
@@ -118,13 +119,13 @@ class TestRetention:
         then = utc_now() - timedelta(days=100)
         for _ in range(50):
             record = execution("a", created=then)
-            claim = queue.store.add_execution(record, owner="me", lease_seconds=60)
-            queue.store.save_execution(claim, state=ExecutionState.FAIL, ended=then)
-            queue.store.release(claim)
+            claim = queue.store.queue.add_claimed(record, owner="me", lease_seconds=60)
+            queue.store.executions.save(claim, state=ExecutionState.FAIL, ended=then)
+            queue.store.queue.release(claim)
         kept = queue.submit(a={})
         component = Retention(queue.store, RetentionSettings(), first=0)
         component.start()
-        wait_for(lambda: len(queue.store.executions(limit=100)) == 1)
+        wait_for(lambda: len(queue.store.executions.newest(limit=100)) == 1)
         assert queue.record(kept).state is ExecutionState.QUEUED
         assert component.status() == ""
         component.stop()

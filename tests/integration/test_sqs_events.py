@@ -13,23 +13,11 @@ from urllib.parse import quote_plus
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.support.event_service import (
-    ODD_KEYS,
-    Cloud,
-    Make,
-    Service,
-    cloud,
-    endpoint,
-    folder,
-    make,
-    store_away,
-)
+from tests.support.event_service import ODD_KEYS, Cloud, Make, Service, folder, store_away
 from tests.support.sqs_server import create_queue, sqs_client
-from tests.support.watching import wait
+from tests.support.waiting import wait_for
 from tests.unit.test_events import s3
 from triggers import sqs
-
-__all__ = ["cloud", "endpoint", "make"]
 
 
 def record(key: str, bucket: str = "uploads") -> Any:
@@ -47,9 +35,9 @@ class TestSqs:
             service.put(key)
             cloud.s3.put_object(Bucket="uploads", Key=key, Body=b"content")
         assert service.settled(len(keys)) == sorted(keys)
-        wait(lambda: not cloud.left(url))
+        wait_for(lambda: not cloud.left(url))
         assert service.problem == ""
-        wait(lambda: service.record().seen == len(keys))
+        wait_for(lambda: service.record().seen == len(keys))
         assert service.record().last_event is not None
 
     def test_two_events_of_one_upload(self, make: Make, cloud: Cloud) -> None:
@@ -62,7 +50,7 @@ class TestSqs:
         part = cloud.s3.upload_part(**upload, UploadId=number, PartNumber=1, Body=b"content")
         parts = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
         cloud.s3.complete_multipart_upload(**upload, UploadId=number, MultipartUpload=parts)
-        wait(lambda: not cloud.left(url))
+        wait_for(lambda: not cloud.left(url))
         assert service.settled(1) == ["big.mp4"]
 
     def test_repeated_shuffled_and_late_events(self, make: Make, cloud: Cloud) -> None:
@@ -77,14 +65,14 @@ class TestSqs:
             late = {"DelaySeconds": 2} if number % 8 else {}
             cloud.send(url, {"Records": events[number : number + 4]}, **late)
         service.settled(len(keys))
-        wait(lambda: not cloud.left(url))
+        wait_for(lambda: not cloud.left(url))
         assert service.settled(len(keys)) == sorted(keys)
 
     def test_an_event_before_its_object(self, make: Make, cloud: Cloud) -> None:
         url = cloud.queue()
         service = make(folder(url)).start()
         cloud.send(url, {"Records": [record("later.mp4")]})
-        wait(lambda: service.record().seen == 1)
+        wait_for(lambda: service.record().seen == 1)
         assert service.settled(0) == []
         service.put("later.mp4")
         cloud.send(url, {"Records": [record("later.mp4")]})
@@ -118,8 +106,8 @@ class TestSqs:
         monkeypatch.setattr(sqs._Queue, "delete", crash)
         service.put("a.mp4")
         cloud.send(url, {"Records": [record("a.mp4")]})
-        wait(lambda: len(deletions) == 3)
-        wait(lambda: not cloud.left(url))
+        wait_for(lambda: len(deletions) == 3)
+        wait_for(lambda: not cloud.left(url))
         assert service.settled(1) == ["a.mp4"]
 
     def test_nothing_is_deleted_while_the_store_fails(self, make: Make, cloud: Cloud) -> None:
@@ -128,12 +116,12 @@ class TestSqs:
         with store_away(service):
             service.put("a.mp4")
             cloud.send(url, {"Records": [record("a.mp4")]})
-            wait(lambda: "cannot be kept" in service.problem)
+            wait_for(lambda: "cannot be kept" in service.problem)
             time.sleep(1.5)
             assert cloud.left(url) == 1
         assert service.settled(1) == ["a.mp4"]
-        wait(lambda: not cloud.left(url))
-        wait(lambda: service.problem == "")
+        wait_for(lambda: not cloud.left(url))
+        wait_for(lambda: service.problem == "")
 
     def test_a_message_that_cannot_be_read_holds_up_nobody(
         self,
@@ -153,12 +141,12 @@ class TestSqs:
         service.put("a.mp4")
         cloud.send(url, {"Records": [record("a.mp4")]})
         assert service.settled(1) == ["a.mp4"]
-        wait(lambda: cloud.left(dead) == 3)
+        wait_for(lambda: cloud.left(dead) == 3)
         assert cloud.left(url) == 0
         for message in sent:
             assert caplog.text.count(f'the message "{message}"') == 1
         assert "cannot be read: 3" in service.problem
-        wait(lambda: "cannot be read: 3" in service.record().problem)
+        wait_for(lambda: "cannot be read: 3" in service.record().problem)
 
     def test_a_message_that_cannot_be_read_in_a_fifo_queue(self, make: Make, cloud: Cloud) -> None:
         url = cloud.queue("events.fifo", FifoQueue="true", ContentBasedDeduplication="true")
@@ -167,7 +155,7 @@ class TestSqs:
         cloud.send(url, "hello", MessageGroupId="g")
         cloud.send(url, {"Records": [record("a.mp4")]}, MessageGroupId="g")
         assert service.settled(1) == ["a.mp4"]
-        wait(lambda: not cloud.left(url))
+        wait_for(lambda: not cloud.left(url))
 
     def test_one_queue_for_two_buckets_and_a_third_that_is_not_configured(
         self, make: Make, cloud: Cloud
@@ -181,10 +169,10 @@ class TestSqs:
         service.put("b.mp4", bucket="second")
         records = [record("a.mp4", "uploads"), record("b.mp4", "second")]
         cloud.send(url, {"Records": [*records, record("c.mp4", "third")]})
-        wait(lambda: service.record("second").seen == 1 and service.record().seen == 1)
-        wait(lambda: service.engine.store.intake.known("second", ["b.mp4"]))
+        wait_for(lambda: service.record("second").seen == 1 and service.record().seen == 1)
+        wait_for(lambda: service.engine.store.intake.known("second", ["b.mp4"]))
         assert service.settled(1) == ["a.mp4"]
-        wait(lambda: not cloud.left(url))
+        wait_for(lambda: not cloud.left(url))
 
     def test_keys_that_no_object_can_have_hold_up_nobody(self, make: Make, cloud: Cloud) -> None:
         url = cloud.queue()
@@ -197,16 +185,16 @@ class TestSqs:
         records = [record(key) for key in keys] + [s3("%ff.mp4", bucket="uploads")]
         cloud.send(url, {"Records": [*records, record("good.mp4")]})
         assert service.settled(1) == ["good.mp4"]
-        wait(lambda: not cloud.left(url))
+        wait_for(lambda: not cloud.left(url))
         assert service.problem == ""
 
     def test_a_queue_that_does_not_exist_yet(self, make: Make, cloud: Cloud) -> None:
         url = cloud.queue()
         cloud.sqs.delete_queue(QueueUrl=url)
         service = make(folder(url)).start()
-        wait(lambda: "does not exist" in service.problem)
+        wait_for(lambda: "does not exist" in service.problem)
         assert url in service.problem
-        wait(lambda: "does not exist" in service.record().problem)
+        wait_for(lambda: "does not exist" in service.record().problem)
         service.put("lost.mp4")  # no queue, no event
         cloud.queue()
         assert service.settled(1) == ["lost.mp4"]
@@ -223,7 +211,7 @@ class TestSqs:
         service = make(folder(f"http://127.0.0.1:{port}/123456789012/events"))
         client = sqs_client(f"http://127.0.0.1:{port}", monkeypatch)
         service.start()
-        wait(lambda: "cannot be reached" in service.problem)
+        wait_for(lambda: "cannot be reached" in service.problem)
         server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
         server.start()
         try:
@@ -233,10 +221,10 @@ class TestSqs:
                 QueueUrl=url, MessageBody=json.dumps({"Records": [record("a.mp4")]})
             )
             assert service.settled(1) == ["a.mp4"]
-            wait(lambda: service.problem == "")
+            wait_for(lambda: service.problem == "")
         finally:
             server.stop()
-        wait(lambda: "cannot be reached" in service.problem)
+        wait_for(lambda: "cannot be reached" in service.problem)
 
     def test_no_credentials(
         self, make: Make, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -248,12 +236,12 @@ class TestSqs:
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
         monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
         service = make(folder(url)).start()
-        wait(lambda: "credentials" in service.problem)
+        wait_for(lambda: "credentials" in service.problem)
 
     @pytest.mark.parametrize("url", ["events", "arn:aws:sqs:eu-west-1:1:events", "http://["])
     def test_a_url_that_is_none(self, make: Make, cloud: Cloud, url: str) -> None:
         service = make(folder(url)).start()
-        wait(lambda: url in service.problem)
+        wait_for(lambda: url in service.problem)
 
     def test_stops_at_once_and_takes_nothing_afterwards(
         self, make: Make, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
@@ -268,12 +256,12 @@ class TestSqs:
         service.put("a.mp4")
         cloud.send(url, {"Records": [record("a.mp4")]})
         # the call that is still held brings it, and gives it back
-        answer = wait(
+        answer = wait_for(
             lambda: cloud.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
         )
         assert json.loads(answer[0]["Body"])["Records"]
         assert service.engine.store.arrivals.count() == 0
-        wait(lambda: "sqs" not in [thread.name for thread in threading.enumerate()])
+        wait_for(lambda: "sqs" not in [thread.name for thread in threading.enumerate()])
 
 
 class TestCarriers:

@@ -8,22 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.catalog_calls import (
-    PRESET,
-    UNKNOWN,
-    Call,
-    call,
-    engine,
-    execution,
-    mediaflow,
-    refused,
-)
+from tests.support.catalog_calls import PRESET, UNKNOWN, Call, execution, refused
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, TopologyError
 from workflow_engine.records import ExecutionKind
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
-
-__all__ = ["call", "engine", "mediaflow"]
 
 
 def test_the_life_of_a_template(call: Call):
@@ -188,7 +177,7 @@ def test_a_template_of_a_waiting_job_cannot_be_changed(engine: Engine):
         pipeline_id=DEFAULT_PIPELINE_ID,
         topology={"Outputs": [{"TemplateId": record.id}]},
     )
-    engine.store.queue_execution(job)
+    engine.store.queue.add(job)
     in_use = ("InvalidParameter.InvalidState", "/TemplateId")
     assert refused(engine.templates.update, record.id, "x", {"Audio": {}}) == in_use
     assert refused(engine.templates.delete, record.id) == in_use
@@ -260,7 +249,7 @@ def test_a_watermark_template_of_a_waiting_job_cannot_be_changed(engine: Engine)
         pipeline_id=DEFAULT_PIPELINE_ID,
         topology={"Outputs": [{"WaterMarks": [{"WaterMarkTemplateId": record.id}]}]},
     )
-    engine.store.queue_execution(job)
+    engine.store.queue.add(job)
     in_use = ("InvalidParameter.InvalidState", "/WaterMarkTemplateId")
     assert refused(engine.watermark_templates.delete, record.id) == in_use
 

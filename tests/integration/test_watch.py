@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.watching import FACTORIES, Watching, engine, wait
+from tests.support.waiting import wait_for
+from tests.support.watching import FACTORIES, Watching, engine
 from triggers.listener import load_factory
 from triggers.observed import FolderWatch
 from triggers.service import Triggers
@@ -142,7 +143,7 @@ class TestWaysIn:
         os.mkfifo(watching.root / "pipe.mp4")
         watching.put("a.mp4")
         watching.put("中 %2F+.mp4")
-        wait(lambda: watching.taken() == ["a.mp4", "中 %2F+.mp4"])
+        wait_for(lambda: watching.taken() == ["a.mp4", "中 %2F+.mp4"])
         time.sleep(1)
         assert watching.taken() == ["a.mp4", "中 %2F+.mp4"]
         assert watching.problem == ""
@@ -154,7 +155,7 @@ class TestWaysIn:
         watching.start()
         for key in (*heard, f"h/{names[-1]}x.mp4"):
             watching.put(key)
-        wait(lambda: watching.taken() == heard)
+        wait_for(lambda: watching.taken() == heard)
         watching.stop()
         for key in (*listed, f"l/{names[-1]}x.mp4"):
             watching.put(key)
@@ -326,13 +327,13 @@ class TestRestarts:
                 landed.append(key)
                 time.sleep(0.005)
 
-        watching.engine.store.executions()
+        watching.engine.store.executions.newest()
         lander = threading.Thread(target=land)
         before = time.time()
         lander.start()
         watching.start()
         already = len(landed)
-        wait(lambda: len(landed) >= already + 30)
+        wait_for(lambda: len(landed) >= already + 30)
         stop.set()
         lander.join()
         taken = watching.settle()
@@ -345,11 +346,11 @@ class TestRestarts:
 
     def test_two_services_on_one_store(self, watching: Watching):
         with watching.process(), watching.process():
-            wait(watching.reconciled)
+            wait_for(watching.reconciled)
             keys = sorted(f"d{n % 5}/{n}.mp4" for n in range(300))
             for key in keys:
                 watching.put(key)
-            wait(lambda: watching.count() >= 300)
+            wait_for(lambda: watching.count() >= 300)
             assert watching.settle() == keys
 
 
@@ -357,15 +358,15 @@ class TestTrouble:
     def test_a_missing_folder(self, tmp_path: Path):
         watching = Watching(tmp_path, root=tmp_path / "missing/uploads", more='existing="process"')
         watching.start()
-        wait(lambda: "does not exist" in watching.problem)
+        wait_for(lambda: "does not exist" in watching.problem)
         watching.put("a.mp4")
         assert watching.settle() == []
-        wait(watching.taken)
+        wait_for(watching.taken)
         assert watching.problem == ""
         shutil.rmtree(watching.root)
-        wait(lambda: "does not exist" in watching.problem)
+        wait_for(lambda: "does not exist" in watching.problem)
         watching.put("b.mp4")
-        wait(lambda: watching.taken() == ["a.mp4", "b.mp4"])
+        wait_for(lambda: watching.taken() == ["a.mp4", "b.mp4"])
         (listener,) = watching.engine.store.listeners.all()
         assert (listener.bucket, listener.kind) == ("uploads", "watch")
         watching.close()
@@ -374,17 +375,17 @@ class TestTrouble:
         watching.start()
         watching.root.rename(outside / "uploads")
         watching.put("a.mp4")
-        assert wait(watching.taken) == ["a.mp4"]
+        assert wait_for(watching.taken) == ["a.mp4"]
         (outside / "uploads/b.mp4").write_text("content")
         watching.put("c.mp4")
-        wait(lambda: watching.taken() == ["a.mp4", "c.mp4"])
+        wait_for(lambda: watching.taken() == ["a.mp4", "c.mp4"])
         assert watching.settle() == ["a.mp4", "c.mp4"]
 
     def test_more_events_than_the_queue_holds(self, watching: Watching):
         fillers = [watching.put(f".{n}.mp4") for n in range(2)]
         limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
         with watching.process() as process:
-            wait(watching.reconciled)
+            wait_for(watching.reconciled)
             process.signal(signal.SIGSTOP)
             for number in range(limit + 100):
                 fillers[number % 2].open("a").close()  # two in a row would be one event
@@ -392,7 +393,7 @@ class TestTrouble:
             for key in keys:
                 watching.put(key)
             process.signal(signal.SIGCONT)
-            wait(lambda: watching.count() >= len(keys))
+            wait_for(lambda: watching.count() >= len(keys))
             assert watching.settle() == keys
             watching.put("d1/later.mp4")
             watching.put("d9/later.mp4")
@@ -407,7 +408,7 @@ class TestTrouble:
         time.sleep(2)
         lock.execute("ROLLBACK")
         lock.close()
-        wait(lambda: watching.count() >= 50)
+        wait_for(lambda: watching.count() >= 50)
         assert len(watching.settle()) == 50
 
     def test_a_store_that_takes_nothing(self, watching: Watching):
@@ -416,15 +417,15 @@ class TestTrouble:
         store.execute("ALTER TABLE arrivals RENAME TO away")
         for number in range(50):
             watching.put(f"{number}.mp4")
-        wait(lambda: "cannot be stored" in watching.problem)
-        wait(lambda: "cannot be processed" in watching.problem)
-        wait(lambda: "cannot be stored" in watching.engine.store.listeners.all()[0].problem)
+        wait_for(lambda: "cannot be stored" in watching.problem)
+        wait_for(lambda: "cannot be processed" in watching.problem)
+        wait_for(lambda: "cannot be stored" in watching.engine.store.listeners.all()[0].problem)
         store.execute("ALTER TABLE away RENAME TO arrivals")
         store.close()
-        wait(lambda: watching.count() >= 50)
+        wait_for(lambda: watching.count() >= 50)
         assert len(watching.settle()) == 50
         assert watching.problem == ""
-        wait(lambda: watching.engine.store.listeners.all()[0].problem == "")
+        wait_for(lambda: watching.engine.store.listeners.all()[0].problem == "")
         assert watching.engine.store.listeners.all()[0].seen >= 50
 
     def test_a_watch_that_breaks_is_installed_again(
@@ -435,7 +436,7 @@ class TestTrouble:
             patch.setattr("triggers.inotify.FolderWatch._take", None)
             watching.put("a.mp4")
             time.sleep(0.2)
-        assert wait(watching.taken) == ["a.mp4"]
+        assert wait_for(watching.taken) == ["a.mp4"]
         watching.put("b.mp4")
         assert watching.settle() == ["a.mp4", "b.mp4"]
 
@@ -472,7 +473,7 @@ class TestElsewhere:
         watch = FolderWatch(str(tmp_path), found=found.add, lost=lost.set, broken=lambda: None)
         (tmp_path / "a.mp4").write_text("content")
         (tmp_path / ".hidden").write_text("content")
-        wait(lambda: found == {os.fsencode(tmp_path / "a.mp4")})
+        wait_for(lambda: found == {os.fsencode(tmp_path / "a.mp4")})
         assert not lost.is_set()
         (tmp_path / "d").mkdir()
         assert lost.wait(5)

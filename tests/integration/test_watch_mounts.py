@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.watching import Process, Watching, wait
+from tests.support.waiting import wait_for
+from tests.support.watching import Process, Watching
 from triggers.folder import Folder
 
 
@@ -40,10 +41,10 @@ class Sandbox:
         return self.watching.process(*self.command, "sh", "-c", f'{setup} && exec "$@"', "sh")
 
     def waits_for(self, text: str, process: Process) -> None:
-        wait(lambda: text in process.ask("true"))
+        wait_for(lambda: text in process.ask("true"))
 
     def taken(self, *keys: str) -> None:
-        wait(lambda: self.watching.taken() == list(keys), 10)
+        wait_for(lambda: self.watching.taken() == list(keys), 10)
 
 
 class TestMountsAndLimits:
@@ -52,7 +53,7 @@ class TestMountsAndLimits:
         outside.mkdir()
         bind = f"mount --bind {outside} {mount}"
         with sandbox.process(f"mount -t tmpfs share {outside} && {bind}") as process:
-            wait(sandbox.watching.reconciled)
+            wait_for(sandbox.watching.reconciled)
             process.ask(f"echo content > {mount}/a.mp4")
             sandbox.taken("a.mp4")
             process.ask(f"umount {mount}; mkdir {mount}/d; echo content > {mount}/d/stray.mp4")
@@ -66,7 +67,7 @@ class TestMountsAndLimits:
     def test_a_share_that_is_mounted_over_the_folder(self, sandbox: Sandbox):
         mount = sandbox.mount
         with sandbox.process() as process:
-            wait(sandbox.watching.reconciled)
+            wait_for(sandbox.watching.reconciled)
             process.ask(f"mount -t tmpfs share {mount}; echo content > {mount}/a.mp4")
             sandbox.taken("a.mp4")
             process.ask(f"mkdir {mount}/d; mount -t tmpfs other {mount}/d; touch {mount}/d/e.mp4")
@@ -83,12 +84,12 @@ class TestMountsAndLimits:
             return sandbox.process(f"mount -t tmpfs share {outside} && {lay}")
 
         with with_old("old.mp4") as process:
-            wait(sandbox.watching.reconciled)
+            wait_for(sandbox.watching.reconciled)
             process.ask(f"mount --bind {outside} {mount}; echo content > {mount}/new.mp4")
             sandbox.taken("new.mp4")
         listed = sandbox.watching.reconciled()
         with with_old("copied.mp4") as process:  # it was not there at the first watch
-            wait(lambda: sandbox.watching.reconciled() != listed)
+            wait_for(lambda: sandbox.watching.reconciled() != listed)
             process.ask(f"mount --bind {outside} {mount}")
             sandbox.taken("copied.mp4", "new.mp4")
 
@@ -109,7 +110,7 @@ class TestMountsAndLimits:
             (sandbox.mount / f"d{number}").mkdir()
         with sandbox.process(limit) as process:
             sandbox.waits_for("fs.inotify.max_user_watches", process)
-            wait(sandbox.watching.reconciled)
+            wait_for(sandbox.watching.reconciled)
             for number in range(8):
                 sandbox.watching.put(f"d{number}/a.mp4")
             sandbox.taken(*(f"d{number}/a.mp4" for number in range(8)))
@@ -118,7 +119,7 @@ class TestMountsAndLimits:
         limit = "echo 0 > /proc/sys/user/max_inotify_instances"
         with sandbox.process(limit) as process:
             sandbox.waits_for("fs.inotify.max_user_instances", process)
-            wait(sandbox.watching.reconciled)
+            wait_for(sandbox.watching.reconciled)
             sandbox.watching.put("a.mp4")
             sandbox.taken("a.mp4")
 

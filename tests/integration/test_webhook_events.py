@@ -15,11 +15,9 @@ from urllib.parse import quote_plus, urlencode
 import pytest
 
 from tests.support.api_clients import serving
-from tests.support.event_service import ODD_KEYS, Make, Service, folder, make, store_away
+from tests.support.event_service import ODD_KEYS, Make, Service, folder, store_away
 from tests.unit.test_events import eventbridge, minio, oss, s3, sns
 from workflow_engine.api.app import create_app, server_options
-
-__all__ = ["make"]
 
 TOKEN = "a-long-random-text"
 SERVICE = f'[service]\nevent_token = "{TOKEN}"\n'

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.integration.test_workflows import executed, refuses
+from tests.support.places import EXAMPLES
 from tests.support.topologies import minimal, text
 from workflow_engine import cli
 from workflow_engine.engine import Engine
@@ -18,7 +19,6 @@ from workflow_engine.records import ExecutionState, ObjectRef, new_id
 from workflow_engine.service.workflow_files import WorkflowFiles
 from workflow_engine.settings import load_settings
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "topologies"
 GOOD = text(minimal())
 
 
@@ -167,7 +167,7 @@ class TestExecutionCommands:
             mediaflow("execution", "cancel", "0" * 32)
         assert "is cancelled" in mediaflow("execution", "cancel", executed(engine, 1).run_id)
         running = replace(executed(engine, 2), run_id=new_id(), state=ExecutionState.RUNNING)
-        engine.store.add_execution(running, owner="someone", lease_seconds=60)
+        engine.store.queue.add_claimed(running, owner="someone", lease_seconds=60)
         assert "within seconds" in mediaflow("execution", "cancel", running.run_id)
 
     def test_report(self, mediaflow: CommandLine, engine: Engine, tmp_path: Path):

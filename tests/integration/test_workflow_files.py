@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.places import EXAMPLES
 from tests.support.topologies import minimal, report, start, text, topology
+from tests.support.waiting import wait_for
 from workflow_engine.activity import load_registry
 from workflow_engine.catalog.workflows import Workflows
 from workflow_engine.errors import InvalidInputError, MediaflowError
@@ -19,7 +21,7 @@ from workflow_engine.service.workflow_files import RETRY_LOOKS, WorkflowFiles
 from workflow_engine.store import Store
 
 REGISTRY = load_registry()
-EXAMPLES = Path(__file__).parents[2] / "examples" / "topologies"
+
 GOOD = text(minimal())
 BROKEN = '{"Activities": {\n  "start": {}}'
 
@@ -593,13 +595,6 @@ class TestTheThread:
             assert watcher.status() == ""
         other.close()
         assert folder.problems == {}
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_looking_at_many_files_is_cheap(folder: Folder):

@@ -12,6 +12,7 @@ from alibabacloud_mts20140618 import models
 from alibabacloud_mts20140618.client import Client
 
 from tests.support.api_clients import serving, tea
+from tests.support.places import EXAMPLES
 from tests.support.topologies import minimal, text
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import executions, workflows
@@ -33,7 +34,6 @@ from workflow_engine.records.catalog import TriggerMode, WorkflowState
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Store
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "topologies"
 GOOD = text(minimal())
 ACTIONS = {a.name: a for module in (workflows, executions) for a in actions_of(module)}
 
@@ -293,7 +293,7 @@ def executed(engine: Engine, number: int, **changes: Any) -> ExecutionRecord:
         activities=(ActivityRecord(name="start", type="Start"),),
     )
     record = replace(record, **changes)
-    engine.store.queue_execution(record)
+    engine.store.queue.add(record)
     return record
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.support.queued import Queue, wait_for
+from tests.support.queued import Queue
+from tests.support.waiting import wait_for
 from workflow_engine.messages import Sender
 from workflow_engine.service import dispatcher
 from workflow_engine.store.database import Database
@@ -61,12 +62,12 @@ def die_at(commit: int, *, after: bool) -> None:
 
 def serve(queue: Queue, run_id: str) -> None:
     """Run the queue and send the messages until an execution has ended and been told."""
-    sender = Sender(queue.store, queue.engine.settings)
-    queue.engine.outbox.wake = sender.wake
+    sender = Sender(queue.store, queue.engine.outbox.receivers)
+    queue.engine.outbox.subscribe(sender.wake)
     sender.start()
     with queue.running():
         queue.ended(run_id)
-        wait_for(lambda: not queue.store.is_running(run_id))
+        wait_for(lambda: not queue.store.queue.is_running(run_id))
         assert sender.wait(run_id, 20)
     sender.stop()
 
@@ -107,7 +108,7 @@ def look(queue: Queue, run_id: str) -> dict[str, Any]:
         "parts": [path.name for path in (folder / "out").rglob("*.part")],
         "contents": [(folder / "out" / name).read_text() for name in "ab"],
         "messages": [json.loads(line)["Type"] for line in lines],
-        "intents": len(queue.store.intents(run_id)),
+        "intents": len(queue.store.steps.intents(run_id)),
         "work": [path.name for path in (folder / "data" / "work").iterdir()],
     }
 

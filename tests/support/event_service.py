@@ -15,9 +15,9 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.support.sqs_server import REGION, create_queue, sqs_client, sqs_server
-from tests.support.watching import TICK, topology, wait
-from triggers import sqs
+from tests.support.sqs_server import REGION, create_queue, sqs_client
+from tests.support.waiting import wait_for
+from tests.support.watching import TICK, topology
 from triggers.listener import ListenerFactory
 from triggers.polling import PollListener
 from triggers.service import Triggers
@@ -56,7 +56,7 @@ class Service:
         self.triggers = Triggers(self.engine, factories=FACTORIES)
         self.triggers.start()
         wanted = [name for name, one in self.engine.settings.buckets.items() if one.events]
-        wait(lambda: all(self.record(name).last_reconcile for name in wanted))
+        wait_for(lambda: all(self.record(name).last_reconcile for name in wanted))
         return self
 
     def stop(self) -> None:
@@ -81,29 +81,14 @@ class Service:
 
     def runs(self) -> list[str]:
         """The keys of all executions, sorted; one that ran twice stands there twice."""
-        records = self.engine.store.executions(limit=100_000)
+        records = self.engine.store.executions.newest(limit=100_000)
         return sorted(record.input.object for record in records)
 
     def settled(self, count: int) -> list[str]:
         """Wait for so many runs and for nothing to be waiting; return what ran."""
-        wait(lambda: len(self.runs()) >= count and not self.engine.store.arrivals.count())
+        wait_for(lambda: len(self.runs()) >= count and not self.engine.store.arrivals.count())
         time.sleep(0.5)
         return self.runs()
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[[str], Service]]:
-    """Make services; they end with the test."""
-    made: list[Service] = []
-
-    def new(buckets: str) -> Service:
-        made.append(Service(tmp_path, buckets))
-        return made[-1]
-
-    yield new
-    for service in made:
-        service.stop()
-        service.engine.close()
 
 
 @contextmanager
@@ -161,27 +146,6 @@ class Cloud:
     def send(self, url: str, message: Any, **more: Any) -> str:
         body = message if isinstance(message, str) else json.dumps(message)
         return self.sqs.send_message(QueueUrl=url, MessageBody=body, **more)["MessageId"]
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with sqs_server() as endpoint:
-        yield endpoint
-
-
-@pytest.fixture
-def cloud(
-    endpoint: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> Iterator[Cloud]:
-    monkeypatch.setattr(sqs, "WAIT_SECONDS", 1)  # the server cannot be stopped while it waits
-    made = Cloud(endpoint, monkeypatch)
-    for url in made.sqs.list_queues().get("QueueUrls", []):
-        made.sqs.delete_queue(QueueUrl=url)
-    for bucket in made.s3.list_buckets()["Buckets"]:
-        for found in made.s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
-            made.s3.delete_object(Bucket=bucket["Name"], Key=found["Key"])
-        made.s3.delete_bucket(Bucket=bucket["Name"])
-    yield made
 
 
 Make = Callable[[str], Service]

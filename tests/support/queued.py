@@ -2,16 +2,17 @@
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import wait_for
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ObjectRef, new_id, utc_now
 from workflow_engine.records.catalog import PipelineRecord
+from workflow_engine.run.submission import buckets_of, new_execution
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Store
@@ -59,17 +60,19 @@ class Queue:
         """Queue a job whose pipeline tells the queue `q`."""
         pipeline = PipelineRecord(id=new_id(), name="p", queue="q", created=utc_now())
         self.store.pipelines.add(pipeline)
-        return self.engine.enqueue(
-            self.engine.parse(_chain(_works(works))),
+        graph = self.engine.parse(_chain(_works(works)))
+        job = new_execution(
+            graph,
             INPUT,
             kind=ExecutionKind.MEDIA_INFO,
             name="job",
             pipeline_id=pipeline.id,
-            request={},
-        ).run_id
+            buckets=buckets_of(graph, INPUT.bucket, self.engine.buckets.locations),
+        )
+        return self.engine.queue.add(job).run_id
 
     def record(self, run_id: str) -> ExecutionRecord:
-        found = self.store.execution(run_id)
+        found = self.store.executions.get(run_id)
         assert found is not None
         return found
 
@@ -114,10 +117,3 @@ def _chain(activities: dict[str, Any]) -> str:
     names = list(activities)
     edges = {name: names[n : n + 1] for n, name in enumerate(names, 1)}
     return json.dumps({"Activities": activities, "Dependencies": edges})
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)

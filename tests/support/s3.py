@@ -9,14 +9,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Generator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3.session
-import pytest
 from botocore.config import Config
 
 from workflow_engine.settings import BucketSettings
@@ -26,14 +25,12 @@ SECRET_KEY = "test-secret-key-0123456789"
 #: variables that the settings of the tests name
 ENVIRONMENT = {"TEST_S3_KEY": ACCESS_KEY, "TEST_S3_SECRET": SECRET_KEY}
 
-SERVERS = ("seaweedfs", "rclone", "moto")
-
 
 @dataclass(frozen=True)
 class S3Server:
     """A server that runs, with the buckets `test-vod` and `test-other`.
 
-    `name` is one of `SERVERS`.
+    `name` is seaweedfs, rclone or moto.
     """
 
     name: str
@@ -244,33 +241,3 @@ class Proxy:
 def _shut(one: socket.socket) -> None:
     with suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.fixture(scope="session")
-def s3_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], S3Server]]:
-    """Give a server by its name; each starts when it is asked for first, with two buckets."""
-    started: dict[str, S3Server] = {}
-    with ExitStack() as stack:
-
-        def get(name: str) -> S3Server:
-            if name not in started:
-                server = stack.enter_context(running(name, tmp_path_factory.mktemp(name)))
-                for real_name in ("test-vod", "test-other"):
-                    server.create(real_name)
-                started[name] = server
-            return started[name]
-
-        yield get
-
-
-@pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, s3_servers: Callable[[str], S3Server]) -> S3Server:
-    """Give each server in turn."""
-    return s3_servers(request.param)
-
-
-@pytest.fixture
-def proxy(server: S3Server) -> Iterator[Proxy]:
-    """Give a proxy before the server."""
-    with closing(Proxy(server.url)) as made:
-        yield made

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from alibabacloud_mts20140618.client import Client as TeaClient
 from alibabacloud_tea_openapi.models import Config
 from aliyunsdkcore.client import AcsClient
 
+from tests.support.waiting import wait_for
 from workflow_engine.executor.prefect_server import stop_server
 from workflow_engine.records import ExecutionRecord
 from workflow_engine.store import Store
@@ -178,7 +179,7 @@ class Service:
 
     def record(self, run_id: str) -> ExecutionRecord:
         with self.store() as store:
-            found = store.execution(run_id)
+            found = store.executions.get(run_id)
         assert found is not None
         return found
 
@@ -230,12 +231,3 @@ class Legacy:
             return json.loads(self._client.do_action_with_exception(request))
         finally:
             self._client.session.close()  # nobody else closes the connection
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """Wait until a condition holds; return what it gave."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
-    return found

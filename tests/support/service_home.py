@@ -1,17 +1,10 @@
 """A service in a directory of its own with three workflows, and what it takes to use it."""
 
 import json
-import shutil
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.support.service import Service, wait_for
-from workflow_engine.executor.prefect_server import LocalServer
+from tests.support.service import Service
+from tests.support.waiting import wait_for
 from workflow_engine.records import ActivityState, ExecutionRecord, ExecutionState
 
 START = {
@@ -47,49 +40,6 @@ def topology(**activities: Any) -> str:
     names = list(activities)
     edges = {name: names[n : n + 1] for n, name in enumerate(names, 1)}
     return json.dumps({"Activities": activities, "Dependencies": edges})
-
-
-@pytest.fixture
-def home(tmp_path: Path, clip: Path) -> Path:
-    """The directory of a service: a clip in its bucket, and three workflows."""
-    (tmp_path / "buckets/uploads").mkdir(parents=True)
-    shutil.copy(clip, tmp_path / "buckets/uploads/clip.mp4")
-    (tmp_path / "workflows").mkdir()
-    head = {"start": START, "cover": COVER}
-    workflows = {
-        "quick": topology(**head, report=REPORT),
-        "slow": topology(**head, large=enlarged("S00000001-200040"), report=REPORT),
-        "very slow": topology(**head, large=enlarged("S00000001-200070"), report=REPORT),
-    }
-    for name, text in workflows.items():
-        (tmp_path / f"workflows/{name}.json").write_text(text)
-    return tmp_path
-
-
-@pytest.fixture
-def service(home: Path, prefect: LocalServer) -> Iterator[Service]:
-    service = Service(home, f'[prefect]\napi_url = "{prefect.api_url}"\n')
-    try:
-        yield service.start().shown()
-    finally:
-        service.close()
-
-
-@pytest.fixture
-def own_prefect(home: Path, prefect: LocalServer) -> Iterator[Service]:
-    """A service that has to start its Prefect server, on a database that is made already."""
-    service = Service(home)
-    (service.data / "prefect").mkdir(parents=True)
-    made = Path(f"/proc/{prefect.pid}/cwd/prefect.db")
-    with (
-        closing(sqlite3.connect(made)) as source,
-        closing(sqlite3.connect(service.data / "prefect/prefect.db")) as target,
-    ):
-        source.backup(target)
-    try:
-        yield service
-    finally:
-        service.close()
 
 
 def submit(service: Service, workflow: str = "slow") -> str:

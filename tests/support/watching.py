@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.support import topologies
+from tests.support.waiting import wait_for
 from triggers.listener import ListenerFactory
 from triggers.service import Triggers
 from triggers.watch import WatchListener
@@ -67,7 +68,7 @@ class Watching:
         self.triggers = Triggers(self.engine, factories=FACTORIES)
         self.triggers.start()
         if self.root.is_dir():
-            wait(lambda: self.reconciled() != before)
+            wait_for(lambda: self.reconciled() != before)
         return self
 
     def stop(self) -> None:
@@ -110,7 +111,7 @@ class Watching:
 
     def versions(self) -> list[tuple[str, str]]:
         """Key and version of all executions."""
-        records = self.engine.store.executions(limit=1_000_000)
+        records = self.engine.store.executions.newest(limit=1_000_000)
         return [(record.input.object, record.version) for record in records]
 
     def count(self) -> int:
@@ -210,14 +211,6 @@ def topology(prefix: str = "", *, bucket: str = "uploads", **activities: Any) ->
     start = {"Type": "Start", "Parameters": {"InputFile": bound}}
     report = {"Type": "Report"}
     return topologies.text(topologies.topology({"start": start, **activities, "report": report}))
-
-
-def wait(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return found
 
 
 def watch(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.waiting import wait_for
 from workflow_engine.messages.bodies import MAX_BODY, activity_body, job_body
 from workflow_engine.messages.lane import MOST_WAITING, Lane
 from workflow_engine.messages.receivers import DeliveryError, MessageTooLongError
@@ -156,13 +157,6 @@ def message(number: int) -> MessageRecord:
     return MessageRecord(
         id=str(number), run_id="1", activity="a", receiver="queue:q", body="{}", created=MOMENT
     )
-
-
-def wait_for(condition: Any) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 class TestLane:

@@ -4,6 +4,8 @@ Commands import the engine when they run, so that `--help` and the light command
 `common.py` holds what all of them share: settings, error output, JSON output.
 """
 
+import atexit
+import gc
 import logging
 import os
 import sys
@@ -29,6 +31,9 @@ from workflow_engine.cli import (
 )
 from workflow_engine.cli.common import EXIT_INVALID, fail, options, print_json, problem_json
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
+
+#: thresholds of the garbage collector: half of the start would be collections that find nothing
+_GC_THRESHOLDS = (50_000, 20, 50)
 
 app = typer.Typer(
     name="mediaflow",
@@ -83,6 +88,7 @@ def _global(
 
 def main() -> None:
     """Run the command line; every error becomes one sentence and an exit code."""
+    _collect_seldom()
     _open_streams()
     _configure_logging()
     try:
@@ -110,6 +116,12 @@ def main() -> None:
 
 def _debugging() -> bool:
     return bool(os.environ.get("MEDIAFLOW_DEBUG"))
+
+
+def _collect_seldom() -> None:
+    """Let the collector look at what imports make neither again and again nor at the end."""
+    gc.set_threshold(*_GC_THRESHOLDS)
+    atexit.register(gc.freeze)
 
 
 def _open_streams() -> None:

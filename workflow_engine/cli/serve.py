@@ -47,9 +47,11 @@ def serve(
 
 
 def _serve(signals: "_Signals", host: str | None, port: int | None) -> None:
+    from workflow_engine.executor.prefect_session import own_process
     from workflow_engine.service.server import Server
 
     chosen = settings()
+    own_process(chosen.data_dir / "prefect")
     server = Server(chosen, host=host, port=port)
     _say(_told(chosen))
     try:

@@ -5,8 +5,11 @@ Used by `prefect_flow.py`, in its thread. Decisions 2 and 4.
 
 import re
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from workflow_engine.errors import InterruptedRunError
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 #: characters that Prefect takes in no flow name
 _BANNED = re.compile(r"[/%&<>]")
+#: flows that are kept for the next executions of their workflows
+_KEPT_FLOWS = 100
 #: seconds between two looks at an activity that runs elsewhere
 _FOLLOW_PERIOD = 0.2
 
@@ -57,45 +62,73 @@ class Gate:
             return self._inside == 0
 
 
-def make_flow(runner: Runner, gate: Gate) -> "Flow[Any, Any]":
-    """Build the flow of an execution."""
-    from prefect import flow, task
-    from prefect.task_runners import ThreadPoolTaskRunner
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What the flow and the tasks of an execution work on."""
 
+    runner: Runner
+    gate: Gate
+    show: Show
+
+
+#: the execution of the flow; prefect gives its tasks copies of its context
+_work: ContextVar[_Work] = ContextVar("work")
+
+
+@contextmanager
+def flow_of(runner: Runner, gate: Gate) -> "Generator[Flow[Any, Any]]":
+    """Give the flow of an execution, which must run on this thread."""
     show = Show()
     runner.watch(show)
+    token = _work.set(_Work(runner=runner, gate=gate, show=show))
+    try:
+        yield _flow(_BANNED.sub("_", runner.record.workflow))
+    finally:
+        _work.reset(token)
 
-    def activity(name: str) -> "State[Any]":
-        try:
-            return _state(_run(runner, gate, show, name))
-        except InterruptedRunError as error:
-            return _state(cancelled(error.message))
 
-    base = task(persist_result=False)(activity)
-
-    def media_workflow(workflow: str, bucket: str, object: str, run_id: str) -> "State[Any]":
-        futures: dict[str, PrefectFuture[Any]] = {}
-        for name in runner.graph.order:
-            before = [_ended(futures[one]) for one in runner.graph.predecessors(name)]
-            named: Any = base.with_options(name=name, task_run_name=_constant(name))
-            futures[name] = named.submit(name, wait_for=before)
-        for future in futures.values():
-            future.wait()
-        show.close()
-        if runner.cancel.is_set():
-            return _state(cancelled("The run was interrupted."))
-        state, code, message = runner.verdict()
-        return _state(flow_state(replace(runner.record, state=state, code=code, message=message)))
+@lru_cache(maxsize=_KEPT_FLOWS)
+def _flow(name: str) -> "Flow[Any, Any]":
+    """Return the flow of a workflow; kept, since Prefect builds a schema of its parameters."""
+    from prefect import flow
+    from prefect.task_runners import ThreadPoolTaskRunner
 
     # a task waits for its predecessors on its thread; tasks are submitted in the order of the
     # graph, so the oldest one waiting can always go on
     runs_on: Any = cast("Any", ThreadPoolTaskRunner)(max_workers=MAX_THREADS)
-    name = _BANNED.sub("_", runner.record.workflow)
     # its parameters are ours: nothing to validate
     decorate = cast("Any", flow)(
         name=name, persist_result=False, task_runner=runs_on, validate_parameters=False
     )
-    return decorate(media_workflow)
+    return decorate(_media_workflow)
+
+
+def _media_workflow(workflow: str, bucket: str, object: str, run_id: str) -> "State[Any]":
+    from prefect import task
+
+    work = _work.get()
+    runner = work.runner
+    base = task(persist_result=False)(_activity)
+    futures: dict[str, PrefectFuture[Any]] = {}
+    for name in runner.graph.order:
+        before = [_ended(futures[one]) for one in runner.graph.predecessors(name)]
+        named: Any = base.with_options(name=name, task_run_name=_constant(name))
+        futures[name] = named.submit(name, wait_for=before)
+    for future in futures.values():
+        future.wait()
+    work.show.close()
+    if runner.cancel.is_set():
+        return _state(cancelled("The run was interrupted."))
+    state, code, message = runner.verdict()
+    return _state(flow_state(replace(runner.record, state=state, code=code, message=message)))
+
+
+def _activity(name: str) -> "State[Any]":
+    work = _work.get()
+    try:
+        return _state(_run(work.runner, work.gate, work.show, name))
+    except InterruptedRunError as error:
+        return _state(cancelled(error.message))
 
 
 def _run(runner: Runner, gate: Gate, show: Show, name: str) -> EndState:

@@ -11,17 +11,18 @@ import threading
 import time
 
 from workflow_engine.errors import InterruptedRunError, MediaflowError
-from workflow_engine.executor import Executor
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.executor.prefect_api import answers, configured_url, shown_url, ui_url
 from workflow_engine.executor.prefect_ends import Lookup, tell_ends
-from workflow_engine.executor.prefect_flow import PrefectExecutor, flush
+from workflow_engine.executor.prefect_flow import PrefectExecutor
 from workflow_engine.executor.prefect_server import (
     Starter,
     ensure_server,
     running_server,
     stop_server,
 )
+from workflow_engine.executor.prefect_session import flush
+from workflow_engine.run.runner import Executor
 from workflow_engine.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class PrefectComponent:
         """Return an executor for one execution."""
         if self._problem:
             return InlineExecutor()
-        return PrefectExecutor(self._api_url, self._data_dir / "prefect")
+        return PrefectExecutor(self._api_url)
 
     def _watch(self) -> None:
         while not self._done.is_set():
