@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from workflow_engine.catalog.matching import name_fault
 from workflow_engine.ingest.explanation import Facts
 from workflow_engine.records import wire_time
+from workflow_engine.topology.object_names import name_fault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

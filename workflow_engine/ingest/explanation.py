@@ -9,9 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from workflow_engine.buckets import ObjectInfo
-from workflow_engine.catalog.matching import Rule, Verdict, name_fault, nearest, why_nothing_starts
+from workflow_engine.catalog.matching import (
+    Rule,
+    Verdict,
+    nearest,
+    why_nothing_starts,
+)
 from workflow_engine.records import ExecutionRecord, wire_time
 from workflow_engine.records.ingest import Arrival, KnownVersion, ListenerRecord, Watched
+from workflow_engine.topology.object_names import name_fault
 
 #: executions that a conclusion names
 _NAMED = 5

@@ -18,7 +18,6 @@ from operator import attrgetter
 from pathlib import Path
 
 from workflow_engine.buckets import Buckets
-from workflow_engine.catalog.matching import is_candidate
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.ingest.admission import OwnOutputs, WorkflowMatcher
 from workflow_engine.ingest.contents import ContentReader, Contents
@@ -37,6 +36,7 @@ from workflow_engine.records.ingest import (
 )
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import Store
+from workflow_engine.topology.object_names import is_candidate
 
 log = logging.getLogger(__name__)
 
