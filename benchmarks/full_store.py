@@ -25,7 +25,7 @@ from workflow_engine.records import (
     utc_now,
 )
 from workflow_engine.records.catalog import MediaRecord, WorkflowRecord
-from workflow_engine.store import Store, catalog_rows, catalog_schema, queue, rows, schema
+from workflow_engine.store import Store, catalog_rows, catalog_schema, new_executions, rows, schema
 
 EXECUTIONS, MEDIA, WORKFLOWS = 100_000, 10_000, 20
 #: executions that are written at once
@@ -114,7 +114,7 @@ def _write(engine: sa.Engine, batch: list[ExecutionRecord]) -> None:
         for row in rows.object_rows(record.run_id, activity.name, activity.outputs, published=True)
     ]
     with engine.begin() as connection:
-        queue.add_all(connection, [(record, {}) for record in batch])
+        new_executions.add_all(connection, [(record, {}) for record in batch])
         connection.execute(sa.insert(schema.objects), outputs)
 
 

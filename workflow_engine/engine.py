@@ -348,7 +348,7 @@ class Engine:
         return self._queue(record)
 
     def _queue(self, record: ExecutionRecord, dedupe_key: str | None = None) -> ExecutionRecord:
-        self.store.queue_execution(record, dedupe_key=dedupe_key)
+        self.store.queue.add(record, dedupe_key=dedupe_key)
         self.queued.set()
         return record
 
@@ -358,7 +358,7 @@ class Engine:
         Raises InvalidInputError when there is none or it has ended.
         """
         before = self.execution(run_id)
-        self.store.request_cancel(run_id)
+        self.store.queue.request_cancel(run_id)
         record = self.execution(run_id)
         # one that has just ended of itself was not cancelled either
         if before.state.ended or (record.state.ended and record.code != Code.CANCELLED):
@@ -371,7 +371,7 @@ class Engine:
 
     def execution(self, run_id: str) -> ExecutionRecord:
         """Return an execution. Raises InvalidInputError when there is none."""
-        record = self.store.execution(run_id)
+        record = self.store.executions.get(run_id)
         if record is None:
             raise InvalidInputError(
                 Code.RESOURCE_NOT_FOUND,
@@ -384,13 +384,13 @@ class Engine:
         self, chosen: ExecutionFilter, *, limit: int, after: str = ""
     ) -> Page[ExecutionRecord]:
         """Return a page of brief executions, newest first, within `[service] history_days`."""
-        return self.store.execution_page(self._recent(chosen), limit=limit, after=after)
+        return self.store.executions.page(self._recent(chosen), limit=limit, after=after)
 
     def summary_page(
         self, chosen: ExecutionFilter, *, limit: int, after: str = ""
     ) -> Page[ExecutionSummary]:
         """Return a page of summaries, as `execution_page` does of brief executions."""
-        return self.store.summary_page(self._recent(chosen), limit=limit, after=after)
+        return self.store.executions.summary_page(self._recent(chosen), limit=limit, after=after)
 
     def _recent(self, chosen: ExecutionFilter) -> ExecutionFilter:
         oldest = utc_now() - timedelta(days=self.settings.service.history_days)
@@ -430,7 +430,7 @@ class Engine:
             fresh=fresh,
             state=ExecutionState.RUNNING,
         )
-        claim = self.store.add_execution(
+        claim = self.store.queue.add_claimed(
             record, owner=lease.owner_name(), lease_seconds=lease.LEASE
         )
 
@@ -458,7 +458,9 @@ class Engine:
         self._resumable(run_id)
         self._know_templates_beside(self.settings.workflows.dir)
         try:
-            claim = self.store.claim(run_id, owner=lease.owner_name(), lease_seconds=lease.LEASE)
+            claim = self.store.queue.claim(
+                run_id, owner=lease.owner_name(), lease_seconds=lease.LEASE
+            )
         except LeaseLostError as error:
             raise InvalidInputError(error.code, error.message, remedy=error.remedy) from None
 
@@ -480,7 +482,7 @@ class Engine:
         has not ended, or it belongs to a terminal.
         """
         record = self._resumable(run_id)
-        if self.store.requeue(run_id):
+        if self.store.queue.requeue(run_id):
             self.queued.set()
             return
         if record.output_root:

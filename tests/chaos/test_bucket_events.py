@@ -95,7 +95,7 @@ class Cloud:
 
     def runs(self) -> Counter[Version]:
         """How many executions each version has."""
-        records = self.engine.store.executions(limit=100_000)
+        records = self.engine.store.executions.newest(limit=100_000)
         return Counter((one.input.bucket, one.input.object, one.version) for one in records)
 
     def count(self, where: str = "true", *values: str) -> int:

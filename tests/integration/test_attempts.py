@@ -42,7 +42,7 @@ class Seen:
 
     def activity_changed(self, record: ActivityRecord) -> None:
         if record.state is ActivityState.RUNNING and " in " in record.message:
-            self.waiting.append(self.engine.store.executions()[0])
+            self.waiting.append(self.engine.store.executions.newest()[0])
             self.then()
 
     def progressed(self, name: str, fraction: float) -> None:
@@ -58,7 +58,7 @@ def test_a_transient_cause_is_tried_again_and_told(bench: Bench):
     assert [one.code for one in done.attempts] == ["StorageUnavailable"] * 2
     assert done.started and done.started <= done.attempts[0].ended < done.attempts[1].ended
     assert done.to_wire()["Attempts"][1]["Message"] == "Told to fail for now."
-    assert bench.engine.store.execution(record.run_id) == record
+    assert bench.engine.store.executions.get(record.run_id) == record
     first, second = (one.activity("a") for one in seen.waiting)
     assert first.message == "Attempt 2 of 4 in 0 s: Told to fail for now."
     assert second.message.startswith("Attempt 3 of 4") and second.state is ActivityState.RUNNING

@@ -34,7 +34,7 @@ def graph(**start: Any) -> Graph:
 
 def execution(store: Store) -> ExecutionRecord:
     record = stores.execution(activities=(started(),))
-    store.add_execution(record, owner="me", lease_seconds=60)
+    store.queue.add_claimed(record, owner="me", lease_seconds=60)
     return record
 
 
@@ -160,7 +160,7 @@ class TestMessage:
     ) -> None:
         record = execution(store)
         announce(store, outbox, record, record.activities[0], graph(QueueName="jobs"))
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         announce(store, outbox, stored, stored.activities[0], graph(QueueName="jobs"))
         assert len(kept(store, record)) == 1

@@ -61,7 +61,7 @@ def execution(store: Store) -> ExecutionRecord:
     record = stores.execution(
         activities=(ActivityRecord(name="start", type="Start", state=ActivityState.SUCCESS),)
     )
-    store.add_execution(record, owner="me", lease_seconds=60)
+    store.queue.add_claimed(record, owner="me", lease_seconds=60)
     return record
 
 
@@ -97,7 +97,7 @@ class TestDelivery:
         assert [r.headers["webhook-id"] for r in server.requests] == [message_id]
         message = the_message(store, record.run_id)
         assert message.sent is not None and not message.error
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         assert stored.activities[0].message_result == {"MessageId": message_id}
 
@@ -108,7 +108,7 @@ class TestDelivery:
         with running(queues(q=MessageSettings(file=tmp_path / "m.jsonl"))) as made:
             (message_id,) = add(store, run_id=record.run_id, activity="")
             assert made.wait(record.run_id, 10)
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         assert stored.message_result == {"MessageId": message_id}
 
@@ -195,7 +195,7 @@ class TestFailures:
         assert [r.headers["webhook-id"] for r in server.requests] == [message_id] * 3
         message = the_message(store, record.run_id)
         assert (message.attempts, message.error) == (3, "")
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         assert stored.activities[0].message_result == {"MessageId": message_id}
 
@@ -210,7 +210,7 @@ class TestFailures:
         message = the_message(store, record.run_id)
         assert "HTTP 500" in message.error
         assert message.next_attempt is not None and message.sent is None
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None and stored.activities[0].message_result == {}
 
     def test_one_that_waits_does_not_hold_up_later_ones(
@@ -251,7 +251,7 @@ class TestFailures:
             assert made.wait(record.run_id, 10)
         message = the_message(store, record.run_id)
         assert (message.attempts, message.sent, message.next_attempt) == (1, None, None)
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         result = stored.activities[0].message_result
         assert result["ErrorCode"] == "MessageNotDelivered"
@@ -267,7 +267,7 @@ class TestFailures:
             url = create_queue(client, "short", MaximumMessageSize="1024")
             with running(queues(q=MessageSettings(sqs=url))) as made:
                 assert made.wait(record.run_id, 20)
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         assert stored.activities[0].message_result["ErrorCode"] == "InvalidArgument"
 

@@ -157,7 +157,7 @@ class TestReplay:
         assert found == {"Bucket": "uploads", "Prefix": "incoming/a", "Listed": 1, "Queued": 1}
         assert mediaflow("replay", "uploads") == "4 objects listed, 1 runs queued\n"
         assert mediaflow("replay", "uploads") == "4 objects listed, 0 runs queued\n"
-        runs = engine.store.executions()
+        runs = engine.store.executions.newest()
         assert sorted(run.input.object for run in runs) == ["incoming/a.mp4", "incoming/b.mp4"]
 
     def test_buckets_that_cannot_be_listed(self, engine: Engine):

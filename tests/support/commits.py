@@ -68,7 +68,7 @@ def serve(queue: Queue, run_id: str) -> None:
     sender.start()
     with queue.running():
         queue.ended(run_id)
-        wait_for(lambda: not queue.store.is_running(run_id))
+        wait_for(lambda: not queue.store.queue.is_running(run_id))
         assert sender.wait(run_id, 20)
     sender.stop()
 
@@ -109,7 +109,7 @@ def look(queue: Queue, run_id: str) -> dict[str, Any]:
         "parts": [path.name for path in (folder / "out").rglob("*.part")],
         "contents": [(folder / "out" / name).read_text() for name in "ab"],
         "messages": [json.loads(line)["Type"] for line in lines],
-        "intents": len(queue.store.intents(run_id)),
+        "intents": len(queue.store.steps.intents(run_id)),
         "work": [path.name for path in (folder / "data" / "work").iterdir()],
     }
 

@@ -106,7 +106,7 @@ class Home:
         self.settle()
 
     def runs(self) -> list[ExecutionRecord]:
-        return self.store.executions(limit=10_000)
+        return self.store.executions.newest(limit=10_000)
 
     def keys(self) -> list[str]:
         """The inputs of all runs."""

@@ -93,8 +93,8 @@ def second() -> None:
     Snapshot.run = counted
     made = engine()
     before = objects(made)
-    (killed,) = made.store.executions()
-    staged = [intent.handle for intent in made.store.intents(killed.run_id)]
+    (killed,) = made.store.executions.newest()
+    staged = [intent.handle for intent in made.store.steps.intents(killed.run_id)]
     record = made.resume(killed.run_id, executor=InlineExecutor())
     work = record.activity("work")
     told = {
@@ -105,7 +105,7 @@ def second() -> None:
         "states": [str(a.state) for a in record.activities],
         "outputs": [output.ref.object for output in work.outputs],
         "commands": len(work.result.commands),
-        "intents": len(made.store.intents(killed.run_id)),
+        "intents": len(made.store.steps.intents(killed.run_id)),
         "parts": [path.name for path in Path().rglob("*.part")],
         "again": work.started == killed.activity("work").started,
     }

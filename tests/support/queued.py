@@ -69,7 +69,7 @@ class Queue:
         ).run_id
 
     def record(self, run_id: str) -> ExecutionRecord:
-        found = self.store.execution(run_id)
+        found = self.store.executions.get(run_id)
         assert found is not None
         return found
 

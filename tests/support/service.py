@@ -179,7 +179,7 @@ class Service:
 
     def record(self, run_id: str) -> ExecutionRecord:
         with self.store() as store:
-            found = store.execution(run_id)
+            found = store.executions.get(run_id)
         assert found is not None
         return found
 

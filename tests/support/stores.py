@@ -59,11 +59,11 @@ def output(key: str, *, bucket: str = "out", size: int = 3) -> Output:
 
 
 def add(store: Store, *activities: str) -> Claim:
-    return store.add_execution(execution(*activities), owner="me", lease_seconds=60)
+    return store.queue.add_claimed(execution(*activities), owner="me", lease_seconds=60)
 
 
 def load(store: Store, claim: Claim) -> ExecutionRecord:
-    found = store.execution(claim.run_id)
+    found = store.executions.get(claim.run_id)
     assert found is not None
     return found
 
@@ -115,13 +115,13 @@ def lines_of(*processes: "subprocess.Popen[str]") -> list[str]:
 def queue(store: Store, *, dedupe_key: str | None = None, **changes: object) -> str:
     """Queue an execution and return its RunId."""
     record = execution("a", **changes)
-    store.queue_execution(record, dedupe_key=dedupe_key)
+    store.queue.add(record, dedupe_key=dedupe_key)
     return record.run_id
 
 
 def take(store: Store, *, lease_seconds: float = 60) -> str:
     """Claim what runs next and return its RunId, "" when there is nothing."""
-    claim = store.claim_next(owner="me", lease_seconds=lease_seconds)
+    claim = store.queue.claim_next(owner="me", lease_seconds=lease_seconds)
     return claim.run_id if claim else ""
 
 

@@ -218,7 +218,7 @@ class Pipelines:
             ExecutionFilter(pipeline_id=pipeline_id, state=state)
             for state in (ExecutionState.QUEUED, ExecutionState.RUNNING)
         )
-        return any(self._store.execution_page(wanted, limit=1).items for wanted in filters)
+        return any(self._store.executions.page(wanted, limit=1).items for wanted in filters)
 
     def _check_receiver(self, queue: str, topic: str) -> None:
         if queue and topic:

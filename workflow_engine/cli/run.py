@@ -196,7 +196,7 @@ def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress"
         )
         api_url = server.api_url
     # beside the run: nobody waits for what earlier ones could not tell
-    told = (api_url, engine.store.executions_by_id)
+    told = (api_url, engine.store.executions.by_ids)
     threading.Thread(target=tell_ends, args=told, daemon=True).start()
     own_process(chosen.data_dir / "prefect")
     return PrefectExecutor(api_url)

@@ -244,9 +244,9 @@ class OwnOutputs:
 
     def _digests(self, bucket: Bucket, info: ObjectInfo, *, wait: bool) -> Digests | None:
         store, place = self._engine.store, bucket.place(info.key)
-        known = store.cached_digests(place, info.version, info.fingerprint)
+        known = store.digests.get(place, info.version, info.fingerprint)
         if known is None:
             known = self._reader.digests(bucket, info, wait=wait)
             if known is not None:
-                store.cache_digests(place, info.version, known, info.fingerprint)
+                store.digests.save(place, info.version, known, info.fingerprint)
         return known

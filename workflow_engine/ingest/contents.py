@@ -107,7 +107,7 @@ class Contents:
         """
         if not isinstance(bucket, LocalBucket) or times_of_another_clock(bucket.root):
             return []
-        last = self._engine.store.last_read([_place(bucket, info.key) for info in page])
+        last = self._engine.store.digests.last_read([_place(bucket, info.key) for info in page])
         found = (info for info in page if _is_another(info, last.get(_place(bucket, info.key))))
         return [info for info, _ in zip(found, range(MOST_REPLACED), strict=False)]
 
@@ -118,7 +118,7 @@ class Contents:
         """
         if not isinstance(bucket, LocalBucket):
             return Seen(info=info)
-        last = self._engine.store.last_read([_place(bucket, info.key)])
+        last = self._engine.store.digests.last_read([_place(bucket, info.key)])
         before = last.get(_place(bucket, info.key))
         if before is None or before.version != info.version or not before.fingerprint:
             return Seen(info=info)
@@ -135,7 +135,7 @@ class Contents:
         """Remember what was read under a version, once what it means is in the store."""
         if seen.read is not None:
             place, fingerprint = bucket.place(seen.info.key), seen.info.fingerprint
-            self._engine.store.cache_digests(place, version, seen.read, fingerprint)
+            self._engine.store.digests.save(place, version, seen.read, fingerprint)
 
 
 def _place(bucket: LocalBucket, key: str) -> str:

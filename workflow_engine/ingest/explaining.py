@@ -166,7 +166,7 @@ class Explainer:
         self, bucket: Bucket, info: ObjectInfo, known: Sequence[KnownVersion]
     ) -> ObjectInfo:
         """Return an object with the version of its content, if that was taken as one."""
-        last = self._engine.store.last_read([bucket.place(info.key)])
+        last = self._engine.store.digests.last_read([bucket.place(info.key)])
         read = last.get(bucket.place(info.key))
         if read is None or read.fingerprint != info.fingerprint:
             return info
@@ -205,7 +205,7 @@ class Explainer:
 
     def _runs(self, bucket: str, key: str) -> Sequence[ExecutionRecord]:
         chosen = ExecutionFilter(kind=ExecutionKind.WORKFLOW, bucket=bucket, object=key)
-        return self._engine.store.execution_page(chosen, limit=_MOST_RUNS).items
+        return self._engine.store.executions.page(chosen, limit=_MOST_RUNS).items
 
     def _removed(
         self, bucket: str, info: ObjectInfo | None, verdicts: Sequence[Verdict]

@@ -142,7 +142,7 @@ class Jobs:
 
     def by_ids(self, kind: ExecutionKind, job_ids: Sequence[str]) -> list[ExecutionRecord]:
         """Return those of some jobs that exist and are of a kind, the newest first."""
-        return self._engine.store.executions_by_id(job_ids, kind=kind)
+        return self._engine.store.executions.by_ids(job_ids, kind=kind)
 
     def page(
         self,
@@ -173,7 +173,7 @@ class Jobs:
         """
         until = time.monotonic() + seconds
         while True:
-            job = self._engine.store.execution(job_id)
+            job = self._engine.store.executions.get(job_id)
             if job is None:
                 raise KeyError(job_id)
             if job.state.ended or time.monotonic() >= until:
@@ -190,7 +190,7 @@ class Jobs:
         """
         job = self._transcode_job(job_id)
         if not job.state.ended:
-            self._engine.store.request_cancel(job_id, only_queued=True)
+            self._engine.store.queue.request_cancel(job_id, only_queued=True)
             job = self._transcode_job(job_id)
             if job.code == Code.CANCELLED:
                 return

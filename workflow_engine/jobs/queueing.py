@@ -94,7 +94,7 @@ class JobQueue:
         job = replace(job, code=error.code, message=error.message, ended=job.created)
         outgoing = self.engine.outbox.announce_job(job, pipeline, job_message(job))
         job = replace(job, message_result=outgoing.result)
-        self.engine.store.queue_execution(job, announce=outgoing.message)
+        self.engine.store.queue.add(job, announce=outgoing.message)
         self.engine.outbox.wake()
         return job
 

@@ -70,7 +70,7 @@ def analysis_of(store: Store, ref: ObjectRef) -> ExecutionRecord | None:
         object=ref.object,
         state=ExecutionState.COMPLETED,
     )
-    for job in store.execution_page(chosen, limit=1).items:
+    for job in store.executions.page(chosen, limit=1).items:
         if job.ended is not None and job.ended >= utc_now() - ANALYSIS_LIFE:
             return job
     return None

@@ -70,7 +70,7 @@ class Completion:
         """Save the end of the execution, and its last message with it."""
         is_job = execution.kind is not ExecutionKind.WORKFLOW
         outgoing = self._job_ends(execution) if is_job else self._workflow_ends(execution)
-        self._store.save_execution(
+        self._store.executions.save(
             claim,
             state=execution.state,
             code=execution.code,

@@ -79,7 +79,7 @@ class Inputs:
         store = self._store()
         if store is not None and opened.digests is not None:
             info = opened.info
-            store.cache_digests(
+            store.digests.save(
                 bucket.place(ref.object), info.version, opened.digests, info.fingerprint
             )
         return opened
@@ -106,7 +106,7 @@ class Inputs:
         None for what would have to be downloaded: that is left to whoever needs the content.
         """
         store = self._store()
-        known = store.cached_digests(place, info.version, info.fingerprint) if store else None
+        known = store.digests.get(place, info.version, info.fingerprint) if store else None
         if known is not None or bucket.remote:
             return known
         try:

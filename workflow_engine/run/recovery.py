@@ -40,10 +40,10 @@ class Recovery:
         self._publisher = publisher
         self._cancel = cancel
         self._run_id = journal.record.run_id
-        self._keys = store.step_keys(self._run_id)
-        self._intended = {one.record.name: one for one in store.intended(self._run_id)}
+        self._keys = store.steps.keys(self._run_id)
+        self._intended = {one.record.name: one for one in store.steps.intended(self._run_id)}
         # read once: later ones may be those of a process that has taken the execution over
-        self._intents = store.intents(self._run_id)
+        self._intents = store.steps.intents(self._run_id)
 
     def keep(self, name: str) -> bool:
         """Keep what an activity came to, if it still counts; tell whether it does.

@@ -195,7 +195,7 @@ class Runner:
         self._source = source = self._open_input()
         self._file = SourceFile(source, self._work.attempt, self.cancel)
         digests = self._file.digests()
-        self._environment.store.cache_digests(
+        self._environment.store.digests.save(
             source.place, source.info.version, digests, source.info.fingerprint
         )
         return digests

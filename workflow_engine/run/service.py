@@ -82,7 +82,7 @@ class RunService:
             return runner.finish(InterruptedRunError(runner.interruption))
         runner.clean()
         # tells who lost the claim, and whether the store works
-        self._store.renew(claim, lease.LEASE)
+        self._store.queue.renew(claim, lease.LEASE)
         return runner.record
 
     def runner(
@@ -157,8 +157,8 @@ class RunService:
 
     def _sweep_staged(self, run_id: str) -> None:
         """Take away what a killed process had staged, unless another one goes on with it."""
-        intents = self._store.intents(run_id)  # before another process claims it
-        if not self._store.goes_on(run_id):
+        intents = self._store.steps.intents(run_id)  # before another process claims it
+        if not self._store.queue.continues(run_id):
             sweep_staged(self._engine.buckets, intents)
 
 

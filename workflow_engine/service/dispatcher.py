@@ -1,7 +1,7 @@
 """Takes executions out of the queue and runs them, several at once.
 
-What may start, and in which order, is the store's answer (`Store.claim_next`): pipelines, quotas
-and priorities count over all processes that share it. An execution whose process was killed
+What may start, and in which order, is the store's answer (`QueueTable.claim_next`): pipelines,
+quotas and priorities count over all processes that share it. An execution whose process was killed
 comes out of the queue again once its lease has lapsed, and goes on under its RunId.
 """
 
@@ -40,6 +40,7 @@ class Dispatcher:
         self._closing = threading.Event()
         self._leaving = False
         self._problem = ""
+        self._no_news: Callable[[], None] = lambda: None
         self._threads = [
             threading.Thread(target=self._work, name=f"{self.name} {number}", daemon=True)
             for number in range(engine.settings.runner.concurrency)
@@ -48,6 +49,7 @@ class Dispatcher:
     def start(self) -> None:
         """Begin to take executions out of the queue."""
         self._engine.sweep()
+        self._no_news = self._engine.store.queue.on_news(self._engine.queued.set)
         for thread in self._threads:
             thread.start()
 
@@ -69,6 +71,7 @@ class Dispatcher:
     def close(self) -> None:
         """Take nothing more out of the queue; what runs goes on."""
         self._closing.set()
+        self._no_news()
         self._engine.queued.set()
 
     def leave(self) -> None:
@@ -109,7 +112,7 @@ class Dispatcher:
 
     def _claim(self) -> Claim | None:
         try:
-            claim = self._engine.store.claim_next(
+            claim = self._engine.store.queue.claim_next(
                 owner=self._owner,
                 lease_seconds=lease.LEASE,
                 busy=self._running,

@@ -55,7 +55,7 @@ class Server:
         self._host = settings.service.host if host is None else host
         self._port = settings.service.port if port is None else port
         self._engine = Engine(settings)
-        self._prefect = PrefectComponent(settings, self._engine.store.executions_by_id)
+        self._prefect = PrefectComponent(settings, self._engine.store.executions.by_ids)
         self._dispatcher = Dispatcher(self._engine, self._prefect.executor)
         self._sender = Sender(self._engine.store, settings)
         self._engine.outbox.wake = self._sender.wake

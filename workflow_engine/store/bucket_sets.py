@@ -5,7 +5,7 @@ it by its identifier: the queue is looked through set by set, however long it is
 runs inside a caller's transaction.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -67,14 +67,14 @@ def sets_by_id(connection: sa.Connection, ids: Collection[str]) -> Mapping[str, 
     return {row.id: _buckets(row.buckets) for row in connection.execute(query)}
 
 
-def fitting(connection: sa.Connection, known: Buckets | None) -> list[str]:
-    """Return the identifiers of the sets whose buckets all lie where `known` has them.
+def fitting(sets: Iterable[Sequence[str]], known: Buckets | None) -> list[str]:
+    """Return the identifiers of the sets, rows of `ALL`, that lie where `known` has their buckets.
 
     None knows every bucket.
     """
     return [
         "",
-        *(id for id, needed in _all(connection) if known is None or not lacking(needed, known)),
+        *(id for id, text in sets if known is None or not lacking(_buckets(text), known)),
     ]
 
 
@@ -86,18 +86,13 @@ def lacking(needed: Buckets, known: Buckets) -> Buckets:
 def waiting_elsewhere(connection: sa.Connection, known: Buckets, now: datetime) -> list[Waiting]:
     """Return what nobody runs and needs buckets that are not where `known` has them."""
     found: list[Waiting] = []
-    for identifier, needed in _all(connection):
-        if missing := lacking(needed, known):
+    for identifier, text in connection.execute(ALL):
+        if missing := lacking(_buckets(text), known):
             given = {"set": identifier, "now": now}
             count = sum(connection.scalar(query, given) or 0 for query in (_QUEUED, _BEGUN))
             if count:
                 found.append(Waiting(buckets=missing, count=min(count, MOST_COUNTED)))
     return found
-
-
-def _all(connection: sa.Connection) -> list[tuple[str, Buckets]]:
-    found = connection.execute(_ALL)
-    return [(row.id, _buckets(row.buckets)) for row in found]
 
 
 def _text(buckets: Buckets) -> str:
@@ -109,7 +104,8 @@ def _buckets(text: str) -> Buckets:
     return rows.json_object(text)
 
 
-_ALL = sa.select(bucket_sets)
+#: every set: its identifier, and its buckets as JSON text
+ALL = sa.select(bucket_sets.c.id, bucket_sets.c.buckets)
 
 
 def _count(*chosen: sa.ColumnElement[bool]) -> sa.Select[int]:

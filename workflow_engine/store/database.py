@@ -34,6 +34,8 @@ Upsert = sqlite.Insert | postgresql.Insert
 #: any number, the same in every process: creating the tables is one process's work
 _SCHEMA_TURN = 0x6D666C77
 
+_CLOCK = sa.select(sa.func.clock_timestamp(type_=schema.Moment))
+
 
 class Database:
     """A database with our tables and two kinds of transactions."""
@@ -86,9 +88,13 @@ class Database:
         """Return the moment by the clock that all users of this database share."""
         if self.is_sqlite:
             return utc_now()
-        moment = connection.scalar(sa.select(sa.func.clock_timestamp(type_=schema.Moment)))
+        moment = connection.scalar(_CLOCK)
         assert moment is not None
         return moment
+
+    def clock(self) -> datetime:
+        """Return the same moment outside of a transaction, for a glance at what is due."""
+        return utc_now() if self.is_sqlite else self.rows(_CLOCK, {})[0][0]
 
     def take_turn(self, connection: sa.Connection, turn: int) -> None:
         """Wait until no other writing transaction has this turn, and have it until the end.
@@ -137,6 +143,19 @@ class Database:
                 assert isinstance(connection, sqlite3.Connection)
                 yield connection
             finally:
+                lent.close()
+
+    @contextmanager
+    def server_connection(self) -> Generator[Any]:
+        """Lend a connection of a server's own driver, outside of any transaction."""
+        with self._reported():
+            lent = self._engine.raw_connection()
+            try:
+                assert lent.dbapi_connection is not None
+                self._engine.dialect.set_isolation_level(lent.dbapi_connection, "AUTOCOMMIT")
+                yield lent.driver_connection
+            finally:
+                lent.invalidate()  # it may listen to something
                 lent.close()
 
     def dump_command(self, target: Path) -> str:

@@ -23,7 +23,6 @@ from workflow_engine.records.ingest import (
     Taken,
     Watched,
 )
-from workflow_engine.store import queue
 from workflow_engine.store.arrivals import remove
 from workflow_engine.store.database import Database, Upsert, upsert
 from workflow_engine.store.json_rows import members
@@ -35,6 +34,8 @@ from workflow_engine.store.landing_schema import (
     past_runs,
     watched,
 )
+from workflow_engine.store.new_executions import add_all, known_pipeline
+from workflow_engine.store.news import QUEUE, tell
 from workflow_engine.store.prepared import write_all
 from workflow_engine.store.rows import to_json
 from workflow_engine.store.schema import executions, objects
@@ -259,14 +260,15 @@ def _queue(connection: sa.Connection, new: Mapping[str, ExecutionRecord]) -> int
     added = [record for run_id, record in new.items() if run_id not in there]
     if not added:
         return 0
-    known = {id: queue.known_pipeline(connection, id) for id in {r.pipeline_id for r in added}}
-    queue.add_all(
+    known = {id: known_pipeline(connection, id) for id in {r.pipeline_id for r in added}}
+    add_all(
         connection,
         [
             (record, {"dedupe_key": record.run_id, "pipeline_id": known[record.pipeline_id]})
             for record in added
         ],
     )
+    tell(connection, QUEUE)
     return len(added)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,19 +11,10 @@ from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.store.catalog_rows import message_of, message_row
 from workflow_engine.store.catalog_schema import messages
 from workflow_engine.store.database import Database, upsert
+from workflow_engine.store.json_rows import elements
+from workflow_engine.store.prepared import Select
 from workflow_engine.store.rows import to_json
 from workflow_engine.store.schema import activities, executions
-
-_DUE = (
-    sa.select(messages)
-    .where(
-        messages.c.next_attempt <= sa.bindparam("now"),
-        messages.c.receiver.not_in(sa.bindparam("skip", expanding=True, type_=sa.Text)),
-    )
-    .order_by(messages.c.next_attempt, messages.c.created, messages.c.id)
-    .limit(sa.bindparam("limit"))
-    .with_for_update(skip_locked=True)
-)
 
 
 def add_message(connection: sa.Connection, record: MessageRecord) -> None:
@@ -55,10 +47,14 @@ class MessageTable:
         Those to the receivers of `skip` are left alone. Those whose end the caller does not tell
         become due again after `lock_seconds`.
         """
+        due = _due(self._database.dialect)
+        values = {"limit": limit, "skip": to_json(list(skip))}
+        if not self._database.rows(due, values | {"now": self._database.clock()}):
+            return []  # and no writer had to wait
         with self._database.write() as connection:
             now = self._database.now(connection)
-            values = {"now": now, "limit": limit, "skip": list(skip) or [""]}
-            found = connection.execute(_DUE, values).mappings().all()
+            query = due.with_for_update(skip_locked=True, of=messages)
+            found = connection.execute(query, values | {"now": now}).mappings().all()
             if found:
                 connection.execute(
                     sa.update(messages)
@@ -101,6 +97,17 @@ class MessageTable:
         )
         with self._database.read() as connection:
             return [message_of(row) for row in connection.execute(query).mappings()]
+
+
+@cache
+def _due(dialect: str) -> Select:
+    skipped = sa.select(elements(dialect, "skip").c.value)
+    return (
+        sa.select(messages)
+        .where(messages.c.next_attempt <= sa.bindparam("now"), messages.c.receiver.not_in(skipped))
+        .order_by(messages.c.next_attempt, messages.c.created, messages.c.id)
+        .limit(sa.bindparam("limit"))
+    )
 
 
 def _tried(

@@ -8,6 +8,7 @@ from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord,
 from workflow_engine.store.catalog_rows import in_order, pipeline_of, pipeline_row
 from workflow_engine.store.catalog_schema import pipelines
 from workflow_engine.store.database import Database
+from workflow_engine.store.news import QUEUE, tell
 from workflow_engine.store.schema import executions, is_queued
 
 _AGE = (pipelines.c.created.desc(), pipelines.c.id.desc())
@@ -59,7 +60,9 @@ class PipelineTable:
         """Save a pipeline; false when there is none."""
         update = sa.update(pipelines).where(pipelines.c.id == record.id)
         with self._database.write() as connection:
-            return connection.execute(update.values(pipeline_row(record))).rowcount > 0
+            saved = connection.execute(update.values(pipeline_row(record))).rowcount > 0
+            tell(connection, QUEUE)  # it may be active now, or let more start at once
+        return saved
 
     def delete(self, pipeline_id: str) -> bool:
         """Delete a pipeline, false when there is none.

@@ -147,7 +147,7 @@ def query_media_workflow_execution_list(
     engine: Engine, request: QueryMediaWorkflowExecutionListRequest
 ) -> QueryMediaWorkflowExecutionListAnswer:
     """Return executions by their RunIds, newest first."""
-    found = engine.store.summaries_by_id(request.run_ids, kind=ExecutionKind.WORKFLOW)
+    found = engine.store.executions.summaries_by_id(request.run_ids, kind=ExecutionKind.WORKFLOW)
     answer = QueryMediaWorkflowExecutionListAnswer(
         MediaWorkflowExecutionList={
             "MediaWorkflowExecution": [execution_shape(summary) for summary in found]

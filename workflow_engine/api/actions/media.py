@@ -62,8 +62,8 @@ def shapes_of(
 ) -> list[MediaShape]:
     """Return media with their runs, and what is to be included of what these made."""
     media_ids = [record.id for record in records]
-    run_ids = engine.store.run_ids_of_media(media_ids)
-    made = engine.store.published_of_media(media_ids, include.types())
+    run_ids = engine.store.executions.run_ids_of_media(media_ids)
+    made = engine.store.executions.published_of_media(media_ids, include.types())
     return [_shape(record, run_ids[record.id], made[record.id], include) for record in records]
 
 
