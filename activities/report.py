@@ -19,8 +19,10 @@ from workflow_engine.activity import (
     ActivityContext,
     ActivityResult,
     Artifact,
+    Effect,
     PlanContext,
     Produced,
+    Publish,
     Role,
     SideInput,
     SideInputFacts,
@@ -85,6 +87,14 @@ class Report(Activity[ReportParameters]):
         path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         ref = place(execution.run_id, [output for record in others for output in record.outputs])
         return ActivityResult(data=publishing, outputs=(Produced(path=path, ref=ref, last=True),))
+
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """Publish the media, or take it back."""
+        yield Publish(published=bool(result.data.get("Published")))
+
+    def publishes_renditions(self, parameters: ReportParameters) -> bool:
+        """With the PublishType TranscodeCompletedAuto."""
+        return parameters.publish_type == "TranscodeCompletedAuto"
 
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show where the report lies as a link."""

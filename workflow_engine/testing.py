@@ -18,6 +18,8 @@ from workflow_engine.activity import (
     ActivityContext,
     ActivityResult,
     Binding,
+    DescribeMedia,
+    Effect,
     PlanContext,
     PlannedOutput,
     Produced,
@@ -26,6 +28,7 @@ from workflow_engine.activity import (
     SideInput,
     Skip,
     Step,
+    StepResult,
 )
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError, Transient
 from workflow_engine.records import Json, ObjectRef
@@ -111,6 +114,10 @@ class FakeStart(Activity[FakeStartParameters]):
                 Code.RESOURCE_CONTENT_BAD, 'The resource operated "InputFile" is bad.'
             )
         return ActivityResult(data={"Properties": {}})
+
+    def effects(self, result: StepResult) -> Iterator[Effect]:
+        """Describe the media, by nothing."""
+        yield DescribeMedia(properties=result.data["Properties"])
 
 
 class FakeWork(Activity[FakeWorkParameters]):

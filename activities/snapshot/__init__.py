@@ -16,9 +16,11 @@ from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
+    Effect,
     Neighbourhood,
     PlanContext,
     PlannedOutput,
+    SetCover,
     Step,
     StepResult,
 )
@@ -38,7 +40,7 @@ _OBJECT = "/SnapshotConfig/OutputFile/Object"
 
 
 class Snapshot(Activity[SnapshotParameters]):
-    """Takes pictures of the source; `MediaCover` in its data tells that the one is the cover."""
+    """Takes pictures of the source; the one may be the cover of the media."""
 
     type_name = "Snapshot"
     version = 3
@@ -116,6 +118,11 @@ class Snapshot(Activity[SnapshotParameters]):
             },
             resolved=job,
         )
+
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """The first picture may be the cover (specification, snapshot, 6)."""
+        if result.data.get("MediaCover") and result.outputs:
+            yield SetCover(ref=result.outputs[0].ref)
 
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Number the pictures of an equal step anew."""

@@ -63,8 +63,8 @@ def die_at(commit: int, *, after: bool) -> None:
 
 def serve(queue: Queue, run_id: str) -> None:
     """Run the queue and send the messages until an execution has ended and been told."""
-    sender = Sender(queue.store, queue.engine.settings)
-    queue.engine.outbox.wake = sender.wake
+    sender = Sender(queue.store, queue.engine.outbox.receivers)
+    queue.engine.outbox.subscribe(sender.wake)
     sender.start()
     with queue.running():
         queue.ended(run_id)
