@@ -141,7 +141,7 @@ class FakeWork(Activity[FakeWorkParameters]):
             yield wanted
             key = context.side[wanted].facts["See"] if wanted in context.side else None
 
-    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+    def describe(self, side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Tell which object it names."""
         text = context.source.read_text()
         return {"See": text.removeprefix("see ") if text.startswith("see ") else None}
