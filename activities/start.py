@@ -18,6 +18,8 @@ from workflow_engine.activity import (
     ActivityResult,
     Artifact,
     Binding,
+    DescribeMedia,
+    Effect,
     Finding,
     PlanContext,
     Role,
@@ -180,6 +182,11 @@ class Start(Activity[StartParameters]):
         if media.still:
             raise ffmpeg.still_picture()
         return ActivityResult(data=media.to_json())
+
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """Keep the media info with the media."""
+        if "Properties" in result.data:
+            yield DescribeMedia(properties=result.data["Properties"])
 
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show the media info as a table."""

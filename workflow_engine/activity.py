@@ -234,6 +234,31 @@ class Binding:
     topic: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SetCover:
+    """The media of the run gets a picture as its cover."""
+
+    ref: ObjectRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publish:
+    """The media of the run is published, or taken back."""
+
+    published: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribeMedia:
+    """The media of the run gets what was found out about it (specification, mediainfo, 2)."""
+
+    properties: Mapping[str, Json]
+
+
+#: what the success of an activity changes outside of its execution, in the media library
+Effect = SetCover | Publish | DescribeMedia
+
+
 class Role(StrEnum):
     """What an activity is for in a graph, by the names of the specification (topology, 3 and 5)."""
 
@@ -316,7 +341,7 @@ class Activity(ABC, Generic[P]):
         """
         return ()
 
-    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+    def describe(self, side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Return what planning must know of a side input; `context.source` is its file.
 
         Raises ActivityError when it is not what it should be.
@@ -337,6 +362,14 @@ class Activity(ABC, Generic[P]):
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Yield what there is to show beside the activity once it succeeded, reused or not."""
         return ()
+
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """Yield what success changes in the media library, reused or not. Pure."""
+        return ()
+
+    def publishes_renditions(self, parameters: P) -> bool:
+        """Whether the media is published as soon as a rendition is there; asked of the Report."""
+        return False
 
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Return the names under which `step` publishes the outputs of an equal finished step.

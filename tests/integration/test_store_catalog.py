@@ -191,8 +191,7 @@ class TestMedia:
         record = store.media.add(media())
         run = execution("start", media_id=record.id)
         claim = store.queue.add_claimed(run, owner="me", lease_seconds=60)
-        found = {"Properties": {"a": 1}}
-        store.steps.finish(claim, success("start", type="Start", data=found), step_key=None)
+        store.steps.finish(claim, success("start"), step_key=None, properties={"a": 1})
         store.media.set_publish_state(record.id, PublishState.PUBLISHED)
         details = {"title": "t", "description": "d", "category_id": 3, "tags": ("a", "b")}
         saved = store.media.save(replace(record, cover_url="http://c", **details))

@@ -113,6 +113,12 @@ class Graph:
         """The Report activity, if there is one."""
         return next((node for node in self.nodes.values() if node.role is Role.REPORT), None)
 
+    @property
+    def publishes_renditions(self) -> bool:
+        """Whether the media is published as soon as a rendition is there."""
+        report = self.report
+        return report is not None and report.activity.publishes_renditions(report.parameters)
+
     @cached_property
     def waiting(self) -> tuple[ActivityRecord, ...]:
         """The activities of a new execution, in their order."""

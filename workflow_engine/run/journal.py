@@ -93,7 +93,13 @@ class Journal:
     def succeed(self, record: ActivityRecord, step_key: str | None) -> ActivityRecord:
         """Save an activity that has succeeded, with its outputs; it is found by its content key."""
         record, outgoing = self._ending(record)
-        self._store.steps.finish(self._claim, record, step_key=step_key, announce=outgoing.message)
+        self._store.steps.finish(
+            self._claim,
+            record,
+            step_key=step_key,
+            properties=self._completion.described(record),
+            announce=outgoing.message,
+        )
         self._completion.committed(outgoing)
         return self._show(record)
 

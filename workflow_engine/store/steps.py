@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workflow_engine.records import ActivityRecord, ActivityState, Output, StepResult
+from workflow_engine.records import ActivityRecord, ActivityState, Json, Output, StepResult
 from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.store import claims, mapping
 from workflow_engine.store.claims import Claim
@@ -19,9 +19,6 @@ from workflow_engine.store.mapping import Intended, Intent
 from workflow_engine.store.media import describe_media
 from workflow_engine.store.messages import add_message
 from workflow_engine.store.schema import activities, objects
-
-#: the activity that looks at the input
-_START = "Start"
 
 
 class StepTable:
@@ -126,12 +123,13 @@ class StepTable:
         record: ActivityRecord,
         *,
         step_key: str | None,
+        properties: Mapping[str, Json] | None = None,
         announce: MessageRecord | None = None,
     ) -> None:
         """Save an activity with its outputs and its message, clear its intent, all at once.
 
-        With a content key, the result is found by it from now on. What Start found out about
-        the input becomes known of its media. Raises LeaseLostError, KeyError.
+        With a content key, the result is found by it from now on. `properties` are what
+        it found out about the media of the run. Raises LeaseLostError, KeyError.
         """
         row = _columns(record) | {"step_key": step_key, "intended": None}
         with self._database.write() as connection:
@@ -140,8 +138,8 @@ class StepTable:
             _update(connection, claim, record.name, row)
             _replace_objects(connection, claim.run_id, record.name, (), published=False)
             _replace_objects(connection, claim.run_id, record.name, record.outputs, published=True)
-            if record.type == _START and "Properties" in record.result.data:
-                describe_media(connection, claim.run_id, record.result.data["Properties"])
+            if properties is not None:
+                describe_media(connection, claim.run_id, properties)
             if announce is not None:
                 add_message(connection, announce)
 
