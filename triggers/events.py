@@ -95,11 +95,11 @@ def names_in_stores(buckets: Mapping[str, BucketSettings]) -> Mapping[str, tuple
     Stores at several endpoints may have buckets of one name; which of them has the object is
     for them to say.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    names: dict[str, tuple[str, ...]] = {}
     for name, settings in buckets.items():
         real = settings.url.partition("://")[2].rstrip("/") if settings.url else name
-        found[real] = (*found.get(real, ()), name)
-    return found
+        names[real] = (*names.get(real, ()), name)
+    return names
 
 
 def notices_of(
@@ -194,8 +194,8 @@ def _of_eventbridge(message: Mapping[str, Any]) -> Landed:
     return Landed(bucket=bucket, keys=(key,))  # these keys are never encoded
 
 
-def _names(told: Mapping[str, Any]) -> tuple[str, str]:
-    return _text(_table(told, "bucket"), "name"), _text(_table(told, "object"), "key")
+def _names(record: Mapping[str, Any]) -> tuple[str, str]:
+    return _text(_table(record, "bucket"), "name"), _text(_table(record, "object"), "key")
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -46,7 +46,7 @@ class Folder:
         """Return what lies at a path, None when it is no folder. Raises OSError."""
         try:
             real = os.path.realpath(path, strict=True)
-            found = os.stat(real)
+            status = os.stat(real)
         except (FileNotFoundError, NotADirectoryError):
             return None
         if not os.path.isdir(real):
@@ -58,8 +58,8 @@ class Folder:
         below = (m for m in mounts if m.point != real and _within(m.point, real))
         return cls(
             path=real,
-            device=found.st_dev,
-            inode=found.st_ino,
+            device=status.st_dev,
+            inode=status.st_ino,
             mount=holder.point,
             below=frozenset(f"{mount.id} {mount.point}" for mount in below),
             remote=bool(_REMOTE.match(holder.kind)),

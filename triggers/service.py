@@ -78,8 +78,8 @@ class Triggers:
 
     def status(self) -> str:
         """Return what is wrong, empty when nothing is."""
-        said = [part.status() for part in (*self._listeners, *self._attendants)]
-        return " ".join(filter(None, (*said, self._problem)))
+        statuses = [part.status() for part in (*self._listeners, *self._attendants)]
+        return " ".join(filter(None, (*statuses, self._problem)))
 
     def _take_in(self) -> None:
         while not self._stopping:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from activities.ffmpeg.inspect import content_bad
-from activities.ffmpeg.process import Stopwatch, Tail, killed, supervise
+from activities.ffmpeg.process import LastLines, Stopwatch, killed, supervise
 from workflow_engine.activity import ActivityContext
 from workflow_engine.errors import ActivityError, Code
 
@@ -57,7 +57,7 @@ def _damage(inputs: Sequence[str], context: ActivityContext) -> ActivityError | 
         if not _WRITING.search(line):
             damaged.append(line)
 
-    tail, watch = Tail(context.work, see=see), Stopwatch()
+    tail, watch = LastLines(context.work, see=see), Stopwatch()
 
     def report(line: str) -> None:
         name, _, value = line.strip().partition("=")

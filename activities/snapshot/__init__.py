@@ -10,7 +10,7 @@ from activities import ffmpeg
 from activities.objects import name_faults
 from activities.probe import MediaInfo
 from activities.snapshot.config import SnapshotParameters
-from activities.snapshot.job import Job
+from activities.snapshot.job import SnapshotJob
 from activities.snapshot.moments import picture_size
 from workflow_engine.activity import (
     Activity,
@@ -87,7 +87,7 @@ class Snapshot(Activity[SnapshotParameters]):
                 remedy="Leave the Snapshot out for audio files.",
             )
         target = config.output_file
-        job = Job(
+        job = SnapshotJob(
             config=config,
             cover=parameters.media_cover,
             ref=ObjectRef(
@@ -164,12 +164,12 @@ class Snapshot(Activity[SnapshotParameters]):
         )
 
 
-def _job(step: Step) -> Job:
-    assert isinstance(step.resolved, Job)
+def _job(step: Step) -> SnapshotJob:
+    assert isinstance(step.resolved, SnapshotJob)
     return step.resolved
 
 
-def _planned(job: Job, times: Sequence[int] | None) -> PlannedOutput:
+def _planned(job: SnapshotJob, times: Sequence[int] | None) -> PlannedOutput:
     width, height = job.size
     picture, each = f"jpeg {width}x{height}", round(width * height * _BYTES_PER_PIXEL)
     if not job.config.sequence:
@@ -181,7 +181,9 @@ def _planned(job: Job, times: Sequence[int] | None) -> PlannedOutput:
     return PlannedOutput(ref=job.ref, summary=f"{len(times)} x {picture}", size_estimate=size)
 
 
-def _warnings(job: Job, video_end: float, times: int, taken: int, damage: int) -> Iterable[str]:
+def _warnings(
+    job: SnapshotJob, video_end: float, times: int, taken: int, damage: int
+) -> Iterable[str]:
     if damage:
         yield f"{Code.SOURCE_DAMAGED}: damage in the source was concealed."
     declared = job.declared_end

@@ -21,7 +21,7 @@ from workflow_engine.records import ObjectRef
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class SnapshotJob:
     """A Snapshot as planned for one source. `ref` keeps the placeholders of single pictures.
 
     `cover` means that its one picture is to be the media's cover.

@@ -43,8 +43,8 @@ def moments(config: SnapshotConfig, video_end: float) -> list[int]:
             f"The sequence would have {count:.0f} pictures, more than {MAX_PICTURES}.",
             remedy="Raise Interval or lower Num.",
         )
-    found = [config.time + round(k * step) for k in range(int(count))]
-    return [moment for moment in found if moment < end]
+    candidates = [config.time + round(k * step) for k in range(int(count))]
+    return [moment for moment in candidates if moment < end]
 
 
 def step_of(config: SnapshotConfig, video_end: float) -> float:

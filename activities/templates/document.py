@@ -15,7 +15,7 @@ from workflow_engine.topology import key_problems
 from workflow_engine.topology.wire import JsonObject, WireModel, wire_error
 
 
-class Document(WireModel):
+class TemplateDocument(WireModel):
     """Base of documents that stand alone: what this version refuses (`later`) is no warning."""
 
     @model_validator(mode="after")
@@ -24,7 +24,7 @@ class Document(WireModel):
         return self
 
 
-class Sections(Document):
+class Sections(TemplateDocument):
     """The sections of a template. No Video or Audio: an output without that stream."""
 
     container: Annotated[Container, JsonObject] = Field(default_factory=lambda: Container())

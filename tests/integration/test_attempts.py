@@ -21,7 +21,7 @@ from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord
 from workflow_engine.retry import RetryPolicy
-from workflow_engine.run.runner import Runner
+from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.settings import load_settings
 
 
@@ -97,7 +97,7 @@ def test_the_pause_ends_with_the_run(
     bench.engine = Engine(
         load_settings(None), output_dir=bench.path / "outputs", registry=bench.fakes.registry
     )
-    running: list[Runner] = []
+    running: list[Cancellation] = []
     seen = Seen(bench.engine, lambda: running[0].stop(reason))
     began = time.monotonic()
     record = bench.run({"a": {"Troubles": "1"}}, observers=[seen], on_start=running.append)

@@ -22,12 +22,13 @@ from workflow_engine.buckets import LocalBucket
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, StoreError
 from workflow_engine.executor.inline import InlineExecutor
+from workflow_engine.messages import outbox
 from workflow_engine.records import (
     ExecutionRecord,
     ExecutionState,
     new_id,
 )
-from workflow_engine.run import completion, lease
+from workflow_engine.run import lease
 from workflow_engine.run.journal import Observer
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Claim, Waiting, connections
@@ -195,7 +196,7 @@ class TestPoison:
         def broken(record: ExecutionRecord) -> Any:
             raise KeyError("Format")
 
-        monkeypatch.setattr(completion, "job_message", broken)
+        monkeypatch.setattr(outbox, "job_message", broken)
         job_id = queue.job(a={})
         with queue.running():
             record = queue.ended(job_id)
@@ -215,7 +216,7 @@ class TestPoison:
             save(claim, **changes)
 
         poison = queue.submit(a={})
-        monkeypatch.setattr(queue.store.executions, "save", broken)
+        monkeypatch.setattr(queue.store.executions.newest, "save", broken)
         with queue.running():
             wait_for(lambda: tried)
             assert queue.ended(queue.submit(b={})).state is ExecutionState.COMPLETED
@@ -327,9 +328,7 @@ class TestCancel:
         claim = queue.store.queue.claim_next(owner="me", lease_seconds=60)
         assert claim is not None
         queue.engine.cancel(run_id)
-        record = queue.engine.run_claimed(
-            claim, executor=InlineExecutor(), on_start=lambda runner: None
-        )
+        record = queue.engine.run_claimed(claim, executor=InlineExecutor())
         assert (record.state, record.code) == (ExecutionState.FAIL, "Cancelled")
 
 

@@ -15,7 +15,6 @@ from workflow_engine.engine import Engine
 from workflow_engine.errors import Code
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.ingest import contents
-from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, run_id_of, utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, TriggerMode
 from workflow_engine.records.ingest import ListenerRecord
@@ -190,7 +189,7 @@ class TestRuns:
         home.engine.workflows.add("sound", flow())
         home.engine.templates.delete(template.id)
         engine = Engine(home.engine.settings)
-        home.intake = Intake(engine)
+        home.intake = engine.intake
         home.land("a.mp4")
         broken, sound = sorted(home.runs(), key=lambda run: run.workflow, reverse=True)
         assert (broken.workflow_id, sound.workflow) == (workflow.id, "sound")
@@ -307,7 +306,7 @@ class TestOwnOutputs:
             "settle_seconds = 0.1"
         )
         engine = Engine(load_settings(None), registry=FakeRegistry().registry)
-        intake = Intake(engine)
+        intake = engine.intake
         work = {"Type": "Work", "Parameters": {"Output": "copies/{FileName}"}}
         bound = {"Type": "Start", "Parameters": {"InputFile": {"Bucket": "out"}}}
         flow = topology({"start": bound, "copy": work, "report": {"Type": "Report"}})
@@ -320,7 +319,7 @@ class TestOwnOutputs:
             while engine.store.arrivals.count():
                 time.sleep(min(intake.settle(), 0.05))
             while claim := engine.store.queue.claim_next(owner="me", lease_seconds=60):
-                engine.run_claimed(claim, executor=InlineExecutor(), on_start=lambda runner: None)
+                engine.run_claimed(claim, executor=InlineExecutor())
         runs = engine.store.executions.newest()
         assert sorted(run.input.object for run in runs) == ["clip0", "clip1", "clip2"]
         assert {run.state for run in runs} == {ExecutionState.COMPLETED}

@@ -7,7 +7,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +20,7 @@ from tests.support import stores
 from tests.support.sqs_server import create_queue, received, sqs_client, sqs_server
 from tests.support.waiting import wait_for
 from tests.support.webhook_server import Answer, WebhookServer
-from workflow_engine.messages import Sender, lane, sender
+from workflow_engine.messages import Sender, configured, lane, sender
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, new_id, utc_now
 from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.settings import MessageSettings, Settings
@@ -38,8 +38,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def running(store: Store) -> Running:
     @contextmanager
-    def running(settings: Settings, **options: Any) -> Iterator[Sender]:
-        made = Sender(store, settings, **options)
+    def running(receivers: Receivers, **options: Any) -> Iterator[Sender]:
+        made = Sender(store, receivers, **options)
         made.start()
         try:
             yield made
@@ -49,12 +49,15 @@ def running(store: Store) -> Running:
     return running
 
 
+Receivers = Mapping[str, MessageSettings]
+
+
 def webhook(url: str) -> MessageSettings:
     return MessageSettings(webhook=url)
 
 
-def queues(**receivers: MessageSettings) -> Settings:
-    return Settings(queues=receivers)
+def queues(**receivers: MessageSettings) -> Receivers:
+    return configured(Settings(queues=receivers))
 
 
 def execution(store: Store) -> ExecutionRecord:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.bench import Bench, states
-from workflow_engine.errors import InvalidInputError
+from workflow_engine.errors import Interruption, InvalidInputError
 from workflow_engine.records import ExecutionState
-from workflow_engine.run.runner import Runner
+from workflow_engine.run.cancellation import Cancellation
 
 
 def test_outputs_appear_and_the_record_is_stored(bench: Bench):
@@ -224,14 +224,14 @@ def test_a_name_that_leaves_the_bucket_is_refused(bench: Bench):
 
 
 def test_an_interrupted_run_ends_at_once_and_says_so(bench: Bench):
-    running: list[Runner] = []
+    running: list[Cancellation] = []
 
     class Stop:
         def activity_changed(self, record: Any) -> None:
             pass
 
         def progressed(self, name: str, fraction: float) -> None:
-            running[0].cancel.set()
+            running[0].stop(Interruption.USER)
 
     record = bench.run(
         {"a": {"Seconds": "60"}, "b": {}}, observers=[Stop()], on_start=running.append

@@ -129,7 +129,7 @@ class Activity(ABC, Generic[P]):
         """
         return ()
 
-    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+    def describe(self, side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Return what planning must know of a side input; `context.source` is its file.
 
         Raises ActivityError when it is not what it should be.

@@ -12,24 +12,23 @@ from datetime import UTC, datetime
 
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.messages.bodies import activity_body, job_body
+from workflow_engine.messages.job_objects import job_message
 from workflow_engine.messages.receivers import (
     QUEUE,
     TOPIC,
     DeliveryError,
     address,
-    configured,
 )
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
     ExecutionRecord,
-    Json,
     stable_id,
     utc_now,
 )
 from workflow_engine.records.catalog import MessageRecord, PipelineRecord
-from workflow_engine.settings import Settings
+from workflow_engine.settings import MessageSettings
 
 #: what becomes of a message, in the words of the API; empty while it is on its way
 MessageResult = Mapping[str, str]
@@ -51,11 +50,29 @@ class Outgoing:
 
 
 class Outbox:
-    """Writes messages for the receivers of the settings; `wake` is called when one was kept."""
+    """Writes messages for the receivers of the settings; thread-safe."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._configured = configured(settings)
-        self.wake: Callable[[], None] = _nobody
+    def __init__(self, receivers: Mapping[str, MessageSettings]) -> None:
+        """`receivers` are those of the settings, by address."""
+        self.receivers = receivers
+        self._listeners: list[Callable[[], None]] = []
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` whenever a message was kept, until what this returns is called."""
+        # a list of its own for each change: `notify` may be going through the one before
+        self._listeners = [*self._listeners, listener]
+
+        def unsubscribe() -> None:
+            left = list(self._listeners)
+            left.remove(listener)
+            self._listeners = left
+
+        return unsubscribe
+
+    def notify(self) -> None:
+        """Tell the listeners that a message was kept."""
+        for listener in self._listeners:
+            listener()
 
     def announce(self, record: ExecutionRecord, activity: ActivityRecord, graph: Graph) -> Outgoing:
         """Return the message to Start's queue or topic that an activity has ended.
@@ -74,9 +91,7 @@ class Outbox:
             lambda message_id: activity_body(message_id, record, activity),
         )
 
-    def announce_job(
-        self, record: ExecutionRecord, pipeline: PipelineRecord, body: Mapping[str, Json]
-    ) -> Outgoing:
+    def announce_job(self, record: ExecutionRecord, pipeline: PipelineRecord) -> Outgoing:
         """Return the message to the pipeline's queue or topic that a job has ended."""
         names = {QUEUE: pipeline.queue, TOPIC: pipeline.topic}
         return self._written(
@@ -84,7 +99,7 @@ class Outbox:
             "",
             record.ended or record.created,
             lambda: self._receiver(names),
-            lambda message_id: job_body(message_id, body),
+            lambda message_id: job_body(message_id, job_message(record)),
         )
 
     def _written(
@@ -123,7 +138,7 @@ class Outbox:
                 _BAD_FORM[kind],
                 f'The {kind} name "{name}" is not {first} and then letters, digits and "-".',
             )
-        if address(kind, name) not in self._configured:
+        if address(kind, name) not in self.receivers:
             raise _NoReceiver(
                 _UNKNOWN[kind],
                 f'The settings name no {kind} "{name}": [{kind}s.{name}] is missing.',
@@ -133,7 +148,3 @@ class Outbox:
 
 class _NoReceiver(MediaflowError):
     """The message has nowhere to go."""
-
-
-def _nobody() -> None:
-    """Nobody waits for messages."""

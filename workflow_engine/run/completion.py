@@ -12,7 +12,6 @@ from workflow_engine.activity import DescribeMedia, Effect, Publish, Role, SetCo
 from workflow_engine.buckets import object_url
 from workflow_engine.catalog import publish_states
 from workflow_engine.errors import Code, StoreError
-from workflow_engine.jobs.message import job_message
 from workflow_engine.messages import Outbox, Outgoing
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
@@ -107,9 +106,7 @@ class Completion:
         pipeline = self._store.pipelines.get(execution.pipeline_id)
         if pipeline is None:
             return Outgoing()
-        return _written(
-            lambda: self._outbox.announce_job(execution, pipeline, job_message(execution))
-        )
+        return _written(lambda: self._outbox.announce_job(execution, pipeline))
 
     def _workflow_ends(self, execution: ExecutionRecord) -> Outgoing:
         report = self._graph.report if self._graph else None
@@ -123,7 +120,7 @@ class Completion:
     def committed(self, outgoing: Outgoing) -> None:
         """Have the message sent that was kept."""
         if outgoing.message is not None:
-            self._outbox.wake()
+            self._outbox.notify()
 
     def _set_cover(self, execution: ExecutionRecord, url: str) -> None:
         self._guarded(lambda: self._store.media.set_cover(execution.media_id, url))

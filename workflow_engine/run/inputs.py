@@ -61,6 +61,10 @@ class Inputs:
             bucket = self._configured.get(ref.bucket)
         return self._pinned(ref, bucket, version=record.version)
 
+    def opener(self, buckets: Buckets) -> Callable[[ObjectRef], Source]:
+        """Return what finds and pins an object beside the input; it raises as `side` does."""
+        return lambda ref: self.side(ref, buckets.get)
+
     def side(self, ref: ObjectRef, find: Callable[[str], Bucket]) -> Source:
         """Return an object that an activity reads beside its input; `find` knows the buckets.
 

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, Interruption, LeaseLostError, MediaflowError
-from workflow_engine.executor import Executor
 from workflow_engine.records import ExecutionState
 from workflow_engine.run import lease
-from workflow_engine.run.runner import Runner
+from workflow_engine.run.cancellation import Cancellation
+from workflow_engine.run.runner import Executor
 from workflow_engine.store import Claim
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Dispatcher:
         self._owner = lease.owner_name()
         self._turn = threading.Lock()
         self._lock = threading.Lock()
-        self._runners: set[Runner] = set()
+        self._cancellations: set[Cancellation] = set()
         self._running: frozenset[str] = frozenset()
         self._closing = threading.Event()
         self._leaving = False
@@ -79,9 +79,9 @@ class Dispatcher:
         self.close()
         with self._lock:
             self._leaving = True
-            runners = list(self._runners)
-        for runner in runners:
-            runner.stop(Interruption.LEFT)
+            cancellations = list(self._cancellations)
+        for cancellation in cancellations:
+            cancellation.stop(Interruption.LEFT)
 
     def join(self, seconds: float) -> bool:
         """Wait until nothing runs any more; False when something still does after `seconds`."""
@@ -127,15 +127,15 @@ class Dispatcher:
         return claim
 
     def _run(self, claim: Claim) -> None:
-        begun: list[Runner] = []
+        begun: list[Cancellation] = []
 
-        def started(runner: Runner) -> None:
-            begun.append(runner)
+        def started(cancellation: Cancellation) -> None:
+            begun.append(cancellation)
             with self._lock:
-                self._runners.add(runner)
+                self._cancellations.add(cancellation)
                 leaving = self._leaving
             if leaving:
-                runner.stop(Interruption.LEFT)
+                cancellation.stop(Interruption.LEFT)
 
         try:
             record = self._engine.run_claimed(claim, executor=self._executor(), on_start=started)
@@ -156,5 +156,5 @@ class Dispatcher:
             log.exception("run %s broke: %r", claim.run_id, error)
         finally:
             with self._lock:
-                self._runners.difference_update(begun)
+                self._cancellations.difference_update(begun)
                 self._running -= {claim.run_id}

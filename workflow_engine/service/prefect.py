@@ -11,7 +11,6 @@ import threading
 import time
 
 from workflow_engine.errors import InterruptedRunError, MediaflowError
-from workflow_engine.executor import Executor
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.executor.prefect_api import answers, configured_url, shown_url, ui_url
 from workflow_engine.executor.prefect_ends import Lookup, tell_ends
@@ -23,6 +22,7 @@ from workflow_engine.executor.prefect_server import (
     stop_server,
 )
 from workflow_engine.executor.prefect_session import flush
+from workflow_engine.run.runner import Executor
 from workflow_engine.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -57,8 +57,8 @@ class Server:
         self._engine = Engine(settings)
         self._prefect = PrefectComponent(settings, self._engine.store.executions.by_ids)
         self._dispatcher = Dispatcher(self._engine, self._prefect.executor)
-        self._sender = Sender(self._engine.store, settings)
-        self._engine.outbox.wake = self._sender.wake
+        self._sender = Sender(self._engine.store, self._engine.outbox.receivers)
+        self._engine.outbox.subscribe(self._sender.wake)
         folder = settings.workflows.dir
         self._files = WorkflowFiles(
             self._engine.workflows,

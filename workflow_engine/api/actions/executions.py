@@ -181,7 +181,7 @@ def list_media_workflow_executions(
 ) -> ListMediaWorkflowExecutionsAnswer:
     """Return a page of executions, newest first."""
     file = _input_of(request.input_file_url)
-    page = engine.summary_page(
+    page = engine.history.summary_page(
         ExecutionFilter(
             kind=ExecutionKind.WORKFLOW,
             workflow_id=request.media_workflow_id,
