@@ -47,6 +47,7 @@ class FakeStartParameters(WireModel):
     """Parameters of FakeStart."""
 
     input_file: Annotated[FakeInputFile, JsonObject]
+    queue_name: Annotated[str, Text()] | None = None
 
 
 class FakeWorkParameters(WireModel):
@@ -97,10 +98,13 @@ class FakeStart(Activity[FakeStartParameters]):
     parameters = FakeStartParameters
 
     def binding(self, parameters: FakeStartParameters) -> Binding:
-        """Take the bucket and the prefix as they are."""
+        """Take what they say as it is."""
         file = parameters.input_file
         return Binding(
-            bucket=file.bucket, prefix=file.object_prefix or "", location=file.location or ""
+            bucket=file.bucket,
+            prefix=file.object_prefix or "",
+            location=file.location or "",
+            queue=parameters.queue_name or "",
         )
 
     def plan(self, parameters: FakeStartParameters, context: PlanContext) -> Step:

@@ -34,7 +34,7 @@ def test_a_stage_lays_another_input_over_the_picture(tmp_path, media_dir, monkey
     wanted = SideInput(ref=ObjectRef(bucket="side", object="logo.png"), kind="picture")
 
     def lay(scene):
-        chain = Chain(input=CommandInput(file=scene.request.side[wanted].name))
+        chain = Chain(input=CommandInput(file=scene.request.side_inputs[wanted].name))
         yield filter_of("overlay", chain, x=scene.size[0] - 20, y=4)
 
     monkeypatch.setattr(stages, "PICTURE_STAGES", (lay,))

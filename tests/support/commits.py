@@ -1,9 +1,10 @@
 """Dies at one commit of the service after the other; see `test_commits.py`.
 
-    python -m tests.support.commits FOLDER before|after
+    python -m tests.support.commits FOLDER before|after [EVERY [FIRST]]
 
 Each line that it prints tells of one execution: which commit its first process died at, and what
-was left and came of it. The process that forks has no threads.
+was left and came of it, with EVERY 2 of each second one from FIRST on. The process that forks
+has no threads.
 """
 
 import json
@@ -116,8 +117,9 @@ def look(queue: Queue, run_id: str) -> dict[str, Any]:
 def main() -> None:
     """Go on to the next commit until an execution ends without dying."""
     folder, after = Path(sys.argv[1]).absolute(), sys.argv[2] == "after"
+    every, first = (*map(int, sys.argv[3:]), 1, 1)[:2]
     dispatcher.POLL_SECONDS = 0.05
-    for commit in range(1, 100):
+    for commit in range(first, 100, every):
         told = trial(folder / str(commit), commit, after=after)
         print(json.dumps(told), flush=True)
         if not told["died"]:

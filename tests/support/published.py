@@ -10,7 +10,6 @@ in the folder, the second output is lost in between. Prints what the second proc
 
 import json
 import os
-import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from activities.snapshot import Snapshot
 from tests.support.commits import DIED, child
+from tests.support.stores import let_claims_lapse
 from tests.support.topologies import report, snapshot, start, topology
 from workflow_engine.buckets.local import StagedFile
 from workflow_engine.buckets.s3_write import Writer
@@ -64,11 +64,6 @@ def first(clip: str, names: int) -> None:
     made = engine()
     workflow = made.load(Path("flow.json"))
     made.run(workflow, made.open_input(workflow, clip), executor=InlineExecutor())
-
-
-def let_claims_lapse() -> None:
-    with sqlite3.connect(Path("data", "mediaflow.db")) as database:
-        database.execute("UPDATE executions SET lease_until = '2000-01-01 00:00:00.000000'")
 
 
 def objects(made: Engine) -> dict[str, str]:
@@ -127,7 +122,7 @@ def main() -> None:
     flow = topology({"start": start(), "work": work, "report": report()})
     Path("flow.json").write_text(json.dumps(flow))
     assert child(lambda: first(clip, int(names))) == DIED
-    let_claims_lapse()
+    let_claims_lapse(Path("data"))
     if Path("lose").exists():
         next(Path("out").glob(".a-00002*")).unlink()
     assert child(second) == 0

@@ -5,11 +5,14 @@ database (and psycopg installed) on that, too.
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from workflow_engine.records import (
     ActivityRecord,
@@ -127,3 +130,12 @@ def pipeline(store: Store, **changes: object) -> str:
     record = replace(PipelineRecord(id=new_id(), name="p", created=utc_now()), **changes)
     store.pipelines.add(record)
     return record.id
+
+
+def let_claims_lapse(data: Path) -> None:
+    """Make every claim look like that of a process that was suspended, or killed, long ago."""
+    with closing(sqlite3.connect(data / "mediaflow.db")) as database, database:
+        database.execute(
+            "UPDATE executions SET lease_until = '2000-01-01 00:00:00.000000'"
+            " WHERE lease_until IS NOT NULL"
+        )
