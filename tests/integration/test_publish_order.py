@@ -45,8 +45,8 @@ def test_the_intent_is_there_before_a_file_is_staged(bench: Bench, monkeypatch: 
     real_stage, known = LocalBucket.stage, dict[str, str]()
 
     def stage(bucket: LocalBucket, path: Path, key: str, handle: str, **more: Any) -> Any:
-        (running,) = bench.engine.store.executions()
-        for intent in bench.engine.store.intents(running.run_id):
+        (running,) = bench.engine.store.executions.newest()
+        for intent in bench.engine.store.steps.intents(running.run_id):
             known[intent.handle] = intent.output.ref.object
         assert known.get(handle) == key
         return real_stage(bucket, path, key, handle, **more)
@@ -55,7 +55,7 @@ def test_the_intent_is_there_before_a_file_is_staged(bench: Bench, monkeypatch: 
     record = bench.run({"a": {"Text": "A"}, "b": {"Text": "B"}})
     assert set(states(record).values()) == {"Success"}
     assert {"a", "b"} <= set(known.values())
-    assert bench.engine.store.intents(record.run_id) == []
+    assert bench.engine.store.steps.intents(record.run_id) == []
 
 
 def test_what_a_dead_process_had_staged_in_part_does_not_stay(
@@ -71,7 +71,7 @@ def test_what_a_dead_process_had_staged_in_part_does_not_stay(
         patch.setattr(store, "check", die)
         with pytest.raises(StoreError):
             bench.run({"a": {"Text": "A"}})
-    (left,) = store.executions()
+    (left,) = store.executions.newest()
     (part,) = bench.out.iterdir()
     assert part.name.startswith(".")
     part.write_text("cont")
@@ -97,7 +97,7 @@ def test_an_output_in_flight_starts_nothing(watched: Bench, monkeypatch: pytest.
     watched.engine.workflows.add("what lands in out", json.dumps(chain))
     time.sleep(0.02)
     intake.begin()
-    finish, landed = store.finish_activity, list[str]()
+    finish, landed = store.steps.finish, list[str]()
 
     def look_first(claim: Any, record: Any, **more: Any) -> None:
         if record.name == "a":
@@ -117,7 +117,7 @@ def test_an_output_in_flight_starts_nothing(watched: Bench, monkeypatch: pytest.
     record = watched.run({"a": {"Text": "A"}})
     assert set(states(record).values()) == {"Success"} and sorted(landed) == ["a", "other"]
     settle()
-    started = [one.input.object for one in store.executions() if one.run_id != record.run_id]
+    started = [one.input.object for one in store.executions.newest() if one.run_id != record.run_id]
     assert started == ["other"]
 
 

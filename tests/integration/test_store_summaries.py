@@ -20,7 +20,7 @@ from workflow_engine.records import (
     wire_time,
 )
 from workflow_engine.store import ActivitySummary, ExecutionFilter, ExecutionSummary, Store
-from workflow_engine.store.rows import to_json
+from workflow_engine.store.types import to_json
 
 MOMENT = datetime(2024, 2, 29, 23, 59, 59, 999999, tzinfo=UTC)
 RUNS = ExecutionFilter(kind=ExecutionKind.WORKFLOW)

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from workflow_engine.records.ingest import EMPTY, Arrival, Notice
 from workflow_engine.store.database import Database, Upsert, upsert
-from workflow_engine.store.json_rows import elements, members
+from workflow_engine.store.fast_queries import write_all
+from workflow_engine.store.json_params import elements, members
 from workflow_engine.store.landing_schema import arrivals
-from workflow_engine.store.prepared import write_all
-from workflow_engine.store.rows import Row, to_json
+from workflow_engine.store.mapping import ARRIVAL, Row
+from workflow_engine.store.types import to_json
 
 #: two processes that lock rows in one order never wait for each other in a circle
 _in_order = attrgetter("bucket", "key")
@@ -64,7 +65,7 @@ class ArrivalTable:
         One that waits stays due when it is, but a look that continues at another version of it
         will not be the last.
         """
-        rows = [_row(arrival) for arrival in sorted(found, key=_in_order)]
+        rows = [ARRIVAL.row(arrival) for arrival in sorted(found, key=_in_order)]
         if rows:
             with self._database.write() as connection:
                 connection.execute(_find(connection.dialect.name), rows)
@@ -77,7 +78,7 @@ class ArrivalTable:
         """
         values = {"now": now, "limit": limit, "places": to_json(dict(places))}
         found = self._database.rows(_due(self._database.dialect), values)
-        return [Arrival(**dict(zip(_COLUMNS, row, strict=True))) for row in found]
+        return list(map(ARRIVAL.record_of, found))
 
     def next_due(self, places: Mapping[str, str]) -> datetime | None:
         """Return when the next arrival in these buckets is due, None when none waits."""
@@ -138,7 +139,7 @@ class ArrivalTable:
         query = sa.select(arrivals).where(arrivals.c.bucket == bucket, arrivals.c.key == key)
         with self._database.read() as connection:
             row = connection.execute(query).mappings().one_or_none()
-        return Arrival(**row) if row is not None else None
+        return ARRIVAL.record(row) if row is not None else None
 
     def buckets(self) -> list[str]:
         """Return the buckets in which something waits."""
@@ -152,10 +153,6 @@ def remove(connection: sa.Connection, gone: Iterable[Arrival]) -> None:
     values = [_as_read(arrival) for arrival in sorted(gone, key=_in_order)]
     if values:
         write_all(connection, _REMOVE, values)
-
-
-def _row(arrival: Arrival) -> Row:
-    return {name: getattr(arrival, name) for name in _COLUMNS}
 
 
 def _as_read(arrival: Arrival) -> Row:

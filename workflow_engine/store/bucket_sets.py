@@ -13,10 +13,10 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from workflow_engine.records import stable_id
-from workflow_engine.store import rows
 from workflow_engine.store.catalog_schema import pipelines
 from workflow_engine.store.database import upsert
 from workflow_engine.store.schema import bucket_sets, executions, is_begun, is_queued
+from workflow_engine.store.types import from_json, to_json
 
 #: waiting executions of one set that are counted
 MOST_COUNTED = 1000
@@ -96,12 +96,12 @@ def waiting_elsewhere(connection: sa.Connection, known: Buckets, now: datetime) 
 
 
 def _text(buckets: Buckets) -> str:
-    return rows.to_json(dict(sorted(buckets.items())))
+    return to_json(dict(sorted(buckets.items())))
 
 
 @lru_cache(maxsize=1024)
 def _buckets(text: str) -> Buckets:
-    return rows.json_object(text)
+    return from_json(text)
 
 
 #: every set: its identifier, and its buckets as JSON text

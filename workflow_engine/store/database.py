@@ -23,10 +23,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.records import utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord
-from workflow_engine.store import catalog_rows, catalog_schema, connections, schema
+from workflow_engine.store import catalog_schema, connections, schema
 from workflow_engine.store.connections import WRITE, open_engine, shown_url
+from workflow_engine.store.fast_queries import Query, Reader, Rows
 from workflow_engine.store.faults import explained
-from workflow_engine.store.prepared import Query, Reader, Rows
+from workflow_engine.store.mapping import PIPELINE
 
 #: an INSERT that may meet a row that is there already
 Upsert = sqlite.Insert | postgresql.Insert
@@ -72,7 +73,7 @@ class Database:
                 yield connection
 
     def rows(self, query: Query, values: Mapping[str, Any]) -> Rows:
-        """Return what a query finds that is a constant; see `prepared.py`."""
+        """Return what a query finds that is a constant; see `fast_queries.py`."""
         with self._reported():
             return self._reader.rows(query, values)
 
@@ -199,7 +200,7 @@ class Database:
                     id=DEFAULT_PIPELINE_ID, name="default", created=self.now(connection)
                 )
                 connection.execute(
-                    sa.insert(catalog_schema.pipelines).values(catalog_rows.pipeline_row(default))
+                    sa.insert(catalog_schema.pipelines).values(PIPELINE.row(default))
                 )
                 version = schema.SCHEMA_VERSION
                 connection.execute(

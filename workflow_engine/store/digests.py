@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from workflow_engine.records import Digests, ReadContent
-from workflow_engine.store import rows
 from workflow_engine.store.database import Database
+from workflow_engine.store.mapping import DIGESTS
 from workflow_engine.store.schema import digests
 
 
@@ -29,7 +29,7 @@ class DigestTable:
         )
         with self._database.read() as connection:
             row = connection.execute(query).mappings().first()
-        return rows.digests_of(row) if row else None
+        return DIGESTS.record(row) if row else None
 
     def last_read(self, places: Sequence[str]) -> Mapping[str, ReadContent]:
         """Return what was read last at some places, whatever lies there now."""
@@ -40,7 +40,7 @@ class DigestTable:
             row["place"]: ReadContent(
                 version=row["version"],
                 fingerprint=row["fingerprint"],
-                digests=rows.digests_of(row),
+                digests=DIGESTS.record(row),
             )
             for row in found
         }

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from workflow_engine.records import ActivityState, ExecutionKind, ExecutionRecord, ExecutionState
 from workflow_engine.records.catalog import MessageRecord
-from workflow_engine.store import claims, pages, rows
+from workflow_engine.store import claims, mapping, pages
 from workflow_engine.store.bucket_sets import sets_by_id
 from workflow_engine.store.claims import Claim
 from workflow_engine.store.database import Database
@@ -115,16 +115,16 @@ class ExecutionTable:
         An empty message result leaves the one that the outbox may have written since. Raises
         LeaseLostError.
         """
-        given: dict[str, str | datetime | None] = {
-            "state": None if state is None else str(state),
+        given: mapping.Row = {
+            "state": state,
             "code": code,
             "message": message,
             "ended": ended,
             "report": report,
             "prefect_url": prefect_url,
-            "message_result": rows.to_json(dict(message_result)) if message_result else None,
+            "message_result": dict(message_result) if message_result else None,
         }
-        changes: rows.Row = {name: value for name, value in given.items() if value is not None}
+        changes: mapping.Row = {name: value for name, value in given.items() if value is not None}
         if state is not None and not state.ended:
             changes |= {"ended": None, "failed": 0}
         with self._database.write() as connection:
@@ -158,7 +158,7 @@ def load_executions(connection: sa.Connection, chosen: sa.Select[Any]) -> list[E
     found = connection.execute(chosen).mappings().all()
     sets = sets_by_id(connection, [row["bucket_set"] for row in found])
     run_ids = chosen.with_only_columns(executions.c.run_id).subquery()
-    of_activity = rows.grouped(
+    of_activity = mapping.grouped(
         connection.execute(
             sa.select(activities)
             .where(activities.c.run_id.in_(sa.select(run_ids)))
@@ -166,7 +166,7 @@ def load_executions(connection: sa.Connection, chosen: sa.Select[Any]) -> list[E
         ).mappings(),
         "run_id",
     )
-    of_object = rows.grouped(
+    of_object = mapping.grouped(
         connection.execute(
             select_objects(published=True).where(objects.c.run_id.in_(sa.select(run_ids)))
         ).mappings(),
@@ -174,15 +174,13 @@ def load_executions(connection: sa.Connection, chosen: sa.Select[Any]) -> list[E
         "activity",
     )
     return [
-        rows.execution_of(
+        mapping.EXECUTION.record(
             row,
-            (
-                rows.activity_of(
-                    a, map(rows.output_of, of_object.get((a["run_id"], a["name"]), ()))
-                )
+            activities=tuple(
+                mapping.activity_of(a, of_object.get((a["run_id"], a["name"]), ()))
                 for a in of_activity.get((row["run_id"],), ())
             ),
-            sets.get(row["bucket_set"]),
+            buckets=sets.get(row["bucket_set"], {}),
         )
         for row in found
     ]

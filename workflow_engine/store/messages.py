@@ -8,18 +8,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from workflow_engine.records.catalog import MessageRecord
-from workflow_engine.store.catalog_rows import message_of, message_row
 from workflow_engine.store.catalog_schema import messages
 from workflow_engine.store.database import Database, upsert
-from workflow_engine.store.json_rows import elements
-from workflow_engine.store.prepared import Select
-from workflow_engine.store.rows import to_json
+from workflow_engine.store.fast_queries import Select
+from workflow_engine.store.json_params import elements
+from workflow_engine.store.mapping import MESSAGE
 from workflow_engine.store.schema import activities, executions
+from workflow_engine.store.types import to_json
 
 
 def add_message(connection: sa.Connection, record: MessageRecord) -> None:
     """Add a message in a transaction of the caller; see `MessageTable.add`."""
-    row = message_row(record) | {"next_attempt": record.next_attempt or record.created}
+    row = MESSAGE.row(record) | {"next_attempt": record.next_attempt or record.created}
     connection.execute(
         upsert(connection.dialect.name, messages).values(row).on_conflict_do_nothing()
     )
@@ -61,7 +61,7 @@ class MessageTable:
                     .where(messages.c.id.in_([row["id"] for row in found]))
                     .values(next_attempt=now + timedelta(seconds=lock_seconds))
                 )
-        return [message_of(row) for row in found]
+        return list(map(MESSAGE.record, found))
 
     def sent(self, message_id: str, message_result: Mapping[str, str]) -> None:
         """Note that a message arrived, and its MNSMessageResult where it came from."""
@@ -96,7 +96,7 @@ class MessageTable:
             .order_by(messages.c.created, messages.c.id)
         )
         with self._database.read() as connection:
-            return [message_of(row) for row in connection.execute(query).mappings()]
+            return list(map(MESSAGE.record, connection.execute(query).mappings()))
 
 
 @cache
@@ -123,7 +123,7 @@ def _tried(
     )
     origin = connection.execute(sa.select(messages.c.run_id, messages.c.activity).where(chosen))
     for run_id, activity in origin:
-        told = {"message_result": to_json(dict(message_result))}
+        told = {"message_result": dict(message_result)}
         if activity:
             connection.execute(
                 sa.update(activities)

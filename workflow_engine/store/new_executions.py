@@ -12,12 +12,14 @@ import sqlalchemy as sa
 
 from workflow_engine.records import ExecutionKind, ExecutionRecord
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, MediaRecord
-from workflow_engine.store import bucket_sets, rows
+from workflow_engine.store import bucket_sets
 from workflow_engine.store.catalog_schema import pipelines
-from workflow_engine.store.json_rows import elements
+from workflow_engine.store.fast_queries import write_all
+from workflow_engine.store.json_params import elements
+from workflow_engine.store.mapping import EXECUTION, activity_row
 from workflow_engine.store.media import put_media
-from workflow_engine.store.prepared import write_all
 from workflow_engine.store.schema import activities, executions
+from workflow_engine.store.types import to_json
 
 #: columns of an execution that its record does not have
 Columns = dict[str, Any]
@@ -31,17 +33,14 @@ def add_all(connection: sa.Connection, new: Sequence[tuple[ExecutionRecord, Colu
     """
     bucket_sets.add_sets(connection, (record.buckets for record, _ in new))
     execution_rows = [
-        rows.execution_row(record)
-        | {"bucket_set": bucket_sets.set_id(record.buckets)}
-        | _NEW
-        | columns
+        EXECUTION.row(record) | {"bucket_set": bucket_sets.set_id(record.buckets)} | _NEW | columns
         for record, columns in new
     ]
     write_all(connection, _ADD_EXECUTIONS, execution_rows)
     for alike, group in groupby(new, key=lambda one: one[0].activities):
-        run_ids = rows.to_json([record.run_id for record, _ in group])
+        run_ids = to_json([record.run_id for record, _ in group])
         for position, activity in enumerate(alike):
-            values = {"name": activity.name, "position": position} | rows.activity_row(activity)
+            values = activity_row(activity) | {"position": position}
             statement = _add_activity(connection.dialect.name)
             connection.execute(statement, values | {"run_ids": run_ids})
     inputs = (record for record, _ in new if record.kind is ExecutionKind.WORKFLOW)

@@ -11,12 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from workflow_engine.records.catalog import PipelineState
-from workflow_engine.store import bucket_sets, rows
+from workflow_engine.store import bucket_sets
 from workflow_engine.store.catalog_schema import pipelines
 from workflow_engine.store.database import Database
-from workflow_engine.store.json_rows import elements
-from workflow_engine.store.prepared import Select
+from workflow_engine.store.fast_queries import Select
+from workflow_engine.store.json_params import elements
 from workflow_engine.store.schema import executions, is_begun, is_queued
+from workflow_engine.store.types import to_json
 
 
 def may_exist(database: Database, busy: Collection[str], known: bucket_sets.Buckets | None) -> bool:
@@ -46,7 +47,7 @@ def lock_next(
 
 
 def _values(now: Any, busy: Collection[str], sets: Sequence[str]) -> Mapping[str, Any]:
-    return {"now": now, "busy": rows.to_json(list(busy)), "sets": rows.to_json(sets)}
+    return {"now": now, "busy": to_json(list(busy)), "sets": to_json(sets)}
 
 
 _NOW = sa.bindparam("now", type_=executions.c.lease_until.type)
@@ -132,7 +133,7 @@ def _open_pipelines(dialect: str) -> Select:
         sa.select(pipelines.c.id, sets.c.value)
         .select_from(pipelines.join(sets, sa.true()).join(head, head.c.run_id == first))
         .where(
-            pipelines.c.state == str(PipelineState.ACTIVE),
+            pipelines.c.state == PipelineState.ACTIVE,
             (pipelines.c.quota == 0) | (claims < pipelines.c.quota),
         )
         .order_by(head.c.priority.desc(), head.c.created, head.c.run_id)

@@ -18,9 +18,9 @@ import sqlalchemy as sa
 
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
-from workflow_engine.store import rows
 from workflow_engine.store.database import Database
-from workflow_engine.store.prepared import Query, Select, each, one_of
+from workflow_engine.store.fast_queries import Query, Select, each, one_of
+from workflow_engine.store.mapping import BRIEF_ACTIVITY, EXECUTION
 from workflow_engine.store.schema import CANCELLED, activities, executions, is_failed
 from workflow_engine.store.summaries import (
     LINES,
@@ -273,11 +273,11 @@ def _brief(connection: sa.Connection, found: Sequence[sa.RowMapping]) -> list[Ex
     for row in connection.execute(_ACTIVITIES, {"run_ids": run_ids}).mappings():
         of_run[row["run_id"]].append(row)
     return [
-        rows.execution_of(
+        EXECUTION.record(
             row,
-            map(
-                rows.brief_activity_of,
-                sorted(of_run[row["run_id"]], key=itemgetter("position")),
+            activities=tuple(
+                BRIEF_ACTIVITY.record(activity)
+                for activity in sorted(of_run[row["run_id"]], key=itemgetter("position"))
             ),
         )
         for row in found

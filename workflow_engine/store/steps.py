@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 from workflow_engine.records import ActivityRecord, ActivityState, Json, Output, StepResult
 from workflow_engine.records.catalog import MessageRecord
-from workflow_engine.store import claims, rows
+from workflow_engine.store import claims, mapping
 from workflow_engine.store.claims import Claim
 from workflow_engine.store.database import Database
+from workflow_engine.store.mapping import Intended, Intent
 from workflow_engine.store.media import describe_media
 from workflow_engine.store.messages import add_message
-from workflow_engine.store.rows import Intended, Intent
 from workflow_engine.store.schema import activities, objects
 
 
@@ -36,7 +36,7 @@ class StepTable:
         """
         with self._database.write() as connection:
             claims.check(connection, claim)
-            _update(connection, claim, record.name, rows.activity_row(record))
+            _update(connection, claim, record.name, _columns(record))
             if announce is not None:
                 add_message(connection, announce)
 
@@ -61,7 +61,7 @@ class StepTable:
                 .where(
                     activities.c.run_id == claim.run_id,
                     activities.c.name == name,
-                    activities.c.state == str(ActivityState.RUNNING),
+                    activities.c.state == ActivityState.RUNNING,
                 )
                 .values(progress=fraction)
             )
@@ -85,7 +85,7 @@ class StepTable:
                 connection,
                 claim,
                 record.name,
-                {"intended": rows.intended_json(record, step_key)},
+                mapping.intended_row(record, step_key),
             )
             _replace_objects(
                 connection,
@@ -115,7 +115,7 @@ class StepTable:
             query = query.where(objects.c.activity == activity)
         with self._database.read() as connection:
             found = connection.execute(query).mappings().all()
-        return [rows.intent_of(row) for row in found]
+        return list(map(mapping.intent_of, found))
 
     def finish(
         self,
@@ -131,7 +131,7 @@ class StepTable:
         With a content key, the result is found by it from now on. `properties` are what
         it found out about the media of the run. Raises LeaseLostError, KeyError.
         """
-        row = rows.activity_row(record) | {"step_key": step_key, "intended": None}
+        row = _columns(record) | {"step_key": step_key, "intended": None}
         with self._database.write() as connection:
             claims.check(connection, claim)
             claims.update_execution(connection, claim.run_id, {"lapses": 0})
@@ -157,6 +157,13 @@ class StepTable:
             return _find(connection, step_key)
 
 
+def _columns(record: ActivityRecord) -> mapping.Row:
+    """Return the columns of an activity that may change."""
+    row = mapping.activity_row(record)
+    del row["name"]
+    return row
+
+
 def _update(connection: sa.Connection, claim: Claim, name: str, changes: dict[str, Any]) -> None:
     """Change columns of an activity of the claimed execution. Raises KeyError."""
     update = sa.update(activities).where(
@@ -172,7 +179,7 @@ def _reset(connection: sa.Connection, claim: Claim, name: str) -> None:
         activities.c.run_id == claim.run_id, activities.c.name == name
     )
     waiting = ActivityRecord(name=name, type=connection.scalar(kind) or "")
-    changes = rows.activity_row(waiting) | {"step_key": None, "intended": None}
+    changes = _columns(waiting) | {"step_key": None, "intended": None}
     _update(connection, claim, name, changes)
     for published in (True, False):
         _replace_objects(connection, claim.run_id, name, (), published=published)
@@ -196,7 +203,7 @@ def _replace_objects(
         )
     )
     if outputs:
-        new = rows.object_rows(run_id, activity, outputs, handles, published=published)
+        new = mapping.object_rows(run_id, activity, outputs, handles, published=published)
         connection.execute(sa.insert(objects), new)
 
 
@@ -216,13 +223,13 @@ def _intended(connection: sa.Connection, run_id: str) -> list[Intended]:
         .where(activities.c.run_id == run_id, activities.c.intended.is_not(None))
         .order_by(activities.c.position)
     ).mappings()
-    intents = rows.grouped(
+    intents = mapping.grouped(
         connection.execute(
             select_objects(published=False).where(objects.c.run_id == run_id)
         ).mappings(),
         "activity",
     )
-    return [rows.intended_of(row, intents.get((row["name"],), ())) for row in found]
+    return [mapping.intended_of(row, intents.get((row["name"],), ())) for row in found]
 
 
 def _find(connection: sa.Connection, step_key: str) -> StepResult | None:
@@ -231,7 +238,7 @@ def _find(connection: sa.Connection, step_key: str) -> StepResult | None:
         sa.select(activities)
         .where(
             activities.c.step_key == step_key,
-            activities.c.state == str(ActivityState.SUCCESS),
+            activities.c.state == ActivityState.SUCCESS,
         )
         .order_by(activities.c.ended.desc())
         .limit(1)
@@ -242,4 +249,4 @@ def _find(connection: sa.Connection, step_key: str) -> StepResult | None:
     outputs = select_objects(published=True).where(
         objects.c.run_id == row["run_id"], objects.c.activity == row["name"]
     )
-    return rows.step_of(row, map(rows.output_of, connection.execute(outputs).mappings()))
+    return mapping.result_of(row, connection.execute(outputs).mappings())
