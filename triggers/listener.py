@@ -73,7 +73,7 @@ class Listener(Protocol):
     def start(self) -> None:
         """Begin to listen from threads of its own, and return at once.
 
-        A source that cannot be reached is no error: it is reported and tried again.
+        A source that cannot be reached is not an error: it is reported and tried again.
         """
         ...
 

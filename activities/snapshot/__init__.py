@@ -125,7 +125,7 @@ class Snapshot(Activity[SnapshotParameters]):
             yield SetCover(ref=result.outputs[0].ref)
 
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
-        """Number the pictures of an equal step anew."""
+        """Number the pictures of an equal step again."""
         job = _job(step)
         return [job.named(number, time) for number, time in enumerate(finished.data["Times"], 1)]
 

@@ -61,7 +61,7 @@ def _object_check(facts: Facts) -> Check:
 def _seen_check(facts: Facts) -> Check:
     if facts.known:
         one = facts.known[0]
-        how = "skipped as existing" if one.existing else "taken in"
+        how = "skipped as existing" if one.existing else "processed"
         return Check(
             subject="seen before",
             holds=None if facts.present_runs else False,

@@ -120,7 +120,7 @@ class Reconciler:
         return watched
 
     def _unknown(self, bucket: Bucket, page: Sequence[ObjectInfo]) -> list[ObjectInfo]:
-        """Return the objects that hold something and were not taken in this version."""
+        """Return the objects that hold something and were not processed this version."""
         names = {info.key: name_in_listing(info) for info in page if info.size}
         unknown = self._store.intake.unknown(bucket.name, names)
         return [info for info in page if info.key in unknown and is_candidate(info.key)]
