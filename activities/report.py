@@ -19,8 +19,10 @@ from workflow_engine.activity import (
     ActivityContext,
     ActivityResult,
     Artifact,
+    Effect,
     PlanContext,
     Produced,
+    Publish,
     Role,
     SideInput,
     SideInputFacts,
@@ -85,6 +87,14 @@ class Report(Activity[ReportParameters]):
         path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         ref = place(execution.run_id, [output for record in others for output in record.outputs])
         return ActivityResult(data=publishing, outputs=(Produced(path=path, ref=ref, last=True),))
+
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """Publish the media, or take it back."""
+        yield Publish(published=bool(result.data.get("Published")))
+
+    def publishes_renditions(self, parameters: ReportParameters) -> bool:
+        """With the PublishType TranscodeCompletedAuto."""
+        return parameters.publish_type == "TranscodeCompletedAuto"
 
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show where the report lies as a link."""
@@ -165,17 +175,17 @@ def _input(
     execution: ExecutionRecord, others: Sequence[ActivityRecord], digests: Digests
 ) -> dict[str, Json]:
     """The input object, its checksums, and what Start found in it."""
-    found: dict[str, Json] = {}
+    start_data: dict[str, Json] = {}
     for record in others:
         if record.type == "Start":
             # Probe is what Properties were made of
-            found = {key: value for key, value in record.result.data.items() if key != "Probe"}
+            start_data = {key: value for key, value in record.result.data.items() if key != "Probe"}
     return {
         **execution.input.to_wire(),
         "UserData": execution.user_data,
         "Size": digests.size,
         **_sums(digests),
-        **found,
+        **start_data,
     }
 
 
@@ -195,12 +205,14 @@ def _activity(record: ActivityRecord) -> dict[str, Json]:
     return wire
 
 
-def _side_inputs(source: ObjectRef, found: Mapping[SideInput, SideInputFacts]) -> list[Json]:
+def _side_inputs(source: ObjectRef, side_inputs: Mapping[SideInput, SideInputFacts]) -> list[Json]:
     """Every object that was read beside the input, once."""
-    sides = {one.ref: side.digests for one, side in found.items() if not _same(one.ref, source)}
+    digests_of = {
+        one.ref: facts.digests for one, facts in side_inputs.items() if not _same(one.ref, source)
+    }
     return [
         {**ref.to_wire(), "Size": digests.size, "SHA256": digests.sha256}
-        for ref, digests in sides.items()
+        for ref, digests in digests_of.items()
     ]
 
 

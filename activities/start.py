@@ -17,13 +17,17 @@ from workflow_engine.activity import (
     ActivityContext,
     ActivityResult,
     Artifact,
+    Binding,
+    DescribeMedia,
+    Effect,
     Finding,
     PlanContext,
     Role,
     Step,
     StepResult,
 )
-from workflow_engine.errors import Code
+from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.placeholders import decode_object
 from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import (
     Choice,
@@ -137,6 +141,25 @@ class Start(Activity[StartParameters]):
         """The prober."""
         return {"ffprobe": ffmpeg.versions()["ffprobe"]}
 
+    def binding(self, parameters: StartParameters) -> Binding:
+        """The bucket and the prefix of InputFile; the receiver that MessageType prefers."""
+        file = parameters.input_file
+        try:
+            prefix = decode_object(file.object_prefix)
+        except InvalidInputError as error:
+            raise error.at("/InputFile/ObjectPrefix") from None
+        queue, topic = parameters.queue_name or "", parameters.topic_name or ""
+        if queue and topic:
+            queue, topic = ("", topic) if parameters.message_type == "Topic" else (queue, "")
+        return Binding(
+            bucket=file.bucket,
+            prefix=prefix,
+            location=file.location,
+            pipeline=parameters.pipeline_id,
+            queue=queue,
+            topic=topic,
+        )
+
     def examine(self) -> Iterable[Finding]:
         """Look for the prober."""
         yield ffmpeg.ffprobe_finding()
@@ -149,7 +172,7 @@ class Start(Activity[StartParameters]):
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Probe the input and refuse what cannot be worked on.
 
-        Raises ActivityError: `InvalidParameter.ResourceContentBad` for what is no media or was
+        Raises ActivityError: `InvalidParameter.ResourceContentBad` for what is not media or was
         cut off, `.ResourceNotSupported` for playlists and still pictures.
         """
         raw = cast("RawSound | None", step.resolved)
@@ -159,6 +182,11 @@ class Start(Activity[StartParameters]):
         if media.still:
             raise ffmpeg.still_picture()
         return ActivityResult(data=media.to_json())
+
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """Keep the media info with the media."""
+        if "Properties" in result.data:
+            yield DescribeMedia(properties=result.data["Properties"])
 
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show the media info as a table."""

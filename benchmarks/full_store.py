@@ -25,7 +25,7 @@ from workflow_engine.records import (
     utc_now,
 )
 from workflow_engine.records.catalog import MediaRecord, WorkflowRecord
-from workflow_engine.store import Store, catalog_rows, catalog_schema, queue, rows, schema
+from workflow_engine.store import Store, catalog_schema, mapping, new_executions, schema
 
 EXECUTIONS, MEDIA, WORKFLOWS = 100_000, 10_000, 20
 #: executions that are written at once
@@ -92,11 +92,9 @@ def fill(url: str) -> None:
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         connection.execute(
-            sa.insert(catalog_schema.workflows), list(map(catalog_rows.workflow_row, _workflows()))
+            sa.insert(catalog_schema.workflows), list(map(mapping.WORKFLOW.row, _workflows()))
         )
-        connection.execute(
-            sa.insert(catalog_schema.media), list(map(catalog_rows.media_row, _media()))
-        )
+        connection.execute(sa.insert(catalog_schema.media), list(map(mapping.MEDIA.row, _media())))
     batch: list[ExecutionRecord] = []
     for record in _executions():
         batch.append(record)
@@ -111,10 +109,12 @@ def _write(engine: sa.Engine, batch: list[ExecutionRecord]) -> None:
         row
         for record in batch
         for activity in record.activities
-        for row in rows.object_rows(record.run_id, activity.name, activity.outputs, published=True)
+        for row in mapping.object_rows(
+            record.run_id, activity.name, activity.outputs, published=True
+        )
     ]
     with engine.begin() as connection:
-        queue.add_all(connection, [(record, {}) for record in batch])
+        new_executions.add_all(connection, [(record, {}) for record in batch])
         connection.execute(sa.insert(schema.objects), outputs)
 
 

@@ -198,10 +198,10 @@ class Served:
             run_id = answer["Media"]["RunIdList"]["RunId"][0]
 
             def state() -> Any:
-                found = store.execution(run_id)
+                found = store.executions.get(run_id)
                 return found.state if found and found.state.ended else None
 
-            assert str(wait_for(state, 600)) == "Completed", store.execution(run_id)
+            assert str(wait_for(state, 600)) == "Completed", store.executions.get(run_id)
 
 
 def consumed(pid: int) -> float:

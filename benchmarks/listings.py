@@ -96,7 +96,7 @@ def reconcile_folder(home: Path) -> dict[str, Any]:
         seconds, found = timed(lambda: engine.intake.reconcile("uploads"))
         return seconds, found.new, peak() - before
 
-    engine.store.executions()
+    engine.store.executions.newest()
     walk(root)
     figures: dict[str, Any] = {"walk": timed(lambda: walk(root))[0]}
     bucket = engine.buckets.get("uploads")

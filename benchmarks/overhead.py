@@ -220,7 +220,7 @@ path = "{small.work / "renditions"}"
             (uploads / f".{clip.name}").rename(uploads / clip.name)
         while True:
             time.sleep(0.5)
-            ended = [one for one in store.executions(limit=100) if one.state.ended]
+            ended = [one for one in store.executions.newest(limit=100) if one.state.ended]
             ended = [one for one in ended if one.input.object in names]
             if len(ended) == len(clips):
                 return ended

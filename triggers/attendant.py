@@ -116,14 +116,16 @@ class Attendant:
         source = "poll" if self._record.kind == "poll" else "reconcile"
         trouble = ""
         try:
-            found = self._intake.reconcile(bucket, source=source)
+            listing = self._intake.reconcile(bucket, source=source)
         except Exception as error:  # the storage or the store may answer at the next attempt
             trouble = f'The bucket "{bucket}" cannot be listed: {error}'
             if trouble != self._trouble:
                 log.warning("%s", trouble, exc_info=not isinstance(error, MediaflowError))
         else:
-            level = logging.INFO if found.new else logging.DEBUG
-            log.log(level, "bucket %s: %d objects listed, %d new", bucket, found.listed, found.new)
+            level = logging.INFO if listing.new else logging.DEBUG
+            log.log(
+                level, "bucket %s: %d objects listed, %d new", bucket, listing.listed, listing.new
+            )
         now = time.monotonic()
         with self._changed:
             self._trouble = trouble

@@ -39,7 +39,7 @@ _OSS_REPLICATED = frozenset({"ObjectReplication:ObjectCreated", "ObjectReplicati
 
 
 class EventError(InvalidInputError):
-    """A message that cannot be understood."""
+    """A message that is not a bucket event."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -71,7 +71,7 @@ class Events:
 def parse(body: str | bytes) -> Events:
     """Return what a message tells; nothing for events that land no object.
 
-    Raises EventError for a message that is no bucket event.
+    Raises EventError for a message that is not a bucket event.
     """
     if len(body) > MOST_BYTES:
         raise EventError(f"is longer than {MOST_BYTES} bytes")
@@ -95,11 +95,11 @@ def names_in_stores(buckets: Mapping[str, BucketSettings]) -> Mapping[str, tuple
     Stores at several endpoints may have buckets of one name; which of them has the object is
     for them to say.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    names: dict[str, tuple[str, ...]] = {}
     for name, settings in buckets.items():
         real = settings.url.partition("://")[2].rstrip("/") if settings.url else name
-        found[real] = (*found.get(real, ()), name)
-    return found
+        names[real] = (*names.get(real, ()), name)
+    return names
 
 
 def notices_of(
@@ -168,7 +168,7 @@ def _landed_s3(record: Mapping[str, Any]) -> bool:
 
 def _of_s3(record: Mapping[str, Any]) -> Landed:
     bucket, key = _names(_table(record, "s3"))
-    # keys are encoded as in forms; what is not UTF-8 then is no key
+    # keys are encoded as in forms; what is not UTF-8 then is not a key
     return Landed(bucket=bucket, keys=(unquote_plus(key, errors="surrogateescape"),))
 
 
@@ -194,8 +194,8 @@ def _of_eventbridge(message: Mapping[str, Any]) -> Landed:
     return Landed(bucket=bucket, keys=(key,))  # these keys are never encoded
 
 
-def _names(told: Mapping[str, Any]) -> tuple[str, str]:
-    return _text(_table(told, "bucket"), "name"), _text(_table(told, "object"), "key")
+def _names(record: Mapping[str, Any]) -> tuple[str, str]:
+    return _text(_table(record, "bucket"), "name"), _text(_table(record, "object"), "key")
 
 
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """Which folder lies at a path just now: the same as before, another, or none at all.
 
-An unmounted share leaves an empty folder behind, or one that somebody filled meanwhile. Taking it
+An unmounted share leaves an empty folder behind, or one that was filled in the meantime. Taking it
 for the share would be wrong in both directions, so its listener stops until the share is back.
 """
 
@@ -43,10 +43,10 @@ class Folder:
 
     @classmethod
     def find(cls, path: Path) -> "Folder | None":
-        """Return what lies at a path, None when it is no folder. Raises OSError."""
+        """Return what lies at a path, None when it is not a folder. Raises OSError."""
         try:
             real = os.path.realpath(path, strict=True)
-            found = os.stat(real)
+            status = os.stat(real)
         except (FileNotFoundError, NotADirectoryError):
             return None
         if not os.path.isdir(real):
@@ -58,8 +58,8 @@ class Folder:
         below = (m for m in mounts if m.point != real and _within(m.point, real))
         return cls(
             path=real,
-            device=found.st_dev,
-            inode=found.st_ino,
+            device=status.st_dev,
+            inode=status.st_ino,
             mount=holder.point,
             below=frozenset(f"{mount.id} {mount.point}" for mount in below),
             remote=bool(_REMOTE.match(holder.kind)),

@@ -73,7 +73,7 @@ class Listener(Protocol):
     def start(self) -> None:
         """Begin to listen from threads of its own, and return at once.
 
-        A source that cannot be reached is no error: it is reported and tried again.
+        A source that cannot be reached is not an error: it is reported and tried again.
         """
         ...
 
@@ -98,11 +98,11 @@ def kind_of(settings: BucketSettings) -> str | None:
 
 def load_factory(kind: str) -> ListenerFactory:
     """Return what makes the listeners of a kind. Raises SettingsError when none is installed."""
-    found = sorted(point.name for point in entry_points(group=GROUP))
-    if kind not in found:
+    kinds = sorted(point.name for point in entry_points(group=GROUP))
+    if kind not in kinds:
         raise SettingsError(
             Code.INSTALLATION,
-            f'There is no listener for events = "{kind}"; installed: {", ".join(found) or "none"}.',
+            f'There is no listener for events = "{kind}"; installed: {", ".join(kinds) or "none"}.',
             remedy="Install mediaflow again, or choose another kind of events.",
         )
     (point,) = entry_points(group=GROUP, name=kind)

@@ -288,14 +288,14 @@ class _Queue:
             ) from error
 
     def _refusal(self, error: Any) -> MediaflowError:
-        told = error.response.get("Error", {})
-        if told.get("Code") in _ABSENT:
+        details = error.response.get("Error", {})
+        if details.get("Code") in _ABSENT:
             return MediaflowError(
                 Code.QUEUE_NOT_EXIST,
                 f'The queue "{self._url}" does not exist.',
                 remedy="Create it, or correct the URL in the configuration of the bucket.",
             )
-        reason = f"{told.get('Code')}: {told.get('Message')}".rstrip(".")
+        reason = f"{details.get('Code')}: {details.get('Message')}".rstrip(".")
         return MediaflowError(
             Code.RESOURCE_ACCESS,
             f'The queue "{self._url}" refuses to be read: {reason}.',

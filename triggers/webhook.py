@@ -1,7 +1,7 @@
 """Bucket events by HTTP: `POST /events/{provider}`, for the buckets with `events = "webhook"`.
 
 The answer is 200 only when the notices are in the store: whatever else a sender gets, it sends
-again, and events that come twice do no harm. A body that cannot be understood is answered with
+again, and events that come twice do no harm. An invalid body is answered with
 400, a store that takes nothing with 503.
 
 Who sends must know the token, as `Authorization: Bearer`, in `X-Token`, or, where a sender can
@@ -62,10 +62,10 @@ class WebhookListener:
 
 def routes(listeners: Iterable[Listener], token: SecretStr | None = None) -> list[BaseRoute]:
     """Return the route for events by HTTP, none when no listener wants any."""
-    wanted = [listener for listener in listeners if isinstance(listener, WebhookListener)]
-    if not wanted:
+    webhooks = [listener for listener in listeners if isinstance(listener, WebhookListener)]
+    if not webhooks:
         return []
-    door = _Door([listener.context for listener in wanted], token)
+    door = _Door([listener.context for listener in webhooks], token)
     return [Route("/events/{provider}", door.answer, methods=["POST"])]
 
 
@@ -102,8 +102,8 @@ class _Door:
         except _Refused as refused:
             peer = request.client.host if request.client else ""
             log.info("events of %r from %s: %d %s", provider, peer, refused.status, refused.message)
-            told = {"Code": refused.code, "Message": refused.message}
-            return JSONResponse(told, refused.status, refused.headers)
+            body = {"Code": refused.code, "Message": refused.message}
+            return JSONResponse(body, refused.status, refused.headers)
         return JSONResponse({"Notices": noticed})
 
     def _admit(self, request: Request) -> None:
@@ -116,12 +116,12 @@ class _Door:
                 raise _Refused(403, Code.IDENTITY_DISABLED, error.message) from None
             return
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        given = [
+        tokens = [
             bearer.strip() if scheme.lower() == "bearer" else "",
             request.headers.get("x-token", ""),
             *request.query_params.getlist("token"),
         ]
-        known = [hmac.compare_digest(one.encode(), self._token) for one in given]
+        known = [hmac.compare_digest(one.encode(), self._token) for one in tokens]
         if not any(known):
             message = "The token is missing or wrong. Send the configured event_token."
             raise _Refused(401, Code.SIGNATURE, message, **{"www-authenticate": "Bearer"})

@@ -10,6 +10,9 @@ import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import Self, TypeVar
+
+E = TypeVar("E", bound="MediaflowError")
 
 
 class Code(StrEnum):
@@ -95,7 +98,7 @@ class Severity(StrEnum):
 class Problem:
     """Something to report about an input.
 
-    `pointer` is an RFC 6901 JSON pointer; it goes on into JSON documents that stand encoded in
+    `pointer` is an RFC 6901 JSON pointer; it continues into JSON documents that stand encoded in
     strings. `line` and `column` count from 1; 0 means unknown.
     """
 
@@ -131,10 +134,16 @@ class Transient(Enum):
     SPACE = "space"
 
 
+#: what an error keeps when it becomes one of another kind
+_PARTS = ("code", "message", "pointer", "remedy", "detail", "reason", "transient")
+
+
 class MediaflowError(Exception):
     """The root: a code, a sentence, and what to do about it.
 
-    `transient` is set where the cause may pass: the same may succeed at a later attempt.
+    `transient` is set where the cause may pass: the same may succeed at a later attempt. `detail`
+    holds the last lines that a tool printed. `reason` is the part of the message, with its full
+    stop, that is true whatever the message calls the thing it is about.
     """
 
     #: what the command line exits with
@@ -147,6 +156,8 @@ class MediaflowError(Exception):
         *,
         pointer: str = "",
         remedy: str = "",
+        detail: str = "",
+        reason: str = "",
         transient: Transient | None = None,
     ) -> None:
         """Keep the parts; `str()` gives the whole line."""
@@ -155,11 +166,37 @@ class MediaflowError(Exception):
         self.message = message
         self.pointer = pointer
         self.remedy = remedy
+        self.detail = detail
+        self.reason = reason
         self.transient = transient
 
     def __str__(self) -> str:
         """The same line that a `Problem` prints."""
         return str(self.problem())
+
+    def at(self, pointer: str) -> Self:
+        """Return the same error, what its own pointer leads to being part of `pointer`."""
+        return self._changed(pointer=pointer + self.pointer)
+
+    def as_(self, kind: type[E]) -> E:
+        """Return the same error as one of another kind, such as ActivityError."""
+        made = kind(self.code, self.message)
+        vars(made).update({name: vars(self)[name] for name in _PARTS})
+        return made
+
+    def about(self, subject: str) -> Self:
+        """Return the same error about something else than its message names.
+
+        `subject` is a clause that says what is wrong with what: the reason, or the message,
+        follows it behind a colon.
+        """
+        reason = self.reason or f"{self.message[:1].lower()}{self.message[1:]}"
+        return self._changed(message=f"{subject}: {reason}")
+
+    def _changed(self, **parts: str) -> Self:
+        made = type(self).__new__(type(self), *self.args)
+        vars(made).update(vars(self) | parts)
+        return made
 
     def problem(self) -> Problem:
         """The error as a `Problem`."""
@@ -193,24 +230,7 @@ class TopologyError(InvalidInputError):
 
 
 class ActivityError(MediaflowError):
-    """An activity ends as `Fail` with this code and message; the run goes on.
-
-    `detail` holds the last lines that a tool printed, for the activity's record.
-    """
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        *,
-        pointer: str = "",
-        remedy: str = "",
-        detail: str = "",
-        transient: Transient | None = None,
-    ) -> None:
-        """Keep the parts, the tool's own words in `detail`."""
-        super().__init__(code, message, pointer=pointer, remedy=remedy, transient=transient)
-        self.detail = detail
+    """An activity ends as `Fail` with this code and message; the run continues."""
 
 
 class InstallationError(MediaflowError):

@@ -17,6 +17,9 @@ from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
+    Binding,
+    DescribeMedia,
+    Effect,
     PlanContext,
     PlannedOutput,
     Produced,
@@ -25,6 +28,7 @@ from workflow_engine.activity import (
     SideInput,
     Skip,
     Step,
+    StepResult,
 )
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError, Transient
 from workflow_engine.records import Json, ObjectRef
@@ -43,6 +47,7 @@ class FakeStartParameters(WireModel):
     """Parameters of FakeStart."""
 
     input_file: Annotated[FakeInputFile, JsonObject]
+    queue_name: Annotated[str, Text()] | None = None
 
 
 class FakeWorkParameters(WireModel):
@@ -92,6 +97,16 @@ class FakeStart(Activity[FakeStartParameters]):
     role = Role.START
     parameters = FakeStartParameters
 
+    def binding(self, parameters: FakeStartParameters) -> Binding:
+        """Take what they say as it is."""
+        file = parameters.input_file
+        return Binding(
+            bucket=file.bucket,
+            prefix=file.object_prefix or "",
+            location=file.location or "",
+            queue=parameters.queue_name or "",
+        )
+
     def plan(self, parameters: FakeStartParameters, context: PlanContext) -> Step:
         """Nothing to resolve."""
         return Step()
@@ -103,6 +118,10 @@ class FakeStart(Activity[FakeStartParameters]):
                 Code.RESOURCE_CONTENT_BAD, 'The resource operated "InputFile" is bad.'
             )
         return ActivityResult(data={"Properties": {}})
+
+    def effects(self, result: StepResult) -> Iterator[Effect]:
+        """Describe the media, by nothing."""
+        yield DescribeMedia(properties=result.data["Properties"])
 
 
 class FakeWork(Activity[FakeWorkParameters]):
@@ -122,7 +141,7 @@ class FakeWork(Activity[FakeWorkParameters]):
             yield wanted
             key = context.side[wanted].facts["See"] if wanted in context.side else None
 
-    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+    def describe(self, side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Tell which object it names."""
         text = context.source.read_text()
         return {"See": text.removeprefix("see ") if text.startswith("see ") else None}

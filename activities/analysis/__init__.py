@@ -14,7 +14,7 @@ from pydantic import Field
 
 from activities import ffmpeg
 from activities.analysis import classes, measure
-from activities.analysis.classes import Verdict
+from activities.analysis.classes import DefinitionVerdict
 from activities.analysis.config import AnalysisConfig
 from activities.probe import MediaInfo, VideoStream
 from workflow_engine.activity import (
@@ -142,7 +142,7 @@ def _first_commands(resolved: _Resolved, names: Names) -> tuple[tuple[str, ...],
     )
 
 
-def _data(verdicts: list[Verdict], resolved: _Resolved) -> dict[str, Json]:
+def _data(verdicts: list[DefinitionVerdict], resolved: _Resolved) -> dict[str, Json]:
     return {
         "TemplateList": classes.template_list(
             verdicts, resolved.video, resolved.config, resolved.only_highest
@@ -155,7 +155,7 @@ def _data(verdicts: list[Verdict], resolved: _Resolved) -> dict[str, Json]:
     }
 
 
-def _rows(verdicts: list[Verdict]) -> list[dict[str, str]]:
+def _rows(verdicts: list[DefinitionVerdict]) -> list[dict[str, str]]:
     return [
         {
             "Class": v.definition.name,

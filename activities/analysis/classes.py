@@ -90,7 +90,7 @@ DEFINITIONS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class DefinitionVerdict:
     """Whether a definition is usable for a source, and why; `kbps` is None if not looked at."""
 
     definition: Definition
@@ -105,20 +105,20 @@ def candidates(size: Size) -> list[Definition]:
     return [d for d in DEFINITIONS if d.fits(size) and d.min_kbps]
 
 
-def judge(size: Size, rate: Callable[[Size], float | None]) -> list[Verdict]:
+def judge(size: Size, rate: Callable[[Size], float | None]) -> list[DefinitionVerdict]:
     """Judge every definition for a source of this upright display size, the highest first.
 
     `rate` gives the kbit/s that an output of a size needs, None if unknown; it is asked from
     the highest definition downwards and only until one is usable.
     """
-    verdicts: list[Verdict] = []
+    verdicts: list[DefinitionVerdict] = []
     for definition in DEFINITIONS:
         verdicts.append(_judge(definition, size, rate, found=any(v.usable for v in verdicts)))
     if not any(v.usable for v in verdicts):
         lowest = verdicts.pop()
         reason = "smaller than every class, offered at source size"
         verdicts.append(
-            Verdict(
+            DefinitionVerdict(
                 definition=lowest.definition,
                 size=lowest.size,
                 kbps=None,
@@ -131,7 +131,7 @@ def judge(size: Size, rate: Callable[[Size], float | None]) -> list[Verdict]:
 
 def _judge(
     definition: Definition, size: Size, rate: Callable[[Size], float | None], *, found: bool
-) -> Verdict:
+) -> DefinitionVerdict:
     target, kbps = definition.output_size(size), None
     if not definition.fits(size):
         usable, reason = False, f"short edge {min(size)} is below {definition.min_edge}"
@@ -143,11 +143,16 @@ def _judge(
         reason = "bit rate unknown" if kbps is None else "enough" if usable else "not enough"
         if kbps is not None:
             reason = f"{reason} detail for {definition.min_kbps} kbit/s"
-    return Verdict(definition=definition, size=target, kbps=kbps, usable=usable, reason=reason)
+    return DefinitionVerdict(
+        definition=definition, size=target, kbps=kbps, usable=usable, reason=reason
+    )
 
 
 def template_list(
-    verdicts: list[Verdict], video: VideoStream, config: AnalysisConfig, only_highest: bool
+    verdicts: list[DefinitionVerdict],
+    video: VideoStream,
+    config: AnalysisConfig,
+    only_highest: bool,
 ) -> list[Json]:
     """Return the TemplateList (specification, analysis, 4): each usable class in each container."""
     usable = [verdict for verdict in verdicts if verdict.usable]
@@ -159,7 +164,11 @@ def template_list(
 
 
 def _template(
-    verdict: Verdict, container: str, digit: str, video: VideoStream, config: AnalysisConfig
+    verdict: DefinitionVerdict,
+    container: str,
+    digit: str,
+    video: VideoStream,
+    config: AnalysisConfig,
 ) -> dict[str, Json]:
     definition, (width, height) = verdict.definition, verdict.size
     network = config.quality_control.method_streaming == "network"

@@ -31,26 +31,28 @@ _SAMPLE_FILE = "sample.h264"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Window:
+class SampleWindow:
     """A stretch of the source, in seconds from its start."""
 
     start: float
     length: float
 
 
-def windows(media: MediaInfo) -> list[Window]:
+def windows(media: MediaInfo) -> list[SampleWindow]:
     """Return what is encoded: the middles of five equal parts, or all of a short source.
 
     Of a source of unknown length it is the first SHORT seconds.
     """
     if media.duration is None or media.duration <= SHORT:
-        return [Window(start=0.0, length=SHORT)]
+        return [SampleWindow(start=0.0, length=SHORT)]
     part = media.duration / SAMPLES
-    return [Window(start=(n + 0.5) * part - SAMPLE / 2, length=SAMPLE) for n in range(SAMPLES)]
+    return [
+        SampleWindow(start=(n + 0.5) * part - SAMPLE / 2, length=SAMPLE) for n in range(SAMPLES)
+    ]
 
 
 def command(
-    source: str, video: VideoStream, window: Window, size: Size, config: AnalysisConfig
+    source: str, video: VideoStream, window: SampleWindow, size: Size, config: AnalysisConfig
 ) -> tuple[str, ...]:
     """Return the command of one sample encode; `source` is a file name in the work directory."""
     opened = graph.open_input(source, {"ss": f"{window.start:.3f}"})

@@ -10,13 +10,13 @@ import re
 from collections.abc import Sequence
 
 from activities.ffmpeg.inspect import content_bad
-from activities.ffmpeg.process import Stopwatch, Tail, killed, supervise
+from activities.ffmpeg.process import LastLines, Stopwatch, killed, supervise
 from workflow_engine.activity import ActivityContext
 from workflow_engine.errors import ActivityError, Code
 
 #: seconds that the decoding may take; a source that is whole for so long is not to blame
 _TIMEOUT = 3600.0
-#: the parts that write, here into nothing; what they say of time stamps is no damage
+#: the parts that write, here into nothing; what they report of time stamps is not damage
 _WRITING = re.compile(r"^\[(?:null|out#|[vas]ost#|enc:)", re.IGNORECASE)
 
 
@@ -57,7 +57,7 @@ def _damage(inputs: Sequence[str], context: ActivityContext) -> ActivityError | 
         if not _WRITING.search(line):
             damaged.append(line)
 
-    tail, watch = Tail(context.work, see=see), Stopwatch()
+    tail, watch = LastLines(context.work, see=see), Stopwatch()
 
     def report(line: str) -> None:
         name, _, value = line.strip().partition("=")

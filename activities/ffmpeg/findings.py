@@ -14,9 +14,9 @@ def ffprobe_finding() -> Finding:
 
 def ffmpeg_findings(encoders: Iterable[str], filters: Iterable[str] = ()) -> Iterator[Finding]:
     """Say whether ffmpeg works and has the encoders and filters."""
-    found = _checked("ffmpeg", lambda: f"{versions()['ffmpeg']}  {ffmpeg_path()}")
-    yield found
-    if found.works:
+    finding = _checked("ffmpeg", lambda: f"{versions()['ffmpeg']}  {ffmpeg_path()}")
+    yield finding
+    if finding.works:
         for name in encoders:
             yield _checked(f"encoder {name}", lambda name=name: _encoder(name))
         for name in filters:

@@ -23,37 +23,37 @@ from activities.ffmpeg.tools import ffmpeg_path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stream:
+class GraphStream:
     """A stream of an input, or what comes out of a filter; `node` is for this module only."""
 
     node: Any
 
-    def __getitem__(self, selector: str) -> "Stream":
+    def __getitem__(self, selector: str) -> "GraphStream":
         """Return one stream of an input: its index, `v:0` or `a`."""
-        return Stream(self.node[selector])
+        return GraphStream(self.node[selector])
 
     def filter(
         self,
         name: str,
         *arguments: object,
-        others: Sequence["Stream"] = (),
+        others: Sequence["GraphStream"] = (),
         options: Mapping[str, object] | None = None,
         **more: object,
-    ) -> "Stream":
+    ) -> "GraphStream":
         """Return the stream behind a filter; `others` are its further inputs."""
         streams = [self.node, *(other.node for other in others)]
-        return Stream(ffmpeg.filter(streams, name, *arguments, **(options or {}), **more))
+        return GraphStream(ffmpeg.filter(streams, name, *arguments, **(options or {}), **more))
 
-    def split(self, count: int, *, sound: bool = False) -> list["Stream"]:
+    def split(self, count: int, *, sound: bool = False) -> list["GraphStream"]:
         """Return the stream `count` times."""
         if count == 1:
             return [self]
         branches = ffmpeg.filter_multi_output(self.node, "asplit" if sound else "split")
-        return [Stream(branches[number]) for number in range(count)]
+        return [GraphStream(branches[number]) for number in range(count)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Output:
+class GraphOutput:
     """One file that a command writes; `node` is for this module only."""
 
     node: Any
@@ -81,7 +81,7 @@ class _SourceNode(FilterNode):
 
 def open_input(
     path: object, options: Mapping[str, object] | None = None, *, number: int = 0
-) -> Stream:
+) -> GraphStream:
     """Open a file under the `input_guards`.
 
     Inputs that are opened alike are one input of the command, unless a `number` tells them apart.
@@ -89,20 +89,20 @@ def open_input(
     values = dict(options or {})
     values |= {**input_guards(str(values.get("f", ""))), "filename": f"file:{path}"}
     # `args` are part of a node's identity and not of the command
-    return Stream(InputNode("input", args=[number] if number else [], kwargs=values).stream())
+    return GraphStream(InputNode("input", args=[number] if number else [], kwargs=values).stream())
 
 
-def generate(name: str, options: Mapping[str, object]) -> Stream:
+def generate(name: str, options: Mapping[str, object]) -> GraphStream:
     """Return the stream of a filter without inputs, such as `color` and `anullsrc`."""
-    return Stream(_SourceNode(name, options).stream())
+    return GraphStream(_SourceNode(name, options).stream())
 
 
-def output(file: str, streams: Sequence[Stream], options: Mapping[str, object]) -> Output:
+def output(file: str, streams: Sequence[GraphStream], options: Mapping[str, object]) -> GraphOutput:
     """Return the output of these streams into a file; `-` is nowhere, with the format `null`."""
-    return Output(ffmpeg.output(*(stream.node for stream in streams), file, **options))
+    return GraphOutput(ffmpeg.output(*(stream.node for stream in streams), file, **options))
 
 
-def argv(*outputs: Output) -> tuple[str, ...]:
+def argv(*outputs: GraphOutput) -> tuple[str, ...]:
     """Return the argument vector of one process that writes all outputs.
 
     Raises InstallationError when there is no ffmpeg.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from activities.ffmpeg.flags import probe_options
-from activities.ffmpeg.process import Stopwatch, Tail, killed, supervise
+from activities.ffmpeg.process import LastLines, Stopwatch, killed, supervise
 from activities.ffmpeg.tools import ffprobe_path
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Json
@@ -65,12 +65,12 @@ def probe_json(
     on_line = answer.append
     ask(path, show, on_line, opened=opened, playlists=playlists, timeout=timeout, cancel=cancel)
     try:
-        found: Json = json.loads("".join(answer))
+        description: Json = json.loads("".join(answer))
     except ValueError:
         raise content_bad("ffprobe cannot describe it") from None
-    if not isinstance(found, dict):
+    if not isinstance(description, dict):
         raise content_bad("ffprobe cannot describe it")
-    return cast("dict[str, Json]", found)
+    return cast("dict[str, Json]", description)
 
 
 def ask(
@@ -92,7 +92,7 @@ def ask(
         *(str(ffprobe_path()), "-v", "error", *probe_options(opened, playlists=playlists)),
         *(*arguments, "-i", f"file:{path.absolute()}"),
     )
-    tail, watch, size = Tail(path.absolute().parent), Stopwatch(), 0
+    tail, watch, size = LastLines(path.absolute().parent), Stopwatch(), 0
 
     def take(line: str) -> None:
         nonlocal size
@@ -158,5 +158,5 @@ def _failure(path: Path, lines: Sequence[str]) -> ActivityError:
         return content_bad("moov atom not found, the file is cut off", text)
     if refused or "Invalid data found" in text or "moov atom" in text:
         return content_bad("not a media file", text)
-    said = lines[-1].partition(": ")[2].rstrip(".") if lines else ""
-    return content_bad(said or "ffprobe cannot read it", text)
+    reason = lines[-1].partition(": ")[2].rstrip(".") if lines else ""
+    return content_bad(reason or "ffprobe cannot read it", text)

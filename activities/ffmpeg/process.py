@@ -59,7 +59,7 @@ _FONTS = Path(__file__).with_name("fonts.conf")
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 
 
-class Tail:
+class LastLines:
     """The last lines of a stream, in bounded memory; `see` gets every line, kept or not.
 
     `hide` are directories whose paths must not be shown.
@@ -96,7 +96,7 @@ def supervise(
     *,
     cwd: Path,
     on_line: Callable[[str], None],
-    stderr: Tail,
+    stderr: LastLines,
     cancel: threading.Event | None = None,
     check: Callable[[], ActivityError | None] = lambda: None,
 ) -> int:

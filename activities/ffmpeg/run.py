@@ -17,7 +17,7 @@ from pathlib import Path
 
 from activities.ffmpeg.blame import blame
 from activities.ffmpeg.diagnosis import Diagnosis
-from activities.ffmpeg.process import Stopwatch, Tail, killed, supervise
+from activities.ffmpeg.process import LastLines, Stopwatch, killed, supervise
 from workflow_engine.activity import ActivityContext
 from workflow_engine.errors import (
     ActivityError,
@@ -84,7 +84,7 @@ def run(
     limits = limits or Limits()
     diagnosis, progress = Diagnosis(), _Progress(duration)
     works = (context.work, *others)
-    tail = Tail(*works, see=diagnosis.see)
+    tail = LastLines(*works, see=diagnosis.see)
     tell = on_progress or context.progress
     with context.slot():
         if context.cancel.is_set():
@@ -137,7 +137,7 @@ def _unreadable(source: Path, lines: Sequence[str]) -> MediaflowError | None:
 
 
 def _over_limit(
-    watch: Stopwatch, progress: "_Progress", limits: Limits, works: Sequence[Path], tail: Tail
+    watch: Stopwatch, progress: "_Progress", limits: Limits, works: Sequence[Path], tail: LastLines
 ) -> ActivityError | None:
     stalled = watch.idle(progress.signature) > limits.stall
     # moving the index of a large mp4 to its front reports nothing, but writes the file all along

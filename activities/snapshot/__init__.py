@@ -10,15 +10,17 @@ from activities import ffmpeg
 from activities.objects import name_faults
 from activities.probe import MediaInfo
 from activities.snapshot.config import SnapshotParameters
-from activities.snapshot.job import Job
+from activities.snapshot.job import SnapshotJob
 from activities.snapshot.moments import picture_size
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
+    Effect,
     Neighbourhood,
     PlanContext,
     PlannedOutput,
+    SetCover,
     Step,
     StepResult,
 )
@@ -38,7 +40,7 @@ _OBJECT = "/SnapshotConfig/OutputFile/Object"
 
 
 class Snapshot(Activity[SnapshotParameters]):
-    """Takes pictures of the source; `MediaCover` in its data tells that the one is the cover."""
+    """Takes pictures of the source; the one may be the cover of the media."""
 
     type_name = "Snapshot"
     version = 3
@@ -85,7 +87,7 @@ class Snapshot(Activity[SnapshotParameters]):
                 remedy="Leave the Snapshot out for audio files.",
             )
         target = config.output_file
-        job = Job(
+        job = SnapshotJob(
             config=config,
             cover=parameters.media_cover,
             ref=ObjectRef(
@@ -117,8 +119,13 @@ class Snapshot(Activity[SnapshotParameters]):
             resolved=job,
         )
 
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """The first picture may be the cover (specification, snapshot, 6)."""
+        if result.data.get("MediaCover") and result.outputs:
+            yield SetCover(ref=result.outputs[0].ref)
+
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
-        """Number the pictures of an equal step anew."""
+        """Number the pictures of an equal step again."""
         job = _job(step)
         return [job.named(number, time) for number, time in enumerate(finished.data["Times"], 1)]
 
@@ -157,12 +164,12 @@ class Snapshot(Activity[SnapshotParameters]):
         )
 
 
-def _job(step: Step) -> Job:
-    assert isinstance(step.resolved, Job)
+def _job(step: Step) -> SnapshotJob:
+    assert isinstance(step.resolved, SnapshotJob)
     return step.resolved
 
 
-def _planned(job: Job, times: Sequence[int] | None) -> PlannedOutput:
+def _planned(job: SnapshotJob, times: Sequence[int] | None) -> PlannedOutput:
     width, height = job.size
     picture, each = f"jpeg {width}x{height}", round(width * height * _BYTES_PER_PIXEL)
     if not job.config.sequence:
@@ -174,7 +181,9 @@ def _planned(job: Job, times: Sequence[int] | None) -> PlannedOutput:
     return PlannedOutput(ref=job.ref, summary=f"{len(times)} x {picture}", size_estimate=size)
 
 
-def _warnings(job: Job, video_end: float, times: int, taken: int, damage: int) -> Iterable[str]:
+def _warnings(
+    job: SnapshotJob, video_end: float, times: int, taken: int, damage: int
+) -> Iterable[str]:
     if damage:
         yield f"{Code.SOURCE_DAMAGED}: damage in the source was concealed."
     declared = job.declared_end

@@ -67,7 +67,7 @@ class Camera:
         clocks = {
             start: self._opened(start, uses, keys_only) for start, uses in Counter(starts).items()
         }
-        outputs: list[graph.Output] = []
+        outputs: list[graph.GraphOutput] = []
         for shot, start in zip(shots, starts, strict=True):
             picture = self._pictures(clocks[start].pop(), shot.moment, "1")
             single = {"update": 1, "frames:v": 1, **_JPEG}
@@ -88,7 +88,7 @@ class Camera:
     def _start(self, moment: float) -> float:
         return max(0.0, moment - 1000 * self.early)
 
-    def _opened(self, start: float, uses: int, keys_only: bool) -> list[graph.Stream]:
+    def _opened(self, start: float, uses: int, keys_only: bool) -> list[graph.GraphStream]:
         """The source from the key frame before `start` (milliseconds), for so many uses."""
         options: dict[str, object] = {}
         if start:  # a seek to 0 would skip a key frame that is decoded before 0
@@ -107,7 +107,7 @@ class Camera:
         # count in microseconds: the source's own unit may be as long as a frame
         return opened[f"v:{self.position}"].filter("settb", "AVTB").split(uses)
 
-    def _pictures(self, clock: graph.Stream, moment: float, rate: str) -> graph.Stream:
+    def _pictures(self, clock: graph.GraphStream, moment: float, rate: str) -> graph.GraphStream:
         """The frame shown at `moment` and, at `rate`, those after it, as pictures."""
         shift = round(self.start_time * 1_000_000 + moment * 1000)
         return (

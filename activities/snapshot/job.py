@@ -21,7 +21,7 @@ from workflow_engine.records import ObjectRef
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class SnapshotJob:
     """A Snapshot as planned for one source. `ref` keeps the placeholders of single pictures.
 
     `cover` means that its one picture is to be the media's cover.
@@ -36,7 +36,7 @@ class Job:
 
     @property
     def declared_end(self) -> float | None:
-        """Seconds until the video ends, as far as the file says; sound may go on longer."""
+        """Seconds until the video ends, as far as the file says; sound may continue longer."""
         if not self.video.duration:
             return self.media.duration
         end = self._video_start + self.video.duration

@@ -71,21 +71,21 @@ class Reel:
         None when that may not be all: a seek without an index may land behind a frame that is
         stored before others but shown after them. By an index it lands on a key frame.
         """
-        found: list[tuple[float, bool]] = []
+        frames: list[tuple[float, bool]] = []
         # without a start there is no seek: the whole file
         window = ("-read_intervals", f"{self._absolute(start)}%") if start else ()
-        self._list(lambda begin, length, key: found.append((begin + length, key)), *window)
-        end = max((end for end, _ in found), default=0.0)
+        self._list(lambda begin, length, key: frames.append((begin + length, key)), *window)
+        end = max((end for end, _ in frames), default=0.0)
         # as exact as ffprobe's own figures
-        return round(end, 6) if end > start or (found and found[0][1]) else None
+        return round(end, 6) if end > start or (frames and frames[0][1]) else None
 
     def _keys(self, windows: Sequence[Window], early: float) -> list[float]:
         """Return the key frames in windows given as moment and length after it, in order."""
-        found: set[float] = set()
+        key_frames: set[float] = set()
 
         def take(begin: float, length: float, key: bool) -> None:
             if key:
-                found.add(begin)
+                key_frames.add(begin)
 
         merged = _merged([(max(0.0, s - early), s + length) for s, length in windows])
         for batch in range(0, len(merged), _BATCH):
@@ -95,7 +95,7 @@ class Reel:
                 for start, end in merged[batch : batch + _BATCH]
             )
             self._list(take, "-read_intervals", intervals)
-        return sorted(found)
+        return sorted(key_frames)
 
     def _absolute(self, second: float) -> str:
         return f"{second + self.start_time:.6f}"

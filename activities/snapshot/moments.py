@@ -2,7 +2,7 @@
 
 Specification: snapshot, 2. Moments are whole milliseconds on the container's clock, from where
 the first of its streams begins. A video that begins later shows its first frame until then, and
-no picture exists from the end of its last frame on, even when sound goes on.
+no picture exists from the end of its last frame on, even when sound continues.
 """
 
 import math
@@ -43,8 +43,8 @@ def moments(config: SnapshotConfig, video_end: float) -> list[int]:
             f"The sequence would have {count:.0f} pictures, more than {MAX_PICTURES}.",
             remedy="Raise Interval or lower Num.",
         )
-    found = [config.time + round(k * step) for k in range(int(count))]
-    return [moment for moment in found if moment < end]
+    candidates = [config.time + round(k * step) for k in range(int(count))]
+    return [moment for moment in candidates if moment < end]
 
 
 def step_of(config: SnapshotConfig, video_end: float) -> float:

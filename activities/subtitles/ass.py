@@ -12,8 +12,8 @@ from activities.subtitles.document import (
     MAX_EVENTS,
     MAX_TEXT,
     STYLE,
-    Document,
     Event,
+    SubtitleDocument,
     SubtitleError,
 )
 
@@ -48,7 +48,7 @@ def is_ass(text: str) -> bool:
     return text.lstrip().lower().startswith("[script info]")
 
 
-def read_ass(text: str, font: str) -> Document:
+def read_ass(text: str, font: str) -> SubtitleDocument:
     """Return styles and events; `font` replaces all fonts unless it is empty.
 
     Raises SubtitleError.
@@ -69,7 +69,7 @@ def read_ass(text: str, font: str) -> Document:
         if len(events) > MAX_EVENTS:
             raise SubtitleError(f"it has more than {MAX_EVENTS} texts")
     wrap = info.get("wrapstyle", "0")
-    return Document(
+    return SubtitleDocument(
         width=size[0],
         height=size[1],
         styles=tuple(styles),
@@ -109,8 +109,8 @@ def _rows(lines: list[str], kind: str, columns: int) -> Iterator[Row]:
 
 
 def _size(info: Row) -> tuple[int, int]:
-    given = [info.get(name, "") for name in ("playresx", "playresy")]
-    wide, high = (int(g) if re.fullmatch(r"\d{1,4}", g) else 0 for g in given)
+    fields = [info.get(name, "") for name in ("playresx", "playresy")]
+    wide, high = (int(g) if re.fullmatch(r"\d{1,4}", g) else 0 for g in fields)
     if not wide and not high:
         return _DEFAULT_SIZE
     # as libass does: 4 to 3
@@ -186,20 +186,20 @@ class _Bounds:
         """Return all fields of a style."""
         style = dict(STYLE)
         for name in STYLE:
-            given = row.get(name.lower(), "").strip()
+            text = row.get(name.lower(), "").strip()
             if name in self._style:
-                style[name] = self._number(name, given)
-            elif name in _COLOURS and _COLOUR.fullmatch(given):
-                style[name] = given
+                style[name] = self._number(name, text)
+            elif name in _COLOURS and _COLOUR.fullmatch(text):
+                style[name] = text
         style["Name"] = row.get("name", "").strip().lstrip("*") or "Default"
         style["Fontname"] = self._face or face_of(row.get("fontname", "").strip())
         return style
 
-    def _number(self, name: str, given: str) -> str:
+    def _number(self, name: str, text: str) -> str:
         low, high = self._style[name]
-        if not re.fullmatch(r"[+-]?(?:\d{1,9}\.?\d{0,9}|\.\d{1,9})", given):
+        if not re.fullmatch(r"[+-]?(?:\d{1,9}\.?\d{0,9}|\.\d{1,9})", text):
             return STYLE[name]
-        value = min(max(float(given), low), high)
+        value = min(max(float(text), low), high)
         return str(int(value)) if value == int(value) or "Margin" in name else f"{value:.3f}"
 
     def text(self, text: str) -> str:

@@ -68,7 +68,7 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Document:
+class SubtitleDocument:
     """A subtitle file; sizes and places are in units of a picture of `width` x `height`.
 
     `plain` means that it had neither: it may be given those of any picture.
@@ -86,7 +86,7 @@ class Document:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Document":
+    def from_json(cls, data: Mapping[str, Any]) -> "SubtitleDocument":
         """Read what `to_json` wrote."""
         return cls(
             width=data["width"],
@@ -97,7 +97,7 @@ class Document:
             plain=data["plain"],
         )
 
-    def between(self, begin: float, end: float) -> "Document":
+    def between(self, begin: float, end: float) -> "SubtitleDocument":
         """Return what is left of the seconds from `begin` to `end`, which is 0 afterwards."""
         first = round(begin * 1000)
         last = math.inf if math.isinf(end) else round(end * 1000)
@@ -122,7 +122,7 @@ class Document:
         )
         return min(most / self.height, _MOST_TALL)
 
-    def raised(self, share: float) -> "Document":
+    def raised(self, share: float) -> "SubtitleDocument":
         """Return the document with a share of the height left free at the lower edge."""
         lift = round(share * self.height)
         below = {style["Name"] for style in self._below}
@@ -140,7 +140,7 @@ class Document:
         )
         return replace(self, styles=styles, events=events)
 
-    def fitted(self, width: int, height: int) -> "Document":
+    def fitted(self, width: int, height: int) -> "SubtitleDocument":
         """Return a plain document for the shape of a picture, its long lines broken.
 
         libass breaks lines at blanks only, and Chinese has none.

@@ -8,8 +8,8 @@ from activities.subtitles.document import (
     MAX_EVENTS,
     MAX_TEXT,
     STYLE,
-    Document,
     Event,
+    SubtitleDocument,
     SubtitleError,
 )
 
@@ -20,11 +20,11 @@ _COLOR = re.compile(r"<font\s[^>]*color\s*=\s*[\"']?#([0-9a-f]{2})([0-9a-f]{2})(
 _PLACE = re.compile(r"\{\\an?[1-9]\}")
 
 
-def read_srt(text: str, font: str) -> Document:
+def read_srt(text: str, font: str) -> SubtitleDocument:
     """Return the subtitles, without styles of their own. Raises SubtitleError."""
     events = tuple(_events(text.split("\n")))
     style = {**STYLE, "Fontname": face_of(font)}
-    return Document(width=384, height=288, styles=(style,), events=events, plain=True)
+    return SubtitleDocument(width=384, height=288, styles=(style,), events=events, plain=True)
 
 
 def _events(lines: list[str]) -> Iterator[Event]:

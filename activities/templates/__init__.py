@@ -70,10 +70,10 @@ def find(template_id: str, custom: TemplateLookup = no_templates) -> Template:
     templates = presets()
     if template_id in templates:
         return templates[template_id]
-    given = custom(template_id)
+    document = custom(template_id)
     # a Config: that of a watermark
-    if given is not None and "Config" not in given:
-        return _custom(template_id, given)
+    if document is not None and "Config" not in document:
+        return _custom(template_id, document)
     named = [t.id for t in templates.values() if t.name == template_id and t.kind is Kind.STATIC]
     near = named or difflib.get_close_matches(template_id, templates, n=1, cutoff=0.8)
     raise InvalidInputError(
@@ -91,38 +91,38 @@ def custom_template(template_id: str, name: str, sections: Sections) -> Template
     return _of(template_id, name, Kind.CUSTOM, sections)
 
 
-def _custom(template_id: str, given: Mapping[str, Json]) -> Template:
+def _custom(template_id: str, document: Mapping[str, Json]) -> Template:
     named = f'The custom template "{template_id}" cannot be used'
     try:
-        sections = Sections.model_validate({k: v for k, v in given.items() if k != "Name"})
+        sections = Sections.model_validate({k: v for k, v in document.items() if k != "Name"})
     except ValidationError as error:
-        code, told = _first_fault(error)
+        code, message = _first_fault(error)
         remedy = "Update the template, or use another one."
         raise InvalidInputError(
-            code, f"{named}: {told}", pointer="/TemplateId", remedy=remedy
+            code, f"{named}: {message}", pointer="/TemplateId", remedy=remedy
         ) from error
-    return custom_template(template_id, given.get("Name", ""), sections)
+    return custom_template(template_id, document.get("Name", ""), sections)
 
 
 def from_analysis(entry: Mapping[str, Any]) -> Template:
     """Return the template that one item of an Analysis TemplateList describes.
 
     Specification: analysis, 4. Fields that only answers have (`Video.echoed`) are passed over.
-    Raises ActivityError for an item that is no template, such as one of a size out of range.
+    Raises ActivityError for an item that is not valid, such as one of a size out of range.
     """
     answers = {"Video": Video.echoed, "Audio": Audio.echoed}
-    given = {
+    own_sections = {
         name: {k: v for k, v in entry[name].items() if k not in echoed}
         for name, echoed in answers.items()
         if entry.get(name)
     }
     try:
-        sections = Sections.model_validate({**entry, **given})
+        sections = Sections.model_validate({**entry, **own_sections})
     except ValidationError as error:
-        code, told = _first_fault(error)
+        code, message = _first_fault(error)
         raise ActivityError(
             code,
-            f'The template "{entry["Id"]}" of the Analysis cannot be used: {told}',
+            f'The template "{entry["Id"]}" of the Analysis cannot be used: {message}',
             remedy="Use a static template (S00000001-...) with the fields that you need.",
         ) from error
     return _of(entry["Id"], entry.get("Name", ""), Kind.INTELLIGENT, sections)
@@ -207,7 +207,7 @@ def wire_form(template: Template) -> dict[str, Json]:
 
 
 def _strings(section: WireModel, encoded: bool) -> dict[str, str]:
-    given = section.model_dump(by_alias=True, exclude_unset=True)
+    fields = section.model_dump(by_alias=True, exclude_unset=True)
     if encoded and isinstance(section, Video | Audio):
-        given = {"Codec": section.codec} | given
-    return {name: f"{v:g}" if isinstance(v, float) else str(v) for name, v in given.items()}
+        fields = {"Codec": section.codec} | fields
+    return {name: f"{v:g}" if isinstance(v, float) else str(v) for name, v in fields.items()}

@@ -15,8 +15,8 @@ from workflow_engine.topology import key_problems
 from workflow_engine.topology.wire import JsonObject, WireModel, wire_error
 
 
-class Document(WireModel):
-    """Base of documents that stand alone: what this version refuses (`later`) is no warning."""
+class TemplateDocument(WireModel):
+    """Base of documents that stand alone: what this version refuses (`later`) is an error."""
 
     @model_validator(mode="after")
     def _refuse_later(self) -> Self:
@@ -24,7 +24,7 @@ class Document(WireModel):
         return self
 
 
-class Sections(Document):
+class Sections(TemplateDocument):
     """The sections of a template. No Video or Audio: an output without that stream."""
 
     container: Annotated[Container, JsonObject] = Field(default_factory=lambda: Container())

@@ -247,26 +247,26 @@ def merge(base: M | None, over: M | None) -> M | None:
     """Return a section of a template with the fields that an output gives instead."""
     if base is None or over is None:
         return over if base is None else base
-    given: dict[str, object] = {name: None for name in _outdated(base, over)}
+    update: dict[str, object] = {name: None for name in _outdated(base, over)}
     for name in over.model_fields_set:
         value, inner = getattr(over, name), getattr(base, name, None)
         both = isinstance(value, WireModel) and isinstance(inner, WireModel)
-        given[name] = merge(inner, value) if both else value
-    return base.model_copy(update=given)
+        update[name] = merge(inner, value) if both else value
+    return base.model_copy(update=update)
 
 
 def _outdated(base: WireModel, over: WireModel) -> set[str]:
     """Fields of a template that lose their sense by what the output gives."""
-    given = over.model_fields_set
+    fields = over.model_fields_set
     dropped: set[str] = set()
     if isinstance(base, Video) and isinstance(over, Video):
         # Crf outweighs Bitrate, so the template's Crf would silence the output's Bitrate
-        if "bitrate" in given and "crf" not in given:
+        if "bitrate" in fields and "crf" not in fields:
             dropped.add("crf")
         # another codec does not know them
-        if "codec" in given and over.codec != base.codec:
+        if "codec" in fields and over.codec != base.codec:
             dropped |= {"profile", "preset"}
-    if isinstance(base, Audio) and "codec" in given:
+    if isinstance(base, Audio) and "codec" in fields:
         dropped.add("profile")
     return dropped
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, ValidationError
 
-from activities.templates.document import Document
+from activities.templates.document import TemplateDocument
 from workflow_engine.activity import TemplateLookup
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import Json
@@ -66,14 +66,14 @@ Side = Annotated[Given, _extent(8)]
 Offset = Annotated[Given, _extent(-MAX_PIXELS)]
 
 
-class Timeline(WireModel):
+class WatermarkTimeline(WireModel):
     """When the watermark is seen: `start` in seconds, `duration` in seconds or `ToEND`."""
 
     start: Annotated[Given, BeforeValidator(_start)] = "0"
     duration: Annotated[Given, BeforeValidator(_duration)] = "ToEND"
 
 
-class Placement(WireModel):
+class WatermarkPlacement(WireModel):
     """Size, place and time of a watermark; offsets count inwards from the corner `refer_pos`.
 
     No side means a width of 0.12 of the output's, one side keeps the picture's ratio.
@@ -87,10 +87,10 @@ class Placement(WireModel):
     dx: Offset = "0"
     dy: Offset = "0"
     refer_pos: Annotated[str, Choice(CORNERS)] = "TopRight"
-    timeline: Annotated[Timeline, JsonObject] | None = None
+    timeline: Annotated[WatermarkTimeline, JsonObject] | None = None
 
 
-class WaterMarkConfig(Placement, Document):
+class WaterMarkConfig(WatermarkPlacement, TemplateDocument):
     """A watermark template."""
 
     # a text belongs to an output, not to a template

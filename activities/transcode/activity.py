@@ -14,11 +14,12 @@ from activities import ffmpeg, fonts
 from activities.templates import find, presets, wire_form
 from activities.templates.watermark import WaterMarkConfig
 from activities.transcode import plan as planning
-from activities.transcode.command.commands import Target, commands
+from activities.transcode.command.commands import commands
+from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
 from activities.transcode.command.encryption import write_key
 from activities.transcode.command.filters import filter_names
-from activities.transcode.command.rendition import Job
+from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.features import registry as stages
 from activities.transcode.model.naming import with_extension
 from activities.transcode.model.output import TranscodeParameters
@@ -45,7 +46,7 @@ from workflow_engine.placeholders import Names
 from workflow_engine.records import Json, ObjectRef
 from workflow_engine.topology.wire import WireModel
 
-Member = tuple[Sequence[Job], ActivityContext]
+Member = tuple[Sequence[RenditionJob], ActivityContext]
 
 
 class Transcode(Activity[TranscodeParameters]):
@@ -101,9 +102,9 @@ class Transcode(Activity[TranscodeParameters]):
         """Yield what the outputs read beside the input; see `stages.READERS`."""
         return planning.reads(parameters, context)
 
-    def describe(self, wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+    def describe(self, side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Look at a side input; see `stages.HANDLERS`."""
-        return stages.describe(wanted, context)
+        return stages.describe(side_input, context)
 
     def plan(self, parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
         """Resolve every output; see `planning.plan`."""
@@ -124,17 +125,19 @@ class Transcode(Activity[TranscodeParameters]):
     def shared_commands(self, steps: Sequence[Step], names: Names) -> tuple[tuple[str, ...], ...]:
         """Return the one command for all outputs of several steps."""
         jobs = [job for step in steps for job in _jobs(step)]
-        targets = [Target(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
+        targets = [
+            RenditionTarget(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)
+        ]
         return tuple(commands(names.source_name, targets))
 
 
-def _jobs(step: Step) -> tuple[Job, ...]:
-    return cast("tuple[Job, ...]", step.resolved)
+def _jobs(step: Step) -> tuple[RenditionJob, ...]:
+    return cast("tuple[RenditionJob, ...]", step.resolved)
 
 
 def _run(members: Sequence[Member]) -> list[ActivityResult]:
     targets = [
-        Target(rendition=job.rendition, stem=str(stem_of(context.work, index)))
+        RenditionTarget(rendition=job.rendition, stem=str(stem_of(context.work, index)))
         for jobs, context in members
         for index, job in enumerate(jobs)
     ]
@@ -173,7 +176,7 @@ def _progress(members: Sequence[Member], done: int, count: int) -> Callable[[flo
     return tell
 
 
-def _write_files(target: Target) -> None:
+def _write_files(target: RenditionTarget) -> None:
     for file in target.rendition.written_files:
         path = Path(target.beside(file.name))
         path.parent.mkdir(exist_ok=True)

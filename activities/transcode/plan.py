@@ -9,17 +9,18 @@ from typing import cast
 from activities.packaging import refuse
 from activities.probe import MediaInfo
 from activities.templates import Kind, Template, find, from_analysis
-from activities.transcode.command.commands import Target, commands
-from activities.transcode.command.rendition import Job
+from activities.transcode.command.commands import commands
+from activities.transcode.command.decode import RenditionTarget
+from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.features.registry import side_inputs, stage_faults
 from activities.transcode.model.containers import SEGMENTED
 from activities.transcode.model.naming import index_stem, object_key, require_distinct
-from activities.transcode.model.output import Output, TranscodeParameters
+from activities.transcode.model.output import TranscodeOutput, TranscodeParameters
 from activities.transcode.model.settings import settings_of
 from activities.transcode.resolve.rendition import resolve
 from activities.transcode.rules.check import at_output
 from activities.transcode.rules.output import faults
-from activities.transcode.source.scene import Request
+from activities.transcode.source.scene import OutputRequest
 from workflow_engine.activity import PlanContext, PlannedOutput, SideInput, Skip, Step
 from workflow_engine.errors import (
     ActivityError,
@@ -58,7 +59,7 @@ def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
     if parameters.packaged:
         refuse("Transcode")
     media = MediaInfo.from_json(context.media())
-    jobs: list[Job] = []
+    jobs: list[RenditionJob] = []
     warnings: list[Problem] = []
     left_out: list[str] = []
     intelligent = False
@@ -69,12 +70,12 @@ def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
                 left_out.append(template.reason)
                 warnings.append(at_output(_left_out(template), index))
                 continue
-            job, found = _job(output, template, parameters, media, context)
+            job, output_warnings = _job(output, template, parameters, media, context)
         except (ActivityError, InvalidInputError) as error:
             raise _located(error, index) from None
         intelligent = intelligent or template.kind is Kind.INTELLIGENT
         jobs.append(job)
-        warnings += (at_output(problem, index) for problem in found)
+        warnings += (at_output(problem, index) for problem in output_warnings)
     if not jobs:
         return Skip(reason=left_out[0])
     require_distinct([job.ref.object for job in jobs])
@@ -82,11 +83,15 @@ def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
 
 
 def _step(
-    jobs: Sequence[Job], warnings: Sequence[Problem], context: PlanContext, *, intelligent: bool
+    jobs: Sequence[RenditionJob],
+    warnings: Sequence[Problem],
+    context: PlanContext,
+    *,
+    intelligent: bool,
 ) -> Step:
-    targets = [Target(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
+    targets = [RenditionTarget(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
     shareable = all(not (job.rendition.copy or job.rendition.alone) for job in jobs)
-    # who opens the source elsewhere needs a decoder of its own
+    # outputs that open the source at different places need a decoder each
     origins = {job.rendition.origin.options for job in jobs}
     opened = " ".join(f"{key}={value}" for options in origins for key, value in options)
     source = context.source
@@ -108,7 +113,7 @@ def _step(
     )
 
 
-def _identity(job: Job) -> Json:
+def _identity(job: RenditionJob) -> Json:
     identity = dict(job.rendition.identity())
     if job.rendition.container in SEGMENTED:
         # the names of the segments stand inside the index
@@ -117,12 +122,12 @@ def _identity(job: Job) -> Json:
 
 
 def _job(
-    output: Output,
+    output: TranscodeOutput,
     template: Template,
     parameters: TranscodeParameters,
     media: MediaInfo,
     context: PlanContext,
-) -> tuple[Job, list[Problem]]:
+) -> tuple[RenditionJob, list[Problem]]:
     request = _request(output, template, media, context)
     rendition, warnings = resolve(request)
     ref = ObjectRef(
@@ -132,10 +137,12 @@ def _job(
         ),
         location=parameters.output_location or "",
     )
-    return Job(rendition=rendition, ref=ref), warnings
+    return RenditionJob(rendition=rendition, ref=ref), warnings
 
 
-def _request(output: Output, template: Template, media: MediaInfo, context: PlanContext) -> Request:
+def _request(
+    output: TranscodeOutput, template: Template, media: MediaInfo, context: PlanContext
+) -> OutputRequest:
     settings = settings_of(output, template)
     # known for static templates; what an Analysis chose is judged only now
     for problem in (*faults(settings), *stage_faults(settings, context.templates)):
@@ -143,10 +150,10 @@ def _request(output: Output, template: Template, media: MediaInfo, context: Plan
             raise ActivityError(
                 problem.code, problem.message, pointer=problem.pointer, remedy=problem.remedy
             )
-    return Request(settings=settings, media=media, context=context)
+    return OutputRequest(settings=settings, media=media, context=context)
 
 
-def _template(output: Output, context: PlanContext) -> Template | Skip:
+def _template(output: TranscodeOutput, context: PlanContext) -> Template | Skip:
     template = find(output.template_id, context.templates)
     if template.kind is not Kind.INTELLIGENT:
         return template

@@ -25,11 +25,10 @@ from tests.support.watching import Process, engine, topology
 
 #: the first one has no versions, the second one has; nobody lists the third one
 BUCKETS = ("plain", "versions", UNLISTED)
-#: objects that land in each bucket, in each way
-SHARE = 40
 WRITERS = 6
-SECONDS = 15
-KILLS = 7
+#: objects that land in each bucket, in each way, in how many seconds, and how often it is killed
+QUICK = (11, 4, 3)
+FULL = (40, 15, 7)
 #: a process that is to die at a commit gets so many, at most
 COMMITS = 25
 #: seconds that a process gets to take something in
@@ -96,7 +95,7 @@ class Cloud:
 
     def runs(self) -> Counter[Version]:
         """How many executions each version has."""
-        records = self.engine.store.executions(limit=100_000)
+        records = self.engine.store.executions.newest(limit=100_000)
         return Counter((one.input.bucket, one.input.object, one.version) for one in records)
 
     def count(self, where: str = "true", *values: str) -> int:
@@ -144,7 +143,11 @@ def cloud(
             yield made
 
 
-def test_kill_9_while_uploads_are_told_of(cloud: Cloud):
+@pytest.mark.parametrize(
+    ("share", "seconds", "kills"),
+    [pytest.param(*QUICK, id="quick"), pytest.param(*FULL, marks=pytest.mark.long, id="full")],
+)
+def test_kill_9_while_uploads_are_told_of(cloud: Cloud, share: int, seconds: int, kills: int):
     process = cloud.process().start()
     wait_for(lambda: len(cloud.listed()) == len(BUCKETS) - 1)
     post = Post(cloud.queue_client, cloud.queue)
@@ -152,10 +155,10 @@ def test_kill_9_while_uploads_are_told_of(cloud: Cloud):
     try:
         with cloud.server.client() as client:
             writers += [Writer(client, post, cloud.ran) for _ in range(WRITERS)]
-            hand_out(writers)
+            hand_out(writers, share, seconds)
             for thread in (post, *writers):
                 thread.start()
-            process = kill_again_and_again(cloud, process)
+            process = kill_again_and_again(cloud, process, kills)
             for writer in writers:
                 writer.join(120)
             assert all(writer.done for writer in writers)
@@ -173,22 +176,22 @@ def test_kill_9_while_uploads_are_told_of(cloud: Cloud):
     finally:
         process.kill()
     assert post.dropped > 0
-    compare(cloud, writers, present)
+    compare(cloud, writers, present, share)
 
 
-def hand_out(writers: list[Writer]) -> None:
+def hand_out(writers: list[Writer], share: int, seconds: int) -> None:
     """Give each writer its share of the uploads."""
     turn = cycle(writers)
     for way in WAYS:
         for bucket in BUCKETS:
-            for number in range(SHARE):
+            for number in range(share):
                 name = f"{NAMES[number % len(NAMES)]}{number // len(NAMES)}"
-                next(turn).add(way, bucket, f"{way}/{name}.mp4", random.uniform(0, SECONDS))
+                next(turn).add(way, bucket, f"{way}/{name}.mp4", random.uniform(0, seconds))
 
 
-def kill_again_and_again(cloud: Cloud, process: Process) -> Process:
+def kill_again_and_again(cloud: Cloud, process: Process, kills: int) -> Process:
     """Kill at any time, and have two of three die at a commit; return one that lives."""
-    for number in range(KILLS):
+    for number in range(kills):
         let_live(cloud, process)
         process.kill()
         death = (str(random.randint(1, COMMITS)), random.choice(("before", "after")))
@@ -206,7 +209,7 @@ def let_live(cloud: Cloud, process: Process) -> None:
     process.dies(random.uniform(0, 1))
 
 
-def compare(cloud: Cloud, writers: list[Writer], present: set[Version]) -> None:
+def compare(cloud: Cloud, writers: list[Writer], present: set[Version], share: int) -> None:
     """Each object has one run of the version that it has now, and none of what never was."""
     written = {name: versions for one in writers for name, versions in one.written.items()}
     runs = cloud.runs()
@@ -222,4 +225,4 @@ def compare(cloud: Cloud, writers: list[Writer], present: set[Version]) -> None:
     assert {name: count for name, count in objects.items() if count > len(written[name])} == {}
     assert {name for name, versions in written.items() if versions} == objects.keys()
     assert [one for writer in writers for one in writer.early] == []
-    assert len(objects) > 0.9 * SHARE * len(BUCKETS) * len(WAYS)
+    assert len(objects) > 0.9 * share * len(BUCKETS) * len(WAYS)

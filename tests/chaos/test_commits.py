@@ -5,26 +5,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SUCCESS = {"start": "Success", "a": "Success", "b": "Success", "report": "Success"}
 #: no execution commits less often than this
 COMMITS = 15
 
 
-def test_dying_at_any_commit_loses_nothing(tmp_path: Path):
+@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.long)])
+def test_dying_at_any_commit_loses_nothing(tmp_path: Path, every: int):
+    """With `every` 2 at each commit once: before the odd ones, after the even ones."""
+    module = (sys.executable, "-m", "tests.support.commits")
     processes = {
         when: subprocess.Popen(
-            [sys.executable, "-m", "tests.support.commits", tmp_path / when, when],
+            [*module, tmp_path / when, when, str(every), str(min(first, every))],
             stdout=subprocess.PIPE,
             text=True,
         )
-        for when in ("before", "after")
+        for first, when in enumerate(("before", "after"), 1)
     }
     for when, process in processes.items():
         out, _ = process.communicate(timeout=200)
         assert process.returncode == 0
         trials = [json.loads(line) for line in out.splitlines()]
         assert [told["died"] for told in trials] == [True] * (len(trials) - 1) + [False]
-        assert len(trials) > COMMITS
+        assert len(trials) > COMMITS // every
         for told in trials:
             assert told["state"] == "Completed", (when, told)
             assert told["activities"] == SUCCESS, (when, told)

@@ -5,16 +5,27 @@ import signal
 import urllib.request
 from pathlib import Path
 
+import pytest
+
+from tests.support import media
 from tests.support.command_line import CommandLine
 from tests.support.places import EXAMPLES
 from tests.support.processes import media_processes
+from tests.support.stores import let_claims_lapse
 from tests.support.waiting import wait_for
+from workflow_engine.executor.prefect_server import LocalServer
 
 
-def test_kill_9_loses_nothing_and_the_next_run_goes_on(alone: CommandLine, bunny: Path):
-    command = ("run", EXAMPLES / "ladder.json", bunny, "--json", "--executor", "inline")
+@pytest.fixture
+def large(media_dir: Path) -> Path:
+    """Two seconds that the ladder makes three renditions of."""
+    return media.clip(media_dir, 2, "1280x720", name="large")
+
+
+def test_kill_9_loses_nothing_and_the_next_run_goes_on(alone: CommandLine, large: Path):
+    command = ("run", EXAMPLES / "ladder.json", large, "--json", "--executor", "inline")
     process = alone.start(*command)
-    cover = alone.cwd / "mediaflow-out/renditions/bigbuckbunny/cover.jpg"
+    cover = alone.cwd / "mediaflow-out/renditions/large/cover.jpg"
     wait_for(cover.exists)
     wait_for(lambda: list(alone.data.rglob("attempt-*/[!s]*.mp4")))
     process.send_signal(signal.SIGKILL)
@@ -30,8 +41,11 @@ def test_kill_9_loses_nothing_and_the_next_run_goes_on(alone: CommandLine, bunny
     assert not reused["hd"]
 
 
-def test_kill_9_and_resume_under_the_same_run_id(alone: CommandLine, bunny: Path):
-    process = alone.start("run", EXAMPLES / "ladder.json", bunny, "--json")
+def test_kill_9_and_resume_under_the_same_run_id(
+    alone: CommandLine, large: Path, prefect: LocalServer
+):
+    shown = {"PREFECT_API_URL": prefect.api_url}
+    process = alone.start("run", EXAMPLES / "ladder.json", large, "--json", env=shown)
     wait_for(lambda: list(alone.data.rglob("attempt-*/[!s]*.mp4")), seconds=120)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -39,8 +53,9 @@ def test_kill_9_and_resume_under_the_same_run_id(alone: CommandLine, bunny: Path
     run_id = killed["RunId"]
     before = {a["Name"]: a for a in killed["ActivityList"] if a["State"] == "Success"}
     assert {"start", "analysis"} <= before.keys()
-    wait_for(lambda: "No process runs it" in alone("execution", "show", run_id).out)
-    ended = alone("execution", "resume", run_id, "--json")
+    let_claims_lapse(alone.data)
+    assert "No process runs it" in alone("execution", "show", run_id).out
+    ended = alone("execution", "resume", run_id, "--json", env=shown)
     assert ended.code == 0, ended.err
     record = ended.json
     assert (record["RunId"], record["State"]) == (run_id, "Completed")

@@ -12,15 +12,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support import media
 from tests.support.command_line import CommandLine
 from tests.support.places import EXAMPLES
 from tests.support.waiting import wait_for
 
 
-def test_a_run_outlives_its_prefect_server(alone: CommandLine, bunny: Path):
-    process = alone.start("run", EXAMPLES / "ladder.json", bunny, "--json")
+def test_a_run_outlives_its_prefect_server(alone: CommandLine, media_dir: Path):
+    large = media.clip(media_dir, 2, "1280x720", name="large")
+    process = alone.start("run", EXAMPLES / "ladder.json", large, "--json")
     wait_for(lambda: list(alone.data.rglob("attempt-*")), seconds=120)
-    alone("prefect", "stop")
+    alone.stop_prefect()
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     assert '"State": "Completed"' in out

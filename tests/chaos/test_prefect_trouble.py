@@ -78,7 +78,7 @@ def test_files_that_land_while_it_starts_run(race: Service, clip: Path):
             if not (race.data / "mediaflow.db").exists():
                 return []
             with race.store() as store:
-                found = store.executions()
+                found = store.executions.newest()
             return [one for one in found if one.state is ExecutionState.COMPLETED]
 
         wait_for(lambda: len(done()) == 3, 60)
@@ -165,7 +165,7 @@ def test_twenty_early_kills_and_everything_gets_done(own_prefect: Service):
 
     def left() -> list[str]:
         with service.store() as store:
-            found = store.executions_by_id(runs)
+            found = store.executions.by_ids(runs)
         return [one.run_id for one in found if not one.state.ended]
 
     service.kill()

@@ -10,13 +10,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.support.waiting import wait_for
 from tests.support.watching import Watching
 
-#: files that land in each way
-SHARE = 625
-SECONDS = 20
-KILLS = 12
+#: files that land in each way, in how many seconds, and how often the process is killed
+QUICK = (100, 5, 4)
+FULL = (625, 20, 12)
 
 LANDER = """
 import os, sys, threading, time
@@ -77,7 +78,11 @@ for n in range(count):
 WAYS = ("flat", "nested", "renamed", "part", "linked", "trees", "twice", "slow")
 
 
-def test_kill_9_while_files_land(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("share", "seconds", "kills"),
+    [pytest.param(*QUICK, id="quick"), pytest.param(*FULL, marks=pytest.mark.long, id="full")],
+)
+def test_kill_9_while_files_land(tmp_path: Path, share: int, seconds: int, kills: int):
     watching = Watching(tmp_path)
     process = watching.process().start()
     wait_for(watching.reconciled)
@@ -85,38 +90,38 @@ def test_kill_9_while_files_land(tmp_path: Path):
         subprocess.Popen(
             [
                 *(sys.executable, "-c", LANDER, way),
-                *(watching.root, tmp_path / "outside" / way, str(SHARE), str(SECONDS)),
+                *(watching.root, tmp_path / "outside" / way, str(share), str(seconds)),
             ]
         )
         for way in WAYS
     ]
     try:
         began = time.monotonic()
-        for number in range(1, KILLS + 1):
-            until = began + SECONDS * number / (KILLS + 1)
+        for number in range(1, kills + 1):
+            until = began + seconds * number / (kills + 1)
             time.sleep(max(0.1, until - time.monotonic() + random.uniform(-0.3, 0.3)))
             process.kill()
             process = watching.process().start()
         assert [lander.wait(60) for lander in landers] == [0] * len(WAYS)
-        wait_for(lambda: watching.count() >= SHARE * len(WAYS) and watching.idle(), 120)
+        wait_for(lambda: watching.count() >= share * len(WAYS) and watching.idle(), 120)
         time.sleep(1)  # for runs that there must not be
     finally:
         process.kill()
         for lander in landers:
             lander.kill()
             lander.wait()
-    compare(watching)
+    compare(watching, share)
     watching.close()
 
 
-def compare(watching: Watching) -> None:
+def compare(watching: Watching, share: int) -> None:
     """Each file has one run, of the version that it has now."""
     landed = {
         (str(path.relative_to(watching.root)), f"{found.st_size}-{found.st_mtime_ns}")
         for path in watching.root.rglob("*.mp4")
         for found in (path.stat(),)
     }
-    assert len(landed) == SHARE * len(WAYS)
+    assert len(landed) == share * len(WAYS)
     runs = Counter(watching.versions())
     assert [one for one, count in runs.items() if count > 1] == []
     assert sorted(landed - runs.keys()) == []

@@ -21,7 +21,7 @@ from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord
 from workflow_engine.retry import RetryPolicy
-from workflow_engine.run.runner import Runner
+from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.settings import load_settings
 
 
@@ -42,7 +42,7 @@ class Seen:
 
     def activity_changed(self, record: ActivityRecord) -> None:
         if record.state is ActivityState.RUNNING and " in " in record.message:
-            self.waiting.append(self.engine.store.executions()[0])
+            self.waiting.append(self.engine.store.executions.newest()[0])
             self.then()
 
     def progressed(self, name: str, fraction: float) -> None:
@@ -58,7 +58,7 @@ def test_a_transient_cause_is_tried_again_and_told(bench: Bench):
     assert [one.code for one in done.attempts] == ["StorageUnavailable"] * 2
     assert done.started and done.started <= done.attempts[0].ended < done.attempts[1].ended
     assert done.to_wire()["Attempts"][1]["Message"] == "Told to fail for now."
-    assert bench.engine.store.execution(record.run_id) == record
+    assert bench.engine.store.executions.get(record.run_id) == record
     first, second = (one.activity("a") for one in seen.waiting)
     assert first.message == "Attempt 2 of 4 in 0 s: Told to fail for now."
     assert second.message.startswith("Attempt 3 of 4") and second.state is ActivityState.RUNNING
@@ -97,7 +97,7 @@ def test_the_pause_ends_with_the_run(
     bench.engine = Engine(
         load_settings(None), output_dir=bench.path / "outputs", registry=bench.fakes.registry
     )
-    running: list[Runner] = []
+    running: list[Cancellation] = []
     seen = Seen(bench.engine, lambda: running[0].stop(reason))
     began = time.monotonic()
     record = bench.run({"a": {"Troubles": "1"}}, observers=[seen], on_start=running.append)

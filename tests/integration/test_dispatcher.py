@@ -22,12 +22,13 @@ from workflow_engine.buckets import LocalBucket
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError, StoreError
 from workflow_engine.executor.inline import InlineExecutor
+from workflow_engine.messages import outbox
 from workflow_engine.records import (
     ExecutionRecord,
     ExecutionState,
     new_id,
 )
-from workflow_engine.run import completion, lease
+from workflow_engine.run import lease
 from workflow_engine.run.journal import Observer
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Claim, Waiting, connections
@@ -147,9 +148,9 @@ class TestStoreTrouble:
         with pytest.raises(StoreError, match="locked"):
             foreground(queue, [Lock()], a={"Seconds": "0.3"})
         held[0].__exit__(None, None, None)
-        (left,) = queue.store.executions()
+        (left,) = queue.store.executions.newest()
         assert left.state is ExecutionState.RUNNING
-        wait_for(lambda: not queue.store.is_running(left.run_id))
+        wait_for(lambda: not queue.store.queue.is_running(left.run_id))
         again = queue.engine.resume(left.run_id, executor=InlineExecutor())
         assert again.state is ExecutionState.COMPLETED
 
@@ -180,7 +181,7 @@ class TestPoison:
             known = queue.engine.buckets.locations
             if "in" in known:  # another one runs meanwhile
                 queue.ended(queue.submit(b={}))
-            (waiting,) = queue.store.waiting_elsewhere(known)
+            (waiting,) = queue.store.queue.waiting_elsewhere(known)
         assert waiting == Waiting(buckets={"in": f"{queue.path}/in"}, count=1)
         assert queue.record(run_id).state is ExecutionState.QUEUED
         queue.engine.close()
@@ -195,7 +196,7 @@ class TestPoison:
         def broken(record: ExecutionRecord) -> Any:
             raise KeyError("Format")
 
-        monkeypatch.setattr(completion, "job_message", broken)
+        monkeypatch.setattr(outbox, "job_message", broken)
         job_id = queue.job(a={})
         with queue.running():
             record = queue.ended(job_id)
@@ -205,7 +206,7 @@ class TestPoison:
     def test_a_run_whose_end_cannot_be_saved_lets_the_others_run(
         self, queue: Queue, monkeypatch: pytest.MonkeyPatch, short_lease: None
     ):
-        save = queue.store.save_execution
+        save = queue.store.executions.save
         tried: list[float] = []
 
         def broken(claim: Claim, **changes: Any) -> None:
@@ -215,7 +216,7 @@ class TestPoison:
             save(claim, **changes)
 
         poison = queue.submit(a={})
-        monkeypatch.setattr(queue.store, "save_execution", broken)
+        monkeypatch.setattr(queue.store.executions, "save", broken)
         with queue.running():
             wait_for(lambda: tried)
             assert queue.ended(queue.submit(b={})).state is ExecutionState.COMPLETED
@@ -237,7 +238,7 @@ class TestPoison:
     def test_a_queue_that_cannot_be_read_is_told_once_and_awaited(
         self, queue: Queue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ):
-        claim_next = queue.store.claim_next
+        claim_next = queue.store.queue.claim_next
         tried: list[int] = []
 
         def broken(**how: Any) -> Claim | None:
@@ -246,7 +247,7 @@ class TestPoison:
                 raise RuntimeError("a bug")
             return claim_next(**how)
 
-        monkeypatch.setattr(queue.store, "claim_next", broken)
+        monkeypatch.setattr(queue.store.queue, "claim_next", broken)
         with queue.running() as runner:
             wait_for(runner.status)
             assert queue.ended(queue.submit(a={})).state is ExecutionState.COMPLETED
@@ -273,7 +274,7 @@ class TestEnd:
             for one in runs:
                 wait_for(lambda one=one: queue.states(one)["b"] == "Running")
         assert [str(queue.record(one).state) for one in runs] == ["Running"] * 2
-        assert not any(queue.store.is_running(one) for one in runs)
+        assert not any(queue.store.queue.is_running(one) for one in runs)
         with queue.running():
             for one in runs:
                 assert queue.ended(one).state is ExecutionState.COMPLETED
@@ -303,14 +304,14 @@ class TestCancel:
         self, queue: Queue, monkeypatch: pytest.MonkeyPatch
     ):
         run_id = queue.submit(a={})
-        request = queue.store.request_cancel
+        request = queue.store.queue.request_cancel
 
         def late(run_id: str) -> ExecutionState:
             with queue.running():
                 queue.ended(run_id)
             return request(run_id)
 
-        monkeypatch.setattr(queue.store, "request_cancel", late)
+        monkeypatch.setattr(queue.store.queue, "request_cancel", late)
         with pytest.raises(InvalidInputError, match="ended as Completed"):
             queue.engine.cancel(run_id)
 
@@ -324,12 +325,10 @@ class TestCancel:
 
     def test_one_that_is_just_claimed_ends(self, queue: Queue):
         run_id = queue.submit(a={"Seconds": "30"})
-        claim = queue.store.claim_next(owner="me", lease_seconds=60)
+        claim = queue.store.queue.claim_next(owner="me", lease_seconds=60)
         assert claim is not None
         queue.engine.cancel(run_id)
-        record = queue.engine.run_claimed(
-            claim, executor=InlineExecutor(), on_start=lambda runner: None
-        )
+        record = queue.engine.run_claimed(claim, executor=InlineExecutor())
         assert (record.state, record.code) == (ExecutionState.FAIL, "Cancelled")
 
 
@@ -360,9 +359,9 @@ def test_a_service_takes_away_what_killed_runs_left(queue: Queue):
     file = queue.path / "file"
     file.write_text("staged")
     bucket.stage(file, "k", handle)
-    claim = queue.store.add_execution(job, owner="me", lease_seconds=0)
+    claim = queue.store.queue.add_claimed(job, owner="me", lease_seconds=0)
     left = success("a", replace(output("k"), place=bucket.place("k")))
-    queue.store.intend(claim, left, handles=[handle])
+    queue.store.steps.intend(claim, left, handles=[handle])
     left = queue.path / "data" / "work" / job.run_id / "attempt-x"
     left.mkdir(parents=True)
     assert list((queue.path / "out").iterdir())

@@ -20,7 +20,7 @@ from workflow_engine.activity import ActivityContext
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError, Transient
 
 
-def written(file: str, stream: graph.Stream, **options: object) -> tuple[str, ...]:
+def written(file: str, stream: graph.GraphStream, **options: object) -> tuple[str, ...]:
     """A command that writes one stream into a file of the work directory."""
     return graph.argv(graph.output(f"file:{file}", [stream], options))
 

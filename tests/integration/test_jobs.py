@@ -98,14 +98,14 @@ def submit(engine: Engine, source: Mapping[str, str], *outputs: Any, **more: str
 
 
 def run_next(engine: Engine) -> ExecutionRecord:
-    claim = engine.store.claim_next(owner="test", lease_seconds=60)
+    claim = engine.store.queue.claim_next(owner="test", lease_seconds=60)
     assert claim is not None
-    return engine.run_claimed(claim, executor=InlineExecutor(), on_start=lambda runner: None)
+    return engine.run_claimed(claim, executor=InlineExecutor())
 
 
 def run_all(engine: Engine) -> None:
-    while claim := engine.store.claim_next(owner="test", lease_seconds=60):
-        engine.run_claimed(claim, executor=InlineExecutor(), on_start=lambda runner: None)
+    while claim := engine.store.queue.claim_next(owner="test", lease_seconds=60):
+        engine.run_claimed(claim, executor=InlineExecutor())
 
 
 def transcode_job(engine: Engine, job_id: str) -> dict[str, Any]:
@@ -234,26 +234,26 @@ def test_only_waiting_jobs_are_cancelled(engine: Engine, audio_clip: Path):
     assert call(engine, "CancelJob", JobId=first) == {"JobId": first}
     assert transcode_job(engine, first)["State"] == "TranscodeCancelled"
     assert refused(engine, "CancelJob", JobId=first) == (Code.JOB_IN_FAILURE, "/JobId")
-    claim = engine.store.claim_next(owner="test", lease_seconds=60)
+    claim = engine.store.queue.claim_next(owner="test", lease_seconds=60)
     assert claim is not None
     running, waiting = claim.run_id, ({second, third} - {claim.run_id}).pop()
     assert refused(engine, "CancelJob", JobId=running) == (Code.JOB_IN_RUNNING, "/JobId")
-    engine.run_claimed(claim, executor=InlineExecutor(), on_start=lambda runner: None)
+    engine.run_claimed(claim, executor=InlineExecutor())
     assert transcode_job(engine, running)["State"] == "TranscodeSuccess"
     with pytest.raises(InvalidInputError, match="has ended as TranscodeSuccess") as caught:
         call(engine, "CancelJob", JobId=running)
     assert (caught.value.code, caught.value.pointer) == (Code.JOB_IN_COMPLETE, "/JobId")
     call(engine, "CancelJob", JobId=waiting)
-    assert engine.store.claim_next(owner="test", lease_seconds=60) is None
+    assert engine.store.queue.claim_next(owner="test", lease_seconds=60) is None
 
 
 def test_a_job_that_was_begun_by_a_process_that_is_gone_is_not_cancelled(engine: Engine):
     (result,) = submit(engine, given("a.mp4"), output("x.mp3"))
     job_id = result["Job"]["JobId"]
-    claim = engine.store.claim_next(owner="test", lease_seconds=60)
+    claim = engine.store.queue.claim_next(owner="test", lease_seconds=60)
     assert claim is not None
-    engine.store.save_execution(claim, state=ExecutionState.RUNNING)
-    engine.store.release(claim)
+    engine.store.executions.save(claim, state=ExecutionState.RUNNING)
+    engine.store.queue.release(claim)
     assert refused(engine, "CancelJob", JobId=job_id) == (Code.JOB_IN_RUNNING, "/JobId")
     assert transcode_job(engine, job_id)["State"] == "Transcoding"
 
@@ -504,7 +504,7 @@ def test_an_analysis_job_and_the_intelligent_jobs_behind_it(engine: Engine, medi
         engine, source, output("ld.mp4", INTELLIGENT_LD), output("fhd.mp4", INTELLIGENT_FHD)
     )
     run_all(engine)
-    good = engine.store.execution(listed["Job"]["JobId"])
+    good = engine.store.executions.get(listed["Job"]["JobId"])
     assert good is not None
     assert good.activity("analysis").reused
     assert transcode_job(engine, good.run_id)["State"] == "TranscodeSuccess"
@@ -519,7 +519,7 @@ def test_an_intelligent_job_without_an_analysis_has_failed(engine: Engine):
     job = result["Job"]
     assert (job["State"], job["Code"]) == ("TranscodeFail", Code.ANALYSIS_NOT_FOUND)
     assert transcode_job(engine, job["JobId"]) == job
-    assert engine.store.claim_next(owner="test", lease_seconds=60) is None
+    assert engine.store.queue.claim_next(owner="test", lease_seconds=60) is None
     (message,) = engine.store.messages.of_run(job["JobId"])
     told = json.loads(message.body)
     assert (told["Type"], told["State"], told["Code"]) == (
@@ -534,11 +534,11 @@ def test_the_result_of_an_analysis_expires(engine: Engine):
     call(engine, "SubmitAnalysisJob", Input=source, PipelineId=DEFAULT_PIPELINE_ID)
     (waiting,) = call(engine, "ListJob")["JobList"]["Job"] or [None]
     assert waiting is None
-    claim = engine.store.claim_next(owner="test", lease_seconds=60)
+    claim = engine.store.queue.claim_next(owner="test", lease_seconds=60)
     assert claim is not None
     for age, state in ((timedelta(days=1), "TranscodeFail"), (-timedelta(days=1), "Submitted")):
         ended = utc_now() - ANALYSIS_LIFE - age
-        engine.store.save_execution(claim, state=ExecutionState.COMPLETED, ended=ended)
+        engine.store.executions.save(claim, state=ExecutionState.COMPLETED, ended=ended)
         (result,) = submit(engine, source, output("x.mp4", INTELLIGENT_LD))
         assert result["Job"]["State"] == state
 
@@ -558,7 +558,7 @@ def test_the_end_of_a_job_is_told(engine: Engine, audio_clip: Path):
 def test_what_is_asked_beside_the_object_is_kept(engine: Engine):
     source = {**given("a.mp4"), "Referer": "http://example.com"}
     (result,) = submit(engine, source, output("x.mp3"), OutputLocation="local")
-    record = engine.store.execution(result["Job"]["JobId"])
+    record = engine.store.executions.get(result["Job"]["JobId"])
     assert record is not None
     assert record.request["Referer"] == "http://example.com"
     assert result["Job"]["Output"]["OutputFile"]["Location"] == "local"

@@ -15,7 +15,6 @@ from workflow_engine.engine import Engine
 from workflow_engine.errors import Code
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.ingest import contents
-from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import Digests, ExecutionState, ObjectRef, Output, run_id_of, utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, TriggerMode
 from workflow_engine.records.ingest import ListenerRecord
@@ -190,7 +189,7 @@ class TestRuns:
         home.engine.workflows.add("sound", flow())
         home.engine.templates.delete(template.id)
         engine = Engine(home.engine.settings)
-        home.intake = Intake(engine)
+        home.intake = engine.intake
         home.land("a.mp4")
         broken, sound = sorted(home.runs(), key=lambda run: run.workflow, reverse=True)
         assert (broken.workflow_id, sound.workflow) == (workflow.id, "sound")
@@ -199,10 +198,10 @@ class TestRuns:
             ("sd", "Transcode"),
             ("report", "Report"),
         ]
-        claim = home.store.claim_next(owner="me", lease_seconds=60)
+        claim = home.store.queue.claim_next(owner="me", lease_seconds=60)
         assert claim is not None and claim.run_id == sound.run_id
-        assert home.store.claim_next(owner="me", lease_seconds=60) is None
-        ended = home.store.execution(broken.run_id)
+        assert home.store.queue.claim_next(owner="me", lease_seconds=60) is None
+        ended = home.store.executions.get(broken.run_id)
         assert ended is not None
         assert (ended.state, ended.code) == (ExecutionState.FAIL, Code.TEMPLATE_NOT_FOUND)
         engine.close()
@@ -218,13 +217,13 @@ class TestOwnOutputs:
             digests=Digests.of(path),
         )
         claim = add(home.store, "sd")
-        home.store.save_execution(claim, state=ExecutionState.RUNNING)
+        home.store.executions.save(claim, state=ExecutionState.RUNNING)
         if intent:
-            home.store.intend(claim, success("sd", published))
+            home.store.steps.intend(claim, success("sd", published))
         else:
-            home.store.finish_activity(claim, success("sd", published), step_key=None)
+            home.store.steps.finish(claim, success("sd", published), step_key=None)
         if ended:
-            home.store.save_execution(claim, state=ExecutionState.COMPLETED, ended=utc_now())
+            home.store.executions.save(claim, state=ExecutionState.COMPLETED, ended=utc_now())
 
     def test_they_start_nothing(self, home: Home):
         home.engine.workflows.add("w", flow())
@@ -254,7 +253,7 @@ class TestOwnOutputs:
             ref=ObjectRef(bucket="uploads", object="a.mp4"), place=str(path), digests=digests
         )
         claim = add(home.store, "sd")
-        home.store.finish_activity(claim, success("sd", output), step_key=None)
+        home.store.steps.finish(claim, success("sd", output), step_key=None)
         home.land("a.mp4", "two")
         assert [run.workflow for run in home.runs()].count("w") == 1
 
@@ -307,7 +306,7 @@ class TestOwnOutputs:
             "settle_seconds = 0.1"
         )
         engine = Engine(load_settings(None), registry=FakeRegistry().registry)
-        intake = Intake(engine)
+        intake = engine.intake
         work = {"Type": "Work", "Parameters": {"Output": "copies/{FileName}"}}
         bound = {"Type": "Start", "Parameters": {"InputFile": {"Bucket": "out"}}}
         flow = topology({"start": bound, "copy": work, "report": {"Type": "Report"}})
@@ -319,9 +318,9 @@ class TestOwnOutputs:
             intake.reconcile("out")
             while engine.store.arrivals.count():
                 time.sleep(min(intake.settle(), 0.05))
-            while claim := engine.store.claim_next(owner="me", lease_seconds=60):
-                engine.run_claimed(claim, executor=InlineExecutor(), on_start=lambda runner: None)
-        runs = engine.store.executions()
+            while claim := engine.store.queue.claim_next(owner="me", lease_seconds=60):
+                engine.run_claimed(claim, executor=InlineExecutor())
+        runs = engine.store.executions.newest()
         assert sorted(run.input.object for run in runs) == ["clip0", "clip1", "clip2"]
         assert {run.state for run in runs} == {ExecutionState.COMPLETED}
         assert (tmp_path / "out" / "copies" / "clip0").read_text() == "content done"

@@ -28,7 +28,7 @@ def read(home: Home) -> Path:
     info = bucket.head("a.mp4")
     assert info is not None
     path = Path(bucket.place("a.mp4"))
-    home.store.cache_digests(str(path), info.version, Digests.of(path), info.fingerprint)
+    home.store.digests.save(str(path), info.version, Digests.of(path), info.fingerprint)
     return path
 
 

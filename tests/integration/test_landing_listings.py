@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.landing_home import SETTLE, Doubles, Home, flow
+from tests.support.landing_home import SETTLE, Home, flow, replace_buckets
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.ingest import admission, reconcile
-from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import ObjectRef, run_id_of, utc_now
 from workflow_engine.records.ingest import Reconciled
 
@@ -127,16 +126,16 @@ class TestFirstListing:
         os.rename("everything", "uploads")
         engine = Engine(home.engine.settings)  # another process
         # no folder was moved in: what is mounted has times of its own
-        assert Intake(engine).reconcile("uploads").skipped == 1
+        assert engine.intake.reconcile("uploads").skipped == 1
         home.put("new.mp4", age=100)
-        assert Intake(engine).reconcile("uploads").new == 1
+        assert engine.intake.reconcile("uploads").new == 1
         engine.close()
 
     def test_not_again_when_the_process_starts_anew(self, home: Home):
         home.intake.reconcile("uploads")
         home.put("a.mp4", age=10**6)
         engine = Engine(home.engine.settings)
-        assert Intake(engine).reconcile("uploads").new == 1
+        assert engine.intake.reconcile("uploads").new == 1
         engine.close()
 
 
@@ -193,11 +192,10 @@ class TestListings:
         root.rename(share)
         root.symlink_to(share)
         home.watch()
-        buckets = home.engine.buckets
-        Doubles(home.engine, uploads=Unmounted("uploads", root))
+        undo = replace_buckets(home.engine, uploads=Unmounted("uploads", root))
         with pytest.raises(MediaflowError, match="replaced while it was listed"):
             home.intake.reconcile("uploads")
-        home.engine.buckets = buckets
+        undo()
         root.rmdir()
         root.symlink_to(share)
         assert home.intake.reconcile("uploads").new == 0
@@ -320,7 +318,7 @@ class VersionedStore:
 @pytest.fixture
 def versioned(home: Home) -> VersionedStore:
     bucket: Any = VersionedStore()
-    Doubles(home.engine, uploads=bucket)
+    replace_buckets(home.engine, uploads=bucket)
     home.engine.workflows.add("w", flow())
     return bucket
 

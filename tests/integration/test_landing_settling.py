@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_local_bucket import pretend_mounted
-from tests.support.landing_home import SETTLE, Doubles, Home, flow
+from tests.support.landing_home import SETTLE, Home, flow, replace_buckets
 from tests.support.stores import lines_of, process
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
-from workflow_engine.ingest.intake import Intake
 from workflow_engine.ingest.unmatched import LINES
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import Notice
@@ -158,7 +157,7 @@ class TestSettling:
         for name in names:
             (home.path / "uploads" / name).unlink()
             home.put(name)
-        Doubles(home.engine, uploads=Away("uploads", home.path / "uploads"))
+        replace_buckets(home.engine, uploads=Away("uploads", home.path / "uploads"))
         home.note(*names)
         home.settle_for(SETTLE * 4)
         assert len(home.waiting()) == 100
@@ -166,7 +165,7 @@ class TestSettling:
 
     def test_an_unreadable_file_waits(self, home: Home):
         home.engine.workflows.add("w", flow())
-        Doubles(home.engine, uploads=Unreadable("uploads", home.path / "uploads"))
+        replace_buckets(home.engine, uploads=Unreadable("uploads", home.path / "uploads"))
         home.put("a")
         home.put("b.mp4")
         home.note("a", "b.mp4")
@@ -188,7 +187,7 @@ class TestSettling:
             f'[store]\nurl = "{home.engine.settings.store.url}"'
         )
         engine = Engine(load_settings(None))
-        later = Intake(engine)
+        later = engine.intake
         time.sleep(SETTLE)
         later.settle()
         assert engine.store.arrivals.count() == 1
@@ -233,10 +232,9 @@ class TestSettling:
             import time
             from workflow_engine.records.ingest import Notice
             from workflow_engine.engine import Engine
-            from workflow_engine.ingest.intake import Intake
             from workflow_engine.settings import load_settings
             engine = Engine(load_settings(None))
-            intake = Intake(engine)
+            intake = engine.intake
             notices = [
                 Notice(bucket="uploads", key=f"k{n}.mp4", source="watch") for n in range(150)
             ]
@@ -285,7 +283,7 @@ class TestRaces:
                 home.put("a.mp4", content, age=age)
                 home.note("a.mp4")
 
-        Doubles(home.engine, uploads=Touched(home.path / "uploads", overwrite))
+        replace_buckets(home.engine, uploads=Touched(home.path / "uploads", overwrite))
         home.put("a.mp4", "first", age=300)
         home.note("a.mp4")
         home.settle()
@@ -302,7 +300,7 @@ class TestRaces:
             home.put("a.mp4", "second")
             home.intake.reconcile("uploads")
 
-        Doubles(home.engine, uploads=bucket)
+        replace_buckets(home.engine, uploads=bucket)
         home.put("a.mp4", "1", age=300)
         home.note("a.mp4")
         home.settle()
@@ -317,7 +315,7 @@ class TestRaces:
                 root.rename(home.path / "away")
                 root.mkdir()
 
-        Doubles(home.engine, uploads=Touched(root, unmount))
+        replace_buckets(home.engine, uploads=Touched(root, unmount))
         for key in ("a.mp4", "b.mp4", "c.mp4"):
             home.put(key)
         home.note("a.mp4", "b.mp4", "c.mp4")

@@ -109,9 +109,9 @@ def topology(publish: str = "Manual", outputs: list[dict[str, Any]] | None = Non
 
 
 def run_next(engine: Engine) -> ExecutionRecord:
-    claim = engine.store.claim_next(owner="test", lease_seconds=60)
+    claim = engine.store.queue.claim_next(owner="test", lease_seconds=60)
     assert claim is not None
-    return engine.run_claimed(claim, executor=InlineExecutor(), on_start=lambda runner: None)
+    return engine.run_claimed(claim, executor=InlineExecutor())
 
 
 class TestDetails:
@@ -310,7 +310,7 @@ class TestAddMedia:
             InputUnbind="true",
         )
         (run_id,) = shape["RunIdList"]["RunId"]
-        record = engine.store.execution(run_id)
+        record = engine.store.executions.get(run_id)
         assert record is not None
         assert (record.user_data, record.input, record.state) == ("u", REF, ExecutionState.QUEUED)
         assert (record.workflow_id, record.media_id) == (workflow.id, shape["MediaId"])
@@ -347,7 +347,7 @@ class TestAddMedia:
         given = {"FileURL": URL, "MediaWorkflowId": workflow.id, **parameters}
         assert refusal(engine, "AddMedia", **given) == (code, pointer)
         assert engine.media.search(offset=0, limit=10) == ([], 0)
-        assert engine.store.executions() == []
+        assert engine.store.executions.newest() == []
 
     @pytest.mark.parametrize("url", ["oss://uploads/other/a.mp4", "oss://renditions/vod/a.mp4"])
     def test_a_file_that_the_workflow_is_not_bound_to(

@@ -11,10 +11,16 @@ import pytest
 
 from tests.support import stores, topologies
 from workflow_engine.activity import load_registry
-from workflow_engine.messages import Outbox, Outgoing
+from workflow_engine.messages import Outbox, Outgoing, configured
 from workflow_engine.planning import graph as graphs
 from workflow_engine.planning.graph import Graph
-from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, utc_now
+from workflow_engine.records import (
+    ActivityRecord,
+    ActivityState,
+    ExecutionKind,
+    ExecutionRecord,
+    utc_now,
+)
 from workflow_engine.records.catalog import MessageRecord, PipelineRecord
 from workflow_engine.settings import MessageSettings, Settings
 from workflow_engine.store import Store
@@ -24,7 +30,7 @@ FILE = MessageSettings(file=Path("/none.jsonl"))
 
 @pytest.fixture
 def outbox() -> Outbox:
-    return Outbox(Settings(queues={"jobs": FILE}, topics={"jobs": FILE, "9s": FILE}))
+    return Outbox(configured(Settings(queues={"jobs": FILE}, topics={"jobs": FILE, "9s": FILE})))
 
 
 def graph(**start: Any) -> Graph:
@@ -34,7 +40,7 @@ def graph(**start: Any) -> Graph:
 
 def execution(store: Store) -> ExecutionRecord:
     record = stores.execution(activities=(started(),))
-    store.add_execution(record, owner="me", lease_seconds=60)
+    store.queue.add_claimed(record, owner="me", lease_seconds=60)
     return record
 
 
@@ -100,15 +106,14 @@ class TestReceiver:
         assert kept(store, record) == []
 
     def test_what_a_pipeline_names(self, store: Store, outbox: Outbox) -> None:
-        record = execution(store)
+        record = replace(execution(store), kind=ExecutionKind.MEDIA_INFO)
         pipeline = PipelineRecord(id="1" * 32, name="p", topic="jobs", created=utc_now())
-        assert (
-            kept_with(store, outbox.announce_job(record, pipeline, {"JobId": record.run_id})) == {}
-        )
+        assert kept_with(store, outbox.announce_job(record, pipeline)) == {}
         (message,) = kept(store, record)
         assert (message.receiver, message.activity) == ("topic:jobs", "")
         body = json.loads(message.body)
-        assert body == {"JobId": record.run_id, "MessageId": message.id}
+        assert (body["Type"], body["JobId"]) == ("MediaInfo", record.run_id)
+        assert body["MessageId"] == message.id
 
     @pytest.mark.parametrize(
         ("names", "code"),
@@ -125,9 +130,9 @@ class TestReceiver:
     def test_what_keeps_the_message_of_a_job_back(
         self, store: Store, outbox: Outbox, names: dict[str, str], code: str
     ) -> None:
-        record = execution(store)
+        record = replace(execution(store), kind=ExecutionKind.MEDIA_INFO)
         pipeline = PipelineRecord(id="1" * 32, name="p", created=utc_now(), **names)
-        assert kept_with(store, outbox.announce_job(record, pipeline, {}))["ErrorCode"] == code
+        assert kept_with(store, outbox.announce_job(record, pipeline))["ErrorCode"] == code
         assert kept(store, record) == []
 
 
@@ -160,7 +165,7 @@ class TestMessage:
     ) -> None:
         record = execution(store)
         announce(store, outbox, record, record.activities[0], graph(QueueName="jobs"))
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         announce(store, outbox, stored, stored.activities[0], graph(QueueName="jobs"))
         assert len(kept(store, record)) == 1

@@ -7,7 +7,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -20,7 +20,7 @@ from tests.support import stores
 from tests.support.sqs_server import create_queue, received, sqs_client, sqs_server
 from tests.support.waiting import wait_for
 from tests.support.webhook_server import Answer, WebhookServer
-from workflow_engine.messages import Sender, lane, sender
+from workflow_engine.messages import Sender, configured, lane, sender
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, new_id, utc_now
 from workflow_engine.records.catalog import MessageRecord
 from workflow_engine.settings import MessageSettings, Settings
@@ -38,8 +38,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def running(store: Store) -> Running:
     @contextmanager
-    def running(settings: Settings, **options: Any) -> Iterator[Sender]:
-        made = Sender(store, settings, **options)
+    def running(receivers: Receivers, **options: Any) -> Iterator[Sender]:
+        made = Sender(store, receivers, **options)
         made.start()
         try:
             yield made
@@ -49,19 +49,22 @@ def running(store: Store) -> Running:
     return running
 
 
+Receivers = Mapping[str, MessageSettings]
+
+
 def webhook(url: str) -> MessageSettings:
     return MessageSettings(webhook=url)
 
 
-def queues(**receivers: MessageSettings) -> Settings:
-    return Settings(queues=receivers)
+def queues(**receivers: MessageSettings) -> Receivers:
+    return configured(Settings(queues=receivers))
 
 
 def execution(store: Store) -> ExecutionRecord:
     record = stores.execution(
         activities=(ActivityRecord(name="start", type="Start", state=ActivityState.SUCCESS),)
     )
-    store.add_execution(record, owner="me", lease_seconds=60)
+    store.queue.add_claimed(record, owner="me", lease_seconds=60)
     return record
 
 
@@ -97,7 +100,7 @@ class TestDelivery:
         assert [r.headers["webhook-id"] for r in server.requests] == [message_id]
         message = the_message(store, record.run_id)
         assert message.sent is not None and not message.error
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         assert stored.activities[0].message_result == {"MessageId": message_id}
 
@@ -108,7 +111,7 @@ class TestDelivery:
         with running(queues(q=MessageSettings(file=tmp_path / "m.jsonl"))) as made:
             (message_id,) = add(store, run_id=record.run_id, activity="")
             assert made.wait(record.run_id, 10)
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         assert stored.message_result == {"MessageId": message_id}
 
@@ -195,7 +198,7 @@ class TestFailures:
         assert [r.headers["webhook-id"] for r in server.requests] == [message_id] * 3
         message = the_message(store, record.run_id)
         assert (message.attempts, message.error) == (3, "")
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         assert stored.activities[0].message_result == {"MessageId": message_id}
 
@@ -210,7 +213,7 @@ class TestFailures:
         message = the_message(store, record.run_id)
         assert "HTTP 500" in message.error
         assert message.next_attempt is not None and message.sent is None
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None and stored.activities[0].message_result == {}
 
     def test_one_that_waits_does_not_hold_up_later_ones(
@@ -251,7 +254,7 @@ class TestFailures:
             assert made.wait(record.run_id, 10)
         message = the_message(store, record.run_id)
         assert (message.attempts, message.sent, message.next_attempt) == (1, None, None)
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         result = stored.activities[0].message_result
         assert result["ErrorCode"] == "MessageNotDelivered"
@@ -267,7 +270,7 @@ class TestFailures:
             url = create_queue(client, "short", MaximumMessageSize="1024")
             with running(queues(q=MessageSettings(sqs=url))) as made:
                 assert made.wait(record.run_id, 20)
-        stored = store.execution(record.run_id)
+        stored = store.executions.get(record.run_id)
         assert stored is not None
         assert stored.activities[0].message_result["ErrorCode"] == "InvalidArgument"
 

@@ -145,13 +145,13 @@ def test_a_pipeline_goes_when_its_executions_have_ended(engine: Engine, kind: Ex
     elsewhere = execution(kind=kind, pipeline_id=DEFAULT_PIPELINE_ID)
     waiting = execution(kind=kind, pipeline_id=pipeline.id)
     running = execution(kind=kind, pipeline_id=pipeline.id, state=ExecutionState.RUNNING)
-    engine.store.queue_execution(elsewhere)
-    engine.store.queue_execution(waiting)
+    engine.store.queue.add(elsewhere)
+    engine.store.queue.add(waiting)
     assert refused(engine.pipelines.delete, pipeline.id) == in_use
     engine.cancel(waiting.run_id)
-    claim = engine.store.add_execution(running, owner="test", lease_seconds=60)
+    claim = engine.store.queue.add_claimed(running, owner="test", lease_seconds=60)
     assert refused(engine.pipelines.delete, pipeline.id) == in_use
-    engine.store.save_execution(claim, state=ExecutionState.COMPLETED, code="", message="")
+    engine.store.executions.save(claim, state=ExecutionState.COMPLETED, code="", message="")
     engine.pipelines.delete(pipeline.id)
     assert engine.pipelines.by_ids([pipeline.id]) == []
 

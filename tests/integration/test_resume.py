@@ -25,7 +25,7 @@ def test_a_resumed_execution_keeps_what_succeeded(bench: Bench):
     assert bench.ran == [("b",)] and blocked.read_text() == "content B"
     assert again.activity("a").job_id == first.activity("a").job_id
     assert "b Success" in Path(again.report).read_text()
-    assert bench.engine.store.execution(first.run_id) == again
+    assert bench.engine.store.executions.get(first.run_id) == again
     with pytest.raises(InvalidInputError, match="already completed"):
         bench.engine.resume(first.run_id, executor=InlineExecutor())
 
@@ -97,7 +97,7 @@ def test_a_running_execution_is_not_resumed(bench: Bench):
     class Try:
         def activity_changed(self, record: Any) -> None:
             if record.name == "a" and not seen:
-                (running,) = bench.engine.store.executions()
+                (running,) = bench.engine.store.executions.newest()
                 with pytest.raises(InvalidInputError) as caught:
                     bench.engine.resume(running.run_id, executor=InlineExecutor())
                 seen.append(caught.value.message)
@@ -129,21 +129,21 @@ def test_an_execution_that_ended_between_is_not_run_again(
     blocked.mkdir(parents=True)
     first = bench.run({"a": {}})
     blocked.rmdir()
-    real_claim = bench.engine.store.claim
+    real_claim = bench.engine.store.queue.claim
 
     def claim_after_another(run_id: str, **how: Any) -> Any:
-        monkeypatch.setattr(bench.engine.store, "claim", real_claim)
+        monkeypatch.setattr(bench.engine.store.queue, "claim", real_claim)
         bench.engine.resume(run_id, executor=InlineExecutor())
         return real_claim(run_id, **how)
 
-    monkeypatch.setattr(bench.engine.store, "claim", claim_after_another)
+    monkeypatch.setattr(bench.engine.store.queue, "claim", claim_after_another)
     bench.fakes.ran.calls.clear()
     with pytest.raises(InvalidInputError, match="already completed"):
         bench.engine.resume(first.run_id, executor=InlineExecutor())
     assert bench.ran == [("a",)]
-    stored = bench.engine.store.execution(first.run_id)
+    stored = bench.engine.store.executions.get(first.run_id)
     assert stored is not None and str(stored.state) == "Completed"
-    assert not bench.engine.store.is_running(first.run_id)
+    assert not bench.engine.store.queue.is_running(first.run_id)
 
 
 def test_a_process_that_lost_its_claim_publishes_nothing(
@@ -154,10 +154,10 @@ def test_a_process_that_lost_its_claim_publishes_nothing(
     def stage_slowly(bucket: LocalBucket, *given: Any, **more: Any) -> StagedFile:
         staged = real_stage(bucket, *given, **more)
         store = bench.engine.store
-        (running,) = store.executions()
+        (running,) = store.executions.newest()
         with store._database.write() as connection:  # the lease lapsed meanwhile
             connection.exec_driver_sql("UPDATE executions SET lease_until = NULL, owner = NULL")
-        store.claim(running.run_id, owner="another", lease_seconds=60)
+        store.queue.claim(running.run_id, owner="another", lease_seconds=60)
         return staged
 
     monkeypatch.setattr(LocalBucket, "stage", stage_slowly)
@@ -172,7 +172,7 @@ def test_a_failure_after_a_success_shows_no_outputs(bench: Bench):
     (bench.out / "a").mkdir()
     again = bench.engine.resume(first.run_id, executor=InlineExecutor())
     assert states(again)["a"] == "Fail" and again.activity("a").outputs == ()
-    stored = bench.engine.store.execution(first.run_id)
+    stored = bench.engine.store.executions.get(first.run_id)
     assert stored is not None and stored.to_wire() == again.to_wire()
 
 

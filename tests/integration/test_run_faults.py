@@ -46,11 +46,11 @@ def run_until_names(bench: Bench, monkeypatch: pytest.MonkeyPatch, **works: Any)
         raise StoreError(Code.INTERNAL, "The store is away.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(bench.engine.store, "check", fail)
+        patch.setattr(bench.engine.store.queue, "check", fail)
         with pytest.raises(StoreError):
             bench.run(works)
     free_claims(bench)
-    (record,) = bench.engine.store.executions()
+    (record,) = bench.engine.store.executions.newest()
     return record
 
 
@@ -83,7 +83,7 @@ def test_an_output_that_may_be_visible_stays_known(bench: Bench, monkeypatch: py
     failing_sync(monkeypatch, 99)
     record = bench.run({"a": {"Text": "A"}})
     assert states(record)["a"] == "Fail" and (bench.out / "a").exists()
-    (intent,) = bench.engine.store.intents(record.run_id)
+    (intent,) = bench.engine.store.steps.intents(record.run_id)
     assert intent.output.ref.object == "a"
 
 
@@ -120,11 +120,11 @@ def test_what_a_lost_claim_had_staged_is_left_to_the_new_owner_if_he_knows_of_it
 
     def stage_late(bucket: LocalBucket, *given: Any, **more: Any) -> StagedFile:
         if bucket.name == "out" and not claims:
-            (running,) = store.executions()
+            (running,) = store.executions.newest()
             free_claims(bench)  # the lease lapsed
-            claims.append(store.claim(running.run_id, owner="another", lease_seconds=60))
+            claims.append(store.queue.claim(running.run_id, owner="another", lease_seconds=60))
             if forgotten:
-                store.reset_activity(claims[0], "a")
+                store.steps.reset(claims[0], "a")
         return real_stage(bucket, *given, **more)
 
     monkeypatch.setattr(LocalBucket, "stage", stage_late)
@@ -132,7 +132,7 @@ def test_what_a_lost_claim_had_staged_is_left_to_the_new_owner_if_he_knows_of_it
         bench.run({"a": {"Text": "A"}})
     assert [name for name in os.listdir(bench.out) if not name.startswith(".")] == []
     assert len(os.listdir(bench.out)) == (0 if forgotten else 1)
-    store.release(claims[0])
+    store.queue.release(claims[0])
     record = bench.engine.resume(claims[0].run_id, executor=InlineExecutor())
     assert set(states(record).values()) == {"Success"}
     assert os.listdir(bench.out) == ["a"] and bench.ran == [("a",)] * (2 if forgotten else 1)

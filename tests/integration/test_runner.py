@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.bench import Bench, states
-from workflow_engine.errors import InvalidInputError
+from workflow_engine.errors import Interruption, InvalidInputError
 from workflow_engine.records import ExecutionState
-from workflow_engine.run.runner import Runner
+from workflow_engine.run.cancellation import Cancellation
 
 
 def test_outputs_appear_and_the_record_is_stored(bench: Bench):
@@ -17,7 +17,7 @@ def test_outputs_appear_and_the_record_is_stored(bench: Bench):
     assert (bench.out / "a").read_text() == "content A"
     assert record.state is ExecutionState.COMPLETED
     assert states(record) == {"start": "Success", "a": "Success", "report": "Success"}
-    stored = bench.engine.store.execution(record.run_id)
+    stored = bench.engine.store.executions.get(record.run_id)
     assert stored is not None and stored.to_wire() == record.to_wire()
     assert Path(record.report).read_text() == "start Success\na Success\nreport Running"
 
@@ -202,7 +202,7 @@ def test_a_failed_publication_leaves_what_was_there(bench: Bench):
     assert str(record.activity("a").state) == "Fail"
     assert (bench.out / "folder" / "inside").read_text() == "kept"
     assert [p.name for p in bench.out.rglob("*") if p.is_file()] == ["inside"]
-    assert bench.engine.store.intents(record.run_id) == []
+    assert bench.engine.store.steps.intents(record.run_id) == []
 
 
 def test_names_may_be_exchanged_between_activities(bench: Bench):
@@ -224,14 +224,14 @@ def test_a_name_that_leaves_the_bucket_is_refused(bench: Bench):
 
 
 def test_an_interrupted_run_ends_at_once_and_says_so(bench: Bench):
-    running: list[Runner] = []
+    running: list[Cancellation] = []
 
     class Stop:
         def activity_changed(self, record: Any) -> None:
             pass
 
         def progressed(self, name: str, fraction: float) -> None:
-            running[0].cancel.set()
+            running[0].stop(Interruption.USER)
 
     record = bench.run(
         {"a": {"Seconds": "60"}, "b": {}}, observers=[Stop()], on_start=running.append
@@ -267,4 +267,4 @@ def test_an_input_that_is_no_file_is_refused_before_anything_is_stored(bench: Be
     workflow = bench.engine.load(bench.path / "flow.json")
     with pytest.raises(InvalidInputError):
         bench.engine.open_input(workflow, missing)
-    assert len(bench.engine.store.executions()) == 1
+    assert len(bench.engine.store.executions.newest()) == 1

@@ -93,7 +93,7 @@ def test_a_run_reads_once_and_publishes_whole(stores: Stores, clip: Path):
         assert stores.engine.buckets.at(output.place).digests() == output.digests
     assert record.report.startswith("s3://renditions/")
     assert not list((stores.path / "data" / "work").iterdir())
-    assert stores.engine.store.cached_digests(record.origin, record.version) == Digests.of(clip)
+    assert stores.engine.store.digests.get(record.origin, record.version) == Digests.of(clip)
 
 
 def test_what_is_finished_is_reused_without_reading_it(stores: Stores, clip: Path):

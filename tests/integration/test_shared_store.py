@@ -83,7 +83,7 @@ class TestSharedStore:
     ):
         monkeypatch.setattr("workflow_engine.service.configuration.PERIOD", 0.01)
         queue.store.services.here(RECORD)
-        queue.store.queue_execution(execution("a", buckets={"gone": "/secret/gone"}))
+        queue.store.queue.add(execution("a", buckets={"gone": "/secret/gone"}))
         service = SharedStore(queue.engine)
         service.start()
         time.sleep(0.1)  # looks that tell nothing new
@@ -119,13 +119,13 @@ class TestRetention:
         then = utc_now() - timedelta(days=100)
         for _ in range(50):
             record = execution("a", created=then)
-            claim = queue.store.add_execution(record, owner="me", lease_seconds=60)
-            queue.store.save_execution(claim, state=ExecutionState.FAIL, ended=then)
-            queue.store.release(claim)
+            claim = queue.store.queue.add_claimed(record, owner="me", lease_seconds=60)
+            queue.store.executions.save(claim, state=ExecutionState.FAIL, ended=then)
+            queue.store.queue.release(claim)
         kept = queue.submit(a={})
         component = Retention(queue.store, RetentionSettings(), first=0)
         component.start()
-        wait_for(lambda: len(queue.store.executions(limit=100)) == 1)
+        wait_for(lambda: len(queue.store.executions.newest(limit=100)) == 1)
         assert queue.record(kept).state is ExecutionState.QUEUED
         assert component.status() == ""
         component.stop()

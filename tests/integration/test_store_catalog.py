@@ -190,9 +190,8 @@ class TestMedia:
     def test_saving_leaves_what_runs_write(self, store: Store) -> None:
         record = store.media.add(media())
         run = execution("start", media_id=record.id)
-        claim = store.add_execution(run, owner="me", lease_seconds=60)
-        found = {"Properties": {"a": 1}}
-        store.finish_activity(claim, success("start", type="Start", data=found), step_key=None)
+        claim = store.queue.add_claimed(run, owner="me", lease_seconds=60)
+        store.steps.finish(claim, success("start"), step_key=None, properties={"a": 1})
         store.media.set_publish_state(record.id, PublishState.PUBLISHED)
         details = {"title": "t", "description": "d", "category_id": 3, "tags": ("a", "b")}
         saved = store.media.save(replace(record, cover_url="http://c", **details))
@@ -435,8 +434,8 @@ class TestMessages:
         ]
 
     def test_the_result_stands_where_the_message_came_from(self, store: Store) -> None:
-        run = store.add_execution(execution("a", "b"), owner="me", lease_seconds=60)
-        job = store.add_execution(
+        run = store.queue.add_claimed(execution("a", "b"), owner="me", lease_seconds=60)
+        job = store.queue.add_claimed(
             execution("a", kind=ExecutionKind.TRANSCODE), owner="me", lease_seconds=60
         )
         of_activity = self.message(run_id=run.run_id, activity="b")

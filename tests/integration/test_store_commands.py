@@ -48,14 +48,14 @@ def ended(store: Store, *failed: str, days: float = 0, **changes: object) -> str
     """Add an execution that has ended, some activities of it as Fail."""
     moment = utc_now() - timedelta(days=days)
     record = execution("a", "b", created=moment, **changes)
-    claim = store.add_execution(record, owner="me", lease_seconds=60)
+    claim = store.queue.add_claimed(record, owner="me", lease_seconds=60)
     for name in failed:
-        store.save_activity(claim, activity(name, state=ActivityState.FAIL))
+        store.steps.save(claim, activity(name, state=ActivityState.FAIL))
     state, code = ExecutionState.COMPLETED, ""
     if record.code:
         state, code = ExecutionState.FAIL, record.code
-    store.save_execution(claim, state=state, code=code, message="", ended=moment)
-    store.release(claim)
+    store.executions.save(claim, state=state, code=code, message="", ended=moment)
+    store.queue.release(claim)
     return claim.run_id
 
 
@@ -150,12 +150,12 @@ class TestStore:
         for days in (100, 95, 20, 1):
             ended(store, days=days)
         waiting = execution("a", created=utc_now() - timedelta(days=200))
-        store.queue_execution(waiting)
+        store.queue.add(waiting)
         assert mediaflow("store", "prune", "--dry-run").startswith("2 executions would be removed")
-        assert len(store.executions()) == 5
+        assert len(store.executions.newest()) == 5
         assert mediaflow("store", "prune").startswith("2 executions were removed")
         assert told("store", "prune", "--days", "10")["Executions"] == 1
-        assert len(store.executions()) == 2
+        assert len(store.executions.newest()) == 2
 
     def test_the_limits_are_those_of_the_configuration(self, queue: Queue, store: Store):
         for days in (30, 20, 3, 2):

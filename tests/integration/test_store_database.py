@@ -52,14 +52,14 @@ class TestManyWriters:
             def work(thread):
                 claim = add(store, *(f"a{n}" for n in range(10)))
                 for n in range(10):
-                    store.save_activity(claim, activity(f"a{n}", state=ActivityState.RUNNING))
-                    store.save_progress(claim, f"a{n}", 0.5)
-                    store.intend(claim, success(f"a{n}", output(f"{claim.run_id}/{n}")))
-                    store.finish_activity(
+                    store.steps.save(claim, activity(f"a{n}", state=ActivityState.RUNNING))
+                    store.steps.save_progress(claim, f"a{n}", 0.5)
+                    store.steps.intend(claim, success(f"a{n}", output(f"{claim.run_id}/{n}")))
+                    store.steps.finish(
                         claim, success(f"a{n}", output(f"{claim.run_id}/{n}")), step_key=None
                     )
-                    store.cache_digests("/in/shared", str(n), output("k").digests)
-                store.save_execution(claim, state=ExecutionState.COMPLETED)
+                    store.digests.save("/in/shared", str(n), output("k").digests)
+                store.executions.save(claim, state=ExecutionState.COMPLETED)
                 done.append(claim.run_id)
 
             done = []
@@ -73,14 +73,14 @@ class TestManyWriters:
             """
         run_ids = lines_of(*(process(url, script) for _ in range(3)))
         assert len(run_ids) == 18
-        found = store.executions()
+        found = store.executions.newest()
         assert sorted(record.run_id for record in found) == sorted(run_ids)
         for record in found:
             assert record.state is ExecutionState.COMPLETED
             for number, one in enumerate(record.activities):
                 assert one.state is ActivityState.SUCCESS
                 assert [o.ref.object for o in one.outputs] == [f"{record.run_id}/{number}"]
-            assert store.intents(record.run_id) == []
+            assert store.steps.intents(record.run_id) == []
 
     def test_threads_of_one_execution(self, store: Store) -> None:
         names = [f"a{number}" for number in range(24)]
@@ -89,11 +89,11 @@ class TestManyWriters:
 
         def work(name: str) -> None:
             try:
-                store.save_activity(claim, activity(name, state=ActivityState.RUNNING))
+                store.steps.save(claim, activity(name, state=ActivityState.RUNNING))
                 for step in range(5):
-                    store.save_progress(claim, name, step / 5)
-                    store.execution(claim.run_id)
-                store.finish_activity(claim, success(name, output(name)), step_key=name)
+                    store.steps.save_progress(claim, name, step / 5)
+                    store.executions.get(claim.run_id)
+                store.steps.finish(claim, success(name, output(name)), step_key=name)
             except BaseException as error:
                 failures.append(error)
 
@@ -123,7 +123,7 @@ class TestManyWriters:
         reader.start()
         for n in range(1, 150):
             finished = success("a", output("k", size=n), data={"n": n})
-            store.finish_activity(claim, finished, step_key=None)
+            store.steps.finish(claim, finished, step_key=None)
         done.set()
         reader.join()
         assert torn == []
@@ -138,10 +138,10 @@ class TestManyWriters:
                 print("added", claim.run_id, flush=True)
                 for name in ("a", "b"):
                     new = output(f"{claim.run_id}/{name}")
-                    store.save_activity(claim, activity(name, state=ActivityState.RUNNING))
-                    store.intend(claim, success(name, new))
+                    store.steps.save(claim, activity(name, state=ActivityState.RUNNING))
+                    store.steps.intend(claim, success(name, new))
                     print("intended", claim.run_id, name, flush=True)
-                    store.finish_activity(claim, success(name, new), step_key=claim.run_id + name)
+                    store.steps.finish(claim, success(name, new), step_key=claim.run_id + name)
                     print("finished", claim.run_id, name, flush=True)
             """,
         )
@@ -154,50 +154,50 @@ class TestManyWriters:
 
         for line in promised:
             what, run_id, *names = line.split()
-            found = store.execution(run_id)
+            found = store.executions.get(run_id)
             assert found is not None
             assert [a.name for a in found.activities] == ["a", "b"]
             for name in names:
                 assert store.intake.outputs_at("out", [f"{run_id}/{name}"])
                 if what == "finished":
                     assert found.activity(name).state is ActivityState.SUCCESS
-        for found in store.executions(limit=100_000):
-            intended = {intent.activity for intent in store.intents(found.run_id)}
+        for found in store.executions.newest(limit=100_000):
+            intended = {intent.activity for intent in store.steps.intents(found.run_id)}
             for one in found.activities:
                 # all of a finish, or none of it
                 ended = one.state is ActivityState.SUCCESS
                 assert bool(one.outputs) is ended
-                assert (store.find_step(found.run_id + one.name) is not None) is ended
+                assert (store.steps.find(found.run_id + one.name) is not None) is ended
                 assert not (ended and one.name in intended)
             # nothing stays locked: the next owner takes over when the lease is over
             with pytest.raises(LeaseLostError):
-                store.claim(found.run_id, owner="next", lease_seconds=60)
+                store.queue.claim(found.run_id, owner="next", lease_seconds=60)
         assert promised
 
 
 class TestQueries:
     def scenario(self, store: Store, executions: int) -> None:
         for number in range(executions):
-            claim = store.add_execution(
+            claim = store.queue.add_claimed(
                 execution("a", "b"), owner="me", lease_seconds=0, dedupe_key=str(number)
             )
-            claim = store.claim(claim.run_id, owner="me", lease_seconds=60)
-            store.renew(claim, 60)
-            store.save_activity(claim, activity("a", state=ActivityState.RUNNING))
-            store.save_progress(claim, "a", 0.5)
-            store.intend(claim, success("a", output("k")))
-            store.intents(claim.run_id, "a")
-            store.finish_activity(claim, success("a", output("k")), step_key=f"s{number}")
-            store.save_execution(claim, message="m")
-            store.find_step("s1")
+            claim = store.queue.claim(claim.run_id, owner="me", lease_seconds=60)
+            store.queue.renew(claim, 60)
+            store.steps.save(claim, activity("a", state=ActivityState.RUNNING))
+            store.steps.save_progress(claim, "a", 0.5)
+            store.steps.intend(claim, success("a", output("k")))
+            store.steps.intents(claim.run_id, "a")
+            store.steps.finish(claim, success("a", output("k")), step_key=f"s{number}")
+            store.executions.save(claim, message="m")
+            store.steps.find("s1")
             store.intake.outputs_at("out", ["k"])
-            store.cache_digests("/in/a", str(number), output("k").digests)
-            store.cached_digests("/in/a", str(number))
-            store.release(claim)
-            store.execution(claim.run_id)
+            store.digests.save("/in/a", str(number), output("k").digests)
+            store.digests.get("/in/a", str(number))
+            store.queue.release(claim)
+            store.executions.get(claim.run_id)
         with pytest.raises(DuplicateExecutionError):
-            store.add_execution(execution(), owner="me", lease_seconds=60, dedupe_key="0")
-        store.executions()
+            store.queue.add_claimed(execution(), owner="me", lease_seconds=60, dedupe_key="0")
+        store.executions.newest()
 
     def test_every_statement_uses_an_index(self, sqlite_url: str) -> None:
         statements: dict[str, object] = {}
@@ -234,11 +234,11 @@ class TestQueries:
         for executions in (1, 20):
             for _ in range(executions):
                 claim = add(store, "a", "b")
-                store.finish_activity(claim, success("a", output("k")), step_key=None)
+                store.steps.finish(claim, success("a", output("k")), step_key=None)
             count = 0
             sa.event.listen(sa.Engine, "before_cursor_execute", note)
             try:
-                assert len(store.executions()) == (1 if executions == 1 else 21)
+                assert len(store.executions.newest()) == (1 if executions == 1 else 21)
             finally:
                 sa.event.remove(sa.Engine, "before_cursor_execute", note)
             counts.append(count)
@@ -251,14 +251,14 @@ class TestOpening:
         first = Store.open(url)
         claim = add(first)
         second = Store.open(url)
-        assert second.execution(claim.run_id) is not None
+        assert second.executions.get(claim.run_id) is not None
         first.close()
         second.close()
 
     def test_many_processes_open_a_new_store(self, url: str) -> None:
         lines = lines_of(*(process(url, "print(add(store, 'a').run_id)") for _ in range(6)))
         store = Store.open(url)
-        assert sorted(r.run_id for r in store.executions()) == sorted(lines)
+        assert sorted(r.run_id for r in store.executions.newest()) == sorted(lines)
         store.close()
 
     def test_commits_reach_the_disk(self, sqlite_url: str) -> None:

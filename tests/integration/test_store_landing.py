@@ -72,7 +72,7 @@ def new(store: Store, *takings: Admission) -> list[bool]:
 
 
 def runs(store: Store) -> list[tuple[str, str, str]]:
-    listed = store.executions(limit=10**4)
+    listed = store.executions.newest(limit=10**4)
     return sorted((r.workflow_id, r.input.object, r.version) for r in listed)
 
 
@@ -226,8 +226,8 @@ class TestTaking:
         record = replace(run_of("a", "v1"), pipeline_id=own)
         other = replace(run_of("a", "v1", 1), pipeline_id="gone")
         assert store.intake.take([taking("a", executions=(record, other))]).runs == 2
-        assert store.execution(record.run_id) == record
-        found = store.execution(other.run_id)
+        assert store.executions.get(record.run_id) == record
+        found = store.executions.get(other.run_id)
         assert found is not None
         assert found.pipeline_id == DEFAULT_PIPELINE_ID
         assert found.state is ExecutionState.QUEUED
@@ -235,8 +235,8 @@ class TestTaking:
         assert media is not None
         assert media.file == record.input
         for _ in range(2):
-            assert store.claim_next(owner="me", lease_seconds=60) is not None
-        assert store.claim_next(owner="me", lease_seconds=60) is None
+            assert store.queue.claim_next(owner="me", lease_seconds=60) is not None
+        assert store.queue.claim_next(owner="me", lease_seconds=60) is None
 
     def test_the_arrival_goes_with_it(self, store: Store):
         note(store, "a", "b")
@@ -250,9 +250,9 @@ class TestTaking:
 
     def test_a_run_that_exists_stays_alone(self, store: Store):
         record = run_of("a", "v1")
-        store.queue_execution(record)
+        store.queue.add(record)
         assert store.intake.take([taking("a", runs=2)]).runs == 1
-        assert store.execution(record.run_id) == record
+        assert store.executions.get(record.run_id) == record
 
     def test_runs_of_a_version_that_was_taken(self, store: Store):
         new(store, taking("a", runs=1))
@@ -344,15 +344,15 @@ class TestKnown:
 class TestOutputs:
     def test_what_executions_published_or_intend(self, store: Store):
         claim = add(store, "a", "b")
-        store.save_execution(claim, state=ExecutionState.RUNNING)
-        store.intend(claim, success("a", output("x", size=1)))
-        store.finish_activity(claim, success("b", output("y", size=2)), step_key=None)
+        store.executions.save(claim, state=ExecutionState.RUNNING)
+        store.steps.intend(claim, success("a", output("x", size=1)))
+        store.steps.finish(claim, success("b", output("y", size=2)), step_key=None)
         sums = {"sha256": output("x").digests.sha256, "md5": output("x").digests.md5}
         intent = OwnOutput(run_id=claim.run_id, size=1, in_work=True, **sums)
         published = OwnOutput(run_id=claim.run_id, size=2, in_work=False, **sums)
         found = store.intake.outputs_at("out", ["x", "y", "z"])
         assert found == {"x": [intent], "y": [published]}
-        store.save_execution(claim, state=ExecutionState.FAIL, ended=NOW)
+        store.executions.save(claim, state=ExecutionState.FAIL, ended=NOW)
         assert store.intake.outputs_at("out", ["x"]) == {"x": [replace(intent, in_work=False)]}
         assert store.intake.outputs_at("in", ["x", "y"]) == {}
         assert store.intake.outputs_at("out", []) == {}

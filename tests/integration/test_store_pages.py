@@ -33,7 +33,7 @@ def after(seconds: float) -> datetime:
 
 def add(store: Store, **changes: object) -> ExecutionRecord:
     record = execution(**changes)
-    store.add_execution(record, owner="me", lease_seconds=60)
+    store.queue.add_claimed(record, owner="me", lease_seconds=60)
     return record
 
 
@@ -41,7 +41,7 @@ def walk(store: Store, chosen: ExecutionFilter, *, limit: int) -> Iterator[Execu
     """Follow the tokens of a list to its end."""
     token = ""
     while True:
-        page = store.execution_page(chosen, limit=limit, after=token)
+        page = store.executions.page(chosen, limit=limit, after=token)
         assert len(page.items) <= limit
         yield from page.items
         token = page.next_token
@@ -96,7 +96,7 @@ VALUES: dict[str, list[object]] = {
 
 class TestPages:
     def test_empty_store(self, store: Store) -> None:
-        page = store.execution_page(ALL, limit=10)
+        page = store.executions.page(ALL, limit=10)
         assert (page.items, page.next_token) == ([], "")
 
     def test_newest_first_also_within_a_moment(self, store: Store) -> None:
@@ -108,22 +108,22 @@ class TestPages:
     def test_no_token_where_the_list_ends(self, store: Store) -> None:
         for n in range(4):
             add(store, created=after(n))
-        first = store.execution_page(ALL, limit=2)
+        first = store.executions.page(ALL, limit=2)
         assert first.next_token == first.items[-1].run_id
-        assert store.execution_page(ALL, limit=2, after=first.next_token).next_token == ""
+        assert store.executions.page(ALL, limit=2, after=first.next_token).next_token == ""
 
     def test_what_comes_in_meanwhile_moves_nothing(self, store: Store) -> None:
         old = [add(store, created=after(n)) for n in range(4)]
-        first = store.execution_page(ALL, limit=2)
+        first = store.executions.page(ALL, limit=2)
         add(store, created=after(9))
-        second = store.execution_page(ALL, limit=2, after=first.next_token)
+        second = store.executions.page(ALL, limit=2, after=first.next_token)
         assert run_ids(first.items + second.items) == run_ids(newest_first(old))
 
     @pytest.mark.parametrize("token", ["0" * 32, "x", "' OR 1 --"])
     def test_a_token_of_no_list(self, store: Store, token: str) -> None:
         add(store)
         with pytest.raises(InvalidInputError, match=token) as caught:
-            store.execution_page(ALL, limit=2, after=token)
+            store.executions.page(ALL, limit=2, after=token)
         assert (caught.value.code, caught.value.pointer) == (Code.INVALID, "/NextPageToken")
 
     def test_bounds_are_inclusive(self, store: Store) -> None:
@@ -136,8 +136,8 @@ class TestPages:
         chosen = ExecutionFilter(since=after(1), until=after(2))
         wanted = run_ids(newest_first(records[1:3]))
         late, early = records[4].run_id, records[0].run_id
-        assert run_ids(store.execution_page(chosen, limit=9, after=late).items) == wanted
-        assert store.execution_page(chosen, limit=9, after=early).items == []
+        assert run_ids(store.executions.page(chosen, limit=9, after=late).items) == wanted
+        assert store.executions.page(chosen, limit=9, after=early).items == []
 
     @pytest.mark.parametrize("seed", range(3))
     def test_any_filter(self, store: Store, seed: int) -> None:
@@ -199,11 +199,11 @@ class TestBriefRecords:
             message_result={"ErrorCode": "E"},
             activities=(full, replace(full, name="a")),
         )
-        claim = store.add_execution(record, owner="me", lease_seconds=60)
-        store.finish_activity(claim, success("a", output("k")), step_key="k")
-        store.save_activity(claim, replace(full, name="a"))
+        claim = store.queue.add_claimed(record, owner="me", lease_seconds=60)
+        store.steps.finish(claim, success("a", output("k")), step_key="k")
+        store.steps.save(claim, replace(full, name="a"))
         brief = replace(full, detail="", result=StepResult())
-        (found,) = store.execution_page(ALL, limit=1).items
+        (found,) = store.executions.page(ALL, limit=1).items
         assert found == replace(record, topology="", activities=(brief, replace(brief, name="a")))
 
     def test_full_records_by_their_ids(self, store: Store) -> None:
@@ -218,10 +218,10 @@ class TestBriefRecords:
             for n in range(4)
         ]
         wanted = ["0" * 32, *(run_ids(records[:3]))]
-        assert store.executions_by_id(wanted) == newest_first(records[:3])
-        snapshots = store.executions_by_id(wanted, kind=ExecutionKind.SNAPSHOT)
+        assert store.executions.by_ids(wanted) == newest_first(records[:3])
+        snapshots = store.executions.by_ids(wanted, kind=ExecutionKind.SNAPSHOT)
         assert snapshots == newest_first(records[:2])
-        assert store.executions_by_id([]) == []
+        assert store.executions.by_ids([]) == []
 
 
 def test_runs_of_media(store: Store) -> None:
@@ -231,21 +231,21 @@ def test_runs_of_media(store: Store) -> None:
     early, late, other = of("5", 1), of("5", 3), of("6", 2)
     of("5", 2, kind=ExecutionKind.TRANSCODE)
     of("7", 2)
-    found = store.run_ids_of_media(["5" * 32, "6" * 32, "8" * 32])
+    found = store.executions.run_ids_of_media(["5" * 32, "6" * 32, "8" * 32])
     assert found == {"5" * 32: [late, early], "6" * 32: [other], "8" * 32: []}
-    assert store.run_ids_of_media([]) == {}
+    assert store.executions.run_ids_of_media([]) == {}
 
 
 def test_templates_of_queued_executions(store: Store) -> None:
     template = new_id()
-    assert not store.template_in_use(template)
+    assert not store.queue.uses_template(template)
     add(store, topology=f'{{"TemplateId": "{template}"}}', state=ExecutionState.RUNNING)
-    assert not store.template_in_use(template)
+    assert not store.queue.uses_template(template)
     waiting = queue(store, topology=f'{{"TemplateId": "{template}"}}')
-    assert store.template_in_use(template)
-    assert not store.template_in_use(template[:-1] + "_")
-    store.request_cancel(waiting)
-    assert not store.template_in_use(template)
+    assert store.queue.uses_template(template)
+    assert not store.queue.uses_template(template[:-1] + "_")
+    store.queue.request_cancel(waiting)
+    assert not store.queue.uses_template(template)
 
 
 @pytest.fixture
@@ -313,7 +313,7 @@ class TestIndexes:
     ) -> None:
         store, queries = noted
         token = add(store, created=after(50)).run_id if deep else ""
-        page = store.execution_page if brief else store.summary_page
+        page = store.executions.page if brief else store.executions.summary_page
         page(ExecutionFilter(**filter), limit=10, after=token)
         first, *rest = plan(tmp_path / "m.db", queries[-1:])
         assert first.startswith(f"SEARCH executions USING INDEX {index} (")
@@ -324,7 +324,7 @@ class TestIndexes:
         ("ask", "steps"),
         [
             (
-                lambda store: store.summaries_by_id(IDS, kind=ExecutionKind.WORKFLOW),
+                lambda store: store.executions.summaries_by_id(IDS, kind=ExecutionKind.WORKFLOW),
                 [
                     "SEARCH executions USING INDEX sqlite_autoindex_executions_1 (run_id=?)",
                     "CORRELATED SCALAR SUBQUERY 1",
@@ -332,7 +332,7 @@ class TestIndexes:
                 ],
             ),
             (
-                lambda store: store.published_of_media(IDS, ["Transcode"]),
+                lambda store: store.executions.published_of_media(IDS, ["Transcode"]),
                 [
                     "SEARCH executions USING INDEX executions_by_media (kind=? AND media_id=?)",
                     ACTIVITIES,
@@ -360,14 +360,14 @@ class TestIndexes:
     @pytest.mark.parametrize(
         "ask",
         [
-            lambda store: store.execution_page(ALL, limit=10),
-            lambda store: store.summary_page(ALL, limit=10),
-            lambda store: store.line_page(ALL, limit=10),
-            lambda store: store.line_page(ExecutionFilter(failed=True), limit=10),
-            lambda store: store.bucket_sets(IDS),
-            lambda store: store.executions_by_id(IDS),
-            lambda store: store.executions_by_id(IDS, kind=ExecutionKind.SNAPSHOT),
-            lambda store: store.run_ids_of_media(IDS),
+            lambda store: store.executions.page(ALL, limit=10),
+            lambda store: store.executions.summary_page(ALL, limit=10),
+            lambda store: store.executions.line_page(ALL, limit=10),
+            lambda store: store.executions.line_page(ExecutionFilter(failed=True), limit=10),
+            lambda store: store.queue.bucket_sets(IDS),
+            lambda store: store.executions.by_ids(IDS),
+            lambda store: store.executions.by_ids(IDS, kind=ExecutionKind.SNAPSHOT),
+            lambda store: store.executions.run_ids_of_media(IDS),
             lambda store: store.media.by_ids(IDS),
             lambda store: store.workflows.named("wf"),
             lambda store: store.workflows.bound_to("in"),
@@ -395,7 +395,7 @@ class TestIndexes:
     ) -> None:
         store, queries = noted
         queries.clear()
-        assert store.line_page(ExecutionFilter(failed=True), limit=10).items == []
+        assert store.executions.line_page(ExecutionFilter(failed=True), limit=10).items == []
         assert plan(tmp_path / "m.db", queries) == ["SCAN executions USING INDEX executions_failed"]
 
     def test_a_page_takes_as_many_queries_as_one(self, noted: tuple[Store, list[str]]) -> None:
@@ -403,7 +403,7 @@ class TestIndexes:
         for count in (1, 20):
             for _ in range(count):
                 add(store, activities=(ActivityRecord(name="a", type="Start"),))
-            for page, most in ((store.execution_page, 2), (store.summary_page, 1)):
+            for page, most in ((store.executions.page, 2), (store.executions.summary_page, 1)):
                 queries.clear()
                 assert page(ALL, limit=30).items
                 assert len(queries) == most

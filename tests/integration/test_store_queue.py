@@ -1,7 +1,10 @@
 """The queue on real databases: what runs next, who runs it, and how it is cancelled."""
 
 import sqlite3
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,7 +56,7 @@ def after(seconds: float) -> datetime:
 
 
 def state_of(store: Store, run_id: str) -> tuple[ExecutionState, str]:
-    found = store.execution(run_id)
+    found = store.executions.get(run_id)
     assert found is not None
     return found.state, found.code
 
@@ -61,7 +64,7 @@ def state_of(store: Store, run_id: str) -> tuple[ExecutionState, str]:
 def leave(store: Store, **changes: object) -> str:
     """Add an execution whose process was killed while it ran, and return its RunId."""
     record = execution("a", state=ExecutionState.RUNNING, **changes)
-    return store.add_execution(record, owner="me", lease_seconds=0).run_id
+    return store.queue.add_claimed(record, owner="me", lease_seconds=0).run_id
 
 
 class TestQueueing:
@@ -73,24 +76,24 @@ class TestQueueing:
             priority=3,
             request={"Input": {"Object": "ä"}},
         )
-        store.queue_execution(record)
-        assert store.execution(record.run_id) == record
+        store.queue.add(record)
+        assert store.executions.get(record.run_id) == record
         assert record.state is ExecutionState.QUEUED
-        assert not store.is_running(record.run_id)
+        assert not store.queue.is_running(record.run_id)
 
     def test_a_second_of_its_dedupe_key_adds_nothing(self, store: Store) -> None:
         first = queue(store, dedupe_key="k")
         second = execution("a", media_id="6" * 32)
         with pytest.raises(DuplicateExecutionError) as caught:
-            store.queue_execution(second, dedupe_key="k")
+            store.queue.add(second, dedupe_key="k")
         assert caught.value.run_id == first
-        assert store.execution(second.run_id) is None
+        assert store.executions.get(second.run_id) is None
         assert store.media.get(second.media_id) is None
         with pytest.raises(DuplicateExecutionError):
-            store.add_execution(second, owner="me", lease_seconds=60, dedupe_key="k")
+            store.queue.add_claimed(second, owner="me", lease_seconds=60, dedupe_key="k")
 
     def test_a_pipeline_that_is_not_known_is_the_default_one(self, store: Store) -> None:
-        queued = store.execution(queue(store, pipeline_id="0" * 32))
+        queued = store.executions.get(queue(store, pipeline_id="0" * 32))
         assert queued is not None
         assert queued.pipeline_id == DEFAULT_PIPELINE_ID
 
@@ -106,11 +109,11 @@ class TestMedia:
     def test_the_input_of_a_workflow_becomes_a_media(self, store: Store) -> None:
         ref = ObjectRef(bucket="in", object="ä/🎬.flv", location="oss-cn-hangzhou")
         record = execution(input=ref, media_id="6" * 32, created=MOMENT)
-        store.queue_execution(record)
+        store.queue.add(record)
         new = MediaRecord(id="6" * 32, file=ref, created=MOMENT)
         assert store.media.get("6" * 32) == new
         other = execution(input=ref, media_id="7" * 32, created=MOMENT)
-        store.add_execution(other, owner="me", lease_seconds=60)
+        store.queue.add_claimed(other, owner="me", lease_seconds=60)
         assert store.media.get("7" * 32) == replace(new, id="7" * 32)
 
     def test_one_that_is_there_stays_as_it_is(self, store: Store) -> None:
@@ -123,23 +126,23 @@ class TestMedia:
             created=MOMENT,
         )
         store.media.add(known)
-        store.queue_execution(record)
+        store.queue.add(record)
         assert store.media.get(known.id) == known
 
     def test_a_deleted_one_is_as_new(self, store: Store) -> None:
         first, second = execution(created=MOMENT), execution(created=after(1))
-        store.queue_execution(first)
+        store.queue.add(first)
         store.media.set_cover(first.media_id, "http://c")
         store.media.set_publish_state(first.media_id, PublishState.PUBLISHED)
         store.media.mark_deleted([first.media_id])
-        store.queue_execution(second)
+        store.queue.add(second)
         assert store.media.get(first.media_id) == MediaRecord(
             id=first.media_id, file=second.input, created=after(1)
         )
 
     def test_jobs_have_none(self, store: Store) -> None:
         record = execution(kind=ExecutionKind.TRANSCODE)
-        store.queue_execution(record)
+        store.queue.add(record)
         assert store.media.get(record.media_id) is None
 
     def test_start_tells_what_it_found(self, store: Store) -> None:
@@ -147,12 +150,12 @@ class TestMedia:
         record = replace(
             record, activities=tuple(replace(a, type="Start") for a in record.activities[:1])
         )
-        claim = store.add_execution(record, owner="me", lease_seconds=60)
+        claim = store.queue.add_claimed(record, owner="me", lease_seconds=60)
         found = {"Properties": {"Width": "1920", "Streams": [1]}, "Other": 1}
         done = replace(
             record.activities[0], state=ActivityState.SUCCESS, result=StepResult(data=found)
         )
-        store.finish_activity(claim, done, step_key=None)
+        store.steps.finish(claim, done, step_key=None)
         media = store.media.get(record.media_id)
         assert media is not None
         assert media.properties == found["Properties"]
@@ -160,14 +163,14 @@ class TestMedia:
 
 class TestOrder:
     def test_nothing_to_do(self, store: Store) -> None:
-        assert store.claim_next(owner="me", lease_seconds=60) is None
+        assert store.queue.claim_next(owner="me", lease_seconds=60) is None
 
     def test_a_claim_is_one(self, store: Store) -> None:
         run_id = queue(store)
-        claim = store.claim_next(owner="me", lease_seconds=60)
+        claim = store.queue.claim_next(owner="me", lease_seconds=60)
         assert claim == Claim(run_id=run_id, owner="me", fence=1)
-        assert store.is_running(run_id)
-        store.save_execution(claim, message="m")
+        assert store.queue.is_running(run_id)
+        store.executions.save(claim, message="m")
         assert take(store) == ""
 
     def test_priority_then_age(self, store: Store) -> None:
@@ -188,10 +191,10 @@ class TestOrder:
 
     def test_what_was_given_back_goes_first(self, store: Store) -> None:
         run_id = queue(store)
-        claim = store.claim_next(owner="me", lease_seconds=60)
+        claim = store.queue.claim_next(owner="me", lease_seconds=60)
         assert claim is not None
-        store.save_execution(claim, state=ExecutionState.RUNNING)
-        store.release(claim)
+        store.executions.save(claim, state=ExecutionState.RUNNING)
+        store.queue.release(claim)
         queue(store, priority=10)
         assert take(store) == run_id
 
@@ -204,7 +207,7 @@ class TestOrder:
     def test_what_is_not_for_the_queue(self, store: Store) -> None:
         leave(store, output_root="/out")
         for state in (ExecutionState.COMPLETED, ExecutionState.FAIL):
-            store.add_execution(execution(state=state), owner="me", lease_seconds=0)
+            store.queue.add_claimed(execution(state=state), owner="me", lease_seconds=0)
         assert take(store) == ""
 
 
@@ -212,19 +215,19 @@ class TestLapses:
     """Executions whose processes are killed again and again."""
 
     def claimed(self, store: Store, *, lease_seconds: float = 0) -> Claim | None:
-        return store.claim_next(owner="me", lease_seconds=lease_seconds)
+        return store.queue.claim_next(owner="me", lease_seconds=lease_seconds)
 
     def test_one_that_kills_its_processes_is_given_up(self, store: Store) -> None:
         poison, next_one = queue(store, created=after(0)), queue(store, created=after(1))
         for _ in range(MOST_LAPSES + 1):
             claim = self.claimed(store)
             assert claim is not None and claim.run_id == poison
-            store.save_execution(claim, state=ExecutionState.RUNNING)
-        store.save_activity(claim, activity("a", state=ActivityState.FAIL, code="X"))
+            store.executions.save(claim, state=ExecutionState.RUNNING)
+        store.steps.save(claim, activity("a", state=ActivityState.FAIL, code="X"))
         assert take(store) == next_one
-        (line,) = store.line_page(ExecutionFilter(failed=True), limit=9).items
+        (line,) = store.executions.line_page(ExecutionFilter(failed=True), limit=9).items
         assert (line.run_id, line.failed) == (poison, 1)
-        found = store.execution(poison)
+        found = store.executions.get(poison)
         assert found is not None and found.ended is not None
         assert (found.state, found.code) == (ExecutionState.FAIL, Code.INTERNAL)
         assert f"{MOST_LAPSES + 1} processes" in found.message
@@ -235,7 +238,7 @@ class TestLapses:
             claim = self.claimed(store)
             assert claim is not None
             if number == MOST_LAPSES:
-                store.finish_activity(claim, success("a"), step_key=None)
+                store.steps.finish(claim, success("a"), step_key=None)
         assert take(store) == run_id
 
     def test_what_was_given_back_has_not_lapsed(self, store: Store) -> None:
@@ -243,14 +246,14 @@ class TestLapses:
         for _ in range(2 * MOST_LAPSES):
             claim = self.claimed(store, lease_seconds=60)
             assert claim is not None
-            store.release(claim)
+            store.queue.release(claim)
         assert take(store) == run_id
 
     def test_whoever_resumes_it_starts_the_count_anew(self, store: Store) -> None:
         run_id = queue(store)
         for _ in range(MOST_LAPSES + 1):
             self.claimed(store)
-        store.release(store.claim(run_id, owner="you", lease_seconds=60))
+        store.queue.release(store.queue.claim(run_id, owner="you", lease_seconds=60))
         assert take(store) == run_id
 
 
@@ -270,13 +273,13 @@ class TestPipelines:
         first, second, third = (queue(store, pipeline_id=small, created=after(n)) for n in range(3))
         other = queue(store, created=after(10))
         assert [take(store) for _ in range(4)] == [first, second, other, ""]
-        store.release(Claim(run_id=other, owner="me", fence=1))
-        store.claim(other, owner="me", lease_seconds=60)
+        store.queue.release(Claim(run_id=other, owner="me", fence=1))
+        store.queue.claim(other, owner="me", lease_seconds=60)
         assert take(store) == ""  # of another pipeline
         done = Claim(run_id=first, owner="me", fence=1)
-        store.save_execution(done, state=ExecutionState.COMPLETED)
+        store.executions.save(done, state=ExecutionState.COMPLETED)
         assert take(store) == ""  # still claimed
-        store.release(done)
+        store.queue.release(done)
         assert [take(store), take(store)] == [third, ""]
 
     def test_a_lapsed_claim_does_not_count(self, store: Store) -> None:
@@ -289,8 +292,8 @@ class TestPipelines:
 class TestCancel:
     def test_a_queued_one_ends_at_once(self, store: Store) -> None:
         run_id = queue(store)
-        assert store.request_cancel(run_id) is ExecutionState.FAIL
-        found = store.execution(run_id)
+        assert store.queue.request_cancel(run_id) is ExecutionState.FAIL
+        found = store.executions.get(run_id)
         assert found is not None
         assert (found.state, found.code) == (ExecutionState.FAIL, Code.CANCELLED)
         assert found.message
@@ -300,39 +303,39 @@ class TestCancel:
 
     def test_a_running_one_is_told_by_its_renewal(self, store: Store) -> None:
         run_id = queue(store)
-        claim = store.claim_next(owner="me", lease_seconds=60)
+        claim = store.queue.claim_next(owner="me", lease_seconds=60)
         assert claim is not None
-        assert store.renew(claim, 60) is False
-        assert store.request_cancel(run_id) is ExecutionState.RUNNING
+        assert store.queue.renew(claim, 60) is False
+        assert store.queue.request_cancel(run_id) is ExecutionState.RUNNING
         assert state_of(store, run_id) == (ExecutionState.QUEUED, "")
-        assert store.renew(claim, 60) is True
-        assert store.renew(claim, 60) is True
-        store.save_execution(claim, state=ExecutionState.FAIL, code=Code.CANCELLED)
-        assert store.request_cancel(run_id) is ExecutionState.FAIL
+        assert store.queue.renew(claim, 60) is True
+        assert store.queue.renew(claim, 60) is True
+        store.executions.save(claim, state=ExecutionState.FAIL, code=Code.CANCELLED)
+        assert store.queue.request_cancel(run_id) is ExecutionState.FAIL
 
     def test_one_that_nobody_runs_ends_at_once(self, store: Store) -> None:
         record = execution("a", state=ExecutionState.RUNNING)
-        lapsed = store.add_execution(record, owner="me", lease_seconds=0)
-        store.save_activity(lapsed, activity("a", state=ActivityState.RUNNING))
-        assert store.request_cancel(lapsed.run_id) is ExecutionState.FAIL
+        lapsed = store.queue.add_claimed(record, owner="me", lease_seconds=0)
+        store.steps.save(lapsed, activity("a", state=ActivityState.RUNNING))
+        assert store.queue.request_cancel(lapsed.run_id) is ExecutionState.FAIL
         found = load(store, lapsed)
         assert (found.state, found.code) == (ExecutionState.FAIL, Code.CANCELLED)
         assert found.activity("a").state is ActivityState.RUNNING
         with pytest.raises(LeaseLostError):
-            store.finish_activity(lapsed, success("a", output("late")), step_key=None)
+            store.steps.finish(lapsed, success("a", output("late")), step_key=None)
         with pytest.raises(LeaseLostError):
-            store.renew(lapsed, 60)
+            store.queue.renew(lapsed, 60)
 
     @pytest.mark.parametrize("state", [ExecutionState.COMPLETED, ExecutionState.FAIL])
     def test_an_ended_one_stays_as_it_is(self, store: Store, state: ExecutionState) -> None:
         record = execution("a", state=state, code="C", message="m", ended=MOMENT)
-        store.release(store.add_execution(record, owner="me", lease_seconds=60))
-        assert store.request_cancel(record.run_id) is state
-        assert store.execution(record.run_id) == record
+        store.queue.release(store.queue.add_claimed(record, owner="me", lease_seconds=60))
+        assert store.queue.request_cancel(record.run_id) is state
+        assert store.executions.get(record.run_id) == record
 
     def test_unknown_execution(self, store: Store) -> None:
         with pytest.raises(InvalidInputError, match="0000") as caught:
-            store.request_cancel("0" * 32)
+            store.queue.request_cancel("0" * 32)
         assert caught.value.code == Code.RESOURCE_NOT_FOUND
 
     def test_only_what_has_not_begun(self, store: Store) -> None:
@@ -341,37 +344,37 @@ class TestCancel:
         left = leave(store, created=after(1))
         queued = queue(store, created=after(2))
         for run_id in (claimed, left):
-            state = store.request_cancel(run_id, only_queued=True)
+            state = store.queue.request_cancel(run_id, only_queued=True)
             assert state is ExecutionState.RUNNING
-        assert store.renew(Claim(run_id=claimed, owner="me", fence=1), 60) is False
-        assert store.request_cancel(queued, only_queued=True) is ExecutionState.FAIL
+        assert store.queue.renew(Claim(run_id=claimed, owner="me", fence=1), 60) is False
+        assert store.queue.request_cancel(queued, only_queued=True) is ExecutionState.FAIL
         assert take(store) == left
 
     def test_a_cancel_outlives_its_owner(self, store: Store) -> None:
         doomed, next_one = queue(store, created=after(0)), queue(store, created=after(1))
-        claim = store.claim_next(owner="me", lease_seconds=60)
+        claim = store.queue.claim_next(owner="me", lease_seconds=60)
         assert claim is not None
-        store.save_execution(claim, state=ExecutionState.RUNNING)
-        store.request_cancel(doomed)
-        store.release(claim)
+        store.executions.save(claim, state=ExecutionState.RUNNING)
+        store.queue.request_cancel(doomed)
+        store.queue.release(claim)
         assert take(store) == next_one
         assert state_of(store, doomed) == (ExecutionState.FAIL, Code.CANCELLED)
 
     def test_whoever_claims_a_cancelled_one_may_go_on(self, store: Store) -> None:
         run_id = queue(store)
-        claim = store.claim_next(owner="me", lease_seconds=60)
+        claim = store.queue.claim_next(owner="me", lease_seconds=60)
         assert claim is not None
-        store.request_cancel(run_id)
-        store.save_execution(claim, state=ExecutionState.FAIL, code=Code.CANCELLED)
-        store.release(claim)
-        again = store.claim(run_id, owner="you", lease_seconds=60)
-        store.save_execution(again, state=ExecutionState.RUNNING, code="")
-        assert store.renew(again, 60) is False
+        store.queue.request_cancel(run_id)
+        store.executions.save(claim, state=ExecutionState.FAIL, code=Code.CANCELLED)
+        store.queue.release(claim)
+        again = store.queue.claim(run_id, owner="you", lease_seconds=60)
+        store.executions.save(again, state=ExecutionState.RUNNING, code="")
+        assert store.queue.renew(again, 60) is False
 
 
 class TestManyProcesses:
     TAKE_ALL = """
-        while claim := store.claim_next(owner=str(os.getpid()), lease_seconds=60):
+        while claim := store.queue.claim_next(owner=str(os.getpid()), lease_seconds=60):
             print(claim.run_id, flush=True)
         """
 
@@ -394,7 +397,7 @@ class TestManyProcesses:
     def test_either_taken_or_cancelled(self, url: str, store: Store) -> None:
         cancel = """
             for run_id in sys.argv[1:]:
-                if store.request_cancel(run_id, only_queued=True).ended:
+                if store.queue.request_cancel(run_id, only_queued=True).ended:
                     print(run_id, flush=True)
             """
         queued = [queue(store) for _ in range(60)]
@@ -426,7 +429,7 @@ def test_many_are_queued_and_one_is_found(tmp_path: Path) -> None:
     sa.event.listen(sa.Engine, "before_cursor_execute", note)
     try:
         assert take(store) == wanted
-        assert [one.count for one in store.waiting_elsewhere({})] == [1]
+        assert [one.count for one in store.queue.waiting_elsewhere({})] == [1]
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
     store.close()
@@ -440,9 +443,39 @@ def test_many_are_queued_and_one_is_found(tmp_path: Path) -> None:
     assert (
         "SEARCH executions USING INDEX executions_queued (pipeline_id=? AND bucket_set=?)" in steps
     )
-    small = ("pipelines", "bucket_sets", "anon_1", "executions USING INDEX executions_begun")
+    small = ("pipelines", "bucket_sets", "anon_", "executions USING INDEX executions_begun")
     scans = [step.removeprefix("SCAN ") for step in steps if step.startswith("SCAN")]
     assert [scan for scan in scans if not scan.startswith(small)] == []
+
+
+def test_who_looks_in_vain_holds_up_no_writer(url: str, store: Store) -> None:
+    paused = pipeline(store, state=PipelineState.PAUSED)
+    queue(store, pipeline_id=paused)
+    with (
+        closing(Store.open(url)) as other,
+        ThreadPoolExecutor(1) as pool,
+        store.queue._database.write(),
+    ):
+        assert pool.submit(take, other).result(20) == ""
+        assert pool.submit(other.messages.due, limit=9, lock_seconds=9).result(20) == []
+
+
+def test_processes_on_one_server_are_told_of_what_may_start(url: str, store: Store) -> None:
+    if not url.startswith("postgresql"):
+        pytest.skip("has no server")
+    woken = threading.Event()
+    with closing(Store.open(url)) as other:
+        stop = other.queue.on_news(woken.set)
+        assert woken.wait(20)  # it listens now
+        woken.clear()
+        queue(store)
+        assert woken.wait(20)
+        claim = store.queue.claim_next(owner="me", lease_seconds=60)
+        assert claim is not None
+        woken.clear()
+        store.queue.release(claim)
+        assert woken.wait(20)
+        stop()
 
 
 class TestBuckets:
@@ -451,18 +484,18 @@ class TestBuckets:
     HERE: ClassVar = {"in": "/in", "out": "/out"}
 
     def take(self, store: Store, buckets: Mapping[str, str] | None) -> str:
-        claim = store.claim_next(owner="me", lease_seconds=60, buckets=buckets)
+        claim = store.queue.claim_next(owner="me", lease_seconds=60, buckets=buckets)
         return claim.run_id if claim else ""
 
     def test_all_of_them_must_lie_where_they_lay(self, store: Store) -> None:
         run_id = queue(store, buckets=self.HERE)
         for other in ({}, {"in": "/in"}, self.HERE | {"out": "/elsewhere"}):
             assert self.take(store, other) == ""
-        (waiting,) = store.waiting_elsewhere({"in": "/in", "out": "/elsewhere"})
+        (waiting,) = store.queue.waiting_elsewhere({"in": "/in", "out": "/elsewhere"})
         assert waiting == Waiting(buckets={"out": "/out"}, count=1)
-        assert store.waiting_elsewhere(self.HERE | {"more": "/more"}) == []
+        assert store.queue.waiting_elsewhere(self.HERE | {"more": "/more"}) == []
         assert self.take(store, self.HERE | {"more": "/more"}) == run_id
-        found = store.execution(run_id)
+        found = store.executions.get(run_id)
         assert found is not None and found.buckets == self.HERE
 
     def test_what_needs_none_is_everybodys(self, store: Store) -> None:
@@ -493,9 +526,9 @@ class TestBuckets:
         run_id = leave(store, buckets=self.HERE)
         assert self.take(store, {"in": "/in"}) == ""
         waiting = Waiting(buckets={"out": "/out"}, count=1)
-        assert store.waiting_elsewhere({"in": "/in"}) == [waiting]
+        assert store.queue.waiting_elsewhere({"in": "/in"}) == [waiting]
         assert self.take(store, self.HERE) == run_id
-        assert store.waiting_elsewhere({"in": "/in"}) == []  # it is being run
+        assert store.queue.waiting_elsewhere({"in": "/in"}) == []  # it is being run
 
     def test_sets_of_any_size(self, store: Store) -> None:
         many = {f"bucket-{number}": f"/{'folder/' * 40}{number}" for number in range(200)}
@@ -507,26 +540,26 @@ class TestBuckets:
 class TestRequeue:
     def test_what_failed_waits_again_with_what_succeeded(self, store: Store) -> None:
         run_id = queue(store)
-        claim = store.claim_next(owner="me", lease_seconds=60)
+        claim = store.queue.claim_next(owner="me", lease_seconds=60)
         assert claim is not None
-        assert not store.requeue(run_id)  # somebody runs it
-        store.finish_activity(claim, success("a", output("k")), step_key="s")
-        store.save_execution(claim, state=ExecutionState.FAIL, code="X", message="m")
-        assert not store.requeue(run_id)
-        store.release(claim)
-        assert store.requeue(run_id)
+        assert not store.queue.requeue(run_id)  # somebody runs it
+        store.steps.finish(claim, success("a", output("k")), step_key="s")
+        store.executions.save(claim, state=ExecutionState.FAIL, code="X", message="m")
+        assert not store.queue.requeue(run_id)
+        store.queue.release(claim)
+        assert store.queue.requeue(run_id)
         found = load(store, claim)
         assert (found.state, found.code, found.message, found.ended) == ("Queued", "", "", None)
         assert found.activity("a").state is ActivityState.SUCCESS
-        assert not store.requeue(run_id)
+        assert not store.queue.requeue(run_id)
         with pytest.raises(LeaseLostError):  # the fence has risen
-            store.check(claim)
+            store.queue.check(claim)
         assert take(store) == run_id
 
     def test_what_belongs_to_a_terminal_stays_with_it(self, store: Store) -> None:
         record = execution("a", output_root="/out")
-        claim = store.add_execution(record, owner="me", lease_seconds=60)
-        store.save_execution(claim, state=ExecutionState.FAIL)
-        store.release(claim)
-        assert not store.requeue(record.run_id)
+        claim = store.queue.add_claimed(record, owner="me", lease_seconds=60)
+        store.executions.save(claim, state=ExecutionState.FAIL)
+        store.queue.release(claim)
+        assert not store.queue.requeue(record.run_id)
         assert state_of(store, record.run_id)[0] is ExecutionState.FAIL

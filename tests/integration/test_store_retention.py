@@ -40,14 +40,14 @@ def ran(store: Store, days: float, key: str = "") -> Claim:
         origin=f"/in/{key}",
         version="v1",
     )
-    claim = store.add_execution(record, owner="me", lease_seconds=60)
+    claim = store.queue.add_claimed(record, owner="me", lease_seconds=60)
     made = output(f"{key}.mp4")
-    store.cache_digests(f"/in/{key}", "v1", made.digests)
-    store.finish_activity(
+    store.digests.save(f"/in/{key}", "v1", made.digests)
+    store.steps.finish(
         claim, success("a", made, commands=(("c" * 500,),), data={"d": "y" * 1500}), step_key=key
     )
-    store.save_execution(claim, state=ExecutionState.COMPLETED, ended=ago(days))
-    store.release(claim)
+    store.executions.save(claim, state=ExecutionState.COMPLETED, ended=ago(days))
+    store.queue.release(claim)
     return claim
 
 
@@ -65,7 +65,7 @@ def prune(store: Store, *, days: int = 90, executions: int = 0) -> int:
 
 
 def run_ids(store: Store) -> set[str]:
-    return {record.run_id for record in store.executions(limit=10_000)}
+    return {record.run_id for record in store.executions.newest(limit=10_000)}
 
 
 def test_300_old_executions_make_the_file_smaller(tmp_path: Path) -> None:
@@ -82,9 +82,9 @@ def test_300_old_executions_make_the_file_smaller(tmp_path: Path) -> None:
     assert file.stat().st_size < large / 5
     assert prune(store) == 0
     # lists and pages are those of what is left
-    assert [record.run_id for record in store.executions()] == kept[::-1]
-    first = store.summary_page(ExecutionFilter(), limit=4)
-    rest = store.summary_page(ExecutionFilter(), limit=4, after=first.next_token)
+    assert [record.run_id for record in store.executions.newest()] == kept[::-1]
+    first = store.executions.summary_page(ExecutionFilter(), limit=4)
+    rest = store.executions.summary_page(ExecutionFilter(), limit=4, after=first.next_token)
     assert [one.run_id for one in (*first.items, *rest.items)] == kept[::-1]
     assert rest.next_token == ""
     assert store.upkeep.check().problems == ()
@@ -94,20 +94,20 @@ def test_300_old_executions_make_the_file_smaller(tmp_path: Path) -> None:
 def test_what_runs_waits_or_has_something_to_tell_stays(store: Store) -> None:
     waiting = queue(store, created=ago(200))
     running = ran(store, 200)
-    store.save_execution(
-        store.claim(running.run_id, owner="me", lease_seconds=0), state=ExecutionState.RUNNING
+    store.executions.save(
+        store.queue.claim(running.run_id, owner="me", lease_seconds=0), state=ExecutionState.RUNNING
     )
     resumed = ran(store, 200)
-    store.claim(resumed.run_id, owner="other", lease_seconds=60)
+    store.queue.claim(resumed.run_id, owner="other", lease_seconds=60)
     telling = ran(store, 200)
     message = MessageRecord(
         id=new_id(), run_id=telling.run_id, activity="", receiver="queue:q", body="", created=NOW
     )
     store.messages.add(message)
     lately = ran(store, 200)
-    again = store.claim(lately.run_id, owner="me", lease_seconds=60)
-    store.save_execution(again, state=ExecutionState.COMPLETED, ended=ago(1))
-    store.release(again)
+    again = store.queue.claim(lately.run_id, owner="me", lease_seconds=60)
+    store.executions.save(again, state=ExecutionState.COMPLETED, ended=ago(1))
+    store.queue.release(again)
     stays = {waiting, *(claim.run_id for claim in (running, resumed, telling, lately))}
     goes = ran(store, 200)
     assert prune(store) == 1
@@ -116,7 +116,7 @@ def test_what_runs_waits_or_has_something_to_tell_stays(store: Store) -> None:
     assert prune(store) == 1
     assert run_ids(store) == stays - {telling.run_id}
     assert store.messages.of_run(telling.run_id) == []
-    assert store.execution(goes.run_id) is None
+    assert store.executions.get(goes.run_id) is None
 
 
 def test_only_the_newest_are_kept(store: Store) -> None:
@@ -134,9 +134,9 @@ def test_a_finished_step_goes_with_its_execution_unless_it_was_reused(store: Sto
     ran(store, 100, "reused")
     ran(store, 10, "reused")
     assert prune(store) == 2
-    assert store.find_step("gone") is None
-    assert store.find_step("reused") is not None
-    assert store.cached_digests("/in/gone", "v1") is None
+    assert store.steps.find("gone") is None
+    assert store.steps.find("reused") is not None
+    assert store.digests.get("/in/gone", "v1") is None
 
 
 def test_nothing_that_landed_runs_again(store: Store) -> None:
@@ -144,9 +144,9 @@ def test_nothing_that_landed_runs_again(store: Store) -> None:
     taken = taking("k", runs=1)
     run = replace(taken.executions[0], created=ago(100))
     assert new(store, replace(taken, executions=(run,))) == [True]
-    claim = store.claim(run.run_id, owner="me", lease_seconds=60)
-    store.save_execution(claim, state=ExecutionState.COMPLETED, ended=ago(100))
-    store.release(claim)
+    claim = store.queue.claim(run.run_id, owner="me", lease_seconds=60)
+    store.executions.save(claim, state=ExecutionState.COMPLETED, ended=ago(100))
+    store.queue.release(claim)
     assert prune(store) == 1
     # an event, or a listing, tells of it again
     assert new(store, taking("k")) == [False]
@@ -169,9 +169,9 @@ def test_our_own_outputs_are_known_for_ever(store: Store) -> None:
     ran(store, 100, "film")
     claim = ran(store, 100, "cover")
     before = dict(store.intake.outputs_at("out", ["film.mp4"]))
-    again = store.claim(claim.run_id, owner="me", lease_seconds=60)
-    store.finish_activity(again, success("start", output("cover.jpg")), step_key=None)
-    store.release(again)
+    again = store.queue.claim(claim.run_id, owner="me", lease_seconds=60)
+    store.steps.finish(again, success("start", output("cover.jpg")), step_key=None)
+    store.queue.release(again)
     assert prune(store) == 2
     assert store.intake.outputs_at("out", ["film.mp4", "nothing.mp4"]) == before
     # a picture starts nothing, so nothing of it is kept

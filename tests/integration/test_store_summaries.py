@@ -20,7 +20,7 @@ from workflow_engine.records import (
     wire_time,
 )
 from workflow_engine.store import ActivitySummary, ExecutionFilter, ExecutionSummary, Store
-from workflow_engine.store.rows import to_json
+from workflow_engine.store.types import to_json
 
 MOMENT = datetime(2024, 2, 29, 23, 59, 59, 999999, tzinfo=UTC)
 RUNS = ExecutionFilter(kind=ExecutionKind.WORKFLOW)
@@ -33,8 +33,12 @@ def after(seconds: float) -> datetime:
 
 def add(store: Store, **changes: object) -> ExecutionRecord:
     record = execution(**changes)
-    store.add_execution(record, owner="me", lease_seconds=60)
+    store.queue.add_claimed(record, owner="me", lease_seconds=60)
     return record
+
+
+def by_id(store: Store, record: ExecutionRecord) -> list[ExecutionSummary]:
+    return store.executions.summaries_by_id([record.run_id], kind=record.kind)
 
 
 def told(position: int, record: ActivityRecord) -> ActivitySummary:
@@ -100,8 +104,10 @@ class TestSummaries:
             state=ExecutionState.RUNNING,
             activities=(begun, ended, activity("b")),
         )
-        assert store.summary_page(RUNS, limit=1).items == [summary(record)]
-        assert store.summaries_by_id([record.run_id], kind=record.kind) == [summary(record)]
+        assert store.executions.summary_page(RUNS, limit=1).items == [summary(record)]
+        assert store.executions.summaries_by_id([record.run_id], kind=record.kind) == [
+            summary(record)
+        ]
 
     def test_by_their_ids(self, store: Store) -> None:
         records = [
@@ -114,8 +120,8 @@ class TestSummaries:
             (ExecutionKind.WORKFLOW, records[2:3]),
             (ExecutionKind.ANALYSIS, []),
         ):
-            assert store.summaries_by_id(wanted, kind=kind) == summaries(expected)
-        assert store.summaries_by_id([], kind=ExecutionKind.SNAPSHOT) == []
+            assert store.executions.summaries_by_id(wanted, kind=kind) == summaries(expected)
+        assert store.executions.summaries_by_id([], kind=ExecutionKind.SNAPSHOT) == []
 
     @pytest.mark.parametrize(
         "chosen",
@@ -136,8 +142,8 @@ class TestSummaries:
             add(store, created=after(n // 2), kind=kinds[n % 5], state=state, code=codes[n % 3])
         token = ""
         while True:
-            page = store.execution_page(chosen, limit=3, after=token)
-            found = store.summary_page(chosen, limit=3, after=token)
+            page = store.executions.page(chosen, limit=3, after=token)
+            found = store.executions.summary_page(chosen, limit=3, after=token)
             assert found.items == list(map(summary, page.items))
             assert found.next_token == page.next_token
             token = page.next_token
@@ -146,13 +152,15 @@ class TestSummaries:
 
     def test_a_token_of_no_list(self, store: Store) -> None:
         with pytest.raises(InvalidInputError) as caught:
-            store.summary_page(RUNS, limit=1, after="0" * 32)
+            store.executions.summary_page(RUNS, limit=1, after="0" * 32)
         assert (caught.value.code, caught.value.pointer) == (Code.INVALID, "/NextPageToken")
 
     def test_any_text_may_be_looked_for(self, store: Store) -> None:
         record = add(store, workflow="nul\0 and \ud800")
         chosen = replace(RUNS, workflow=record.workflow)
-        assert [one.run_id for one in store.summary_page(chosen, limit=1).items] == [record.run_id]
+        assert [one.run_id for one in store.executions.summary_page(chosen, limit=1).items] == [
+            record.run_id
+        ]
 
 
 class TestPublished:
@@ -169,12 +177,12 @@ class TestPublished:
                 created=after(moment),
                 activities=tuple(activity(name, type=kind) for name, kind in types.items()),
             )
-            claim = store.add_execution(record, owner="me", lease_seconds=60)
+            claim = store.queue.add_claimed(record, owner="me", lease_seconds=60)
             for name, kind in types.items():
                 done = success(name, *outputs, type=kind, data={"Count": moment})
-                store.finish_activity(claim, done, step_key=None)
-            store.intend(claim, success("hd", output("later.mp4")))
-        found = store.published_of_media([MEDIA, "6" * 32], ["Transcode", "Snapshot"])
+                store.steps.finish(claim, done, step_key=None)
+            store.steps.intend(claim, success("hd", output("later.mp4")))
+        found = store.executions.published_of_media([MEDIA, "6" * 32], ["Transcode", "Snapshot"])
         assert found["6" * 32] == []
         made = found[MEDIA]
         assert [(one.workflow, one.activity) for one in made] == [
@@ -187,9 +195,9 @@ class TestPublished:
                 (first.ref, {}),
                 (shown.ref, shown.media),
             ]
-        covers = store.published_of_media([MEDIA], ["Snapshot"])[MEDIA]
+        covers = store.executions.published_of_media([MEDIA], ["Snapshot"])[MEDIA]
         assert [one.activity for one in covers] == ["cover"] * 3
-        assert store.published_of_media([MEDIA], []) == {MEDIA: []}
+        assert store.executions.published_of_media([MEDIA], []) == {MEDIA: []}
 
     def test_only_runs_of_workflows(self, store: Store) -> None:
         add(
@@ -198,11 +206,11 @@ class TestPublished:
             kind=ExecutionKind.TRANSCODE,
             activities=(activity("hd"),),
         )
-        assert store.published_of_media([MEDIA], ["Transcode"]) == {MEDIA: []}
+        assert store.executions.published_of_media([MEDIA], ["Transcode"]) == {MEDIA: []}
 
     def test_activities_that_made_nothing(self, store: Store) -> None:
         add(store, media_id=MEDIA, activities=(activity("hd"),))
-        (made,) = store.published_of_media([MEDIA], ["Transcode"])[MEDIA]
+        (made,) = store.executions.published_of_media([MEDIA], ["Transcode"])[MEDIA]
         assert (made.data, made.outputs) == ({}, [])
 
 
@@ -213,7 +221,7 @@ class TestConnections:
 
         def ask() -> None:
             for _ in range(20):
-                found = store.summary_page(RUNS, limit=9).items
+                found = store.executions.summary_page(RUNS, limit=9).items
                 if found != expected:
                     wrong.append(found)
 
@@ -228,16 +236,18 @@ class TestConnections:
         url = f"sqlite:///{tmp_path}/m.db"
         store = Store.open(url)
         record = add(store)
-        assert store.summaries_by_id([record.run_id], kind=record.kind)
+        assert store.executions.summaries_by_id([record.run_id], kind=record.kind)
         engine = sa.create_engine(url)
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE activities RENAME TO gone")
         with pytest.raises(StoreError, match="no such table: activities"):
-            store.summaries_by_id([record.run_id], kind=record.kind)
+            store.executions.summaries_by_id([record.run_id], kind=record.kind)
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE gone RENAME TO activities")
         engine.dispose()
-        assert store.summaries_by_id([record.run_id], kind=record.kind) == [summary(record)]
+        assert store.executions.summaries_by_id([record.run_id], kind=record.kind) == [
+            summary(record)
+        ]
         store.close()
 
     def test_a_server_that_was_restarted(self, url: str) -> None:
@@ -246,7 +256,7 @@ class TestConnections:
         named = sa.make_url(url).update_query_dict({"application_name": "restarted"})
         store = Store.open(named.render_as_string(hide_password=False))
         record = add(store)
-        assert store.summaries_by_id([record.run_id], kind=record.kind)
+        assert store.executions.summaries_by_id([record.run_id], kind=record.kind)
         engine = sa.create_engine(url)
         with engine.begin() as connection:
             connection.exec_driver_sql(
@@ -254,5 +264,7 @@ class TestConnections:
                 "WHERE application_name = 'restarted'"
             )
         engine.dispose()
-        assert store.summaries_by_id([record.run_id], kind=record.kind) == [summary(record)]
+        assert store.executions.summaries_by_id([record.run_id], kind=record.kind) == [
+            summary(record)
+        ]
         store.close()

@@ -60,9 +60,9 @@ class TestUpgrade:
     def test_version_3_keeps_its_rows_and_its_queue(self, url: str, store: Store):
         fresh = shape(url)
         claim = add(store, "a", "b")
-        store.save_activity(claim, activity("a", state=ActivityState.FAIL))
-        store.save_execution(claim, state=ExecutionState.COMPLETED)
-        store.release(claim)
+        store.steps.save(claim, activity("a", state=ActivityState.FAIL))
+        store.executions.save(claim, state=ExecutionState.COMPLETED)
+        store.queue.release(claim)
         waiting = queue(store)
         template = TemplateRecord(
             id=new_id(), kind=TemplateKind.WATERMARK, name="corner", content={}, created=utc_now()
@@ -70,31 +70,31 @@ class TestUpgrade:
         store.templates.add(template)
         store.intake.watch(["in"], NOW)
         store.intake.complete("in", after(5), "/")
-        before = store.executions()
+        before = store.executions.newest()
         store.close()
         make_old(url, 3, self.LATER)
         assert shape(url) != fresh
         upgraded = Store.open(url)
         assert shape(url) == fresh
-        assert upgraded.executions() == before
+        assert upgraded.executions.newest() == before
         assert upgraded.intake.watched("in") == Watched(bucket="in", since=NOW, listed=after(5))
         # templates of version 3 were all added by hand
         assert upgraded.templates.get(template.id) == template
         assert upgraded.templates.files() == []
         # any process may take what was queued before anybody knew what it needs
-        taken = upgraded.claim_next(owner="me", lease_seconds=60, buckets={"other": "/x"})
+        taken = upgraded.queue.claim_next(owner="me", lease_seconds=60, buckets={"other": "/x"})
         assert taken is not None and taken.run_id == waiting
-        (failed,) = upgraded.line_page(ExecutionFilter(failed=True), limit=9).items
+        (failed,) = upgraded.executions.line_page(ExecutionFilter(failed=True), limit=9).items
         assert (failed.run_id, failed.failed) == (claim.run_id, 1)
         upgraded.close()
 
     def test_a_store_without_intake_gets_one(self, url: str, store: Store):
         claim = add(store, "a")
-        before = store.execution(claim.run_id)
+        before = store.executions.get(claim.run_id)
         store.close()
         make_old(url, 2, self.TABLES)
         upgraded = Store.open(url)
-        assert upgraded.execution(claim.run_id) == before
+        assert upgraded.executions.get(claim.run_id) == before
         note(upgraded, "a")
         assert new(upgraded, taking("a", runs=1)) == [True]
         upgraded.close()

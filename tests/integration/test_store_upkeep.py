@@ -30,8 +30,8 @@ class TestBackup:
             """
             while True:
                 claim = add(store, "a")
-                store.finish_activity(claim, success("a", output(claim.run_id)), step_key=None)
-                store.save_execution(claim, state=ExecutionState.COMPLETED)
+                store.steps.finish(claim, success("a", output(claim.run_id)), step_key=None)
+                store.executions.save(claim, state=ExecutionState.COMPLETED)
                 print(claim.run_id, flush=True)
             """,
         )
@@ -50,7 +50,7 @@ class TestBackup:
         assert [path.name for path in tmp_path.iterdir() if "backup" in path.name] == ["backup.db"]
         restored = Store.open(f"sqlite:///{copy}")
         assert restored.upkeep.check().problems == ()
-        found = {record.run_id: record for record in restored.executions(limit=100_000)}
+        found = {record.run_id: record for record in restored.executions.newest(limit=100_000)}
         restored.close()
         assert set(before) <= found.keys()
         for run_id in before:
@@ -64,7 +64,7 @@ class TestBackup:
         made.upkeep.backup(tmp_path / "whole.db")
         (tmp_path / "plain.db").write_bytes(file.read_bytes())
         stores = [Store.open(f"sqlite:///{tmp_path}/{name}.db") for name in ("whole", "plain")]
-        found = [store.execution(claim.run_id) for store in stores]
+        found = [store.executions.get(claim.run_id) for store in stores]
         for store in stores:
             store.close()
         assert found[0] is not None
@@ -96,9 +96,9 @@ class TestBackup:
 class TestCheck:
     def test_what_is_in_it(self, store: Store) -> None:
         claim = add(store, "a", "b")
-        store.save_activity(claim, activity("a", state=ActivityState.FAIL))
-        store.save_execution(claim, state=ExecutionState.COMPLETED)
-        store.queue_execution(execution("a"))
+        store.steps.save(claim, activity("a", state=ActivityState.FAIL))
+        store.executions.save(claim, state=ExecutionState.COMPLETED)
+        store.queue.add(execution("a"))
         found = store.upkeep.check()
         assert found.problems == ()
         assert found.rows["activities"] == 3
@@ -109,7 +109,7 @@ class TestCheck:
 
     def test_rows_that_refer_to_nothing(self, file: Path, made: Store) -> None:
         claim = add(made, "a")
-        made.finish_activity(claim, success("a"), step_key=None)
+        made.steps.finish(claim, success("a"), step_key=None)
         other = sqlite3.connect(file)
         other.execute("DELETE FROM executions")
         other.commit()
@@ -150,6 +150,6 @@ def test_a_store_of_an_older_version_shrinks_once_it_was_rewritten(file: Path) -
     store.upkeep.rewrite()
     assert file.stat().st_size < large / 2
     assert store.upkeep.shrinks()
-    assert store.execution(claims[0].run_id) is None
+    assert store.executions.get(claims[0].run_id) is None
     assert add(store, "a")
     store.close()

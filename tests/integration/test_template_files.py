@@ -234,12 +234,8 @@ class TestRemoved:
         waiting = folder.engine.submit(workflow, ref)
         path.unlink()
         folder.look()
-        claim = folder.engine.store.claim(waiting.run_id, owner="test", lease_seconds=600)
-        assert_succeeded(
-            folder.engine.run_claimed(
-                claim, executor=InlineExecutor(), on_start=lambda runner: None
-            )
-        )
+        claim = folder.engine.store.queue.claim(waiting.run_id, owner="test", lease_seconds=600)
+        assert_succeeded(folder.engine.run_claimed(claim, executor=InlineExecutor()))
 
 
 def assert_succeeded(record: ExecutionRecord) -> None:

@@ -177,7 +177,7 @@ def test_a_template_of_a_waiting_job_cannot_be_changed(engine: Engine):
         pipeline_id=DEFAULT_PIPELINE_ID,
         topology={"Outputs": [{"TemplateId": record.id}]},
     )
-    engine.store.queue_execution(job)
+    engine.store.queue.add(job)
     in_use = ("InvalidParameter.InvalidState", "/TemplateId")
     assert refused(engine.templates.update, record.id, "x", {"Audio": {}}) == in_use
     assert refused(engine.templates.delete, record.id) == in_use
@@ -249,7 +249,7 @@ def test_a_watermark_template_of_a_waiting_job_cannot_be_changed(engine: Engine)
         pipeline_id=DEFAULT_PIPELINE_ID,
         topology={"Outputs": [{"WaterMarks": [{"WaterMarkTemplateId": record.id}]}]},
     )
-    engine.store.queue_execution(job)
+    engine.store.queue.add(job)
     in_use = ("InvalidParameter.InvalidState", "/WaterMarkTemplateId")
     assert refused(engine.watermark_templates.delete, record.id) == in_use
 

@@ -3,7 +3,7 @@
 import pytest
 
 from activities.probe import MediaInfo
-from activities.transcode.command.filters import Chain, Input, filter_of
+from activities.transcode.command.filters import Chain, CommandInput, filter_of
 from activities.transcode.features import registry as stages
 from tests.support import media
 from tests.support.transcodes import (
@@ -34,7 +34,7 @@ def test_a_stage_lays_another_input_over_the_picture(tmp_path, media_dir, monkey
     wanted = SideInput(ref=ObjectRef(bucket="side", object="logo.png"), kind="picture")
 
     def lay(scene):
-        chain = Chain(input=Input(file=scene.request.side[wanted].name))
+        chain = Chain(input=CommandInput(file=scene.request.side_inputs[wanted].name))
         yield filter_of("overlay", chain, x=scene.size[0] - 20, y=4)
 
     monkeypatch.setattr(stages, "PICTURE_STAGES", (lay,))

@@ -15,7 +15,6 @@ from tests.support.topologies import minimal, text
 from workflow_engine.cli import trigger
 from workflow_engine.engine import Engine
 from workflow_engine.errors import InvalidInputError
-from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import ListenerRecord, Notice
 from workflow_engine.settings import load_settings
@@ -70,7 +69,7 @@ class TestStatus:
         assert listed("status") == {"Buckets": []}
 
     def test_a_listener_and_what_waits(self, engine: Engine):
-        intake = Intake(engine)
+        intake = engine.intake
         intake.report(
             ListenerRecord(
                 bucket="uploads",
@@ -108,7 +107,7 @@ class TestStatus:
         assert problem == "    The folder is missing."
 
     def test_what_does_not_run_and_why(self, engine: Engine, tmp_path: Path):
-        intake = Intake(engine)
+        intake = engine.intake
         (tmp_path / "uploads").mkdir()
         for number in range(3):
             (tmp_path / f"uploads/old{number}.mp4").write_text("x")
@@ -139,7 +138,7 @@ class TestStatus:
 
     def test_what_waits_in_a_bucket_that_is_watched_no_more(self, engine: Engine):
         notices = [Notice(bucket="renditions", key="a", source="watch")]
-        Intake(engine).note(notices)
+        engine.intake.note(notices)
         (line,) = [x for x in mediaflow("status").splitlines() if x.startswith("renditions")]
         assert line.startswith("renditions  not watched any more  1 waiting")
 
@@ -157,7 +156,7 @@ class TestReplay:
         assert found == {"Bucket": "uploads", "Prefix": "incoming/a", "Listed": 1, "Queued": 1}
         assert mediaflow("replay", "uploads") == "4 objects listed, 1 runs queued\n"
         assert mediaflow("replay", "uploads") == "4 objects listed, 0 runs queued\n"
-        runs = engine.store.executions()
+        runs = engine.store.executions.newest()
         assert sorted(run.input.object for run in runs) == ["incoming/a.mp4", "incoming/b.mp4"]
 
     def test_buckets_that_cannot_be_listed(self, engine: Engine):

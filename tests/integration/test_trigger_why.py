@@ -130,13 +130,13 @@ class TestTaken:
         workflow = home.engine.workflows.add("ladder", flow())
         home.land("a.mp4")
         run_id = run_id_of(workflow.id, "uploads", "a.mp4", home.version("a.mp4"))
-        claim = home.store.claim_next(
+        claim = home.store.queue.claim_next(
             owner="me", lease_seconds=60, buckets=home.engine.buckets.locations
         )
         assert claim is not None and claim.run_id == run_id
         long_ago = utc_now() - timedelta(days=100)
-        home.store.save_execution(claim, state=ExecutionState.COMPLETED, ended=long_ago)
-        home.store.release(claim)
+        home.store.executions.save(claim, state=ExecutionState.COMPLETED, ended=long_ago)
+        home.store.queue.release(claim)
         database = sa.create_engine(home.engine.settings.store.url)
         with database.begin() as connection:
             connection.execute(sa.update(executions).values(created=long_ago))
@@ -171,9 +171,9 @@ class TestSkipped:
         path = home.put("out.mp4")
         ref = ObjectRef(bucket="uploads", object="out.mp4")
         claim = add(home.store, "sd")
-        home.store.save_execution(claim, state=ExecutionState.RUNNING)
+        home.store.executions.save(claim, state=ExecutionState.RUNNING)
         output = Output(ref=ref, place=str(path), digests=Digests.of(path))
-        home.store.finish_activity(claim, success("sd", output), step_key=None)
+        home.store.steps.finish(claim, success("sd", output), step_key=None)
         home.note("out.mp4")
         home.settle()
         answer = why(path)

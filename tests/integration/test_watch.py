@@ -327,7 +327,7 @@ class TestRestarts:
                 landed.append(key)
                 time.sleep(0.005)
 
-        watching.engine.store.executions()
+        watching.engine.store.executions.newest()
         lander = threading.Thread(target=land)
         before = time.time()
         lander.start()

@@ -167,7 +167,7 @@ class TestExecutionCommands:
             mediaflow("execution", "cancel", "0" * 32)
         assert "is cancelled" in mediaflow("execution", "cancel", executed(engine, 1).run_id)
         running = replace(executed(engine, 2), run_id=new_id(), state=ExecutionState.RUNNING)
-        engine.store.add_execution(running, owner="someone", lease_seconds=60)
+        engine.store.queue.add_claimed(running, owner="someone", lease_seconds=60)
         assert "within seconds" in mediaflow("execution", "cancel", running.run_id)
 
     def test_report(self, mediaflow: CommandLine, engine: Engine, tmp_path: Path):

@@ -293,7 +293,7 @@ def executed(engine: Engine, number: int, **changes: Any) -> ExecutionRecord:
         activities=(ActivityRecord(name="start", type="Start"),),
     )
     record = replace(record, **changes)
-    engine.store.queue_execution(record)
+    engine.store.queue.add(record)
     return record
 
 

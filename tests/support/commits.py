@@ -1,9 +1,10 @@
 """Dies at one commit of the service after the other; see `test_commits.py`.
 
-    python -m tests.support.commits FOLDER before|after
+    python -m tests.support.commits FOLDER before|after [EVERY [FIRST]]
 
 Each line that it prints tells of one execution: which commit its first process died at, and what
-was left and came of it. The process that forks has no threads.
+was left and came of it, with EVERY 2 of each second one from FIRST on. The process that forks
+has no threads.
 """
 
 import json
@@ -62,12 +63,12 @@ def die_at(commit: int, *, after: bool) -> None:
 
 def serve(queue: Queue, run_id: str) -> None:
     """Run the queue and send the messages until an execution has ended and been told."""
-    sender = Sender(queue.store, queue.engine.settings)
-    queue.engine.outbox.wake = sender.wake
+    sender = Sender(queue.store, queue.engine.outbox.receivers)
+    queue.engine.outbox.subscribe(sender.wake)
     sender.start()
     with queue.running():
         queue.ended(run_id)
-        wait_for(lambda: not queue.store.is_running(run_id))
+        wait_for(lambda: not queue.store.queue.is_running(run_id))
         assert sender.wait(run_id, 20)
     sender.stop()
 
@@ -108,7 +109,7 @@ def look(queue: Queue, run_id: str) -> dict[str, Any]:
         "parts": [path.name for path in (folder / "out").rglob("*.part")],
         "contents": [(folder / "out" / name).read_text() for name in "ab"],
         "messages": [json.loads(line)["Type"] for line in lines],
-        "intents": len(queue.store.intents(run_id)),
+        "intents": len(queue.store.steps.intents(run_id)),
         "work": [path.name for path in (folder / "data" / "work").iterdir()],
     }
 
@@ -116,8 +117,9 @@ def look(queue: Queue, run_id: str) -> dict[str, Any]:
 def main() -> None:
     """Go on to the next commit until an execution ends without dying."""
     folder, after = Path(sys.argv[1]).absolute(), sys.argv[2] == "after"
+    every, first = (*map(int, sys.argv[3:]), 1, 1)[:2]
     dispatcher.POLL_SECONDS = 0.05
-    for commit in range(1, 100):
+    for commit in range(first, 100, every):
         told = trial(folder / str(commit), commit, after=after)
         print(json.dumps(told), flush=True)
         if not told["died"]:

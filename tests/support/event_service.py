@@ -81,7 +81,7 @@ class Service:
 
     def runs(self) -> list[str]:
         """The keys of all executions, sorted; one that ran twice stands there twice."""
-        records = self.engine.store.executions(limit=100_000)
+        records = self.engine.store.executions.newest(limit=100_000)
         return sorted(record.input.object for record in records)
 
     def settled(self, count: int) -> list[str]:

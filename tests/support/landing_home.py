@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 from tests.support.topologies import report, start, text, topology, transcode
 from workflow_engine.buckets import Bucket
 from workflow_engine.engine import Engine
-from workflow_engine.ingest.intake import Intake
 from workflow_engine.records import ExecutionRecord, utc_now
 from workflow_engine.records.ingest import Notice
 from workflow_engine.settings import load_settings
@@ -47,7 +46,7 @@ class Home:
         for folder in ("uploads", "everything"):
             (path / folder).mkdir()
         self.engine = Engine(load_settings(None))
-        self.intake = Intake(self.engine)
+        self.intake = self.engine.intake
 
     @property
     def store(self) -> Store:
@@ -106,7 +105,7 @@ class Home:
         self.settle()
 
     def runs(self) -> list[ExecutionRecord]:
-        return self.store.executions(limit=10_000)
+        return self.store.executions.newest(limit=10_000)
 
     def keys(self) -> list[str]:
         """The inputs of all runs."""
@@ -118,20 +117,15 @@ class Home:
         return info.version
 
 
-class Doubles:
-    """Buckets in which single ones are replaced."""
+def replace_buckets(engine: Engine, **doubles: Bucket) -> Callable[[], None]:
+    """Let single buckets of an engine be others, until what this returns is called."""
+    buckets, real = engine.buckets, engine.buckets.get
 
-    def __init__(self, engine: Engine, **doubles: Bucket) -> None:
-        self._real = engine.buckets
-        self._doubles = doubles
-        engine.buckets = self  # type: ignore[assignment]
+    def get(name: str) -> Bucket:
+        return doubles.get(name) or real(name)
 
-    def get(self, name: str) -> Bucket:
-        return self._doubles.get(name) or self._real.get(name)
+    def undo() -> None:
+        buckets.get = real
 
-    @property
-    def locations(self) -> Mapping[str, str]:
-        return self._real.locations
-
-    def close(self) -> None:
-        self._real.close()
+    buckets.get = get
+    return undo

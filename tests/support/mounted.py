@@ -51,7 +51,7 @@ class Scene:
 
     def message(self) -> str:
         """Return what the newest execution says of its activity."""
-        found = self.bench.engine.store.executions(limit=1)
+        found = self.bench.engine.store.executions.newest(limit=1)
         return found[0].activity("a").message if found else ""
 
     def run_while(self, mend: Callable[[], None], **work: str) -> dict[str, Any]:

@@ -1,31 +1,37 @@
 """Which processes work in a directory."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
 def media_processes(data: Path) -> list[int]:
     """Processes of ffmpeg that work below a data directory."""
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                cwd, name = os.readlink(entry / "cwd"), (entry / "comm").read_text()
-            except OSError:
-                continue
-            if cwd.startswith(str(data)) and "ffmpeg" in name:
-                found.append(int(entry.name))
-    return found
+    below = [pid for pid, cwd in _working() if cwd.startswith(str(data))]
+    return [pid for pid in below if "ffmpeg" in _read(pid, "comm")]
 
 
 def processes_in(home: Path) -> list[int]:
-    """Processes that work in a directory."""
-    found: list[int] = []
+    """Processes that work in a directory, but for one that is only just becoming another program.
+
+    Who stops such a one holds up the process that waits for its start.
+    """
+    ours = _read(os.getpid(), "cmdline")
+    found = [pid for pid, cwd in _working() if cwd == str(home)]
+    return [pid for pid in found if _read(pid, "cmdline") not in ("", ours)]
+
+
+def _working() -> Iterator[tuple[int, str]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if os.readlink(entry / "cwd") == str(home):
-                    found.append(int(entry.name))
+                yield int(entry.name), os.readlink(entry / "cwd")
             except OSError:
                 continue
-    return found
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except OSError:
+        return ""

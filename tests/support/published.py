@@ -10,7 +10,6 @@ in the folder, the second output is lost in between. Prints what the second proc
 
 import json
 import os
-import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from activities.snapshot import Snapshot
 from tests.support.commits import DIED, child
+from tests.support.stores import let_claims_lapse
 from tests.support.topologies import report, snapshot, start, topology
 from workflow_engine.buckets.local import StagedFile
 from workflow_engine.buckets.s3_write import Writer
@@ -66,11 +66,6 @@ def first(clip: str, names: int) -> None:
     made.run(workflow, made.open_input(workflow, clip), executor=InlineExecutor())
 
 
-def let_claims_lapse() -> None:
-    with sqlite3.connect(Path("data", "mediaflow.db")) as database:
-        database.execute("UPDATE executions SET lease_until = '2000-01-01 00:00:00.000000'")
-
-
 def objects(made: Engine) -> dict[str, str]:
     """Return what tells each published object from one that is published again."""
     bucket = made.buckets.get("out")
@@ -98,8 +93,8 @@ def second() -> None:
     Snapshot.run = counted
     made = engine()
     before = objects(made)
-    (killed,) = made.store.executions()
-    staged = [intent.handle for intent in made.store.intents(killed.run_id)]
+    (killed,) = made.store.executions.newest()
+    staged = [intent.handle for intent in made.store.steps.intents(killed.run_id)]
     record = made.resume(killed.run_id, executor=InlineExecutor())
     work = record.activity("work")
     told = {
@@ -110,7 +105,7 @@ def second() -> None:
         "states": [str(a.state) for a in record.activities],
         "outputs": [output.ref.object for output in work.outputs],
         "commands": len(work.result.commands),
-        "intents": len(made.store.intents(killed.run_id)),
+        "intents": len(made.store.steps.intents(killed.run_id)),
         "parts": [path.name for path in Path().rglob("*.part")],
         "again": work.started == killed.activity("work").started,
     }
@@ -127,7 +122,7 @@ def main() -> None:
     flow = topology({"start": start(), "work": work, "report": report()})
     Path("flow.json").write_text(json.dumps(flow))
     assert child(lambda: first(clip, int(names))) == DIED
-    let_claims_lapse()
+    let_claims_lapse(Path("data"))
     if Path("lose").exists():
         next(Path("out").glob(".a-00002*")).unlink()
     assert child(second) == 0

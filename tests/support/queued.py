@@ -12,6 +12,7 @@ from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ObjectRef, new_id, utc_now
 from workflow_engine.records.catalog import PipelineRecord
+from workflow_engine.run.submission import buckets_of, new_execution
 from workflow_engine.service.dispatcher import Dispatcher
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Store
@@ -59,17 +60,19 @@ class Queue:
         """Queue a job whose pipeline tells the queue `q`."""
         pipeline = PipelineRecord(id=new_id(), name="p", queue="q", created=utc_now())
         self.store.pipelines.add(pipeline)
-        return self.engine.enqueue(
-            self.engine.parse(_chain(_works(works))),
+        graph = self.engine.parse(_chain(_works(works)))
+        job = new_execution(
+            graph,
             INPUT,
             kind=ExecutionKind.MEDIA_INFO,
             name="job",
             pipeline_id=pipeline.id,
-            request={},
-        ).run_id
+            buckets=buckets_of(graph, INPUT.bucket, self.engine.buckets.locations),
+        )
+        return self.engine.queue.add(job).run_id
 
     def record(self, run_id: str) -> ExecutionRecord:
-        found = self.store.execution(run_id)
+        found = self.store.executions.get(run_id)
         assert found is not None
         return found
 

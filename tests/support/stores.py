@@ -5,11 +5,14 @@ database (and psycopg installed) on that, too.
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from workflow_engine.records import (
     ActivityRecord,
@@ -56,11 +59,11 @@ def output(key: str, *, bucket: str = "out", size: int = 3) -> Output:
 
 
 def add(store: Store, *activities: str) -> Claim:
-    return store.add_execution(execution(*activities), owner="me", lease_seconds=60)
+    return store.queue.add_claimed(execution(*activities), owner="me", lease_seconds=60)
 
 
 def load(store: Store, claim: Claim) -> ExecutionRecord:
-    found = store.execution(claim.run_id)
+    found = store.executions.get(claim.run_id)
     assert found is not None
     return found
 
@@ -112,13 +115,13 @@ def lines_of(*processes: "subprocess.Popen[str]") -> list[str]:
 def queue(store: Store, *, dedupe_key: str | None = None, **changes: object) -> str:
     """Queue an execution and return its RunId."""
     record = execution("a", **changes)
-    store.queue_execution(record, dedupe_key=dedupe_key)
+    store.queue.add(record, dedupe_key=dedupe_key)
     return record.run_id
 
 
 def take(store: Store, *, lease_seconds: float = 60) -> str:
     """Claim what runs next and return its RunId, "" when there is nothing."""
-    claim = store.claim_next(owner="me", lease_seconds=lease_seconds)
+    claim = store.queue.claim_next(owner="me", lease_seconds=lease_seconds)
     return claim.run_id if claim else ""
 
 
@@ -127,3 +130,12 @@ def pipeline(store: Store, **changes: object) -> str:
     record = replace(PipelineRecord(id=new_id(), name="p", created=utc_now()), **changes)
     store.pipelines.add(record)
     return record.id
+
+
+def let_claims_lapse(data: Path) -> None:
+    """Make every claim look like that of a process that was suspended, or killed, long ago."""
+    with closing(sqlite3.connect(data / "mediaflow.db")) as database, database:
+        database.execute(
+            "UPDATE executions SET lease_until = '2000-01-01 00:00:00.000000'"
+            " WHERE lease_until IS NOT NULL"
+        )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from activities.transcode import Transcode
-from activities.transcode.command.rendition import Job
+from activities.transcode.command.rendition import RenditionJob
 from tests.support.context import make_plan_context
 from workflow_engine.activity import Step, no_templates
 from workflow_engine.errors import ActivityError
@@ -78,7 +78,7 @@ def step_of(template=MP4, *, source=None, name="{RunId}/{FileName}", **fields):
 
 def rendition(template=MP4, **fields):
     (job,) = step_of(template, **fields).resolved
-    assert isinstance(job, Job)
+    assert isinstance(job, RenditionJob)
     return job.rendition
 
 

@@ -111,7 +111,7 @@ class Watching:
 
     def versions(self) -> list[tuple[str, str]]:
         """Key and version of all executions."""
-        records = self.engine.store.executions(limit=1_000_000)
+        records = self.engine.store.executions.newest(limit=1_000_000)
         return [(record.input.object, record.version) for record in records]
 
     def count(self) -> int:

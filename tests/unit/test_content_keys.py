@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from activities import ffmpeg
-from activities.subtitles.document import STYLE, Document, Event
+from activities.subtitles.document import STYLE, Event, SubtitleDocument
 from tests.support.topologies import snapshot, start, text, topology, transcode
 from tests.support.transcode_plans import media
 from workflow_engine.activity import Activity, SideInput, SideInputFacts, StepResult, load_registry
@@ -84,7 +84,7 @@ FACTS: dict[str, Any] = {
     "border": {"box": [1920, 800, 0, 140]},
     "loudness": {"integrated": -30.0, "true_peak": -9.0, "mean": -33.0},
     "watermark": {"stream": 0, "width": 100, "height": 50, "moving": False},
-    "subtitles": Document(
+    "subtitles": SubtitleDocument(
         width=384,
         height=288,
         styles=(STYLE,),

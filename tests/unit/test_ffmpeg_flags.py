@@ -12,7 +12,7 @@ from activities.ffmpeg import (
     graph,
     input_guards,
 )
-from activities.ffmpeg.process import TAIL_BYTES, TAIL_LINES, Tail, supervise
+from activities.ffmpeg.process import TAIL_BYTES, TAIL_LINES, LastLines, supervise
 from activities.ffmpeg.run import _Progress
 from activities.ffmpeg.tools import _names
 from workflow_engine.errors import ActivityError, Code, InstallationError
@@ -85,7 +85,7 @@ def test_listings_are_read() -> None:
 
 
 def test_the_tail_is_bounded_and_clean() -> None:
-    tail = Tail(Path("/private/work"), Path("/private/other"))
+    tail = LastLines(Path("/private/work"), Path("/private/other"))
     for n in range(1000):
         tail.add(f"[h264 @ 0x55aa{n:04x}] line {n} of file:/private/work/source.mp4\n")
     assert len(tail.lines) == TAIL_LINES
@@ -110,4 +110,6 @@ def test_progress_reads_what_ffmpeg_prints() -> None:
 
 def test_a_command_that_the_system_refuses_is_an_error_of_the_activity(tmp_path: Path) -> None:
     with pytest.raises(ActivityError, match="ffmpeg cannot be started: Argument list too long"):
-        supervise(["ffmpeg", "x" * (1 << 18)], cwd=tmp_path, on_line=print, stderr=Tail(tmp_path))
+        supervise(
+            ["ffmpeg", "x" * (1 << 18)], cwd=tmp_path, on_line=print, stderr=LastLines(tmp_path)
+        )

@@ -8,8 +8,9 @@ from alibabacloud_mts20140618 import models
 
 from tests.support.job_records import CREATED, JOB, PIPELINE, done, job, output, running
 from workflow_engine.api.jobs import job_shape
-from workflow_engine.jobs import job_message, job_object
-from workflow_engine.jobs.states import job_state, jobs_in
+from workflow_engine.jobs.states import jobs_in
+from workflow_engine.messages.job_objects import job_message, job_object
+from workflow_engine.messages.job_states import job_state
 from workflow_engine.records import ExecutionKind, ExecutionState
 
 TRANSCODE, SNAPSHOT = ExecutionKind.TRANSCODE, ExecutionKind.SNAPSHOT

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from activities.transcode import Transcode
-from activities.transcode.features.subtitles import look_at_subtitles
+from activities.transcode.features.subtitles import describe_subtitles
 from tests.support.context import make_context, make_plan_context
 from tests.support.transcode_plans import COPY, MP3, MP4, media
 from workflow_engine.activity import Neighbourhood, SideInputFacts, Step
@@ -75,7 +75,7 @@ def plan(tmp_path, read, text=SRT):
     sides = {}
     for n, wanted in enumerate(Transcode().reads(read, context)):
         assert wanted.ref.object == "in.srt"
-        facts = look_at_subtitles(wanted, make_context(tmp_path / str(n), file))
+        facts = describe_subtitles(wanted, make_context(tmp_path / str(n), file))
         digests = Digests(size=0, sha256="0" * 64, md5="0" * 32)
         sides[wanted] = SideInputFacts(name="side-1f.srt", digests=digests, facts=facts)
     step = Transcode().plan(read, replace(context, side=sides))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from activities.subtitles import Document, SubtitleError, read
+from activities.subtitles import SubtitleDocument, SubtitleError, read
 from activities.subtitles.document import MAX_EVENTS, MAX_TEXT
 
 HEAD = "[Script Info]\nPlayResX: 640\nPlayResY: 360\n[Events]\nFormat: Start, End, Style, Text\n"
@@ -184,7 +184,7 @@ def test_other_sections_are_left_out(given):
 def test_a_document_survives_its_facts(given):
     for text in (srt("a", "b"), ass("x")):
         found = given(text)
-        assert Document.from_json(found.to_json()) == found
+        assert SubtitleDocument.from_json(found.to_json()) == found
 
 
 def test_a_clip_shifts_and_drops(given):

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from activities.transcode import Transcode
-from activities.transcode.model.output import Output, TranscodeParameters
+from activities.transcode.model.output import TranscodeOutput, TranscodeParameters
 from workflow_engine.activity import Neighbourhood, no_templates
 from workflow_engine.errors import Code, Severity
 
@@ -303,7 +303,7 @@ def test_counters_of_pictures_are_no_placeholders_here():
 
 def test_what_the_specification_has_and_this_version_has_not_is_listed_by_name():
     spec = {"WaterMarkConfigUrl", "DigiWaterMark", "SuperReso"}
-    assert spec <= Output.later
+    assert spec <= TranscodeOutput.later
 
 
 @pytest.mark.parametrize(
@@ -335,9 +335,9 @@ def test_limits_of_the_activity(wire, code):
 def test_limits_of_an_output(field, value, code):
     wire = {"OutputObject": "a", "TemplateId": "t", field: value}
     with pytest.raises(ValidationError) as caught:
-        Output.model_validate(wire)
+        TranscodeOutput.model_validate(wire)
     assert [error["type"] for error in caught.value.errors()] == [code]
 
 
 def test_the_name_of_an_output_has_an_alias():
-    assert Output.model_validate({"Object": "a", "TemplateId": "t"}).output_object == "a"
+    assert TranscodeOutput.model_validate({"Object": "a", "TemplateId": "t"}).output_object == "a"

@@ -3,8 +3,8 @@
 import pytest
 
 from activities.transcode.command.cascade import parents
-from activities.transcode.command.commands import Target, commands
-from activities.transcode.command.filters import Chain, Input, WorkFile, filter_of, simple
+from activities.transcode.command.commands import RenditionTarget, commands
+from activities.transcode.command.filters import Chain, CommandInput, WorkFile, filter_of, simple
 from activities.transcode.features import registry as stages
 from activities.transcode.source.scene import Scene
 from tests.support.transcode_plans import (
@@ -21,7 +21,7 @@ from tests.support.transcode_plans import (
 from workflow_engine.activity import Skip
 from workflow_engine.errors import Code
 
-LOGO = Chain(input=Input(file="side-1f.png"), filters=(filter_of("scale", w=80, h=-2),))
+LOGO = Chain(input=CommandInput(file="side-1f.png"), filters=(filter_of("scale", w=80, h=-2),))
 
 
 def graph(command):
@@ -59,7 +59,7 @@ def test_stages_stand_behind_size_and_before_the_frame_rate(logos):
 
 
 def test_files_lie_beside_the_target_whoever_runs_it(logos):
-    outputs = [Target(rendition=rendition(), stem=f"/work/{n}/0") for n in "ab"]
+    outputs = [RenditionTarget(rendition=rendition(), stem=f"/work/{n}/0") for n in "ab"]
     (command,) = commands("source.mov", outputs)
     for n in "ab":
         assert command.count(f"file:/work/{n}/side-1f.png") == 2
@@ -68,9 +68,9 @@ def test_files_lie_beside_the_target_whoever_runs_it(logos):
 
 
 def test_sound_that_needs_a_graph_is_split(monkeypatch):
-    other = Chain(input=Input(), stream="a:1")
+    other = Chain(input=CommandInput(), stream="a:1")
     monkeypatch.setattr(stages, "SOUND_STAGES", (lambda scene: [filter_of("amix", other)],))
-    targets = [Target(rendition=rendition(MP3), stem=n) for n in "ab"]
+    targets = [RenditionTarget(rendition=rendition(MP3), stem=n) for n in "ab"]
     (command,) = commands("source.mov", targets)
     assert "[0:1]asplit=2" in graph(command) and "-af" not in command
     # the second track is read by inputs of its own

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from activities import fonts
 from activities.templates import find
 from activities.transcode import Transcode
-from activities.transcode.features.watermarks import look_at_mark
+from activities.transcode.features.watermarks import describe_watermark
 from tests.support import media as files
 from tests.support.context import make_context, make_plan_context
 from tests.support.transcode_plans import COPY, MP3, MP4, media
@@ -160,12 +160,12 @@ def test_what_is_no_picture(tmp_path):
     cut.write_bytes(png.read_bytes()[:-5])
     wrong = [jpeg, damaged, cut, files.text_named_video(tmp_path, "text.png")]
     for n, path in enumerate(wrong):
-        facts = look_at_mark("watermark", make_context(tmp_path / str(n), path))
+        facts = describe_watermark("watermark", make_context(tmp_path / str(n), path))
         error = planned(facts)
         assert error.code == Code.RESOURCE_NOT_SUPPORTED
         assert error.pointer == "/Outputs/0/WaterMarks/0/InputFile"
         assert '"logo.png"' in error.message and "InputFile" not in error.message
-    assert look_at_mark("watermark", make_context(tmp_path / "png", png)) == {
+    assert describe_watermark("watermark", make_context(tmp_path / "png", png)) == {
         "stream": 0,
         "width": 8,
         "height": 8,

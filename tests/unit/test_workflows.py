@@ -22,7 +22,7 @@ from workflow_engine.api.actions.workflows import (
     UpdateMediaWorkflowTriggerModeRequest,
     workflow_shape,
 )
-from workflow_engine.catalog.workflow_rules import Bound, bound_of, check_name, problem_text
+from workflow_engine.catalog.workflow_rules import check_name, problem_text
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
 from workflow_engine.planning import graph
 from workflow_engine.records.catalog import WorkflowRecord, WorkflowState
@@ -75,13 +75,14 @@ class TestRules:
     )
     def test_what_a_topology_is_bound_to(self, given: Any, prefix: str):
         value = topology({"start": start(InputFile=given), "report": report()})
-        assert bound_of(graph.load(text(value), REGISTRY)) == Bound("in", prefix)
+        binding = graph.load(text(value), REGISTRY).binding
+        assert (binding.bucket, binding.prefix) == ("in", prefix)
 
     def test_a_prefix_that_is_no_text(self):
         given = {"Bucket": "in", "ObjectPrefix": "%FF"}
         value = topology({"start": start(InputFile=given), "report": report()})
         with pytest.raises(TopologyError) as caught:
-            bound_of(graph.load(text(value), REGISTRY))
+            _ = graph.load(text(value), REGISTRY).binding
         (problem,) = caught.value.problems
         assert problem.code == Code.OBJECT_KEY
         assert problem.pointer == "/Activities/start/Parameters/InputFile/ObjectPrefix"

@@ -14,7 +14,8 @@ from workflow_engine.api.parameters import (
 )
 from workflow_engine.api.shapes import missing, nested_properties
 from workflow_engine.engine import Engine
-from workflow_engine.jobs import JobInput, job_object
+from workflow_engine.jobs import JobInput
+from workflow_engine.messages.job_objects import job_object
 from workflow_engine.records import ExecutionKind, ExecutionRecord, Json
 from workflow_engine.store import Page
 from workflow_engine.topology.wire import JsonObject

@@ -7,7 +7,7 @@ what people say about it, `media_details.py`, is set here.
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 from workflow_engine.buckets import Buckets
 from workflow_engine.catalog import publish_states
@@ -20,6 +20,7 @@ from workflow_engine.catalog.media_details import (
     checked_tag,
     media_file,
 )
+from workflow_engine.catalog.workflows import Workflows
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ObjectRef, stable_id, utc_now
 from workflow_engine.records.catalog import (
@@ -29,9 +30,6 @@ from workflow_engine.records.catalog import (
 )
 from workflow_engine.store import Store
 from workflow_engine.topology.wire import shown
-
-if TYPE_CHECKING:
-    from workflow_engine.engine import Engine
 
 
 def media_id(ref: ObjectRef) -> str:
@@ -53,7 +51,7 @@ class MediaLibrary:
         self._lock = threading.Lock()
 
     def add(self, ref: ObjectRef, **details: Unpack[Details]) -> MediaRecord:
-        """Add the media of an object; a deleted one begins anew.
+        """Add the media of an object; a deleted one starts over.
 
         On one that is there already, the details that are given replace its own. Raises
         InvalidInputError for a detail beyond its limits.
@@ -115,7 +113,7 @@ class MediaLibrary:
         return self._change(media_id, tagged)
 
     def remove_tag(self, media_id: str, tag: str) -> MediaRecord:
-        """Take one tag away; one that is not there is no error."""
+        """Take one tag away; one that is not there is not an error."""
         gone = checked_tag(tag)
         return self._change(
             media_id,
@@ -198,7 +196,14 @@ class NewMedia:
     overrides: str = ""
 
 
-def add_media(engine: "Engine", given: NewMedia) -> MediaRecord:
+def add_media(
+    given: NewMedia,
+    *,
+    library: MediaLibrary,
+    buckets: Buckets,
+    workflows: Workflows,
+    submit: Callable[[WorkflowRecord, ObjectRef], object],
+) -> MediaRecord:
     """Add a media, and run the workflow on it that is named and Active.
 
     Any other state of the workflow runs nothing (specification, topology, 12). Raises
@@ -208,15 +213,15 @@ def add_media(engine: "Engine", given: NewMedia) -> MediaRecord:
     checked(given.details)
     ref = media_file(given.file_url)
     with placed("/FileURL"):
-        engine.buckets.get(ref.bucket)
+        buckets.get(ref.bucket)
     if given.workflow_id:
-        workflow = engine.workflows.get(given.workflow_id)
+        workflow = workflows.get(given.workflow_id)
         if given.check_path:
             _require_bound(workflow, ref)
         if workflow.state is WorkflowState.ACTIVE:
             with placed("/FileURL"):
-                engine.submit(workflow, ref, user_data=given.user_data, overrides=given.overrides)
-    return engine.media.add(ref, **given.details)
+                submit(workflow, ref)
+    return library.add(ref, **given.details)
 
 
 def _require_bound(workflow: WorkflowRecord, ref: ObjectRef) -> None:
@@ -225,7 +230,7 @@ def _require_bound(workflow: WorkflowRecord, ref: ObjectRef) -> None:
         return
     raise InvalidInputError(
         Code.INVALID,
-        f'The object "{ref.object}" of the bucket "{ref.bucket}" is no input of the workflow '
+        f'The object "{ref.object}" of the bucket "{ref.bucket}" is not an input of the workflow '
         f'"{workflow.name}".',
         pointer="/FileURL",
         remedy=f'It takes the bucket "{workflow.bucket}", keys that begin with '

@@ -11,13 +11,12 @@ That is tried with files of names that stand in no topology. No store, no files.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from workflow_engine.activity import Role, TemplateLookup
-from workflow_engine.catalog.matching import starts_a_run
-from workflow_engine.catalog.workflow_rules import Bound, bound_of
+from workflow_engine.activity import Binding, Role, TemplateLookup
 from workflow_engine.errors import Code, Problem, Severity, pointer_to
 from workflow_engine.placeholders import AFTER_ENCODING, Names, decode_object
 from workflow_engine.planning.graph import Graph, Node
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
+from workflow_engine.topology.object_names import starts_a_run
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}")
 _SLASHES = re.compile(r"/{2,}")
@@ -33,10 +32,10 @@ def overlap_warnings(
     `others` are the workflows beside this one; only those that files start count. `triggered`
     says whether files start this one.
     """
-    own = bound_of(graph)
+    own = graph.binding
     watched = [("this workflow", own)] if triggered else []
     watched += [
-        (f'the workflow "{other.name}"', Bound(other.bucket, other.prefix))
+        (f'the workflow "{other.name}"', Binding(bucket=other.bucket, prefix=other.prefix))
         for other in others
         if _is_triggered(other)
     ]
@@ -103,7 +102,7 @@ def clash_warnings(
 
     `other` is its graph; one file starts both (`may_share_inputs`).
     """
-    prefix = max(bound_of(graph).prefix, bound_of(other).prefix, key=len)
+    prefix = max(graph.binding.prefix, other.binding.prefix, key=len)
     warned: set[str] = set()
     for sample in _SAMPLES:
         theirs = _written(other, prefix + sample, "other", templates)
@@ -150,7 +149,7 @@ def _is_triggered(workflow: WorkflowRecord) -> bool:
     )
 
 
-def _warning(name: str, bound: Bound, whom: str) -> Problem:
+def _warning(name: str, bound: Binding, whom: str) -> Problem:
     where = f'under "{bound.prefix}" in' if bound.prefix else "in"
     return Problem(
         code=Code.INVALID,

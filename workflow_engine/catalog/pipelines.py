@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from workflow_engine.catalog.checks import MAX_NAME, PRINTABLE, check
-from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError, pointer_to
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import ExecutionState, new_id, utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord, PipelineState
 from workflow_engine.store import ExecutionFilter, Store
@@ -75,7 +76,7 @@ class _Receivers:
                 self.bad_name,
                 f"The value {shown(name)} cannot be the name of a {self.word}.",
                 pointer=self.pointer,
-                remedy=f"Begin it with {self.first}; go on with letters, digits and dashes.",
+                remedy=f"Begin it with {self.first}; continue with letters, digits and dashes.",
             )
         if name not in self.known:
             near = Suggester(self.known).remedy(name)
@@ -88,10 +89,21 @@ class _Receivers:
 
 
 class Pipelines:
-    """The pipelines of a store. `queues` and `topics` are the names that the settings have."""
+    """The pipelines of a store. `queues` and `topics` are the names that the settings have.
 
-    def __init__(self, store: Store, queues: Collection[str], topics: Collection[str]) -> None:
+    `strict` refuses pipelines that are not known; else the default one takes their place.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        queues: Collection[str],
+        topics: Collection[str],
+        *,
+        strict: bool = False,
+    ) -> None:
         self._store = store
+        self._strict = strict
         self._queues = _Receivers(
             known=queues,
             word="queue",
@@ -146,6 +158,15 @@ class Pipelines:
             raise _unknown(pipeline_id)
         return record
 
+    def accepted(self, named: str) -> PipelineRecord:
+        """Return the pipeline that a job names: the default one for "", and see `strict`.
+
+        Raises InvalidInputError.
+        """
+        if named and (self._strict or self._store.pipelines.get(named) is not None):
+            return self.get(named)
+        return self.get(DEFAULT_PIPELINE_ID)
+
     def update(
         self,
         pipeline_id: str,
@@ -171,7 +192,7 @@ class Pipelines:
         return self._saved(record)
 
     def set_state(self, pipeline_id: str, state: PipelineState) -> PipelineRecord:
-        """Pause or activate a pipeline; what runs goes on. Raises InvalidInputError."""
+        """Pause or activate a pipeline; what runs continues. Raises InvalidInputError."""
         return self._saved(replace(self.get(pipeline_id), state=state))
 
     def delete(self, pipeline_id: str) -> None:
@@ -209,7 +230,7 @@ class Pipelines:
         return self._store.pipelines.all()
 
     def _saved(self, record: PipelineRecord) -> PipelineRecord:
-        if not self._store.pipelines.save(record):  # deleted meanwhile
+        if not self._store.pipelines.save(record):  # deleted in the meantime
             raise _unknown(record.id)
         return record
 
@@ -218,7 +239,7 @@ class Pipelines:
             ExecutionFilter(pipeline_id=pipeline_id, state=state)
             for state in (ExecutionState.QUEUED, ExecutionState.RUNNING)
         )
-        return any(self._store.execution_page(wanted, limit=1).items for wanted in filters)
+        return any(self._store.executions.page(wanted, limit=1).items for wanted in filters)
 
     def _check_receiver(self, queue: str, topic: str) -> None:
         if queue and topic:
@@ -232,6 +253,27 @@ class Pipelines:
             self._queues.check(queue)
         if topic:
             self._topics.check(topic)
+
+
+def pipeline_of(graph: Graph, store: Store | None, *, strict: bool) -> str:
+    """Return the id of the pipeline that Start names: one that is known, else the default one.
+
+    Raises TopologyError where `strict` refuses an unknown one.
+    """
+    wanted = graph.binding.pipeline
+    if wanted == DEFAULT_PIPELINE_ID:
+        return wanted
+    if store is not None and wanted and store.pipelines.get(wanted) is not None:
+        return wanted
+    if strict and wanted:
+        problem = Problem(
+            code=Code.RESOURCE_NOT_FOUND,
+            message=f'The pipeline "{wanted}" is not known.',
+            pointer=pointer_to("Activities", graph.start.name, "Parameters", "PipelineId"),
+            remedy="Set [pipelines] strict = false to use the default pipeline.",
+        )
+        raise TopologyError([graph.topology.document.place(problem)])
+    return DEFAULT_PIPELINE_ID
 
 
 def _unknown(pipeline_id: str) -> InvalidInputError:

@@ -81,7 +81,9 @@ def workflow_ended(
 def _grant(store: Store, media_id: str, published: bool, access: Access | None) -> None:
     if access is None:
         return
-    for execution in store.executions_by_id(store.run_ids_of_media([media_id])[media_id]):
+    for execution in store.executions.by_ids(
+        store.executions.run_ids_of_media([media_id])[media_id]
+    ):
         for activity in execution.activities:
             for output in activity.outputs:
                 access(output.ref, published)

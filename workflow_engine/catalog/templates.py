@@ -136,7 +136,7 @@ class Templates:
                 "changed.",
                 "Change or remove the file.",
             )
-        if self._store.template_in_use(template_id):
+        if self._store.queue.uses_template(template_id):
             raise self._refused(
                 Code.INVALID_STATE,
                 f'The template "{template_id}" is used by a job that has not started.',

@@ -6,11 +6,8 @@
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
 
-from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError, pointer_to
-from workflow_engine.placeholders import decode_object
-from workflow_engine.planning.graph import Graph
+from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
 from workflow_engine.records import utc_now
 from workflow_engine.records.catalog import WorkflowFileRecord, WorkflowRecord, WorkflowState
 from workflow_engine.topology.wire import shown
@@ -19,25 +16,6 @@ from workflow_engine.topology.wire import shown
 MAX_NAME = 64
 #: problems of one file that are kept
 MAX_PROBLEMS = 100
-
-
-class Bound(NamedTuple):
-    """Which objects start a workflow: those of a bucket whose keys begin with the prefix."""
-
-    bucket: str
-    prefix: str
-
-
-def bound_of(graph: Graph) -> Bound:
-    """Return what a topology is bound to. Raises TopologyError for a prefix that is no text."""
-    start = graph.start
-    bound = start.parameters.model_dump(by_alias=True)["InputFile"]
-    try:
-        return Bound(bound["Bucket"], decode_object(bound["ObjectPrefix"] or ""))
-    except InvalidInputError as error:
-        pointer = pointer_to("Activities", start.name, "Parameters", "InputFile", "ObjectPrefix")
-        problem = replace(error.problem(), pointer=pointer)
-        raise TopologyError([graph.topology.document.place(problem)]) from None
 
 
 def check_name(name: str) -> None:
@@ -74,7 +52,7 @@ def require_inactive(record: WorkflowRecord) -> None:
         Code.INVALID_STATE,
         f'The workflow "{record.name}" is {record.state} and cannot be changed.',
         pointer="/MediaWorkflowId",
-        remedy="Deactivate it first." if active else "Add it anew.",
+        remedy="Deactivate it first." if active else "Add it again.",
     )
 
 
@@ -85,7 +63,7 @@ def require_not_deleted(record: WorkflowRecord) -> None:
             Code.RESOURCE_DELETED,
             f'The workflow "{record.name}" has been deleted.',
             pointer="/MediaWorkflowId",
-            remedy="Add it anew.",
+            remedy="Add it again.",
         )
 
 

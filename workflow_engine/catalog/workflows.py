@@ -13,11 +13,9 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
-from workflow_engine.activity import TemplateLookup, no_templates
+from workflow_engine.activity import Binding, TemplateLookup, no_templates
 from workflow_engine.catalog.overlap import clash_warnings, may_share_inputs, overlap_warnings
 from workflow_engine.catalog.workflow_rules import (
-    Bound,
-    bound_of,
     check_name,
     defined_elsewhere,
     owned_by_file,
@@ -77,7 +75,7 @@ class Workflows:
         problem of the topology.
         """
         check_name(name)
-        record = _new_record(name, topology, bound_of(self._parse(topology)))
+        record = _new_record(name, topology, self._parse(topology).binding)
         record = replace(record, trigger_mode=trigger_mode)
         self._rows.add(record)
         self._warn_of_overlaps(record)
@@ -121,7 +119,7 @@ class Workflows:
         return record
 
     def deactivate(self, workflow_id: str) -> WorkflowRecord:
-        """Let a workflow take no more inputs; runs that exist go on.
+        """Let a workflow take no more inputs; runs that exist continue.
 
         Raises InvalidInputError for an unknown and for a deleted workflow.
         """
@@ -154,10 +152,10 @@ class Workflows:
 
         def updated(record: WorkflowRecord) -> WorkflowRecord:
             require_changeable(record)
-            return replace(record, topology=topology, bucket=bound.bucket, prefix=bound.prefix)
+            return replace(record, topology=topology, bucket=binding.bucket, prefix=binding.prefix)
 
         require_changeable(self.get(workflow_id))
-        bound = bound_of(self._parse(topology))
+        binding = self._parse(topology).binding
         record = self._change(workflow_id, updated)
         self._warn_of_overlaps(record)
         return record
@@ -184,7 +182,7 @@ class Workflows:
     def _change(
         self, workflow_id: str, change: Callable[[WorkflowRecord], WorkflowRecord]
     ) -> WorkflowRecord:
-        """Save what `change` makes of a workflow, anew when its state changed meanwhile."""
+        """Save what `change` makes of a workflow, again when its state changed in the meantime."""
         with self._lock:
             while True:
                 record = self.get(workflow_id)
@@ -226,7 +224,7 @@ class Workflows:
             known = self._rows.file_saved(loaded, None)
         try:
             check_name(name)
-            self._define(path, name, text, bound_of(self._parse(text)))
+            self._define(path, name, text, self._parse(text).binding)
         except InvalidInputError as error:
             return self._rows.file_saved(replace(loaded, problem=problem_text(path, error)), known)
         return self._rows.file_saved(loaded, known)
@@ -256,7 +254,7 @@ class Workflows:
         watched = any(one.workflows_dir == folder for one in self._services.living())
         return watched or os.path.exists(path)
 
-    def _define(self, path: str, name: str, text: str, bound: Bound) -> None:
+    def _define(self, path: str, name: str, text: str, binding: Binding) -> None:
         """Make the workflow of a file what its text says. Raises InvalidInputError.
 
         What another folder defined stays with that one until its file is gone.
@@ -265,7 +263,7 @@ class Workflows:
             while True:
                 record = self._rows.named(name)
                 if record is None:
-                    record = replace(_new_record(name, text, bound), file=path)
+                    record = replace(_new_record(name, text, binding), file=path)
                     if self._add(record):
                         return self._warn_of_overlaps(record)
                     continue
@@ -276,8 +274,8 @@ class Workflows:
                 changed = replace(
                     record,
                     topology=text,
-                    bucket=bound.bucket,
-                    prefix=bound.prefix,
+                    bucket=binding.bucket,
+                    prefix=binding.prefix,
                     state=WorkflowState.ACTIVE if record.file_removed else record.state,
                     file=path,
                     file_removed=False,
@@ -326,12 +324,12 @@ class Workflows:
         return True
 
 
-def _new_record(name: str, topology: str, bound: Bound) -> WorkflowRecord:
+def _new_record(name: str, topology: str, binding: Binding) -> WorkflowRecord:
     return WorkflowRecord(
         id=new_id(),
         name=name,
         topology=topology,
         created=utc_now(),
-        bucket=bound.bucket,
-        prefix=bound.prefix,
+        bucket=binding.bucket,
+        prefix=binding.prefix,
     )

@@ -58,12 +58,12 @@ def list_executions(
 
     chosen = replace(_filter(workflow, state, given), failed=failed)
     with closing(Store.open(settings().store.url)) as store:
-        lines = store.line_page(chosen, limit=limit).items
+        lines = store.executions.line_page(chosen, limit=limit).items
         if as_json:
-            records = store.executions_by_id([line.run_id for line in lines])
+            records = store.executions.by_ids([line.run_id for line in lines])
             print_json([record.to_wire() for record in records])
             return
-        needed = store.bucket_sets([line.bucket_set for line in lines])
+        needed = store.queue.bucket_sets([line.bucket_set for line in lines])
         services = store.services.living()
     if not lines:
         emit("no executions yet" if chosen == ExecutionFilter() else "no such executions")
@@ -98,9 +98,9 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
     from workflow_engine.store import Store
 
     with closing(Store.open(settings().store.url)) as store:
-        record = _required(store.execution(run_id), run_id)
+        record = _required(store.executions.get(run_id), run_id)
         queued = record.state is ExecutionState.QUEUED
-        alone = not record.state.ended and not queued and not store.is_running(run_id)
+        alone = not record.state.ended and not queued and not store.queue.is_running(run_id)
         waits = _waits_for(record.buckets, store.services.living()) if queued else ""
     if as_json:
         print_json(record.to_wire())
@@ -109,7 +109,7 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
     if waits:
         emit(waits)
     if alone:
-        emit(f"No process runs it any more: mediaflow execution resume {run_id} goes on.")
+        emit(f"No process runs it any more: mediaflow execution resume {run_id} continues it.")
 
 
 app.command()(resume.resume)
@@ -138,7 +138,7 @@ def report(run_id: RunId, as_json: AsJson = False) -> None:
 
     chosen = settings()
     with closing(Store.open(chosen.store.url)) as store:
-        record = _required(store.execution(run_id), run_id)
+        record = _required(store.executions.get(run_id), run_id)
     if not record.report:
         raise _no_report(record)
     with closing(Buckets(chosen.buckets, fallback_root=None)) as buckets:
@@ -148,7 +148,7 @@ def report(run_id: RunId, as_json: AsJson = False) -> None:
                 Code.RESOURCE_NOT_FOUND,
                 f'The report "{place}" of the execution "{run_id}" is not there any more.',
                 remedy="Run the topology again: finished steps are reused, the report is made "
-                "anew.",
+                "again.",
             )
         if as_json:
             print_json(_document(place.content(), record.report))

@@ -42,7 +42,7 @@ def add(
 ) -> None:
     """Add a file to the library, and let `serve` run a workflow on it."""
     from workflow_engine.api.actions.media import shapes_of
-    from workflow_engine.catalog.media import NewMedia, add_media
+    from workflow_engine.catalog.media import NewMedia
     from workflow_engine.files import read_text
     from workflow_engine.records.catalog import WorkflowState
 
@@ -61,7 +61,7 @@ def add(
             user_data=user_data,
             overrides=read_text(override) if override else "",
         )
-        (shape,) = shapes_of(engine, [add_media(engine, given)])
+        (shape,) = shapes_of(engine, [engine.add_media(given)])
     starts = chosen is not None and chosen.state is WorkflowState.ACTIVE
     if chosen and not starts:
         told = f'warning: the workflow "{chosen.name}" is {chosen.state}, so nothing runs.'

@@ -109,7 +109,7 @@ def _failed_since(store: "Store", since: datetime) -> list[str]:
     found: list[str] = []
     after = ""
     while True:
-        page = store.line_page(chosen, limit=_PAGE, after=after)
+        page = store.executions.line_page(chosen, limit=_PAGE, after=after)
         found += [line.run_id for line in page.items]
         after = page.next_token
         if not after:

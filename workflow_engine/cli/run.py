@@ -25,12 +25,11 @@ from workflow_engine.cli.topology import TopologyFile
 if TYPE_CHECKING:
     from workflow_engine.cli.progress import LiveProgress
     from workflow_engine.engine import Engine
-    from workflow_engine.executor import Executor
     from workflow_engine.records import ExecutionRecord
+    from workflow_engine.run.cancellation import Cancellation
     from workflow_engine.run.journal import Observer
-    from workflow_engine.run.runner import Runner
-
-    OnStart = Callable[[Runner], None]
+    from workflow_engine.run.runner import Executor
+    from workflow_engine.run.service import OnStart
 
 #: UTF-8 bytes (specification, topology, 12)
 MAX_USER_DATA = 1024
@@ -60,7 +59,7 @@ OverrideOption = Annotated[
     typer.Option(metavar="FILE", help="OverrideParams: JSON that replaces parameters."),
 ]
 FreshOption = Annotated[
-    bool, typer.Option("--fresh", help="Do everything anew; reuse no finished outputs.")
+    bool, typer.Option("--fresh", help="Do everything again; reuse no finished outputs.")
 ]
 
 
@@ -203,26 +202,26 @@ def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress"
         )
         api_url = server.api_url
     # beside the run: nobody waits for what earlier ones could not tell
-    told = (api_url, engine.store.executions_by_id)
+    told = (api_url, engine.store.executions.by_ids)
     threading.Thread(target=tell_ends, args=told, daemon=True).start()
     own_process(chosen.data_dir / "prefect")
     return PrefectExecutor(api_url)
 
 
 @contextmanager
-def interruptible() -> "Generator[Callable[[Runner], None]]":
+def interruptible() -> "Generator[OnStart]":
     """Turn SIGINT and SIGTERM into a clean stop of the run; a second one kills as usual.
 
-    Before a runner was given to the function that this yields, they raise InterruptedRunError.
+    Before this was given a cancellation, they raise InterruptedRunError.
     """
     from workflow_engine.errors import InterruptedRunError, Interruption
 
-    running: list[Runner] = []
+    running: list[Cancellation] = []
 
     def interrupt(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
-        for runner in running:
-            runner.stop(Interruption.USER)
+        for cancellation in running:
+            cancellation.stop(Interruption.USER)
         if not running:
             raise InterruptedRunError()
 

@@ -81,7 +81,7 @@ def _shrink(store: "Store") -> str:
         while left and left != before:
             left, before = store.upkeep.give_back(_PAGES), left
         return ""
-    if store.services.living() or store.anything_runs():
+    if store.services.living() or store.queue.anything_runs():
         free = size_text(store.upkeep.sizes().free)
         return (
             f"The store is a file of an older version, which keeps its free space ({free}). To "

@@ -5,14 +5,15 @@ A triggered run has the same RunId wherever and however often its object version
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from workflow_engine.buckets import Bucket, ObjectInfo
+from workflow_engine.activity import Registry
+from workflow_engine.buckets import Bucket, Buckets, ObjectInfo
 from workflow_engine.catalog.matching import Verdict, verdict
 from workflow_engine.catalog.media import media_id
+from workflow_engine.catalog.pipelines import pipeline_of
 from workflow_engine.errors import Code, MediaflowError, TopologyError
 from workflow_engine.ingest.contents import ContentReader
 from workflow_engine.ingest.stability import name_in_listing
@@ -28,11 +29,9 @@ from workflow_engine.records import (
 )
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, WorkflowRecord
 from workflow_engine.records.ingest import Admission, Arrival, OwnOutput
-from workflow_engine.run.submission import buckets_of, new_execution, pipeline_of
+from workflow_engine.run.submission import buckets_of, new_execution
+from workflow_engine.store import Store
 from workflow_engine.topology import parse_topology
-
-if TYPE_CHECKING:
-    from workflow_engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -76,14 +75,25 @@ class PreparedWorkflow:
 class WorkflowMatcher:
     """Finds out what objects start; thread-safe."""
 
-    def __init__(self, engine: "Engine", reader: ContentReader) -> None:
-        self._engine = engine
-        self._graph = lru_cache(_GRAPHS)(engine.parse)
-        self._own = OwnOutputs(engine, reader)
+    def __init__(
+        self,
+        *,
+        store: Store,
+        buckets: Buckets,
+        parse: Callable[[str], Graph],
+        registry: Registry,
+        strict: bool,
+    ) -> None:
+        """`strict` refuses pipelines that are not known."""
+        self._store = store
+        self._buckets = buckets
+        self._graph = lru_cache(_GRAPHS)(parse)
+        self._registry = registry
+        self._strict = strict
 
     def verdicts(self, bucket: str, keys: Iterable[str]) -> Mapping[str, list[Verdict]]:
         """Judge keys by the workflows that are bound to the bucket now."""
-        workflows = self._engine.store.workflows.bound_to(bucket)
+        workflows = self._store.workflows.bound_to(bucket)
         return {key: [verdict(workflow, bucket, key) for workflow in workflows] for key in keys}
 
     def starts(
@@ -94,32 +104,6 @@ class WorkflowMatcher:
         needed = {w.id: w for matched in matching.values() for w in matched}
         prepared = {id: self._prepared(workflow) for id, workflow in needed.items()}
         return {key: [prepared[w.id] for w in matched] for key, matched in matching.items()}
-
-    def own(
-        self,
-        bucket: Bucket,
-        found: Sequence[ObjectInfo],
-        starts: Mapping[str, list[PreparedWorkflow]],
-        *,
-        wait: bool = False,
-    ) -> Mapping[str, str]:
-        """Return the RunIds of the executions whose outputs objects are, by key; "" for others.
-
-        A key is missing while its content is read to find that out; with `wait` none is. What
-        starts nothing anyway is not read.
-        """
-        keys = [info.key for info in found]
-        outputs = self._engine.store.intake.outputs_at(bucket.name, keys)
-        owners: dict[str, str] = {}
-        for info in found:
-            mine = outputs.get(info.key, ())
-            if starts[info.key]:
-                owner = self._own.owner(bucket, info, mine, wait=wait)
-            else:
-                owner = next((o.run_id for o in mine if o.in_work or o.size == info.size), "")
-            if owner is not None:
-                owners[info.key] = owner
-        return owners
 
     def executions(
         self, starts: Iterable[PreparedWorkflow], bucket: Bucket, info: ObjectInfo
@@ -166,17 +150,16 @@ class WorkflowMatcher:
         )
 
     def _prepared(self, workflow: WorkflowRecord) -> PreparedWorkflow:
-        graph, locations = self._graph_of(workflow), self._engine.buckets.locations
+        graph, locations = self._graph_of(workflow), self._buckets.locations
         if isinstance(graph, MediaflowError):
             own = {name: locations[name] for name in locations if name == workflow.bucket}
             return PreparedWorkflow(workflow=workflow, graph=graph, buckets=own)
-        bound = graph.start.parameters.model_dump(by_alias=True)["InputFile"]
         return PreparedWorkflow(
             workflow=workflow,
             graph=graph,
             buckets=buckets_of(graph, workflow.bucket, locations),
             pipeline_id=self._pipeline(workflow, graph),
-            location=bound["Location"] or "",
+            location=graph.binding.location,
         )
 
     def _graph_of(self, workflow: WorkflowRecord) -> Graph | MediaflowError:
@@ -193,20 +176,20 @@ class WorkflowMatcher:
             return MediaflowError(Code.INTERNAL, f"The workflow cannot be read: {error!r}.")
 
     def _pipeline(self, workflow: WorkflowRecord, graph: Graph) -> str:
-        strict = self._engine.settings.pipelines.strict
         try:
-            return pipeline_of(graph, self._engine.store, strict=strict)
+            return pipeline_of(graph, self._store, strict=self._strict)
         except TopologyError as error:
             log.warning('the workflow "%s" runs in the default pipeline: %s', workflow.name, error)
             return DEFAULT_PIPELINE_ID
 
     def _activities(self, text: str) -> tuple[ActivityRecord, ...]:
         """Return the activities of a topology that has problems, so that its run can tell them."""
-        registry = self._engine.registry
         return tuple(
             ActivityRecord(
                 name=name,
-                type=registry[entry.type].type_name if entry.type in registry else entry.type,
+                type=self._registry[entry.type].type_name
+                if entry.type in self._registry
+                else entry.type,
             )
             for name, entry in parse_topology(text)[0].activities.items()
         )
@@ -215,11 +198,37 @@ class WorkflowMatcher:
 class OwnOutputs:
     """Tells our own outputs from other objects under the same keys."""
 
-    def __init__(self, engine: "Engine", reader: ContentReader) -> None:
-        self._engine = engine
+    def __init__(self, store: Store, reader: ContentReader) -> None:
+        self._store = store
         self._reader = reader
 
-    def owner(
+    def owners(
+        self,
+        bucket: Bucket,
+        found: Sequence[ObjectInfo],
+        starts: Mapping[str, list[PreparedWorkflow]],
+        *,
+        wait: bool = False,
+    ) -> Mapping[str, str]:
+        """Return the RunIds of the executions whose outputs objects are, by key; "" for others.
+
+        A key is missing while its content is read to find that out; with `wait` none is. What
+        starts nothing anyway is not read.
+        """
+        keys = [info.key for info in found]
+        outputs = self._store.intake.outputs_at(bucket.name, keys)
+        owners: dict[str, str] = {}
+        for info in found:
+            mine = outputs.get(info.key, ())
+            if starts[info.key]:
+                owner = self._owner(bucket, info, mine, wait=wait)
+            else:
+                owner = next((o.run_id for o in mine if o.in_work or o.size == info.size), "")
+            if owner is not None:
+                owners[info.key] = owner
+        return owners
+
+    def _owner(
         self, bucket: Bucket, info: ObjectInfo, outputs: Iterable[OwnOutput], *, wait: bool
     ) -> str | None:
         """Return the RunId of the one of `outputs`, published under its key, that an object is.
@@ -244,10 +253,10 @@ class OwnOutputs:
         return next((o.run_id for o in alike if o.sha256 == found.sha256), "")
 
     def _digests(self, bucket: Bucket, info: ObjectInfo, *, wait: bool) -> Digests | None:
-        store, place = self._engine.store, bucket.place(info.key)
-        known = store.cached_digests(place, info.version, info.fingerprint)
+        store, place = self._store, bucket.place(info.key)
+        known = store.digests.get(place, info.version, info.fingerprint)
         if known is None:
             known = self._reader.digests(bucket, info, wait=wait)
             if known is not None:
-                store.cache_digests(place, info.version, known, info.fingerprint)
+                store.digests.save(place, info.version, known, info.fingerprint)
         return known

@@ -13,15 +13,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
 from workflow_engine.buckets.files import times_of_another_clock
 from workflow_engine.errors import MediaflowError
 from workflow_engine.records import Digests, ReadContent, content_version
-
-if TYPE_CHECKING:
-    from workflow_engine.engine import Engine
+from workflow_engine.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +93,8 @@ class Seen:
 class Contents:
     """Tells the files that were taken from others under the same versions."""
 
-    def __init__(self, engine: "Engine", reader: ContentReader) -> None:
-        self._engine = engine
+    def __init__(self, store: Store, reader: ContentReader) -> None:
+        self._store = store
         self._reader = reader
 
     def replaced(self, bucket: Bucket, page: Sequence[ObjectInfo]) -> list[ObjectInfo]:
@@ -107,7 +104,7 @@ class Contents:
         """
         if not isinstance(bucket, LocalBucket) or times_of_another_clock(bucket.root):
             return []
-        last = self._engine.store.last_read([_place(bucket, info.key) for info in page])
+        last = self._store.digests.last_read([_place(bucket, info.key) for info in page])
         found = (info for info in page if _is_another(info, last.get(_place(bucket, info.key))))
         return [info for info, _ in zip(found, range(MOST_REPLACED), strict=False)]
 
@@ -118,7 +115,7 @@ class Contents:
         """
         if not isinstance(bucket, LocalBucket):
             return Seen(info=info)
-        last = self._engine.store.last_read([_place(bucket, info.key)])
+        last = self._store.digests.last_read([_place(bucket, info.key)])
         before = last.get(_place(bucket, info.key))
         if before is None or before.version != info.version or not before.fingerprint:
             return Seen(info=info)
@@ -135,7 +132,7 @@ class Contents:
         """Remember what was read under a version, once what it means is in the store."""
         if seen.read is not None:
             place, fingerprint = bucket.place(seen.info.key), seen.info.fingerprint
-            self._engine.store.cache_digests(place, version, seen.read, fingerprint)
+            self._store.digests.save(place, version, seen.read, fingerprint)
 
 
 def _place(bucket: LocalBucket, key: str) -> str:

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from workflow_engine.buckets import Bucket, ObjectInfo, plain_path
-from workflow_engine.catalog.matching import Rule, Verdict, is_candidate, verdict
+from workflow_engine.buckets import Bucket, Buckets, ObjectInfo, plain_path
+from workflow_engine.catalog.matching import Rule, Verdict, verdict
 from workflow_engine.errors import MediaflowError
-from workflow_engine.ingest.admission import WorkflowMatcher
+from workflow_engine.ingest.admission import OwnOutputs, WorkflowMatcher
 from workflow_engine.ingest.explanation import Explanation, Facts, Outcome, explain
 from workflow_engine.ingest.stability import known_as, look_at
 from workflow_engine.records import (
@@ -27,11 +26,9 @@ from workflow_engine.records import (
 from workflow_engine.records.catalog import WorkflowState
 from workflow_engine.records.ingest import KnownVersion, ListenerRecord
 from workflow_engine.settings import BucketSettings
-from workflow_engine.store import ExecutionFilter
+from workflow_engine.store import ExecutionFilter, Store
+from workflow_engine.topology.object_names import is_candidate
 from workflow_engine.topology.suggest import Suggester
-
-if TYPE_CHECKING:
-    from workflow_engine.engine import Engine
 
 #: executions of one object that are looked at
 _MOST_RUNS = 100
@@ -44,9 +41,21 @@ _SILENT = timedelta(seconds=90)
 class Explainer:
     """Explains single objects. `matcher` says what they start."""
 
-    def __init__(self, engine: "Engine", matcher: WorkflowMatcher) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        *,
+        store: Store,
+        buckets: Buckets,
+        settings: Mapping[str, BucketSettings],
+        matcher: WorkflowMatcher,
+        own_outputs: OwnOutputs,
+    ) -> None:
+        """`settings` are those of the buckets."""
+        self._store = store
+        self._buckets = buckets
+        self._settings = settings
         self._matcher = matcher
+        self._own_outputs = own_outputs
 
     def explain(self, given: str) -> Explanation:
         """See `Intake.explain`."""
@@ -54,7 +63,7 @@ class Explainer:
         if isinstance(found, Explanation):
             return found
         name, key = found
-        settings = self._engine.settings.buckets.get(name)
+        settings = self._settings.get(name)
         if settings is None:
             return self._without_bucket(name)
         return explain(self._facts(name, key, settings))
@@ -63,7 +72,7 @@ class Explainer:
 
     def _named(self, given: str) -> tuple[str, str] | Explanation:
         """Return bucket and key; that of a folder ends in a slash."""
-        ref = self._engine.buckets.parse(given.rstrip("/"))
+        ref = self._buckets.parse(given.rstrip("/"))
         if ref is None:
             return self._of_path(Path(plain_path(given)))
         key = ref.object + "/" * given.endswith("/")
@@ -71,7 +80,7 @@ class Explainer:
 
     def _configured_name(self, name: str) -> str:
         """Return how the configuration calls a bucket that may be named as its store does."""
-        buckets = self._engine.settings.buckets
+        buckets = self._settings
         if name in buckets:
             return name
         real = [
@@ -85,7 +94,7 @@ class Explainer:
         """Return bucket and key of a path in the folder of a bucket, the innermost one."""
         roots = {
             name: settings.path
-            for name, settings in self._engine.settings.buckets.items()
+            for name, settings in self._settings.items()
             if settings.path is not None
         }
         # as it is written first: links inside of a bucket are objects, too
@@ -104,7 +113,7 @@ class Explainer:
         )
 
     def _without_bucket(self, name: str) -> Explanation:
-        meant = Suggester(self._engine.settings.buckets).remedy(name)
+        meant = Suggester(self._settings).remedy(name)
         return Explanation(
             outcome=Outcome.NO_BUCKET,
             conclusion=f'The bucket "{name}" is not configured, so nothing that lands in it is '
@@ -115,7 +124,7 @@ class Explainer:
     # --- what is known of it -------------------------------------------------------------
 
     def _facts(self, name: str, key: str, settings: BucketSettings) -> Facts:
-        store, bucket = self._engine.store, self._engine.buckets.get(name)
+        store, bucket = self._store, self._buckets.get(name)
         info, problem = self._head(bucket, key)
         arrival = store.arrivals.get(name, key)
         growing = ""
@@ -166,7 +175,7 @@ class Explainer:
         self, bucket: Bucket, info: ObjectInfo, known: Sequence[KnownVersion]
     ) -> ObjectInfo:
         """Return an object with the version of its content, if that was taken as one."""
-        last = self._engine.store.last_read([bucket.place(info.key)])
+        last = self._store.digests.last_read([bucket.place(info.key)])
         read = last.get(bucket.place(info.key))
         if read is None or read.fingerprint != info.fingerprint:
             return info
@@ -194,18 +203,18 @@ class Explainer:
         if info is None:
             return ""
         starts = self._matcher.starts(self._matcher.verdicts(bucket.name, [info.key]))
-        return self._matcher.own(bucket, [info], starts, wait=True).get(info.key, "")
+        return self._own_outputs.owners(bucket, [info], starts, wait=True).get(info.key, "")
 
     def _verdicts(self, bucket: str, key: str) -> tuple[Verdict, ...]:
         """Judge the object by every workflow, those of its bucket first."""
         states = (WorkflowState.ACTIVE, WorkflowState.INACTIVE)
-        found, _ = self._engine.store.workflows.search(states, offset=0, limit=_MOST_WORKFLOWS)
+        found, _ = self._store.workflows.search(states, offset=0, limit=_MOST_WORKFLOWS)
         judged = [verdict(workflow, bucket, key) for workflow in found]
         return tuple(sorted(judged, key=lambda one: (Rule.BUCKET in one.broken, len(one.broken))))
 
     def _runs(self, bucket: str, key: str) -> Sequence[ExecutionRecord]:
         chosen = ExecutionFilter(kind=ExecutionKind.WORKFLOW, bucket=bucket, object=key)
-        return self._engine.store.execution_page(chosen, limit=_MOST_RUNS).items
+        return self._store.executions.page(chosen, limit=_MOST_RUNS).items
 
     def _removed(
         self, bucket: str, info: ObjectInfo | None, verdicts: Sequence[Verdict]
@@ -217,7 +226,7 @@ class Explainer:
             v.workflow.id: run_id_of(v.workflow.id, bucket, info.key, info.version)
             for v in verdicts
         }
-        removed = self._engine.store.intake.removed(ids.values())
+        removed = self._store.intake.removed(ids.values())
         return {workflow: run_id for workflow, run_id in ids.items() if run_id in removed}
 
 

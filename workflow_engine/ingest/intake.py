@@ -2,7 +2,7 @@
 
 A listener notes what it heard; the note is in the store when `note` returns. `settle` looks at
 what is due, takes in what is complete, and queues a run for each workflow that it starts.
-Listings find what no event told. Nothing is kept in memory: any process may go on at any time.
+Listings find what no event told. Nothing is kept in memory: any process may continue at any time.
 Decisions 6, 12 and 13.
 
     engine.intake.note([Notice(bucket="uploads", key="a/clip.mp4", source="watch")])
@@ -11,15 +11,15 @@ Decisions 6, 12 and 13.
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from workflow_engine.catalog.matching import is_candidate
+from workflow_engine.buckets import Buckets
 from workflow_engine.errors import InvalidInputError
-from workflow_engine.ingest.admission import WorkflowMatcher
+from workflow_engine.ingest.admission import OwnOutputs, WorkflowMatcher
 from workflow_engine.ingest.contents import ContentReader, Contents
 from workflow_engine.ingest.explaining import Explainer
 from workflow_engine.ingest.explanation import Explanation
@@ -34,11 +34,9 @@ from workflow_engine.records.ingest import (
     Notice,
     Reconciled,
 )
-
-if TYPE_CHECKING:
-    from workflow_engine.engine import Engine
-
-__all__ = ["Intake"]
+from workflow_engine.settings import BucketSettings
+from workflow_engine.store import Store
+from workflow_engine.topology.object_names import is_candidate
 
 log = logging.getLogger(__name__)
 
@@ -47,19 +45,57 @@ IDLE_SECONDS = 1.0
 
 
 class Intake:
-    """The intake of an engine; thread-safe.
+    """The intake of objects; thread-safe.
 
     `noted` is set whenever this process has noted something.
     """
 
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
-        reader = ContentReader(engine.settings.data_dir)
-        matcher, contents = WorkflowMatcher(engine, reader), Contents(engine, reader)
+    def __init__(
+        self,
+        *,
+        store: Store,
+        buckets: Buckets,
+        settings: Mapping[str, BucketSettings],
+        matcher: WorkflowMatcher,
+        queued: threading.Event,
+        scratch: Path,
+    ) -> None:
+        """`settings` are those of the buckets; `matcher` says what objects start.
+
+        `queued` is set when runs were queued. Contents are downloaded below `scratch`.
+        """
+        self._store = store
+        self._buckets = buckets
+        self._settings = settings
+        reader = ContentReader(scratch)
+        own_outputs, contents = OwnOutputs(store, reader), Contents(store, reader)
         self._unmatched = UnmatchedLog()
-        self._checker = StabilityChecker(engine, matcher, contents, self._unmatched)
-        self._reconciler = Reconciler(engine, matcher, contents)
-        self._explainer = Explainer(engine, matcher)
+        self._checker = StabilityChecker(
+            store=store,
+            buckets=buckets,
+            settings=settings,
+            matcher=matcher,
+            own_outputs=own_outputs,
+            contents=contents,
+            unmatched=self._unmatched,
+            queued=queued,
+        )
+        self._reconciler = Reconciler(
+            store=store,
+            buckets=buckets,
+            settings=settings,
+            matcher=matcher,
+            own_outputs=own_outputs,
+            contents=contents,
+            queued=queued,
+        )
+        self._explainer = Explainer(
+            store=store,
+            buckets=buckets,
+            settings=settings,
+            matcher=matcher,
+            own_outputs=own_outputs,
+        )
         self.noted = threading.Event()
 
     def note(self, notices: Sequence[Notice], *, settle_seconds: float | None = None) -> None:
@@ -71,7 +107,7 @@ class Intake:
         now = utc_now()
         due: dict[str, datetime] = {}
         for name in {notice.bucket for notice in notices}:
-            settings = self._engine.settings.buckets.get(name)
+            settings = self._settings.get(name)
             if settings is None:
                 log.warning('notices are dropped: the bucket "%s" is not configured', name)
                 continue
@@ -80,8 +116,8 @@ class Intake:
         kept = [
             notice for notice in notices if notice.bucket in due and self._can_be_object(notice)
         ]
-        places = self._engine.buckets.locations
-        self._engine.store.arrivals.note(kept, now=now, due=due, places=places)
+        places = self._buckets.locations
+        self._store.arrivals.note(kept, now=now, due=due, places=places)
         self.noted.set()
 
     def settle(self, *, limit: int = 200) -> float:
@@ -91,9 +127,9 @@ class Intake:
         processes that do.
 
         Returns the seconds until there is more to do, at most `IDLE_SECONDS`. Raises
-        MediaflowError when the store fails; what was not taken in then is still due.
+        MediaflowError when the store fails; what was not processed then is still due.
         """
-        arrivals, places = self._engine.store.arrivals, self._engine.buckets.locations
+        arrivals, places = self._store.arrivals, self._buckets.locations
         self._unmatched.sum_up()
         due = arrivals.due(now=utc_now(), limit=limit, places=places)
         by_bucket = attrgetter("bucket")
@@ -112,9 +148,9 @@ class Intake:
         For each bucket the first such moment counts, for ever: what lay there before it is what
         the setting `existing` speaks of.
         """
-        settings = self._engine.settings.buckets
+        settings = self._settings
         watched = [name for name, bucket in settings.items() if bucket.events is not None]
-        self._engine.store.intake.watch(watched, since or utc_now())
+        self._store.intake.watch(watched, since or utc_now())
 
     def look_for_folder(self, bucket: str) -> None:
         """Remember it when the folder of a bucket does not exist before its first listing.
@@ -124,7 +160,7 @@ class Intake:
         self._reconciler.look_for_folder(bucket)
 
     def reconcile(self, bucket: str, prefix: str = "", *, source: str = "reconcile") -> Reconciled:
-        """List a bucket, or what is below a prefix, and note what was not taken in yet.
+        """List a bucket, or what is below a prefix, and note what was not processed yet.
 
         Until the first complete listing of a bucket, what lay there before it was watched is left
         alone where `existing = "skip"`. Raises MediaflowError when the bucket cannot be listed to
@@ -161,15 +197,15 @@ class Intake:
 
     def report(self, record: ListenerRecord) -> None:
         """Save what a listener says of itself."""
-        self._engine.store.listeners.save(record)
+        self._store.listeners.save(record)
 
     def status(self) -> list[BucketStatus]:
         """Return how the buckets do that are listened to, or in which something waits."""
-        store = self._engine.store
+        store = self._store
         heard = {record.bucket: record for record in store.listeners.all()}
         kinds = {
             name: settings.events if isinstance(settings.events, str) else settings.events.kind
-            for name, settings in self._engine.settings.buckets.items()
+            for name, settings in self._settings.items()
             if settings.events is not None
         }
         found: list[BucketStatus] = []

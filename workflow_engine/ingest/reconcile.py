@@ -4,16 +4,20 @@ A listing is compared with the intake page by page: neither is ever in memory as
 work grows with the listing, not with all that was ever taken.
 """
 
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from workflow_engine.buckets import Bucket, LocalBucket, ObjectInfo
-from workflow_engine.catalog.matching import is_candidate
+from workflow_engine.buckets import Bucket, Buckets, LocalBucket, ObjectInfo
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.ingest.admission import PreparedWorkflow, WorkflowMatcher, admission
+from workflow_engine.ingest.admission import (
+    OwnOutputs,
+    PreparedWorkflow,
+    WorkflowMatcher,
+    admission,
+)
 from workflow_engine.ingest.contents import MOST_REPLACED, Contents
 from workflow_engine.ingest.existing import lay_there
 from workflow_engine.ingest.stability import (
@@ -27,9 +31,8 @@ from workflow_engine.ingest.stability import (
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import Admission, Arrival, KnownVersion, Reconciled, Watched
 from workflow_engine.settings import BucketSettings
-
-if TYPE_CHECKING:
-    from workflow_engine.engine import Engine
+from workflow_engine.store import Store
+from workflow_engine.topology.object_names import is_candidate
 
 #: objects of a listing that are looked up at once
 _PAGE = 1000
@@ -38,18 +41,33 @@ _PAGE = 1000
 class Reconciler:
     """Compares buckets with the intake. `matcher` says what objects start."""
 
-    def __init__(self, engine: "Engine", matcher: WorkflowMatcher, contents: Contents) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        *,
+        store: Store,
+        buckets: Buckets,
+        settings: Mapping[str, BucketSettings],
+        matcher: WorkflowMatcher,
+        own_outputs: OwnOutputs,
+        contents: Contents,
+        queued: threading.Event,
+    ) -> None:
+        """`settings` are those of the buckets; `queued` is set when runs were queued."""
+        self._store = store
+        self._buckets = buckets
+        self._settings = settings
         self._matcher = matcher
+        self._own_outputs = own_outputs
+        self._queued = queued
         self._contents = contents
 
     def reconcile(self, name: str, prefix: str, source: str) -> Reconciled:
         """See `Intake.reconcile`."""
         started = time.monotonic()
-        settings, bucket = self._settings(name), self._engine.buckets.get(name)
+        settings, bucket = self._settings_of(name), self._buckets.get(name)
         self.look_for_folder(name)
         before, mount = require_there(bucket), mount_point(bucket)
-        intake = self._engine.store.intake
+        intake = self._store.intake
         watched = self._watched(name, mount)
         is_old = None
         if watched.listed is None and settings.existing == "skip":
@@ -78,18 +96,18 @@ class Reconciler:
 
     def _skipped(self, name: str) -> int:
         """Return how many objects the first listing left alone, however often it was begun."""
-        watched = self._engine.store.intake.watched(name)
+        watched = self._store.intake.watched(name)
         return watched.skipped if watched is not None else 0
 
     def look_for_folder(self, name: str) -> None:
         """Remember it when the folder of a bucket does not exist before its first listing."""
-        bucket = self._engine.buckets.get(name)
+        bucket = self._buckets.get(name)
         if isinstance(bucket, LocalBucket) and not bucket.root.exists():
-            self._engine.store.intake.missing(name, mount_point(bucket))
+            self._store.intake.missing(name, mount_point(bucket))
 
     def _watched(self, name: str, mount: str) -> Watched:
         """Return since when a bucket is watched, which may be from now on."""
-        intake = self._engine.store.intake
+        intake = self._store.intake
         watched = intake.watched(name)
         if watched is None:
             intake.watch([name], utc_now())
@@ -102,9 +120,9 @@ class Reconciler:
         return watched
 
     def _unknown(self, bucket: Bucket, page: Sequence[ObjectInfo]) -> list[ObjectInfo]:
-        """Return the objects that hold something and were not taken in this version."""
+        """Return the objects that hold something and were not processed this version."""
         names = {info.key: name_in_listing(info) for info in page if info.size}
-        unknown = self._engine.store.intake.unknown(bucket.name, names)
+        unknown = self._store.intake.unknown(bucket.name, names)
         return [info for info in page if info.key in unknown and is_candidate(info.key)]
 
     def _find(
@@ -117,8 +135,8 @@ class Reconciler:
         again: bool = False,
     ) -> None:
         """Note what a listing found; for files the listing was a first look."""
-        now, place = utc_now(), self._engine.buckets.locations[bucket.name]
-        self._engine.store.arrivals.find(
+        now, place = utc_now(), self._buckets.locations[bucket.name]
+        self._store.arrivals.find(
             [
                 Arrival(
                     bucket=bucket.name,
@@ -138,19 +156,19 @@ class Reconciler:
     def replay(self, name: str, prefix: str) -> Reconciled:
         """See `Intake.replay`."""
         started = time.monotonic()
-        settings, bucket = self._settings(name), self._engine.buckets.get(name)
+        settings, bucket = self._settings_of(name), self._buckets.get(name)
         require_there(bucket)
         listed = runs = 0
         for page in _pages(bucket.list(prefix)):
             listed += len(page)
             runs += self._replay(bucket, page, settings)
         if runs:
-            self._engine.queued.set()
+            self._queued.set()
         return Reconciled(listed=listed, new=runs, seconds=time.monotonic() - started)
 
     def _replay(self, bucket: Bucket, page: Sequence[ObjectInfo], settings: BucketSettings) -> int:
         """Queue the runs that objects lack, when they are complete; return how many."""
-        intake = self._engine.store.intake
+        intake = self._store.intake
         candidates = [info for info in page if info.size and is_candidate(info.key)]
         verdicts = self._matcher.verdicts(bucket.name, [info.key for info in candidates])
         starts = self._matcher.starts(verdicts)
@@ -176,7 +194,7 @@ class Reconciler:
         complete = [look.info for look in looks if look.complete and look.info is not None]
         not_yet = [info for info, look in zip(wanted, looks, strict=True) if not look.complete]
         self._find(bucket, not_yet, settings, "replay", again=True)
-        owners = self._matcher.own(bucket, complete, starts, wait=True)
+        owners = self._own_outputs.owners(bucket, complete, starts, wait=True)
         admissions: list[Admission] = []
         for info in complete:
             if info.key in owners:
@@ -185,9 +203,9 @@ class Reconciler:
                 admissions.append(admission(bucket, info, runs, again=True))
         return intake.take(admissions).runs
 
-    def _settings(self, name: str) -> BucketSettings:
+    def _settings_of(self, name: str) -> BucketSettings:
         """Return the settings of a bucket. Raises InvalidInputError where there are none."""
-        settings = self._engine.settings.buckets.get(name)
+        settings = self._settings.get(name)
         if settings is None:
             raise InvalidInputError(
                 Code.RESOURCE_NOT_FOUND,

@@ -4,16 +4,16 @@
 """
 
 import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from workflow_engine.buckets import Bucket, ObjectInfo
+from workflow_engine.buckets import Bucket, Buckets, ObjectInfo
 from workflow_engine.catalog.matching import why_nothing_starts
 from workflow_engine.errors import Code, MediaflowError
-from workflow_engine.ingest.admission import WorkflowMatcher, admission
+from workflow_engine.ingest.admission import OwnOutputs, WorkflowMatcher, admission
 from workflow_engine.ingest.contents import Contents, Seen
 from workflow_engine.ingest.stability import (
     ObjectCheck,
@@ -33,9 +33,8 @@ from workflow_engine.records.ingest import (
     Arrival,
     Watched,
 )
-
-if TYPE_CHECKING:
-    from workflow_engine.engine import Engine
+from workflow_engine.settings import BucketSettings
+from workflow_engine.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -69,19 +68,32 @@ class _Round:
 
 
 class StabilityChecker:
-    """Takes arrivals in. `matcher` says what they start, `unmatched` logs what starts nothing."""
+    """Takes arrivals in once they are complete."""
 
     def __init__(
         self,
-        engine: "Engine",
+        *,
+        store: Store,
+        buckets: Buckets,
+        settings: Mapping[str, BucketSettings],
         matcher: WorkflowMatcher,
+        own_outputs: OwnOutputs,
         contents: Contents,
         unmatched: UnmatchedLog,
+        queued: threading.Event,
     ) -> None:
-        self._engine = engine
+        """`settings` are those of the buckets; `queued` is set when runs were queued.
+
+        `matcher` says what objects start, `unmatched` logs what starts nothing.
+        """
+        self._store = store
+        self._buckets = buckets
+        self._settings = settings
         self._matcher = matcher
+        self._own_outputs = own_outputs
         self._contents = contents
         self._unmatched = unmatched
+        self._queued = queued
         self._quiet_until: dict[str, float] = {}
 
     def settle(self, name: str, due: Sequence[Arrival]) -> None:
@@ -89,9 +101,9 @@ class StabilityChecker:
 
         Those that are not wait, and so do all while the bucket cannot be read.
         """
-        sorted_out = _Round(self._engine.settings.buckets[name].settle_seconds)
+        sorted_out = _Round(self._settings[name].settle_seconds)
         try:
-            bucket = self._engine.buckets.get(name)
+            bucket = self._buckets.get(name)
             before = require_there(bucket)
             looks = look_at(
                 bucket,
@@ -111,8 +123,8 @@ class StabilityChecker:
         if sorted_out.problems and time.monotonic() >= self._quiet_until.get(name, 0.0):
             self._quiet_until[name] = time.monotonic() + _LOG_SECONDS
             log.warning('what landed in the bucket "%s" waits: %s', name, sorted_out.problems[0])
-        self._engine.store.arrivals.postpone(sorted_out.waiting)
-        self._engine.store.arrivals.drop(sorted_out.gone)
+        self._store.arrivals.postpone(sorted_out.waiting)
+        self._store.arrivals.drop(sorted_out.gone)
 
     def _take(self, bucket: Bucket, sorted_out: _Round) -> None:
         """Take in what is complete and was not taken before."""
@@ -120,7 +132,7 @@ class StabilityChecker:
         found = [info for _, info, _ in fresh]
         verdicts = self._matcher.verdicts(bucket.name, [info.key for info in found])
         starts = self._matcher.starts(verdicts)
-        owners = self._matcher.own(bucket, found, starts)
+        owners = self._own_outputs.owners(bucket, found, starts)
         admissions: list[Admission] = []
         for arrival, info, again in fresh:
             owner = owners.get(info.key)
@@ -132,7 +144,7 @@ class StabilityChecker:
             admissions.append(
                 admission(bucket, info, runs, arrival=arrival, again=again, unmatched=unmatched)
             )
-        taken = self._engine.store.intake.take(admissions)
+        taken = self._store.intake.take(admissions)
         for one, is_new in zip(admissions, taken.new, strict=True):
             if one.unmatched and is_new:
                 reason = why_nothing_starts(bucket.name, verdicts[one.key])
@@ -140,7 +152,7 @@ class StabilityChecker:
         for version, seen in sorted_out.replaced:
             self._contents.keep(bucket, version, seen)
         if taken.runs:
-            self._engine.queued.set()
+            self._queued.set()
 
     def _sort(self, arrival: Arrival, look: ObjectCheck, sorted_out: _Round) -> None:
         """Put an arrival where it belongs after a look."""
@@ -160,7 +172,7 @@ class StabilityChecker:
 
     def _fresh(self, bucket: Bucket, sorted_out: _Round) -> list[tuple[Arrival, ObjectInfo, bool]]:
         """Return what is to be taken, and whether the version was taken before."""
-        intake = self._engine.store.intake
+        intake = self._store.intake
         known = intake.known(bucket.name, [info.key for _, info in sorted_out.complete])
         watched = intake.watched(bucket.name)
         fresh: list[tuple[Arrival, ObjectInfo, bool]] = []

@@ -1,20 +1,23 @@
 """`Jobs`: submit, find and cancel jobs outside of workflows."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from workflow_engine.buckets import Buckets
+from workflow_engine.catalog.checks import placed
 from workflow_engine.catalog.media import media_id
+from workflow_engine.catalog.pipelines import Pipelines
 from workflow_engine.errors import Code, InvalidInputError, TopologyError, pointer_to
 from workflow_engine.jobs import boost, topologies
 from workflow_engine.jobs.echo import analysis_echo, members, snapshot_echo
 from workflow_engine.jobs.given import JobInput, refuse_workflow_placeholders
-from workflow_engine.jobs.queueing import JobQueue
-from workflow_engine.jobs.states import job_state, jobs_in
+from workflow_engine.jobs.new_job import NewJob
+from workflow_engine.jobs.states import jobs_in
 from workflow_engine.jobs.topologies import Target
-from workflow_engine.jobs.transcoding import add_transcode
+from workflow_engine.jobs.transcoding import transcode_job
+from workflow_engine.messages.job_states import job_state
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
@@ -24,10 +27,10 @@ from workflow_engine.records import (
     Json,
     ObjectRef,
 )
-from workflow_engine.store import Page
-
-if TYPE_CHECKING:
-    from workflow_engine.engine import Engine
+from workflow_engine.records.catalog import PipelineRecord
+from workflow_engine.run.history import ExecutionHistory
+from workflow_engine.run.queue import ExecutionQueue
+from workflow_engine.store import Page, Store
 
 #: seconds between two looks at a job that somebody waits for
 _LOOK_AGAIN = 0.1
@@ -43,9 +46,22 @@ _REFUSED = {
 class Jobs:
     """The jobs of one engine. Pointers of errors name the parameters of the API."""
 
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
-        self._queue = JobQueue(engine)
+    def __init__(
+        self,
+        *,
+        store: Store,
+        parse: Callable[[str], Graph],
+        buckets: Buckets,
+        pipelines: Pipelines,
+        queue: ExecutionQueue,
+        history: ExecutionHistory,
+    ) -> None:
+        self._store = store
+        self._parse_topology = parse
+        self._buckets = buckets
+        self._pipelines = pipelines
+        self._queue = queue
+        self._history = history
 
     # --- submit --------------------------------------------------------------------------
 
@@ -56,14 +72,14 @@ class Jobs:
 
         Raises InvalidInputError for what concerns all of them.
         """
-        pipeline = self._queue.pipeline(pipeline_id)
+        pipeline = self._pipelines.accepted(pipeline_id)
         boost.refuse_source(pipeline, self._known_duration(given.ref))
-        self._queue.require_bucket(given.bucket, "/Input/Bucket")
-        self._queue.require_bucket(target.bucket, "/OutputBucket")
+        self._require_bucket(given.bucket, "/Input/Bucket")
+        self._require_bucket(target.bucket, "/OutputBucket")
         jobs: list[ExecutionRecord | InvalidInputError] = []
         for place, output in enumerate(outputs):
             try:
-                jobs.append(add_transcode(self._queue, given, output, target, pipeline))
+                jobs.append(self._queued(self._transcode(given, output, target, pipeline)))
             except InvalidInputError as error:
                 jobs.append(topologies.asked(error, output=place))
         return jobs
@@ -72,17 +88,25 @@ class Jobs:
         self, given: JobInput, config: Json, *, pipeline_id: str = "", user_data: str = ""
     ) -> ExecutionRecord:
         """Queue a job that takes pictures. Raises InvalidInputError."""
-        pipeline = self._queue.pipeline(pipeline_id)
-        self._queue.require_bucket(given.bucket, "/Input/Bucket")
+        pipeline = self._pipelines.accepted(pipeline_id)
+        self._require_bucket(given.bucket, "/Input/Bucket")
         graph = self._parse(topologies.snapshot(given, pipeline.id, config))
         for name in ("OutputFile", "TileOutputFile"):
             if file := members(members(config).get(name)):
                 pointer = pointer_to("SnapshotConfig", name)
-                self._queue.require_bucket(str(file["Bucket"]), pointer + "/Bucket")
+                self._require_bucket(str(file["Bucket"]), pointer + "/Bucket")
                 refuse_workflow_placeholders(str(file["Object"]), pointer + "/Object")
         request = {"SnapshotConfig": snapshot_echo(config)}
-        kind = ExecutionKind.SNAPSHOT
-        return self._queue.add(kind, graph, given, pipeline, request, user_data=user_data)
+        return self._queued(
+            NewJob(
+                kind=ExecutionKind.SNAPSHOT,
+                graph=graph,
+                given=given,
+                pipeline=pipeline,
+                request=request,
+                user_data=user_data,
+            )
+        )
 
     def analysis(
         self,
@@ -97,14 +121,21 @@ class Jobs:
 
         Raises InvalidInputError.
         """
-        pipeline = self._queue.pipeline(pipeline_id)
+        pipeline = self._pipelines.accepted(pipeline_id)
         boost.refuse_analysis(pipeline)
-        self._queue.require_bucket(given.bucket, "/Input/Bucket")
+        self._require_bucket(given.bucket, "/Input/Bucket")
         graph = self._parse(topologies.analysis(given, pipeline.id, config))
         request = {"AnalysisConfig": analysis_echo(config)}
-        kind = ExecutionKind.ANALYSIS
-        return self._queue.add(
-            kind, graph, given, pipeline, request, priority=priority, user_data=user_data
+        return self._queued(
+            NewJob(
+                kind=ExecutionKind.ANALYSIS,
+                graph=graph,
+                given=given,
+                pipeline=pipeline,
+                request=request,
+                priority=priority,
+                user_data=user_data,
+            )
         )
 
     def media_info(
@@ -119,22 +150,46 @@ class Jobs:
 
         `asynchronous` is only kept for answers; `wait` waits.
         """
-        pipeline = self._queue.pipeline(pipeline_id)
-        self._queue.require_bucket(given.bucket, "/Input/Bucket")
+        pipeline = self._pipelines.accepted(pipeline_id)
+        self._require_bucket(given.bucket, "/Input/Bucket")
         graph = self._parse(topologies.media_info(given, pipeline.id))
         request = {"Async": asynchronous}
-        kind = ExecutionKind.MEDIA_INFO
-        return self._queue.add(kind, graph, given, pipeline, request, user_data=user_data)
+        return self._queued(
+            NewJob(
+                kind=ExecutionKind.MEDIA_INFO,
+                graph=graph,
+                given=given,
+                pipeline=pipeline,
+                request=request,
+                user_data=user_data,
+            )
+        )
+
+    def _transcode(
+        self, given: JobInput, output: Json, target: Target, pipeline: PipelineRecord
+    ) -> NewJob:
+        return transcode_job(self._store, self._parse_topology, given, output, target, pipeline)
+
+    def _queued(self, job: NewJob) -> ExecutionRecord:
+        record = job.execution(self._buckets.locations)
+        if job.error is not None:
+            return self._queue.add_failed(record, job.pipeline, job.error)
+        return self._queue.add(record)
+
+    def _require_bucket(self, name: str, pointer: str) -> None:
+        """Raise InvalidInputError unless a bucket is configured."""
+        with placed(pointer):
+            self._buckets.get(name)
 
     def _parse(self, topology: str) -> Graph:
         try:
-            return self._engine.parse(topology)
+            return self._parse_topology(topology)
         except TopologyError as error:
             raise topologies.asked(error) from None
 
     def _known_duration(self, ref: ObjectRef) -> float | None:
         """Return the seconds of an object that a run has probed before."""
-        media = self._engine.store.media.get(media_id(ref))
+        media = self._store.media.get(media_id(ref))
         duration = media.properties.get("Duration") if media else None
         return float(duration) if duration else None
 
@@ -142,7 +197,7 @@ class Jobs:
 
     def by_ids(self, kind: ExecutionKind, job_ids: Sequence[str]) -> list[ExecutionRecord]:
         """Return those of some jobs that exist and are of a kind, the newest first."""
-        return self._engine.store.executions_by_id(job_ids, kind=kind)
+        return self._store.executions.by_ids(job_ids, kind=kind)
 
     def page(
         self,
@@ -160,9 +215,9 @@ class Jobs:
         `state` is a word of that kind. A pipeline that is not known means the one that its jobs
         went to. Raises InvalidInputError.
         """
-        pipeline = self._queue.pipeline(pipeline_id).id if pipeline_id else ""
+        pipeline = self._pipelines.accepted(pipeline_id).id if pipeline_id else ""
         chosen = replace(jobs_in(kind, state), since=since, until=until, pipeline_id=pipeline)
-        brief = self._engine.execution_page(chosen, limit=limit, after=after)
+        brief = self._history.page(chosen, limit=limit, after=after)
         whole = self.by_ids(kind, [record.run_id for record in brief.items])
         return Page(items=whole, next_token=brief.next_token)
 
@@ -173,7 +228,7 @@ class Jobs:
         """
         until = time.monotonic() + seconds
         while True:
-            job = self._engine.store.execution(job_id)
+            job = self._store.executions.get(job_id)
             if job is None:
                 raise KeyError(job_id)
             if job.state.ended or time.monotonic() >= until:
@@ -190,7 +245,7 @@ class Jobs:
         """
         job = self._transcode_job(job_id)
         if not job.state.ended:
-            self._engine.store.request_cancel(job_id, only_queued=True)
+            self._store.queue.request_cancel(job_id, only_queued=True)
             job = self._transcode_job(job_id)
             if job.code == Code.CANCELLED:
                 return

@@ -1,53 +1,9 @@
-"""The words for the state of a job, kind by kind (specification, api, 5 and 9; analysis, 2).
-
-A job that was cancelled is an execution that failed with the code `Cancelled`; only transcode
-jobs have a word of their own for that.
-"""
-
-from dataclasses import dataclass
+"""The filters for the words that the API has for the states of jobs."""
 
 from workflow_engine.errors import Code
-from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
+from workflow_engine.messages.job_states import WORDS
+from workflow_engine.records import ExecutionKind, ExecutionState
 from workflow_engine.store import ExecutionFilter
-
-
-@dataclass(frozen=True, kw_only=True)
-class Words:
-    """What the states of an execution are called for one kind of job."""
-
-    queued: str
-    running: str
-    completed: str = "Success"
-    failed: str = "Fail"
-    cancelled: str = "Fail"
-
-
-WORDS = {
-    ExecutionKind.TRANSCODE: Words(
-        queued="Submitted",
-        running="Transcoding",
-        completed="TranscodeSuccess",
-        failed="TranscodeFail",
-        cancelled="TranscodeCancelled",
-    ),
-    ExecutionKind.SNAPSHOT: Words(queued="Submitted", running="Snapshoting"),
-    ExecutionKind.ANALYSIS: Words(queued="Submitted", running="Analyzing"),
-    ExecutionKind.MEDIA_INFO: Words(queued="Analyzing", running="Analyzing"),
-}
-
-
-def job_state(record: ExecutionRecord) -> str:
-    """Return the word for the state of a job."""
-    words = WORDS[record.kind]
-    match record.state:
-        case ExecutionState.QUEUED:
-            return words.queued
-        case ExecutionState.RUNNING:
-            return words.running
-        case ExecutionState.COMPLETED:
-            return words.completed
-        case ExecutionState.FAIL:
-            return words.cancelled if record.code == Code.CANCELLED else words.failed
 
 
 def jobs_in(kind: ExecutionKind, word: str) -> ExecutionFilter:

@@ -1,14 +1,16 @@
 """The job of one output of SubmitJobs (specification, api, 5; analysis, 8)."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.jobs import boost, topologies
 from workflow_engine.jobs.echo import members, output_echo
 from workflow_engine.jobs.given import JobInput, refuse_workflow_placeholders
-from workflow_engine.jobs.queueing import JobQueue
+from workflow_engine.jobs.new_job import NewJob
 from workflow_engine.jobs.topologies import Target
 from workflow_engine.placeholders import Names
+from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,
@@ -27,19 +29,23 @@ ANALYSIS_LIFE = timedelta(days=15)
 _INTELLIGENT = "S00000000-"
 
 
-def add_transcode(
-    queue: JobQueue, given: JobInput, output: Json, target: Target, pipeline: PipelineRecord
-) -> ExecutionRecord:
-    """Queue the job of one output.
+def transcode_job(
+    store: Store,
+    parse: Callable[[str], Graph],
+    given: JobInput,
+    output: Json,
+    target: Target,
+    pipeline: PipelineRecord,
+) -> NewJob:
+    """Return the job of one output.
 
     Raises InvalidInputError; its pointer is that of the job's topology, or `/Outputs/0/...`.
     """
-    store = queue.engine.store
     template_id = str(members(output).get("TemplateId", ""))
     intelligent = template_id.startswith(_INTELLIGENT)
     analysis = analysis_of(store, given.ref) if intelligent else None
     config = analysis.request.get("AnalysisConfig") if analysis else None
-    graph = queue.engine.parse(
+    graph = parse(
         topologies.transcode(
             given, pipeline.id, output, target, analysed=(config or {}) if intelligent else None
         )
@@ -53,13 +59,17 @@ def add_transcode(
     priority, user_data = int(checked["Priority"]), str(checked["UserData"])
     echo = {"Priority": str(priority), "OutputFile": file.to_wire()}
     request = {"Output": output_echo(output) | echo}
-    kind = ExecutionKind.TRANSCODE
-    if intelligent and analysis is None:
-        error = _not_analysed(given, template_id)
-        return queue.add_failed(
-            kind, graph, given, pipeline, request, error, priority=priority, user_data=user_data
-        )
-    return queue.add(kind, graph, given, pipeline, request, priority=priority, user_data=user_data)
+    missing = intelligent and analysis is None
+    return NewJob(
+        kind=ExecutionKind.TRANSCODE,
+        graph=graph,
+        given=given,
+        pipeline=pipeline,
+        request=request,
+        priority=priority,
+        user_data=user_data,
+        error=_not_analysed(given, template_id) if missing else None,
+    )
 
 
 def analysis_of(store: Store, ref: ObjectRef) -> ExecutionRecord | None:
@@ -70,7 +80,7 @@ def analysis_of(store: Store, ref: ObjectRef) -> ExecutionRecord | None:
         object=ref.object,
         state=ExecutionState.COMPLETED,
     )
-    for job in store.execution_page(chosen, limit=1).items:
+    for job in store.executions.page(chosen, limit=1).items:
         if job.ended is not None and job.ended >= utc_now() - ANALYSIS_LIFE:
             return job
     return None

@@ -5,12 +5,13 @@
 is, and `webhook.py`, `sqs.py` and `jsonlines.py` are the three kinds of them.
 Specification: topology, 4.1 and 12; api, 14.
 
-    sender = Sender(store, settings)
-    outbox = Outbox(settings)
-    outbox.wake = sender.wake
+    receivers = configured(settings)
+    sender, outbox = Sender(store, receivers), Outbox(receivers)
+    outbox.subscribe(sender.wake)
 """
 
 from workflow_engine.messages.outbox import Outbox, Outgoing
+from workflow_engine.messages.receivers import configured
 from workflow_engine.messages.sender import Sender
 
-__all__ = ["Outbox", "Outgoing", "Sender"]
+__all__ = ["Outbox", "Outgoing", "Sender", "configured"]

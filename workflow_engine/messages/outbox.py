@@ -12,24 +12,23 @@ from datetime import UTC, datetime
 
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.messages.bodies import activity_body, job_body
+from workflow_engine.messages.job_objects import job_message
 from workflow_engine.messages.receivers import (
     QUEUE,
     TOPIC,
     DeliveryError,
     address,
-    configured,
 )
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
     ExecutionRecord,
-    Json,
     stable_id,
     utc_now,
 )
 from workflow_engine.records.catalog import MessageRecord, PipelineRecord
-from workflow_engine.settings import Settings
+from workflow_engine.settings import MessageSettings
 
 #: what becomes of a message, in the words of the API; empty while it is on its way
 MessageResult = Mapping[str, str]
@@ -51,42 +50,56 @@ class Outgoing:
 
 
 class Outbox:
-    """Writes messages for the receivers of the settings; `wake` is called when one was kept."""
+    """Writes messages for the receivers of the settings; thread-safe."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._configured = configured(settings)
-        self.wake: Callable[[], None] = _nobody
+    def __init__(self, receivers: Mapping[str, MessageSettings]) -> None:
+        """`receivers` are those of the settings, by address."""
+        self.receivers = receivers
+        self._listeners: list[Callable[[], None]] = []
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` whenever a message was kept, until what this returns is called."""
+        # a list of its own for each change: `notify` may be going through the one before
+        self._listeners = [*self._listeners, listener]
+
+        def unsubscribe() -> None:
+            left = list(self._listeners)
+            left.remove(listener)
+            self._listeners = left
+
+        return unsubscribe
+
+    def notify(self) -> None:
+        """Tell the listeners that a message was kept."""
+        for listener in self._listeners:
+            listener()
 
     def announce(self, record: ExecutionRecord, activity: ActivityRecord, graph: Graph) -> Outgoing:
         """Return the message to Start's queue or topic that an activity has ended.
 
-        `record` is the execution as it shall be shown. The same end of the same attempt is the
+        `record` is the execution as it is to be shown. The same end of the same attempt is the
         same message, however often it is announced.
         """
         if activity.state not in (ActivityState.SUCCESS, ActivityState.FAIL):
             return Outgoing()
-        start = graph.start.parameters.model_dump(by_alias=True)
-        names = {QUEUE: start.get("QueueName") or "", TOPIC: start.get("TopicName") or ""}
-        wanted = TOPIC if start.get("MessageType") == "Topic" else QUEUE
+        names = {QUEUE: graph.binding.queue, TOPIC: graph.binding.topic}
         return self._written(
             record.run_id,
             activity.name,
             activity.started or record.created,
-            lambda: self._receiver(names, wanted),
+            lambda: self._receiver(names),
             lambda message_id: activity_body(message_id, record, activity),
         )
 
-    def announce_job(
-        self, record: ExecutionRecord, pipeline: PipelineRecord, body: Mapping[str, Json]
-    ) -> Outgoing:
+    def announce_job(self, record: ExecutionRecord, pipeline: PipelineRecord) -> Outgoing:
         """Return the message to the pipeline's queue or topic that a job has ended."""
         names = {QUEUE: pipeline.queue, TOPIC: pipeline.topic}
         return self._written(
             record.run_id,
             "",
             record.ended or record.created,
-            lambda: self._receiver(names, QUEUE),
-            lambda message_id: job_body(message_id, body),
+            lambda: self._receiver(names),
+            lambda message_id: job_body(message_id, job_message(record)),
         )
 
     def _written(
@@ -111,9 +124,9 @@ class Outbox:
             return Outgoing(result={"ErrorCode": error.code, "ErrorMessage": error.message})
         return Outgoing(message=message)
 
-    def _receiver(self, names: Mapping[str, str], wanted: str) -> str:
-        """Return the address of the receiver; `wanted` wins when both kinds are named."""
-        named = [kind for kind in (wanted, QUEUE, TOPIC) if names[kind]]
+    def _receiver(self, names: Mapping[str, str]) -> str:
+        """Return the address of the receiver; the queue wins when both kinds are named."""
+        named = [kind for kind in (QUEUE, TOPIC) if names[kind]]
         if not named:
             raise _NoReceiver(
                 Code.MESSAGE_CONFIG_EMPTY, "The Topic/Queue config is empty, not send message"
@@ -125,7 +138,7 @@ class Outbox:
                 _BAD_FORM[kind],
                 f'The {kind} name "{name}" is not {first} and then letters, digits and "-".',
             )
-        if address(kind, name) not in self._configured:
+        if address(kind, name) not in self.receivers:
             raise _NoReceiver(
                 _UNKNOWN[kind],
                 f'The settings name no {kind} "{name}": [{kind}s.{name}] is missing.',
@@ -135,7 +148,3 @@ class Outbox:
 
 class _NoReceiver(MediaflowError):
     """The message has nowhere to go."""
-
-
-def _nobody() -> None:
-    """Nobody waits for messages."""

@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from workflow_engine.errors import MediaflowError
@@ -20,13 +20,12 @@ from workflow_engine.messages.receivers import (
     DeliveryError,
     MessageTooLongError,
     Receiver,
-    configured,
 )
 from workflow_engine.messages.sqs import SqsQueue
 from workflow_engine.messages.webhook import Webhook
 from workflow_engine.records import utc_now
 from workflow_engine.records.catalog import MessageRecord
-from workflow_engine.settings import Settings
+from workflow_engine.settings import MessageSettings
 from workflow_engine.store import Store
 
 log = logging.getLogger(__name__)
@@ -56,16 +55,21 @@ def backoff(failures: int) -> float:
 class Sender:
     """A component of `serve`, and of a foreground run while it lasts.
 
-    `now` is the clock for retries and for giving up.
+    `receivers` are those of the settings, by address; `now` is the clock for retries and for
+    giving up.
     """
 
     name = "messages"
 
     def __init__(
-        self, store: Store, settings: Settings, *, now: Callable[[], datetime] = utc_now
+        self,
+        store: Store,
+        receivers: Mapping[str, MessageSettings],
+        *,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
-        self._configured = configured(settings)
+        self._receivers = receivers
         self._now = now
         self._lanes: dict[str, Lane] = {}
         self._failing: set[str] = set()
@@ -84,7 +88,7 @@ class Sender:
         self._woken.set()
 
     def status(self) -> str:
-        """Return what keeps every message from being sent; a dead receiver is no such thing."""
+        """Return what keeps every message from being sent; a dead receiver does not."""
         if self._thread.ident is not None and not self._thread.is_alive():
             return "The thread that looks for messages has ended."
         return self._problem
@@ -155,7 +159,7 @@ class Sender:
         return self._lanes[address]
 
     def _receiver(self, address: str) -> Receiver:
-        told = self._configured.get(address)
+        told = self._receivers.get(address)
         if told is None:
             return _Unknown(address)
         if told.webhook is not None:

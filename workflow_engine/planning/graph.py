@@ -14,13 +14,21 @@ from pydantic import ValidationError
 
 from workflow_engine.activity import (
     Activity,
+    Binding,
     Neighbourhood,
     Registry,
     Role,
     TemplateLookup,
     no_templates,
 )
-from workflow_engine.errors import Code, Problem, Severity, TopologyError, pointer_to
+from workflow_engine.errors import (
+    Code,
+    InvalidInputError,
+    Problem,
+    Severity,
+    TopologyError,
+    pointer_to,
+)
 from workflow_engine.planning.rules import (
     Edges,
     Types,
@@ -84,9 +92,32 @@ class Graph:
         return next(node for node in self.nodes.values() if node.role is Role.START)
 
     @cached_property
+    def binding(self) -> Binding:
+        """What starts the workflow, and where its runs wait. Raises TopologyError."""
+        start = self.start
+        pointer = pointer_to("Activities", start.name, "Parameters")
+        try:
+            binding = start.activity.binding(start.parameters)
+        except InvalidInputError as error:
+            raise self._wrong(error.at(pointer).problem()) from None
+        if binding is None:
+            message = f'The activity "{start.name}" does not say which objects start the workflow.'
+            raise self._wrong(invalid(message, pointer))
+        return binding
+
+    def _wrong(self, problem: Problem) -> TopologyError:
+        return TopologyError([self.topology.document.place(problem)])
+
+    @cached_property
     def report(self) -> Node | None:
         """The Report activity, if there is one."""
         return next((node for node in self.nodes.values() if node.role is Role.REPORT), None)
+
+    @property
+    def publishes_renditions(self) -> bool:
+        """Whether the media is published as soon as a rendition is there."""
+        report = self.report
+        return report is not None and report.activity.publishes_renditions(report.parameters)
 
     @cached_property
     def waiting(self) -> tuple[ActivityRecord, ...]:

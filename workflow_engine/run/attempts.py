@@ -1,12 +1,11 @@
 """Tries what an activity does again after a transient cause, and keeps the record of that.
 
-An activity stays Running meanwhile; its message tells of the next attempt. The pause ends at once
-when the run does. `retry.py` has the arithmetic. Decision 20.
+An activity stays Running in the meantime; its message tells of the next attempt. The pause ends
+at once when the run does. `retry.py` has the arithmetic. Decision 20.
 """
 
 import logging
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -14,6 +13,7 @@ from typing import TypeVar
 from workflow_engine.errors import MediaflowError, Transient, file_error, transience
 from workflow_engine.records import ActivityState, FailedAttempt, new_id, utc_now
 from workflow_engine.retry import RetryPolicy
+from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -28,14 +28,12 @@ class Attempts:
         self,
         journal: Journal,
         policy: Callable[[str], RetryPolicy],
-        cancel: threading.Event,
-        require_no_interrupt: Callable[[], None],
+        cancellation: Cancellation,
     ) -> None:
-        """`policy` is that of an activity; `cancel` ends pauses, and the last one says why."""
+        """`policy` is that of an activity; a cancellation ends pauses."""
         self._journal = journal
         self._policy = policy
-        self._cancel = cancel
-        self._require_no_interrupt = require_no_interrupt
+        self._cancellation = cancellation
 
     def call(self, name: str, do: Callable[[], T]) -> T:
         """Return what `do` gives, a part of an activity; it is called again after transient causes.
@@ -79,8 +77,8 @@ class Attempts:
         log.warning("run %s, activity %s: %s", self._journal.record.run_id, name, shown)
         attempt = FailedAttempt(ended=utc_now(), code=failure.code, message=failure.message)
         self._show(name, shown, attempt)
-        self._cancel.wait(seconds)
-        self._require_no_interrupt()
+        self._cancellation.event.wait(seconds)
+        self._cancellation.require_none()
         self._show(name, f"{coming}, the one before: {failure.message}")
 
     def _show(self, name: str, message: str, *failed: FailedAttempt) -> None:

@@ -6,21 +6,24 @@ of them can fail an execution. Specification: topology, 4.5 and 12; api, 12; sna
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
-from workflow_engine.activity import Role
+from workflow_engine.activity import DescribeMedia, Effect, Publish, Role, SetCover
 from workflow_engine.buckets import object_url
 from workflow_engine.catalog import publish_states
 from workflow_engine.errors import Code, StoreError
-from workflow_engine.jobs.message import job_message
 from workflow_engine.messages import Outbox, Outgoing
 from workflow_engine.planning.graph import Graph
-from workflow_engine.records import ActivityRecord, ActivityState, ExecutionKind, ExecutionRecord
+from workflow_engine.records import (
+    ActivityRecord,
+    ActivityState,
+    ExecutionKind,
+    ExecutionRecord,
+    Json,
+)
 from workflow_engine.store import Claim, Store
 
 log = logging.getLogger(__name__)
-
-_AT_EACH_TRANSCODE = "TranscodeCompletedAuto"
 
 
 class Completion:
@@ -49,28 +52,45 @@ class Completion:
         """
         if execution.kind is not ExecutionKind.WORKFLOW:
             return Outgoing()
-        succeeded = activity.state is ActivityState.SUCCESS
-        if succeeded and activity.result.data.get("MediaCover") and activity.outputs:
-            url = object_url(activity.outputs[0].ref)
-            self._guarded(lambda: self._store.media.set_cover(execution.media_id, url))
+        for effect in self._effects(activity):
+            match effect:
+                case SetCover(ref=ref):
+                    self._set_cover(execution, object_url(ref))
+                case Publish(published=published):
+                    self._publish(execution, published=published)
+                case DescribeMedia():
+                    pass  # `described` has it: it is committed with the activity
         assert self._graph is not None
         role = self._graph.nodes[activity.name].role
         if role is Role.START:
             return self._announced(execution, activity.name)
-        if role is Role.RENDITION and succeeded and self._publishes_at_each_transcode():
-            self._publish(execution, publish=True)
+        succeeded = activity.state is ActivityState.SUCCESS
+        if role is Role.RENDITION and succeeded and self._graph.publishes_renditions:
+            self._publish(execution, published=True)
             return self._announced(execution, activity.name)
         if role is Role.REPORT:
-            if succeeded:
-                self._publish(execution, publish=bool(activity.result.data.get("Published")))
             return Outgoing(result=self._announced(execution, activity.name).result)
         return Outgoing()
+
+    def described(self, activity: ActivityRecord) -> Mapping[str, Json] | None:
+        """Return what an activity found out about its input, None when it found nothing."""
+        found = (e.properties for e in self._effects(activity) if isinstance(e, DescribeMedia))
+        return next(found, None)
+
+    def _effects(self, activity: ActivityRecord) -> Iterable[Effect]:
+        if self._graph is None or activity.state is not ActivityState.SUCCESS:
+            return ()
+        try:
+            return tuple(self._graph.nodes[activity.name].activity.effects(activity.result))
+        except Exception as error:
+            log.exception("the effects of %s are unknown: %r", activity.name, error)
+            return ()
 
     def end(self, claim: Claim, execution: ExecutionRecord) -> None:
         """Save the end of the execution, and its last message with it."""
         is_job = execution.kind is not ExecutionKind.WORKFLOW
         outgoing = self._job_ends(execution) if is_job else self._workflow_ends(execution)
-        self._store.save_execution(
+        self._store.executions.save(
             claim,
             state=execution.state,
             code=execution.code,
@@ -86,9 +106,7 @@ class Completion:
         pipeline = self._store.pipelines.get(execution.pipeline_id)
         if pipeline is None:
             return Outgoing()
-        return _written(
-            lambda: self._outbox.announce_job(execution, pipeline, job_message(execution))
-        )
+        return _written(lambda: self._outbox.announce_job(execution, pipeline))
 
     def _workflow_ends(self, execution: ExecutionRecord) -> Outgoing:
         report = self._graph.report if self._graph else None
@@ -102,18 +120,15 @@ class Completion:
     def committed(self, outgoing: Outgoing) -> None:
         """Have the message sent that was kept."""
         if outgoing.message is not None:
-            self._outbox.wake()
+            self._outbox.notify()
 
-    def _publishes_at_each_transcode(self) -> bool:
-        report = self._graph.report if self._graph else None
-        if report is None:
-            return False
-        return report.parameters.model_dump(by_alias=True).get("PublishType") == _AT_EACH_TRANSCODE
+    def _set_cover(self, execution: ExecutionRecord, url: str) -> None:
+        self._guarded(lambda: self._store.media.set_cover(execution.media_id, url))
 
-    def _publish(self, execution: ExecutionRecord, *, publish: bool) -> None:
+    def _publish(self, execution: ExecutionRecord, *, published: bool) -> None:
         media_id = execution.media_id
         self._guarded(
-            lambda: publish_states.workflow_ended(self._store, media_id, publish, self._access)
+            lambda: publish_states.workflow_ended(self._store, media_id, published, self._access)
         )
 
     def _guarded(self, change: Callable[[], object]) -> None:

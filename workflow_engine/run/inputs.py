@@ -1,17 +1,18 @@
 """Finds, pins and reads the inputs of runs (decision 12).
 
-A run that begins names a file or an object URL; one that goes on, or comes out of the queue, has
+A run that begins names a file or an object URL; one that continues, or comes out of the queue, has
 its input in its record and must meet the version that was accepted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
+from workflow_engine.activity import Binding
 from workflow_engine.buckets import Bucket, Buckets, ObjectInfo, SingleFileBucket, plain_path
 from workflow_engine.errors import Code, InvalidInputError, file_error
 from workflow_engine.files import readable_file
-from workflow_engine.placeholders import check_key, decode_object
-from workflow_engine.records import Digests, ExecutionRecord, Json, ObjectRef, content_version
+from workflow_engine.placeholders import check_key
+from workflow_engine.records import Digests, ExecutionRecord, ObjectRef, content_version
 from workflow_engine.run.source import Source
 from workflow_engine.store import Store
 
@@ -23,11 +24,11 @@ class Inputs:
         self._configured = configured
         self._store = store
 
-    def open(self, bound: Mapping[str, Json], given: str, key: str | None = None) -> Source:
+    def open(self, binding: Binding, given: str, key: str | None = None) -> Source:
         """Return what a user names: the URL of an object in a configured bucket, or a file.
 
-        `bound` is the InputFile of Start; `key` the object key that a file gets, by default
-        ObjectPrefix and the file's name. Raises InvalidInputError when there is no such input or
+        `binding` is that of the graph; `key` the object key that a file gets, by default
+        the prefix and the file's name. Raises InvalidInputError when there is no such input or
         it cannot be read.
         """
         found = self._configured.parse(given)
@@ -39,14 +40,12 @@ class Inputs:
                     remedy="Use --object only with files.",
                 )
             bucket = self._configured.get(found.bucket)
-            ref = ObjectRef(
-                bucket=found.bucket, object=found.object, location=bound["Location"] or ""
-            )
+            ref = ObjectRef(bucket=found.bucket, object=found.object, location=binding.location)
             return self._pinned(ref, bucket)
         path = readable_file(plain_path(given))
-        name = key if key is not None else decode_object(bound["ObjectPrefix"] or "") + path.name
+        name = key if key is not None else binding.prefix + path.name
         check_key(name)
-        ref = ObjectRef(bucket=bound["Bucket"], object=name, location=bound["Location"] or "")
+        ref = ObjectRef(bucket=binding.bucket, object=name, location=binding.location)
         return self._pinned(ref, SingleFileBucket(ref.bucket, name, path))
 
     def again(self, record: ExecutionRecord) -> Source:
@@ -61,6 +60,10 @@ class Inputs:
         else:
             bucket = self._configured.get(ref.bucket)
         return self._pinned(ref, bucket, version=record.version)
+
+    def opener(self, buckets: Buckets) -> Callable[[ObjectRef], Source]:
+        """Return what finds and pins an object beside the input; it raises as `side` does."""
+        return lambda ref: self.side(ref, buckets.get)
 
     def side(self, ref: ObjectRef, find: Callable[[str], Bucket]) -> Source:
         """Return an object that an activity reads beside its input; `find` knows the buckets.
@@ -80,7 +83,7 @@ class Inputs:
         store = self._store()
         if store is not None and opened.digests is not None:
             info = opened.info
-            store.cache_digests(
+            store.digests.save(
                 bucket.place(ref.object), info.version, opened.digests, info.fingerprint
             )
         return opened
@@ -107,7 +110,7 @@ class Inputs:
         None for what would have to be downloaded: that is left to whoever needs the content.
         """
         store = self._store()
-        known = store.cached_digests(place, info.version, info.fingerprint) if store else None
+        known = store.digests.get(place, info.version, info.fingerprint) if store else None
         if known is not None or bucket.remote:
             return known
         try:

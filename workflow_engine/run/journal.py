@@ -68,17 +68,17 @@ class Journal:
         """Save that the execution runs."""
         if self._record.state is not ExecutionState.RUNNING:
             state = ExecutionState.RUNNING
-            self._store.save_execution(self._claim, state=state, code="", message="")
+            self._store.executions.save(self._claim, state=state, code="", message="")
             self._change(state=state, code="", message="", ended=None)
 
     def set_prefect_url(self, url: str) -> None:
         """Keep where the Prefect UI shows this execution."""
         self._change(prefect_url=url)
-        self._store.save_execution(self._claim, prefect_url=url)
+        self._store.executions.save(self._claim, prefect_url=url)
 
     def reset(self, name: str) -> None:
         """Forget how an activity ended in an earlier attempt."""
-        self._store.reset_activity(self._claim, name)
+        self._store.steps.reset(self._claim, name)
         self._show(ActivityRecord(name=name, type=self._activities[name].type))
 
     def save(self, record: ActivityRecord) -> ActivityRecord:
@@ -86,15 +86,19 @@ class Journal:
         outgoing = Outgoing()
         if record.state.ended:
             record, outgoing = self._ending(record)
-        self._store.save_activity(self._claim, record, announce=outgoing.message)
+        self._store.steps.save(self._claim, record, announce=outgoing.message)
         self._completion.committed(outgoing)
         return self._show(record)
 
     def succeed(self, record: ActivityRecord, step_key: str | None) -> ActivityRecord:
         """Save an activity that has succeeded, with its outputs; it is found by its content key."""
         record, outgoing = self._ending(record)
-        self._store.finish_activity(
-            self._claim, record, step_key=step_key, announce=outgoing.message
+        self._store.steps.finish(
+            self._claim,
+            record,
+            step_key=step_key,
+            properties=self._completion.described(record),
+            announce=outgoing.message,
         )
         self._completion.committed(outgoing)
         return self._show(record)
@@ -111,7 +115,7 @@ class Journal:
             self._activities[name] = replace(record, progress=fraction)
         if worth_saving:
             try:
-                self._store.save_progress(self._claim, name, fraction)
+                self._store.steps.save_progress(self._claim, name, fraction)
             except StoreError as error:  # no reason to stop: the next one may get through
                 log.debug("the progress of %s was not saved: %s", name, error)
         self._tell(lambda observer: observer.progressed(name, fraction))

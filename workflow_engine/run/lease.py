@@ -49,7 +49,7 @@ class Lease:
         if kind is not None and (self._stop is not None or issubclass(kind, StoreError)):
             return
         try:
-            self._store.release(self._claim)
+            self._store.queue.release(self._claim)
         except StoreError as error:
             log.warning("the claim on run %s lapses by itself: %s", self._claim.run_id, error)
 
@@ -69,7 +69,7 @@ class Lease:
     def _renew(self) -> None:
         while not self._done.wait(RENEWAL):
             try:
-                if self._store.renew(self._claim, LEASE):
+                if self._store.queue.renew(self._claim, LEASE):
                     self._tell(Interruption.CANCELLED)
             except LeaseLostError:
                 self._tell(Interruption.LEFT)

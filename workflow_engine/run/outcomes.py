@@ -1,9 +1,17 @@
-"""How an activity ends: as a success, skipped or failed."""
+"""How an activity ends, as a success, skipped or failed, and how its execution does then."""
 
 from dataclasses import dataclass, replace
 
 from workflow_engine.activity import Artifact, StepResult
-from workflow_engine.records import ActivityRecord, ActivityState, utc_now
+from workflow_engine.errors import Code
+from workflow_engine.records import (
+    ActivityRecord,
+    ActivityState,
+    ExecutionKind,
+    ExecutionRecord,
+    ExecutionState,
+    utc_now,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +52,21 @@ def failed(record: ActivityRecord, code: str, message: str, detail: str = "") ->
         message=message,
         detail=detail,
     )
+
+
+def verdict(execution: ExecutionRecord, start: str) -> tuple[ExecutionState, str, str]:
+    """Return state, code and message of an execution that came to its end.
+
+    `start` is the name of its Start. A workflow fails with that only (specification, topology, 8);
+    a job with any activity.
+    """
+    first = execution.activity(start)
+    if first.state is not ActivityState.SUCCESS:
+        return ExecutionState.FAIL, first.code, first.message
+    if execution.kind is not ExecutionKind.WORKFLOW:
+        for record in execution.activities:
+            if record.state is ActivityState.FAIL:
+                return ExecutionState.FAIL, record.code, record.message
+            if record.state is ActivityState.SKIPPED:
+                return ExecutionState.FAIL, Code.TEMPLATE_NOT_SUPPORTED, record.message
+    return ExecutionState.COMPLETED, "", ""

@@ -81,7 +81,7 @@ class Publication:
 
         in_parallel(stage, [one for one in self._placements if one.staged is None], self._at_once)
         # another process may have taken the execution over while the files were staged
-        self._store.check(self._claim)
+        self._store.queue.check(self._claim)
         # from here on only names are given: each object is whole
         left = [one for one in self._placements if not one.named]
         in_parallel(self._give_name, [one for one in left if not one.last], self._at_once)
@@ -93,11 +93,13 @@ class Publication:
             if not one.named:
                 _sweep(one.bucket, one.output, one.handle)
         if not any(one.begun for one in self._placements):
-            self._store.retract(self._claim, activity)
+            self._store.steps.retract(self._claim, activity)
 
     def leave(self, activity: str) -> None:
         """Leave it to whoever takes the execution over; take away what only this process knows."""
-        known = {intent.handle for intent in self._store.intents(self._claim.run_id, activity)}
+        known = {
+            intent.handle for intent in self._store.steps.intents(self._claim.run_id, activity)
+        }
         for one in self._placements:
             if one.handle not in known:
                 _sweep(one.bucket, one.output, one.handle)
@@ -111,7 +113,7 @@ class Publication:
             in_parallel(reserve, missing, self._at_once)
             by_position = {one.position: one.handle for one in self._placements}
             handles = [by_position.get(n, "") for n in range(len(self.outputs))]
-            self._store.intend(self._claim, record, step_key=step_key, handles=handles)
+            self._store.steps.intend(self._claim, record, step_key=step_key, handles=handles)
             self._intended = True
 
     def _give_name(self, one: _Placement) -> None:
@@ -124,7 +126,7 @@ class Publication:
             raise
         one.named = True
         if version:
-            self._store.cache_digests(one.output.place, version, one.output.digests)
+            self._store.digests.save(one.output.place, version, one.output.digests)
 
 
 class Publisher:
@@ -170,7 +172,7 @@ class Publisher:
         """Return the publication of a finished step's outputs under other names.
 
         None means that one of them is not what it was, so that the step must run. What is
-        published is the copy that was verified, whatever happens to the original meanwhile:
+        published is the copy that was verified, whatever happens to the original in the meantime:
         `Publication.publish` raises InvalidInputError when that cannot be had.
         """
         self.require_other_places(refs)
@@ -210,7 +212,7 @@ class Publisher:
         ready = [one for one in staged if one is not None]
         if len(ready) < len(unnamed):
             return False
-        self._store.check(self._claim)
+        self._store.queue.check(self._claim)
         for one in ready:  # in their order: what refers to others is last
             one.publish()
         return self.finished.intact([output for output, _ in unnamed], cancel)

@@ -6,17 +6,15 @@ again. Decisions 5, 6 and 20.
 """
 
 import logging
-import threading
 from dataclasses import replace
+from functools import partial
 
 from workflow_engine.activity import Role
-from workflow_engine.buckets import Buckets
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.planning.plan import Planner
 from workflow_engine.records import ActivityRecord, ActivityState, utc_now
-from workflow_engine.run.journal import Journal
+from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.publisher import Publisher, sweep
-from workflow_engine.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -24,33 +22,39 @@ log = logging.getLogger(__name__)
 class Recovery:
     """Looks at the activities of one execution that was begun before, in their order."""
 
-    def __init__(
-        self,
-        *,
-        journal: Journal,
-        store: Store,
-        buckets: Buckets,
-        planner: Planner,
-        publisher: Publisher,
-        cancel: threading.Event,
-    ) -> None:
-        self._journal = journal
-        self._buckets = buckets
+    def __init__(self, run: ActiveRun, planner: Planner, publisher: Publisher) -> None:
+        self._run = run
+        self._journal = run.journal
         self._planner = planner
         self._publisher = publisher
-        self._cancel = cancel
-        self._run_id = journal.record.run_id
-        self._keys = store.step_keys(self._run_id)
-        self._intended = {one.record.name: one for one in store.intended(self._run_id)}
+        self._cancel = run.cancellation.event
+        self._run_id = run.record.run_id
+        store = run.environment.store
+        self._keys = store.steps.keys(self._run_id)
+        self._intended = {one.record.name: one for one in store.steps.intended(self._run_id)}
         # read once: later ones may be those of a process that has taken the execution over
-        self._intents = store.intents(self._run_id)
+        self._intents = store.steps.intents(self._run_id)
 
-    def keep(self, name: str) -> bool:
-        """Keep what an activity came to, if it still counts; tell whether it does.
+    def keep_all(self) -> None:
+        """Keep what activities came to where it still counts; all others wait again.
 
-        Raises InterruptedRunError, LeaseLostError, StoreError, and MediaflowError for transient
-        causes.
+        Raises InterruptedRunError, LeaseLostError and StoreError.
         """
+        for name in self._run.graph.order:
+            self._run.cancellation.require_none()
+            if self._was_begun(name) and not self._run.attempts.call(
+                name, partial(self._keep, name)
+            ):
+                self._forget(name)
+
+    def _was_begun(self, name: str) -> bool:
+        """Whether an activity was begun in an earlier attempt; Start is, to read the input."""
+        state = self._journal.activity(name).state
+        reading = name == self._run.graph.start.name and state is ActivityState.RUNNING
+        return state is not ActivityState.WAITING and not reading
+
+    def _keep(self, name: str) -> bool:
+        """Keep what an activity came to, if it still counts; tell whether it does."""
         record = self._journal.activity(name)
         if record.state is ActivityState.SUCCESS:
             kept = self._agrees(record, self._keys.get(name)) and self._intact(record)
@@ -60,14 +64,14 @@ class Recovery:
             self._planner.keep(name, self._journal.activity(name).result)
         return kept
 
-    def forget(self, name: str) -> None:
+    def _forget(self, name: str) -> None:
         """Let an activity wait again, and take away what it had staged."""
-        sweep(self._buckets, (one for one in self._intents if one.activity == name))
+        sweep(self._run.environment.buckets, (one for one in self._intents if one.activity == name))
         self._journal.reset(name)
 
     def _agrees(self, record: ActivityRecord, key: str | None) -> bool:
-        """Whether nothing changed that shaped the outputs; Report tells of all others anew."""
-        if self._planner.graph.nodes[record.name].role is Role.REPORT:
+        """Whether nothing changed that shaped the outputs; Report tells of all others again."""
+        if self._run.graph.nodes[record.name].role is Role.REPORT:
             return False
         return key is None or self._planner.agrees(record.name, key)
 

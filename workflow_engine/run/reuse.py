@@ -38,7 +38,7 @@ class Finished:
         """
         if planned.step is None or not planned.node.activity.reusable:
             return None
-        found = self._store.find_step(planned.key)
+        found = self._store.steps.find(planned.key)
         if found is None or not self._all(self._there, found.outputs):
             return None
         return found
@@ -56,7 +56,7 @@ class Finished:
         info = place.head() if place.bucket.remote else None
         if info is None:
             return place, ""
-        known = self._store.cached_digests(output.place, info.version)
+        known = self._store.digests.get(output.place, info.version)
         return place, info.version if known == output.digests else ""
 
     def _intact(self, output: Output, cancel: Event) -> bool:
@@ -67,10 +67,10 @@ class Finished:
                 return False
             if not place.bucket.remote:
                 return place.digests(cancel=cancel) == output.digests
-            known = self._store.cached_digests(output.place, info.version)
+            known = self._store.digests.get(output.place, info.version)
             if known is None:
                 known = place.digests(version=info.version, cancel=cancel)
-                self._store.cache_digests(output.place, info.version, known)
+                self._store.digests.save(output.place, info.version, known)
             return known == output.digests
         except InvalidInputError:
             return False  # it cannot be read, or not any more

@@ -9,22 +9,16 @@ Specification: topology, 6-9.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
 
 from workflow_engine.activity import (
     ActivityResult,
     Role,
     StepResult,
-    TemplateLookup,
-    no_templates,
 )
-from workflow_engine.buckets import Buckets
 from workflow_engine.errors import (
-    ActivityError,
     Code,
     InterruptedRunError,
     Interruption,
@@ -33,32 +27,23 @@ from workflow_engine.errors import (
     MediaflowError,
     StoreError,
 )
-from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
-from workflow_engine.planning.plan import Input, Planned, Planner
+from workflow_engine.planning.plan import Planned, Planner
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
-    Digests,
-    ExecutionKind,
     ExecutionRecord,
     ExecutionState,
-    ObjectRef,
     new_id,
     utc_now,
 )
-from workflow_engine.retry import RetryPolicy
-from workflow_engine.run.attempts import Attempts
-from workflow_engine.run.completion import Completion
-from workflow_engine.run.journal import Journal, Observer
-from workflow_engine.run.outcomes import Outcome, failed, skipped, succeeded
+from workflow_engine.run.active_run import ActiveRun
+from workflow_engine.run.journal import Observer
+from workflow_engine.run.outcomes import Outcome, skipped, succeeded
 from workflow_engine.run.publisher import Publication, Publisher
-from workflow_engine.run.recovery import Recovery
 from workflow_engine.run.side_inputs import SideInputs
-from workflow_engine.run.source import NO_DIGESTS, Source, SourceFile
+from workflow_engine.run.source import Source
 from workflow_engine.run.step_runner import StepRunner
-from workflow_engine.run.work_directory import WorkDirectory
-from workflow_engine.store import Claim, Store
 
 log = logging.getLogger(__name__)
 
@@ -66,171 +51,86 @@ log = logging.getLogger(__name__)
 _NOT_TO_BE_HAD = (Code.RESOURCE_NOT_FOUND, Code.RESOURCE_CONTENT_BAD, Code.RESOURCE_ACCESS)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunEnvironment:
-    """What a runner needs of the process that it lives in."""
-
-    store: Store
-    buckets: Buckets
-    opener: Callable[[ObjectRef], Source]  # pins what is read beside the input
-    work_root: Path
-    slot: Callable[[], AbstractContextManager[object]]  # held while a media process runs
-    completion: Completion
-    retry: RetryPolicy  # of activity types that have none of their own
-    fuse: bool = True
-
-
 class Runner:
-    """Runs the activities of one execution and keeps its record."""
+    """Runs the activities of one execution that is prepared."""
 
     def __init__(
         self,
         *,
-        graph: Graph,
-        record: ExecutionRecord,
-        claim: Claim,
-        open_input: Callable[[], Source],
-        names: Names,
-        environment: RunEnvironment,
-        templates: TemplateLookup = no_templates,
-        observers: Sequence[Observer] = (),
+        run: ActiveRun,
+        source: Source,
+        side_inputs: SideInputs,
+        planner: Planner,
+        publisher: Publisher,
+        steps: StepRunner,
+        find_finished: Callable[[Planned], StepResult | None],
     ) -> None:
-        """`open_input` finds and pins the input; it is called again after transient causes."""
-        self.graph = graph
-        self.cancel = threading.Event()
-        self.interruption = Interruption.USER
-        self._run_id = record.run_id
-        self._fresh = record.fresh
-        self._claim = claim
-        self._journal = Journal(record, claim, environment.store, environment.completion, observers)
-        self._attempts = Attempts(
-            self._journal, self._policy, self.cancel, self._require_no_interrupt
-        )
-        self._open_input = open_input
-        self._names = names
-        self._templates = templates
-        self._environment = environment
-        self._lock = threading.RLock()  # a signal may stop what is being stopped
-        self._work = WorkDirectory(environment.work_root, record.run_id)
-        # once `take_up` has opened the input
-        self._source: Source
-        self._file: SourceFile
-        self._side_inputs: SideInputs
-        self._publisher: Publisher
-        self._planner: Planner
-        self._steps: StepRunner
+        """`find_finished` finds the result of an equal step, where one may be used."""
+        self._run = run
+        self._journal = run.journal
+        self._attempts = run.attempts
+        self._source = source
+        self._side_inputs = side_inputs
+        self._planner = planner
+        self._publisher = publisher
+        self._steps = steps
+        self._find_finished = find_finished
 
-    def _policy(self, name: str) -> RetryPolicy:
-        return self.graph.nodes[name].activity.retry or self._environment.retry
+    # --- what executors ask --------------------------------------------------------------
 
-    def take_up(self) -> None:
-        """Save that the execution runs; keep what succeeded in an earlier attempt at it.
-
-        Call it before anything else; it reads the input, if that was not done before, and the
-        outputs that were made. An activity whose process was killed between the names of its
-        outputs and its success is completed. Raises InterruptedRunError, LeaseLostError and
-        StoreError.
-        """
-        self._journal.begin()
-        self._prepare()
-        recovery = Recovery(
-            journal=self._journal,
-            store=self._environment.store,
-            buckets=self._environment.buckets,
-            planner=self._planner,
-            publisher=self._publisher,
-            cancel=self.cancel,
-        )
-        for name in self.graph.order:
-            self._require_no_interrupt()
-            if self._was_begun(name) and not self._attempts.call(
-                name, partial(recovery.keep, name)
-            ):
-                recovery.forget(name)
-
-    def _was_begun(self, name: str) -> bool:
-        """Whether an activity was begun in an earlier attempt; Start is, to read the input."""
-        state = self._journal.activity(name).state
-        reading = name == self.graph.start.name and state is ActivityState.RUNNING
-        return state is not ActivityState.WAITING and not reading
-
-    def _prepare(self) -> None:
-        """Open and read the input; one that cannot be read will fail Start."""
-        start, environment = self.graph.start.name, self._environment
-        try:
-            digests = self._attempts.call(start, self._read_input)
-        except (InterruptedRunError, StoreError, LeaseLostError):
-            raise
-        except MediaflowError as error:
-            self._source, digests = Source.missing(self.record.input, error), NO_DIGESTS
-            self._file = SourceFile(self._source, self._work.attempt, self.cancel)
-        self._publisher = Publisher(
-            environment.store, self._claim, self._source, environment.buckets
-        )
-        self._side_inputs = SideInputs(
-            source=self._source,
-            file=self._file,
-            names=self._names,
-            opener=environment.opener,
-            make_folder=self._work.attempt,
-            context=lambda work, file: self._steps.quiet_context(self._run_id, work, file),
-        )
-        given = Input(ref=self._source.ref, digests=digests, names=self._names)
-        self._planner = Planner(self.graph, given, self._templates, self._side_inputs.read)
-        self._steps = StepRunner(
-            graph=self.graph,
-            journal=self._journal,
-            planner=self._planner,
-            file=self._file,
-            side_inputs=self._side_inputs,
-            names=self._names,
-            work=self._work,
-            slot=environment.slot,
-            cancel=self.cancel,
-            fuse=environment.fuse,
-            find_finished=self._find_finished,
-            lease_lost=lambda: self.stop(Interruption.LEFT),
-        )
-
-    def _read_input(self) -> Digests:
-        self._source = source = self._open_input()
-        self._file = SourceFile(source, self._work.attempt, self.cancel)
-        digests = self._file.digests()
-        self._environment.store.cache_digests(
-            source.place, source.info.version, digests, source.info.fingerprint
-        )
-        return digests
-
-    def stop(self, reason: Interruption) -> None:
-        """Interrupt the run; the first reason counts."""
-        with self._lock:
-            if not self.cancel.is_set():
-                self.interruption = reason
-                self.cancel.set()
+    @property
+    def graph(self) -> Graph:
+        """The activities and what each waits for."""
+        return self._run.graph
 
     @property
     def record(self) -> ExecutionRecord:
         """The execution as it stands."""
         return self._journal.record
 
+    @property
+    def cancel(self) -> threading.Event:
+        """Set when the run should stop."""
+        return self._run.cancellation.event
+
+    @property
+    def interruption(self) -> Interruption:
+        """Why it should."""
+        return self._run.cancellation.reason
+
+    def stop(self, reason: Interruption) -> None:
+        """Interrupt the run; the first reason counts."""
+        self._run.cancellation.stop(reason)
+
     def watch(self, observer: Observer) -> None:
         """Tell one more observer from now on."""
         self._journal.watch(observer)
+
+    def set_prefect_url(self, url: str) -> None:
+        """Keep where the Prefect UI shows this execution."""
+        self._journal.set_prefect_url(url)
+
+    def may_run(self, name: str) -> bool:
+        """Whether all predecessors of an activity have ended."""
+        before = self.graph.predecessors(name)
+        return all(self._journal.activity(one).state.ended for one in before)
 
     def ended(self) -> bool:
         """Whether every activity has ended."""
         return all(activity.state.ended for activity in self.record.activities)
 
-    def set_prefect_url(self, url: str) -> None:
-        """Keep where the Prefect UI shows this execution."""
-        self._journal.set_prefect_url(url)
+    def verdict(self) -> tuple[ExecutionState, str, str]:
+        """Return state, code and message of the execution when its activities have ended."""
+        return self._run.verdict()
+
+    # --- one activity --------------------------------------------------------------------
 
     def run_activity(self, name: str) -> Outcome:
         """Run one activity whose predecessors have ended, and return how it ended.
 
         An activity that has ended already is left alone. Raises InterruptedRunError after
         `cancel` was set, LeaseLostError when another process took the execution over, and
-        StoreError; both stop the run, for whoever claims it next to go on.
+        StoreError; both stop the run, for whoever claims it next to continue.
         """
         try:
             return self._run_activity(name)
@@ -238,16 +138,11 @@ class Runner:
             self.stop(Interruption.LEFT)
             raise
 
-    def may_run(self, name: str) -> bool:
-        """Whether all predecessors of an activity have ended."""
-        before = self.graph.predecessors(name)
-        return all(self._journal.activity(one).state.ended for one in before)
-
     def _run_activity(self, name: str) -> Outcome:
         record = self._journal.activity(name)
         if record.state.ended:
             return Outcome(record=record)
-        self._require_no_interrupt()
+        self._run.cancellation.require_none()
         if reason := self._blocked(name):
             return Outcome(record=self._journal.save(skipped(record, reason)))
         self._journal.save(
@@ -263,63 +158,18 @@ class Runner:
             return self._attempt(name)
         except InterruptedRunError:
             if self.interruption is not Interruption.LEFT:
-                self._fail(name, *self.interruption.value)
+                self._run.fail(name, *self.interruption.value)
             raise
         except (LeaseLostError, StoreError):
             raise
         except MediaflowError as error:
-            detail = error.detail if isinstance(error, ActivityError) else ""
             text = f"{error.message} {error.remedy}".strip()
-            return self._fail(name, error.code, text, detail)
+            return Outcome(record=self._run.fail(name, error.code, text, error.detail))
         except Exception as error:
-            log.exception("run %s, activity %s: unexpected: %r", self._run_id, name, error)
+            run_id = self.record.run_id
+            log.exception("run %s, activity %s: unexpected: %r", run_id, name, error)
             text = f"The operation has failed due to an unexpected error: {error!r}."
-            return self._fail(name, Code.INTERNAL, text)
-
-    def _fail(self, name: str, code: str, message: str, detail: str = "") -> Outcome:
-        record = failed(self._journal.activity(name), code, message, detail)
-        return Outcome(record=self._journal.save(record))
-
-    def finish(self, error: MediaflowError | None = None) -> ExecutionRecord:
-        """Give the execution its final state, commit it and remove the work directory.
-
-        `error` is what ended the run early: an interruption, or the engine itself.
-        """
-        state, code, message = self.verdict()
-        if error is not None:
-            state, code, message = ExecutionState.FAIL, error.code, error.message
-            for record in self.record.activities:
-                if record.state is ActivityState.RUNNING:
-                    self._journal.save(failed(record, error.code, error.message))
-        report = self.graph.report
-        outputs = self._journal.activity(report.name).outputs if report else ()
-        record = self._journal.end(state, code, message, outputs[0].place if outputs else "")
-        self.clean()
-        return record
-
-    def clean(self) -> None:
-        """Remove what lies in the work directory."""
-        self._work.remove()
-
-    def verdict(self) -> tuple[ExecutionState, str, str]:
-        """Return state, code and message of an execution that came to its end.
-
-        A workflow fails with Start only (specification, topology, 8); a job with any activity.
-        """
-        start, execution = self._journal.activity(self.graph.start.name), self.record
-        if start.state is not ActivityState.SUCCESS:
-            return ExecutionState.FAIL, start.code, start.message
-        if execution.kind is not ExecutionKind.WORKFLOW:
-            for record in execution.activities:
-                if record.state is ActivityState.FAIL:
-                    return ExecutionState.FAIL, record.code, record.message
-                if record.state is ActivityState.SKIPPED:
-                    return ExecutionState.FAIL, Code.TEMPLATE_NOT_SUPPORTED, record.message
-        return ExecutionState.COMPLETED, "", ""
-
-    def _require_no_interrupt(self) -> None:
-        if self.cancel.is_set():
-            raise InterruptedRunError(self.interruption)
+            return Outcome(record=self._run.fail(name, Code.INTERNAL, text))
 
     def _blocked(self, name: str) -> str:
         """Why the activity must be skipped: Start failed (specification, topology, 9)."""
@@ -360,9 +210,6 @@ class Runner:
         if planned.node.role is not Role.REPORT:
             self._source.require_unchanged()
             self._side_inputs.require_unchanged(planned.side)
-
-    def _find_finished(self, planned: Planned) -> StepResult | None:
-        return None if self._fresh else self._publisher.finished.find(planned)
 
     def _report_bucket(self) -> str:
         """Where the report of a run without any output goes: beside the outputs it would have."""
@@ -441,3 +288,21 @@ class Runner:
         self._planner.keep(name, finished)
         record = self._journal.succeed(done(), key)
         return Outcome(record=record, artifacts=tuple(planned.node.activity.artifacts(finished)))
+
+
+class Executor(Protocol):
+    """Runs every activity of an execution.
+
+    `abandoned` tells that threads were left behind which a process that wants to end must not
+    wait for.
+    """
+
+    abandoned: bool
+
+    def execute(self, runner: Runner) -> None:
+        """Call `run_activity` for each activity after all its predecessors have ended.
+
+        Raises InterruptedRunError when the runner's `cancel` was set, LeaseLostError and
+        StoreError as `run_activity` does.
+        """
+        ...

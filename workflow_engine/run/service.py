@@ -1,165 +1,264 @@
-"""How an execution runs that this process has claimed: lease, runner, executor, and its end."""
+"""Runs executions in this process: claim, lease, runner, executor, and the end of each."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from workflow_engine.activity import TemplateLookup
+from workflow_engine.buckets import Buckets
 from workflow_engine.catalog import publish_states
 from workflow_engine.errors import (
     Code,
     InterruptedRunError,
     Interruption,
+    InvalidInputError,
     LeaseLostError,
     MediaflowError,
     StoreError,
 )
-from workflow_engine.executor import Executor
-from workflow_engine.messages import Sender
-from workflow_engine.placeholders import Names
-from workflow_engine.planning.graph import Graph
+from workflow_engine.messages import Outbox, Sender
+from workflow_engine.planning.graph import Graph, Workflow
 from workflow_engine.records import ExecutionRecord, ExecutionState, utc_now
+from workflow_engine.retry import RetryPolicy
 from workflow_engine.run import lease
+from workflow_engine.run.active_run import ActiveRun
+from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.completion import Completion
+from workflow_engine.run.environment import RunEnvironment
+from workflow_engine.run.history import existing_execution
+from workflow_engine.run.inputs import Inputs
 from workflow_engine.run.journal import Observer
+from workflow_engine.run.preparation import prepare
 from workflow_engine.run.publisher import sweep as sweep_staged
-from workflow_engine.run.runner import RunEnvironment, Runner
+from workflow_engine.run.queue import resumable_execution
+from workflow_engine.run.runner import Executor
 from workflow_engine.run.source import Source
+from workflow_engine.run.submission import buckets_of, new_execution
 from workflow_engine.run.work_directory import sweep
+from workflow_engine.settings.models import RunnerSettings
 from workflow_engine.store import Claim, Store
 
-if TYPE_CHECKING:
-    from workflow_engine.engine import Engine
+#: gets what stops a run before anything runs
+OnStart = Callable[[Cancellation], None]
 
 #: seconds that the end of a foreground run waits for its messages; `serve` sends what is left
 MESSAGE_PATIENCE = 5.0
 
 
 class RunService:
-    """Runs what one engine has claimed."""
+    """Runs what this process has claimed; thread-safe."""
 
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
-        self._slots = threading.BoundedSemaphore(engine.settings.runner.processes)
-
-    @property
-    def _store(self) -> Store:
-        return self._engine.store
-
-    def execute(
+    def __init__(
         self,
-        claim: Claim,
-        prepare: Callable[[], Runner],
-        executor: Executor,
-        on_start: Callable[[Runner], None],
-    ) -> ExecutionRecord:
-        """Run what is left of a claimed execution; the claim is kept and given back at the end.
+        *,
+        store: Store,
+        buckets: Buckets,
+        inputs: Inputs,
+        outbox: Outbox,
+        settings: RunnerSettings,
+        retry: RetryPolicy,
+        work_root: Path,
+        parse: Callable[[str], Graph],
+        templates: TemplateLookup,
+    ) -> None:
+        """`retry` is for activity types that have no policy of their own.
 
-        `prepare` makes the runner under the claim. Raises LeaseLostError when another process took
-        the execution over.
+        `parse` reads the topologies of executions that exist, and `templates` finds theirs.
+        """
+        self._store = store
+        self._buckets = buckets
+        self._inputs = inputs
+        self._outbox = outbox
+        self._settings = settings
+        self._retry = retry
+        self._work_root = work_root
+        self._parse = parse
+        self._templates = templates
+        self._slots = threading.BoundedSemaphore(settings.processes)
+
+    def run(
+        self,
+        workflow: Workflow,
+        source: Source,
+        *,
+        pipeline_id: str,
+        output_root: str,
+        executor: Executor,
+        user_data: str,
+        fresh: bool,
+        observers: Sequence[Observer],
+        on_start: OnStart,
+    ) -> ExecutionRecord:
+        """Make a new execution of a workflow and run it; see `Engine.run`."""
+        graph = workflow.graph
+        record = new_execution(
+            graph,
+            source.ref,
+            name=workflow.name,
+            workflow_id=workflow.id,
+            pipeline_id=pipeline_id,
+            origin=source.place,
+            version=source.info.version,
+            output_root=output_root,
+            buckets=buckets_of(graph, source.ref.bucket, self._buckets.locations),
+            user_data=user_data,
+            fresh=fresh,
+            state=ExecutionState.RUNNING,
+        )
+        claim = self._store.queue.add_claimed(
+            record, owner=lease.owner_name(), lease_seconds=lease.LEASE
+        )
+        with self._messages_sent(record.run_id), lease.Lease(self._store, claim) as kept:
+            run = self._active(claim, graph, record, observers)
+            ended = self._execute(kept, run, lambda: source, executor, on_start)
+        return self._with_messages(ended)
+
+    def resume(
+        self,
+        run_id: str,
+        *,
+        executor: Executor,
+        observers: Sequence[Observer],
+        on_start: OnStart,
+    ) -> ExecutionRecord:
+        """Continue an execution in the foreground; see `Engine.resume`."""
+        resumable_execution(self._store, run_id)
+        try:
+            claim = self._store.queue.claim(
+                run_id, owner=lease.owner_name(), lease_seconds=lease.LEASE
+            )
+        except LeaseLostError as error:
+            raise InvalidInputError(error.code, error.message, remedy=error.remedy) from None
+        with self._messages_sent(run_id), lease.Lease(self._store, claim) as kept:
+            # read again under the claim: another process may have ended it in the meantime
+            record = resumable_execution(self._store, run_id)
+            source = self._inputs.again(record)
+            run = self._active(claim, self._parse(record.topology), record, observers)
+            ended = self._execute(kept, run, lambda: source, executor, on_start)
+        return self._with_messages(ended)
+
+    def run_claimed(
+        self, claim: Claim, *, executor: Executor, on_start: OnStart
+    ) -> ExecutionRecord:
+        """Run what is left of an execution out of the queue and return it.
+
+        An input that cannot be read any more, or is another version now, fails its Start. An
+        execution that cannot be run at all, because its topology does not load any more, ends as
+        Fail; that raises. Whatever else raises leaves it for the next claim.
         """
         with lease.Lease(self._store, claim) as kept:
-            runner = prepare()
             try:
-                kept.on_stop(runner.stop)
-                on_start(runner)
-                runner.take_up()
-                executor.execute(runner)
-            except InterruptedRunError:
-                return self._stopped(runner, claim)
+                record = existing_execution(self._store, claim.run_id)
+                run = self._active(claim, self._parse(record.topology), record)
             except (StoreError, LeaseLostError):
-                runner.clean()
                 raise
-            except BaseException as error:
-                runner.finish(as_engine_error(error))
+            except Exception as error:
+                self._refuse(claim, as_engine_error(error))
                 raise
-            return runner.finish()
+            return self._execute(kept, run, lambda: self._inputs.again(record), executor, on_start)
 
-    def _stopped(self, runner: Runner, claim: Claim) -> ExecutionRecord:
-        """End an interrupted execution, unless another process goes on with it."""
-        if runner.interruption is not Interruption.LEFT:
-            return runner.finish(InterruptedRunError(runner.interruption))
-        runner.clean()
-        # tells who lost the claim, and whether the store works
-        self._store.renew(claim, lease.LEASE)
-        return runner.record
+    def sweep(self) -> None:
+        """Take away what killed processes of this machine left in folders and buckets."""
+        sweep(self._work_root, self._sweep_staged)
 
-    def runner(
+    def _sweep_staged(self, run_id: str) -> None:
+        """Take away what a killed process had staged, unless another one continues with it."""
+        intents = self._store.steps.intents(run_id)  # before another process claims it
+        if not self._store.queue.continues(run_id):
+            sweep_staged(self._buckets, intents)
+
+    def _active(
         self,
         claim: Claim,
         graph: Graph,
         record: ExecutionRecord,
-        open_input: Callable[[], Source],
         observers: Sequence[Observer] = (),
-    ) -> Runner:
-        """Return what runs an execution, once the remains of killed processes are gone.
-
-        `open_input` is that of `Runner`.
-        """
+    ) -> ActiveRun:
+        """Return an execution that can be run, once the remains of killed processes are gone."""
         self.sweep()
-        engine, buckets = self._engine, self._engine.buckets
+        buckets = self._buckets
         if record.output_root:
             buckets = buckets.below(Path(record.output_root))
         access = publish_states.access_in(buckets) if buckets.have_access_rules else None
-        names = Names.of(record.input.object, run_id=record.run_id, media_id=record.media_id)
-        return Runner(
-            graph=graph,
-            record=record,
-            claim=claim,
-            open_input=open_input,
-            names=names,
-            environment=RunEnvironment(
-                store=engine.store,
-                buckets=buckets,
-                opener=engine.opener(buckets),
-                work_root=engine.work_root,
-                slot=lambda: self._slots,
-                completion=Completion(engine.store, engine.outbox, graph, access),
-                fuse=engine.settings.runner.fuse,
-                retry=engine.settings.retry.policy,
-            ),
-            templates=engine.accepted_template,
-            observers=observers,
+        environment = RunEnvironment(
+            store=self._store,
+            buckets=buckets,
+            opener=self._inputs.opener(buckets),
+            work_root=self._work_root,
+            slot=lambda: self._slots,
+            completion=Completion(self._store, self._outbox, graph, access),
+            fuse=self._settings.fuse,
+            retry=self._retry,
+            templates=self._templates,
+        )
+        return ActiveRun(
+            graph=graph, record=record, claim=claim, environment=environment, observers=observers
         )
 
-    def refuse(self, claim: Claim, error: MediaflowError) -> None:
+    def _execute(
+        self,
+        kept: lease.Lease,
+        run: ActiveRun,
+        open_input: Callable[[], Source],
+        executor: Executor,
+        on_start: OnStart,
+    ) -> ExecutionRecord:
+        """Run what is left of an execution. Raises LeaseLostError when another process took it."""
+        try:
+            kept.on_stop(run.cancellation.stop)
+            on_start(run.cancellation)
+            executor.execute(prepare(run, open_input))
+        except InterruptedRunError:
+            return self._stopped(run)
+        except (StoreError, LeaseLostError):
+            run.clean()
+            raise
+        except BaseException as error:
+            run.finish(as_engine_error(error))
+            raise
+        return run.finish()
+
+    def _stopped(self, run: ActiveRun) -> ExecutionRecord:
+        """End an interrupted execution, unless another process continues with it."""
+        if run.cancellation.reason is not Interruption.LEFT:
+            return run.finish(InterruptedRunError(run.cancellation.reason))
+        run.clean()
+        # tells who lost the claim, and whether the store works
+        self._store.queue.renew(run.claim, lease.LEASE)
+        return run.record
+
+    def _refuse(self, claim: Claim, error: MediaflowError) -> None:
         """End an execution that cannot be run."""
         record = replace(
-            self._engine.execution(claim.run_id),
+            existing_execution(self._store, claim.run_id),
             state=ExecutionState.FAIL,
             code=error.code,
             message=error.message,
             ended=utc_now(),
         )
-        Completion(self._store, self._engine.outbox, None).end(claim, record)
+        Completion(self._store, self._outbox, None).end(claim, record)
 
-    def with_messages(self, run_id: str, execute: Callable[[], ExecutionRecord]) -> ExecutionRecord:
-        """Send the messages of a foreground run; the record tells what is known of them then.
-
-        `serve` sends what cannot be sent in time.
-        """
-        if not (self._engine.settings.queues or self._engine.settings.topics):
-            return execute()
-        sender = Sender(self._store, self._engine.settings)
-        self._engine.outbox.wake = sender.wake
+    @contextmanager
+    def _messages_sent(self, run_id: str) -> Generator[None]:
+        """Send the messages of a foreground run; `serve` sends what cannot be sent in time."""
+        if not self._outbox.receivers:
+            yield
+            return
+        sender = Sender(self._store, self._outbox.receivers)
+        unsubscribe = self._outbox.subscribe(sender.wake)
         sender.start()
         try:
-            execute()
+            yield
             sender.wait(run_id, MESSAGE_PATIENCE)
         finally:
+            unsubscribe()
             sender.stop(0)
-        return self._engine.execution(run_id)
 
-    def sweep(self) -> None:
-        """Take away what killed processes of this machine left in folders and buckets."""
-        sweep(self._engine.work_root, self._sweep_staged)
-
-    def _sweep_staged(self, run_id: str) -> None:
-        """Take away what a killed process had staged, unless another one goes on with it."""
-        intents = self._store.intents(run_id)  # before another process claims it
-        if not self._store.goes_on(run_id):
-            sweep_staged(self._engine.buckets, intents)
+    def _with_messages(self, ended: ExecutionRecord) -> ExecutionRecord:
+        """Return an execution as it stands, with what became of its messages by now."""
+        return existing_execution(self._store, ended.run_id) if self._outbox.receivers else ended
 
 
 def as_engine_error(error: BaseException) -> MediaflowError:

@@ -8,20 +8,16 @@ they made.
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from workflow_engine.activity import ActivityContext, ActivityResult, Role, StepResult
-from workflow_engine.errors import LeaseLostError
-from workflow_engine.placeholders import Names
-from workflow_engine.planning.graph import Graph
+from workflow_engine.errors import Interruption, LeaseLostError
 from workflow_engine.planning.plan import Planned, Planner, shared_groups
-from workflow_engine.run.journal import Journal
+from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.shared_process import SharedProcess
 from workflow_engine.run.side_inputs import SideInputs
 from workflow_engine.run.source import SourceFile
-from workflow_engine.run.work_directory import WorkDirectory
 
 log = logging.getLogger(__name__)
 
@@ -31,37 +27,18 @@ class StepRunner:
 
     def __init__(
         self,
-        *,
-        graph: Graph,
-        journal: Journal,
+        run: ActiveRun,
         planner: Planner,
         file: SourceFile,
         side_inputs: SideInputs,
-        names: Names,
-        work: WorkDirectory,
-        slot: Callable[[], AbstractContextManager[object]],
-        cancel: threading.Event,
-        fuse: bool,
         find_finished: Callable[[Planned], StepResult | None],
-        lease_lost: Callable[[], None],
     ) -> None:
-        """`slot` is held while a media process runs; `lease_lost` ends the run.
-
-        `find_finished` tells which siblings need no process.
-        """
-        self._graph = graph
-        self._journal = journal
+        """`file` is the input; `find_finished` tells which siblings need no process."""
+        self._run = run
         self._planner = planner
         self._file = file
         self._side_inputs = side_inputs
-        self._names = names
-        self._work = work
-        self._slot = slot
-        self._cancel = cancel
-        self._fuse = fuse
         self._find_finished = find_finished
-        self._lease_lost = lease_lost
-        self._run_id = journal.record.run_id
         self._sharing = threading.Lock()
         self._shared: dict[str, SharedProcess | None] = {}
         self._directories: dict[str, Path] = {}  # of the latest attempts
@@ -79,46 +56,31 @@ class StepRunner:
             self._discard(name)  # the next attempt may need the room
             raise
 
-    def quiet_context(self, name: str, work: Path, source: Path) -> ActivityContext:
-        """Return the context of an activity that shows no progress."""
-        return ActivityContext(
-            activity=name,
-            run_id=self._run_id,
-            work=work,
-            source=source,
-            names=self._names,
-            progress=lambda fraction: None,
-            cancel=self._cancel,
-            slot=self._slot,
-            execution=lambda: self._journal.record,
-            read_by=self._planner.read_by,
-            log=logging.LoggerAdapter(log, {"run_id": self._run_id, "activity": name}),
-        )
-
     def _context(self, name: str) -> ActivityContext:
         self._discard(name)
-        work = self._directories[name] = self._work.attempt()
-        source = work / self._names.source_name
-        if self._graph.nodes[name].role is not Role.REPORT:
+        work = self._directories[name] = self._run.work.attempt()
+        source = work / self._run.names.source_name
+        if self._run.graph.nodes[name].role is not Role.REPORT:
             self._file.link(source)
             self._side_inputs.link(self._planner.plan(name).side, work)
 
         def progress(fraction: float) -> None:
             try:
-                self._journal.progress(name, fraction)
+                self._run.journal.progress(name, fraction)
             except LeaseLostError:
-                self._lease_lost()
+                self._run.cancellation.stop(Interruption.LEFT)
 
-        return replace(self.quiet_context(name, work, source), progress=progress)
+        context = self._run.context(name, work, source)
+        return replace(context, progress=progress, read_by=self._planner.read_by)
 
     def _discard(self, name: str) -> None:
         if name in self._directories:
-            self._work.discard(self._directories.pop(name))
+            self._run.work.discard(self._directories.pop(name))
 
     def _shared_process(self, planned: Planned) -> SharedProcess | None:
         """Return the process that a step shares with siblings, if it does."""
         name = planned.node.name
-        if not self._fuse or planned.step is None or not planned.step.share:
+        if not self._run.environment.fuse or planned.step is None or not planned.step.share:
             return None
         with self._sharing:
             if name not in self._shared:
@@ -127,11 +89,11 @@ class StepRunner:
                     for sibling in self._planner.plan_siblings(name)
                     # others may run already, when this one could not be planned with them
                     if sibling.node.name not in self._shared
-                    and not self._journal.activity(sibling.node.name).state.ended
+                    and not self._run.journal.activity(sibling.node.name).state.ended
                 ]
                 served = [p.node.name for p in siblings if self._find_finished(p)]
                 self._shared.update((sibling.node.name, None) for sibling in siblings)
-                for group in shared_groups(self._graph, siblings, served):
+                for group in shared_groups(self._run.graph, siblings, served):
                     members = [self._planner.plan(member) for member in group]
                     self._shared.update(
                         dict.fromkeys(group, SharedProcess(members, self._context, self._discard))

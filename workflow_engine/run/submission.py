@@ -1,10 +1,12 @@
-"""How an execution comes to be: its record, and the pipeline that it waits in."""
+"""How an execution comes to be: its record, and the runs of registered workflows."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from workflow_engine.buckets import Buckets
 from workflow_engine.catalog.media import media_id
-from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
+from workflow_engine.catalog.topologies import TopologyLoader
+from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
@@ -16,8 +18,8 @@ from workflow_engine.records import (
     new_id,
     utc_now,
 )
-from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
-from workflow_engine.store import Store
+from workflow_engine.records.catalog import WorkflowRecord
+from workflow_engine.run.queue import ExecutionQueue
 
 
 def new_execution(
@@ -90,22 +92,44 @@ def _named(value: Json) -> Iterator[str]:
                 yield from _named(item)
 
 
-def pipeline_of(graph: Graph, store: Store | None, *, strict: bool) -> str:
-    """Return the id of the pipeline that Start names: one that is known, else the default one.
+class Submissions:
+    """Queues runs of registered workflows by hand."""
 
-    Raises TopologyError where `strict` refuses an unknown one.
-    """
-    wanted = graph.start.parameters.model_dump(by_alias=True).get("PipelineId") or ""
-    if wanted == DEFAULT_PIPELINE_ID:
-        return wanted
-    if store is not None and wanted and store.pipelines.get(wanted) is not None:
-        return wanted
-    if strict and wanted:
-        problem = Problem(
-            code=Code.RESOURCE_NOT_FOUND,
-            message=f'The pipeline "{wanted}" is not known.',
-            pointer=pointer_to("Activities", graph.start.name, "Parameters", "PipelineId"),
-            remedy="Set [pipelines] strict = false to use the default pipeline.",
+    def __init__(self, topologies: TopologyLoader, buckets: Buckets, queue: ExecutionQueue) -> None:
+        self._topologies = topologies
+        self._buckets = buckets
+        self._queue = queue
+
+    def submit(
+        self,
+        workflow: WorkflowRecord,
+        ref: ObjectRef,
+        *,
+        user_data: str = "",
+        overrides: str = "",
+        dedupe_key: str | None = None,
+    ) -> ExecutionRecord:
+        """Queue a run of a workflow on an object; see `Engine.submit`."""
+        graph = self._topologies.parse(workflow.topology)
+        if overrides:
+            graph = self._topologies.overridden(graph, overrides)
+        bucket = self._buckets.get(ref.bucket)
+        info = bucket.head(ref.object)
+        if info is None:
+            raise InvalidInputError(
+                Code.RESOURCE_NOT_FOUND,
+                f'The object "{ref.object}" does not exist in the bucket "{ref.bucket}".',
+                remedy="Check the key; it is compared exactly.",
+            )
+        record = new_execution(
+            graph,
+            ref,
+            name=workflow.name,
+            workflow_id=workflow.id,
+            pipeline_id=self._topologies.pipeline_of(graph),
+            origin=bucket.place(ref.object),
+            version=info.version,
+            buckets=buckets_of(graph, ref.bucket, self._buckets.locations),
+            user_data=user_data,
         )
-        raise TopologyError([graph.topology.document.place(problem)])
-    return DEFAULT_PIPELINE_ID
+        return self._queue.add(record, dedupe_key=dedupe_key)

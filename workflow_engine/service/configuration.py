@@ -85,7 +85,7 @@ class SharedStore:
                 self._warn(other.id, f"another service ({who}) {what}: {different}")
 
     def _of_waiting(self) -> Iterator[str]:
-        for waiting in self._store.waiting_elsewhere(self._own.buckets):
+        for waiting in self._store.queue.waiting_elsewhere(self._own.buckets):
             count = f"{waiting.count}{' or more' if waiting.count == MOST_COUNTED else ''}"
             what = "waiting for a process that knows"
             yield f"Executions {what} {', '.join(waiting.buckets)}: {count}."

@@ -1,8 +1,8 @@
 """Takes executions out of the queue and runs them, several at once.
 
-What may start, and in which order, is the store's answer (`Store.claim_next`): pipelines, quotas
-and priorities count over all processes that share it. An execution whose process was killed
-comes out of the queue again once its lease has lapsed, and goes on under its RunId.
+What may start, and in which order, is the store's answer (`QueueTable.claim_next`): pipelines,
+quotas and priorities count over all processes that share it. An execution whose process was killed
+comes out of the queue again once its lease has lapsed, and continues under its RunId.
 """
 
 import logging
@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, Interruption, LeaseLostError, MediaflowError
-from workflow_engine.executor import Executor
 from workflow_engine.records import ExecutionState
 from workflow_engine.run import lease
-from workflow_engine.run.runner import Runner
+from workflow_engine.run.cancellation import Cancellation
+from workflow_engine.run.runner import Executor
 from workflow_engine.store import Claim
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,12 @@ class Dispatcher:
         self._owner = lease.owner_name()
         self._turn = threading.Lock()
         self._lock = threading.Lock()
-        self._runners: set[Runner] = set()
+        self._cancellations: set[Cancellation] = set()
         self._running: frozenset[str] = frozenset()
         self._closing = threading.Event()
         self._leaving = False
         self._problem = ""
+        self._no_news: Callable[[], None] = lambda: None
         self._threads = [
             threading.Thread(target=self._work, name=f"{self.name} {number}", daemon=True)
             for number in range(engine.settings.runner.concurrency)
@@ -48,6 +49,7 @@ class Dispatcher:
     def start(self) -> None:
         """Begin to take executions out of the queue."""
         self._engine.sweep()
+        self._no_news = self._engine.store.queue.on_news(self._engine.queued.set)
         for thread in self._threads:
             thread.start()
 
@@ -67,18 +69,19 @@ class Dispatcher:
         return self._closing.is_set() and not any(map(threading.Thread.is_alive, self._threads))
 
     def close(self) -> None:
-        """Take nothing more out of the queue; what runs goes on."""
+        """Take nothing more out of the queue; what runs continues."""
         self._closing.set()
+        self._no_news()
         self._engine.queued.set()
 
     def leave(self) -> None:
-        """Stop what runs where it is; the next process that looks into the queue goes on."""
+        """Stop what runs where it is; the next process that looks into the queue continues."""
         self.close()
         with self._lock:
             self._leaving = True
-            runners = list(self._runners)
-        for runner in runners:
-            runner.stop(Interruption.LEFT)
+            cancellations = list(self._cancellations)
+        for cancellation in cancellations:
+            cancellation.stop(Interruption.LEFT)
 
     def join(self, seconds: float) -> bool:
         """Wait until nothing runs any more; False when something still does after `seconds`."""
@@ -109,7 +112,7 @@ class Dispatcher:
 
     def _claim(self) -> Claim | None:
         try:
-            claim = self._engine.store.claim_next(
+            claim = self._engine.store.queue.claim_next(
                 owner=self._owner,
                 lease_seconds=lease.LEASE,
                 busy=self._running,
@@ -124,15 +127,15 @@ class Dispatcher:
         return claim
 
     def _run(self, claim: Claim) -> None:
-        begun: list[Runner] = []
+        begun: list[Cancellation] = []
 
-        def started(runner: Runner) -> None:
-            begun.append(runner)
+        def started(cancellation: Cancellation) -> None:
+            begun.append(cancellation)
             with self._lock:
-                self._runners.add(runner)
+                self._cancellations.add(cancellation)
                 leaving = self._leaving
             if leaving:
-                runner.stop(Interruption.LEFT)
+                cancellation.stop(Interruption.LEFT)
 
         try:
             record = self._engine.run_claimed(claim, executor=self._executor(), on_start=started)
@@ -153,5 +156,5 @@ class Dispatcher:
             log.exception("run %s broke: %r", claim.run_id, error)
         finally:
             with self._lock:
-                self._runners.difference_update(begun)
+                self._cancellations.difference_update(begun)
                 self._running -= {claim.run_id}

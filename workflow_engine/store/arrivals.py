@@ -1,7 +1,7 @@
-"""Arrivals: what was noticed in the buckets and waits to be taken in.
+"""Arrivals: what was noticed in the buckets and waits to be processed.
 
 The table is the queue. Everything comes in batches, each one transaction. What somebody read and
-then wants to change has changed meanwhile when it was noticed again; then it stays as it is.
+then wants to change has changed in the meantime when it was noticed again; then it stays as it is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from workflow_engine.records.ingest import EMPTY, Arrival, Notice
 from workflow_engine.store.database import Database, Upsert, upsert
-from workflow_engine.store.json_rows import elements, members
+from workflow_engine.store.fast_queries import write_all
+from workflow_engine.store.json_params import elements, members
 from workflow_engine.store.landing_schema import arrivals
-from workflow_engine.store.prepared import write_all
-from workflow_engine.store.rows import Row, to_json
+from workflow_engine.store.mapping import ARRIVAL, Row
+from workflow_engine.store.types import to_json
 
 #: two processes that lock rows in one order never wait for each other in a circle
 _in_order = attrgetter("bucket", "key")
@@ -39,7 +40,7 @@ class ArrivalTable:
     ) -> None:
         """Add what events told of; `due` says when, `places` where the buckets lie, by bucket.
 
-        What waits already begins anew and is due then.
+        What waits already starts over and is due then.
         """
         keys: dict[tuple[str, str], set[str]] = {}
         for notice in notices:
@@ -61,10 +62,10 @@ class ArrivalTable:
     def find(self, found: Sequence[Arrival]) -> None:
         """Add arrivals that a listing found, a key once.
 
-        One that waits stays due when it is, but a look that goes on at another version of it
+        One that waits stays due when it is, but a look that continues at another version of it
         will not be the last.
         """
-        rows = [_row(arrival) for arrival in sorted(found, key=_in_order)]
+        rows = [ARRIVAL.row(arrival) for arrival in sorted(found, key=_in_order)]
         if rows:
             with self._database.write() as connection:
                 connection.execute(_find(connection.dialect.name), rows)
@@ -77,7 +78,7 @@ class ArrivalTable:
         """
         values = {"now": now, "limit": limit, "places": to_json(dict(places))}
         found = self._database.rows(_due(self._database.dialect), values)
-        return [Arrival(**dict(zip(_COLUMNS, row, strict=True))) for row in found]
+        return list(map(ARRIVAL.record_of, found))
 
     def next_due(self, places: Mapping[str, str]) -> datetime | None:
         """Return when the next arrival in these buckets is due, None when none waits."""
@@ -85,7 +86,7 @@ class ArrivalTable:
         return self._database.rows(query, {"places": to_json(dict(places))})[0][0]
 
     def postpone(self, looked_at: Sequence[Arrival]) -> None:
-        """Save when arrivals are due again and what the look said, unless noticed meanwhile."""
+        """Save when arrivals are due again and what the look said, unless noticed since."""
         if not looked_at:
             return
         values = [
@@ -138,7 +139,7 @@ class ArrivalTable:
         query = sa.select(arrivals).where(arrivals.c.bucket == bucket, arrivals.c.key == key)
         with self._database.read() as connection:
             row = connection.execute(query).mappings().one_or_none()
-        return Arrival(**row) if row is not None else None
+        return ARRIVAL.record(row) if row is not None else None
 
     def buckets(self) -> list[str]:
         """Return the buckets in which something waits."""
@@ -152,10 +153,6 @@ def remove(connection: sa.Connection, gone: Iterable[Arrival]) -> None:
     values = [_as_read(arrival) for arrival in sorted(gone, key=_in_order)]
     if values:
         write_all(connection, _REMOVE, values)
-
-
-def _row(arrival: Arrival) -> Row:
-    return {name: getattr(arrival, name) for name in _COLUMNS}
 
 
 def _as_read(arrival: Arrival) -> Row:

@@ -5,7 +5,7 @@ it by its identifier: the queue is looked through set by set, however long it is
 runs inside a caller's transaction.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -13,10 +13,10 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from workflow_engine.records import stable_id
-from workflow_engine.store import rows
 from workflow_engine.store.catalog_schema import pipelines
 from workflow_engine.store.database import upsert
 from workflow_engine.store.schema import bucket_sets, executions, is_begun, is_queued
+from workflow_engine.store.types import from_json, to_json
 
 #: waiting executions of one set that are counted
 MOST_COUNTED = 1000
@@ -67,14 +67,14 @@ def sets_by_id(connection: sa.Connection, ids: Collection[str]) -> Mapping[str, 
     return {row.id: _buckets(row.buckets) for row in connection.execute(query)}
 
 
-def fitting(connection: sa.Connection, known: Buckets | None) -> list[str]:
-    """Return the identifiers of the sets whose buckets all lie where `known` has them.
+def fitting(sets: Iterable[Sequence[str]], known: Buckets | None) -> list[str]:
+    """Return the identifiers of the sets, rows of `ALL`, that lie where `known` has their buckets.
 
     None knows every bucket.
     """
     return [
         "",
-        *(id for id, needed in _all(connection) if known is None or not lacking(needed, known)),
+        *(id for id, text in sets if known is None or not lacking(_buckets(text), known)),
     ]
 
 
@@ -86,8 +86,8 @@ def lacking(needed: Buckets, known: Buckets) -> Buckets:
 def waiting_elsewhere(connection: sa.Connection, known: Buckets, now: datetime) -> list[Waiting]:
     """Return what nobody runs and needs buckets that are not where `known` has them."""
     found: list[Waiting] = []
-    for identifier, needed in _all(connection):
-        if missing := lacking(needed, known):
+    for identifier, text in connection.execute(ALL):
+        if missing := lacking(_buckets(text), known):
             given = {"set": identifier, "now": now}
             count = sum(connection.scalar(query, given) or 0 for query in (_QUEUED, _BEGUN))
             if count:
@@ -95,21 +95,17 @@ def waiting_elsewhere(connection: sa.Connection, known: Buckets, now: datetime) 
     return found
 
 
-def _all(connection: sa.Connection) -> list[tuple[str, Buckets]]:
-    found = connection.execute(_ALL)
-    return [(row.id, _buckets(row.buckets)) for row in found]
-
-
 def _text(buckets: Buckets) -> str:
-    return rows.to_json(dict(sorted(buckets.items())))
+    return to_json(dict(sorted(buckets.items())))
 
 
 @lru_cache(maxsize=1024)
 def _buckets(text: str) -> Buckets:
-    return rows.json_object(text)
+    return from_json(text)
 
 
-_ALL = sa.select(bucket_sets)
+#: every set: its identifier, and its buckets as JSON text
+ALL = sa.select(bucket_sets.c.id, bucket_sets.c.buckets)
 
 
 def _count(*chosen: sa.ColumnElement[bool]) -> sa.Select[int]:

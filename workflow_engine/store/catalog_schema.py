@@ -5,16 +5,25 @@ Types and rules as in `schema.py`; importing this module adds its tables to the 
 
 import sqlalchemy as sa
 
-from workflow_engine.records.catalog import WorkflowState
-from workflow_engine.store.schema import FreeText, Moment, metadata
+from workflow_engine.records.catalog import (
+    BucketType,
+    PipelineState,
+    PublishState,
+    TemplateKind,
+    TemplateState,
+    TriggerMode,
+    WorkflowState,
+)
+from workflow_engine.store.schema import metadata
+from workflow_engine.store.types import Choice, FreeText, JsonText, Moment
 
 workflows = sa.Table(
     "workflows",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", FreeText, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("trigger_mode", sa.Text, nullable=False),
+    sa.Column("state", Choice(WorkflowState), nullable=False),
+    sa.Column("trigger_mode", Choice(TriggerMode), nullable=False),
     sa.Column("created", Moment, nullable=False),
     sa.Column("bucket", sa.Text, nullable=False),
     sa.Column("prefix", FreeText, nullable=False),
@@ -66,12 +75,12 @@ media = sa.Table(
     sa.Column("title", FreeText, nullable=False),
     sa.Column("description", FreeText, nullable=False),
     sa.Column("category_id", sa.BigInteger),
-    sa.Column("tags", FreeText, nullable=False),
+    sa.Column("tags", JsonText(tuple), nullable=False),
     sa.Column("cover_url", FreeText, nullable=False),
-    sa.Column("publish_state", sa.Text, nullable=False),
+    sa.Column("publish_state", Choice(PublishState), nullable=False),
     sa.Column("deleted", sa.Boolean, nullable=False),
     sa.Column("created", Moment, nullable=False),
-    sa.Column("properties", FreeText, nullable=False),
+    sa.Column("properties", JsonText(), nullable=False),
     sa.Index("media_by_age", "deleted", "created", "id"),
 )
 
@@ -79,7 +88,7 @@ media_buckets = sa.Table(
     "media_buckets",
     metadata,
     sa.Column("bucket", sa.Text, primary_key=True),
-    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("type", Choice(BucketType), primary_key=True),
     sa.Column("referer", FreeText, nullable=False),
     sa.Column("role", FreeText, nullable=False),
 )
@@ -89,7 +98,7 @@ pipelines = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", FreeText, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state", Choice(PipelineState), nullable=False),
     sa.Column("speed", sa.Text, nullable=False),
     sa.Column("speed_level", sa.Integer, nullable=False),
     sa.Column("queue", FreeText, nullable=False),
@@ -104,12 +113,12 @@ templates = sa.Table(
     "templates",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("kind", Choice(TemplateKind), nullable=False),
     sa.Column("name", FreeText, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state", Choice(TemplateState), nullable=False),
     sa.Column("created", Moment, nullable=False),
     sa.Column("file", FreeText, nullable=False, server_default=""),
-    sa.Column("content", FreeText, nullable=False),
+    sa.Column("content", JsonText(), nullable=False),
     sa.Index("templates_by_age", "kind", "created", "id"),
 )
 
@@ -141,5 +150,5 @@ services = sa.Table(
     sa.Column("configuration", FreeText, nullable=False),
     sa.Column("data_dir", FreeText, nullable=False),
     sa.Column("workflows_dir", FreeText, nullable=False),
-    sa.Column("buckets", FreeText, nullable=False),
+    sa.Column("buckets", JsonText(), nullable=False),
 )

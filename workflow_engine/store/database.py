@@ -23,16 +23,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.records import utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord
-from workflow_engine.store import catalog_rows, catalog_schema, connections, schema
+from workflow_engine.store import catalog_schema, connections, schema
 from workflow_engine.store.connections import WRITE, open_engine, shown_url
+from workflow_engine.store.fast_queries import Query, Reader, Rows
 from workflow_engine.store.faults import explained
-from workflow_engine.store.prepared import Query, Reader, Rows
+from workflow_engine.store.mapping import PIPELINE
 
 #: an INSERT that may meet a row that is there already
 Upsert = sqlite.Insert | postgresql.Insert
 
 #: any number, the same in every process: creating the tables is one process's work
 _SCHEMA_TURN = 0x6D666C77
+
+_CLOCK = sa.select(sa.func.clock_timestamp(type_=schema.Moment))
 
 
 class Database:
@@ -62,7 +65,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Generator[sa.Connection]:
-        """Run a transaction that sees one state of the store, whatever is written meanwhile."""
+        """Run a transaction that sees one state of the store, whatever else is written."""
         with self._reported(), self._engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
@@ -70,7 +73,7 @@ class Database:
                 yield connection
 
     def rows(self, query: Query, values: Mapping[str, Any]) -> Rows:
-        """Return what a query finds that is a constant; see `prepared.py`."""
+        """Return what a query finds that is a constant; see `fast_queries.py`."""
         with self._reported():
             return self._reader.rows(query, values)
 
@@ -86,9 +89,13 @@ class Database:
         """Return the moment by the clock that all users of this database share."""
         if self.is_sqlite:
             return utc_now()
-        moment = connection.scalar(sa.select(sa.func.clock_timestamp(type_=schema.Moment)))
+        moment = connection.scalar(_CLOCK)
         assert moment is not None
         return moment
+
+    def clock(self) -> datetime:
+        """Return the same moment outside of a transaction, for a glance at what is due."""
+        return utc_now() if self.is_sqlite else self.rows(_CLOCK, {})[0][0]
 
     def take_turn(self, connection: sa.Connection, turn: int) -> None:
         """Wait until no other writing transaction has this turn, and have it until the end.
@@ -139,6 +146,19 @@ class Database:
             finally:
                 lent.close()
 
+    @contextmanager
+    def server_connection(self) -> Generator[Any]:
+        """Lend a connection of a server's own driver, outside of any transaction."""
+        with self._reported():
+            lent = self._engine.raw_connection()
+            try:
+                assert lent.dbapi_connection is not None
+                self._engine.dialect.set_isolation_level(lent.dbapi_connection, "AUTOCOMMIT")
+                yield lent.driver_connection
+            finally:
+                lent.invalidate()  # it may listen to something
+                lent.close()
+
     def dump_command(self, target: Path) -> str:
         """Return what copies a PostgreSQL database into a file; it asks for the password."""
         url = self._engine.url
@@ -180,7 +200,7 @@ class Database:
                     id=DEFAULT_PIPELINE_ID, name="default", created=self.now(connection)
                 )
                 connection.execute(
-                    sa.insert(catalog_schema.pipelines).values(catalog_rows.pipeline_row(default))
+                    sa.insert(catalog_schema.pipelines).values(PIPELINE.row(default))
                 )
                 version = schema.SCHEMA_VERSION
                 connection.execute(

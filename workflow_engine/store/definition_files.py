@@ -5,8 +5,8 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from workflow_engine.records.catalog import WorkflowFileRecord
-from workflow_engine.store.catalog_rows import workflow_file_of, workflow_file_row
 from workflow_engine.store.database import Database, upsert
+from workflow_engine.store.mapping import WORKFLOW_FILE
 
 
 class FileTable:
@@ -21,11 +21,11 @@ class FileTable:
         query = sa.select(self._table).order_by(self._table.c.path)
         with self._database.read() as connection:
             found = connection.execute(query).mappings().all()
-        return [workflow_file_of(row) for row in found]
+        return list(map(WORKFLOW_FILE.record, found))
 
     def save_file(self, record: WorkflowFileRecord) -> None:
         """Add or replace what became of a file."""
-        row = workflow_file_row(record)
+        row = WORKFLOW_FILE.row(record)
         with self._database.write() as connection:
             connection.execute(
                 upsert(connection.dialect.name, self._table)

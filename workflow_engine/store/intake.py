@@ -23,10 +23,10 @@ from workflow_engine.records.ingest import (
     Taken,
     Watched,
 )
-from workflow_engine.store import queue
 from workflow_engine.store.arrivals import remove
 from workflow_engine.store.database import Database, Upsert, upsert
-from workflow_engine.store.json_rows import members
+from workflow_engine.store.fast_queries import write_all
+from workflow_engine.store.json_params import members
 from workflow_engine.store.landing_schema import (
     arrivals,
     intake,
@@ -35,9 +35,11 @@ from workflow_engine.store.landing_schema import (
     past_runs,
     watched,
 )
-from workflow_engine.store.prepared import write_all
-from workflow_engine.store.rows import to_json
+from workflow_engine.store.mapping import LISTENER, WATCHED
+from workflow_engine.store.new_executions import add_all, known_pipeline
+from workflow_engine.store.news import QUEUE, tell
 from workflow_engine.store.schema import executions, objects
+from workflow_engine.store.types import to_json
 
 #: any number, the same in every process
 _INTAKE_TURN = 0x6D666C79
@@ -133,7 +135,7 @@ class IntakeTable:
     def watched(self, bucket: str) -> Watched | None:
         """Return since when a bucket is watched, None when it never was."""
         found = self._database.rows(_WATCHED, {"bucket": bucket})
-        return Watched(**dict(zip(watched.c.keys(), found[0], strict=True))) if found else None
+        return WATCHED.record_of(found[0]) if found else None
 
     def complete(self, bucket: str, listed: datetime, mount: str) -> None:
         """Remember when the first listing of a bucket was complete, once, and its mount."""
@@ -194,15 +196,14 @@ class ListenerTable:
 
     def save(self, record: ListenerRecord) -> None:
         """Save what the listener of a bucket says now."""
-        row = {column.name: getattr(record, column.name) for column in listeners.c}
         with self._database.write() as connection:
-            connection.execute(_save(connection.dialect.name), row)
+            connection.execute(_save(connection.dialect.name), LISTENER.row(record))
 
     def all(self) -> list[ListenerRecord]:
         """Return what each listener said last, by bucket."""
         query = sa.select(listeners).order_by(listeners.c.bucket)
         with self._database.read() as connection:
-            return [ListenerRecord(**row) for row in connection.execute(query).mappings()]
+            return list(map(LISTENER.record, connection.execute(query).mappings()))
 
 
 def _version_of(admission: Admission) -> _Version:
@@ -259,14 +260,15 @@ def _queue(connection: sa.Connection, new: Mapping[str, ExecutionRecord]) -> int
     added = [record for run_id, record in new.items() if run_id not in there]
     if not added:
         return 0
-    known = {id: queue.known_pipeline(connection, id) for id in {r.pipeline_id for r in added}}
-    queue.add_all(
+    known = {id: known_pipeline(connection, id) for id in {r.pipeline_id for r in added}}
+    add_all(
         connection,
         [
             (record, {"dedupe_key": record.run_id, "pipeline_id": known[record.pipeline_id]})
             for record in added
         ],
     )
+    tell(connection, QUEUE)
     return len(added)
 
 

@@ -6,7 +6,8 @@ list them. Importing this module adds its tables to the same metadata.
 
 import sqlalchemy as sa
 
-from workflow_engine.store.schema import FreeText, Moment, metadata
+from workflow_engine.store.schema import metadata
+from workflow_engine.store.types import FreeText, Moment
 
 _BYTES = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 

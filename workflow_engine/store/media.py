@@ -8,11 +8,10 @@ import sqlalchemy as sa
 
 from workflow_engine.records import Json
 from workflow_engine.records.catalog import MediaRecord, PublishState
-from workflow_engine.store.catalog_rows import in_order, media_details, media_of, media_row
 from workflow_engine.store.catalog_schema import media
 from workflow_engine.store.database import Database, Upsert, upsert
-from workflow_engine.store.prepared import Select, each, one_of, write_all
-from workflow_engine.store.rows import Row, to_json
+from workflow_engine.store.fast_queries import Select, each, one_of, write_all
+from workflow_engine.store.mapping import MEDIA, Row, in_order
 from workflow_engine.store.schema import executions
 
 
@@ -35,8 +34,7 @@ class MediaTable:
     def by_ids(self, media_ids: Collection[str]) -> list[MediaRecord]:
         """Return those of some media that exist, deleted or not, in the order of the ids."""
         found = self._database.rows(_by_ids(len(media_ids)), each(media.c.id, media_ids))
-        names = media.c.keys()
-        return in_order(media_ids, (media_of(dict(zip(names, row, strict=True))) for row in found))
+        return in_order(media_ids, map(MEDIA.record_of, found))
 
     def add(self, record: MediaRecord) -> MediaRecord:
         """Add a media, in the place of a deleted one; return the one that is in the store now."""
@@ -52,13 +50,13 @@ class MediaTable:
         """
         update = sa.update(media).where(media.c.id == record.id, media.c.deleted.is_(False))
         with self._database.write() as connection:
-            if connection.execute(update.values(media_details(record))).rowcount == 0:
+            if connection.execute(update.values(_details(record))).rowcount == 0:
                 return None
             return _stored(connection, record.id)
 
     def set_publish_state(self, media_id: str, state: PublishState) -> None:
         """Save who may read the outputs of a media."""
-        self._set([media_id], publish_state=str(state))
+        self._set([media_id], publish_state=state)
 
     def set_cover(self, media_id: str, url: str) -> None:
         """Save the cover of a media."""
@@ -76,21 +74,30 @@ class MediaTable:
         with self._database.read() as connection:
             found = connection.execute(query).mappings().all()
             total = connection.scalar(sa.select(sa.func.count()).select_from(media).where(chosen))
-        return [media_of(row) for row in found], total or 0
+        return list(map(MEDIA.record, found)), total or 0
 
     def _set(self, media_ids: Collection[str], **changes: object) -> None:
         with self._database.write() as connection:
             connection.execute(sa.update(media).where(media.c.id.in_(media_ids)).values(changes))
 
 
+def _details(record: MediaRecord) -> Row:
+    row = MEDIA.row(record)
+    return {name: row[name] for name in _DETAILS}
+
+
+#: what the users of a media write
+_DETAILS = ("title", "description", "category_id", "tags", "cover_url")
+
+
 def _stored(connection: sa.Connection, media_id: str) -> MediaRecord:
     found = connection.execute(_by_ids(1), each(media.c.id, [media_id]))
-    return media_of(found.mappings().one())
+    return MEDIA.record(found.mappings().one())
 
 
 def put_media(connection: sa.Connection, records: Iterable[MediaRecord]) -> None:
     """Add each media when there is none, or a deleted one."""
-    added = [media_row(record) for record in records]
+    added = [MEDIA.row(record) for record in records]
     if added:
         write_all(connection, _put(connection.dialect.name), added)
 
@@ -101,7 +108,7 @@ def describe_media(connection: sa.Connection, run_id: str, properties: Mapping[s
     connection.execute(
         sa.update(media)
         .where(media.c.id == of_run.scalar_subquery())
-        .values(properties=to_json(dict(properties)))
+        .values(properties=dict(properties))
     )
 
 

@@ -4,9 +4,9 @@ import sqlalchemy as sa
 
 from workflow_engine.records import stable_id
 from workflow_engine.records.catalog import BucketType, MediaBucketRecord
-from workflow_engine.store.catalog_rows import media_bucket_of, media_bucket_row
 from workflow_engine.store.catalog_schema import media_buckets
 from workflow_engine.store.database import Database, upsert
+from workflow_engine.store.mapping import MEDIA_BUCKET
 from workflow_engine.store.pages import Page, unknown_token
 
 
@@ -18,7 +18,7 @@ class MediaBucketTable:
 
     def bind(self, record: MediaBucketRecord) -> None:
         """Bind a bucket; one that is bound gets the new referer and role."""
-        row = media_bucket_row(record)
+        row = MEDIA_BUCKET.row(record)
         with self._database.write() as connection:
             connection.execute(
                 upsert(connection.dialect.name, media_buckets)
@@ -31,7 +31,7 @@ class MediaBucketTable:
     def unbind(self, bucket: str, type: BucketType) -> bool:
         """Unbind a bucket; false when it is not bound."""
         delete = sa.delete(media_buckets).where(
-            media_buckets.c.bucket == bucket, media_buckets.c.type == str(type)
+            media_buckets.c.bucket == bucket, media_buckets.c.type == type
         )
         with self._database.write() as connection:
             return connection.execute(delete).rowcount > 0
@@ -53,7 +53,7 @@ class MediaBucketTable:
         """Return every bucket, by their names and types."""
         query = sa.select(media_buckets).order_by(media_buckets.c.bucket, media_buckets.c.type)
         with self._database.read() as connection:
-            return [media_bucket_of(row) for row in connection.execute(query).mappings()]
+            return list(map(MEDIA_BUCKET.record, connection.execute(query).mappings()))
 
 
 def _token(record: MediaBucketRecord) -> str:

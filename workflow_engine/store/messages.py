@@ -2,32 +2,24 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from workflow_engine.records.catalog import MessageRecord
-from workflow_engine.store.catalog_rows import message_of, message_row
 from workflow_engine.store.catalog_schema import messages
 from workflow_engine.store.database import Database, upsert
-from workflow_engine.store.rows import to_json
+from workflow_engine.store.fast_queries import Select
+from workflow_engine.store.json_params import elements
+from workflow_engine.store.mapping import MESSAGE
 from workflow_engine.store.schema import activities, executions
-
-_DUE = (
-    sa.select(messages)
-    .where(
-        messages.c.next_attempt <= sa.bindparam("now"),
-        messages.c.receiver.not_in(sa.bindparam("skip", expanding=True, type_=sa.Text)),
-    )
-    .order_by(messages.c.next_attempt, messages.c.created, messages.c.id)
-    .limit(sa.bindparam("limit"))
-    .with_for_update(skip_locked=True)
-)
+from workflow_engine.store.types import to_json
 
 
 def add_message(connection: sa.Connection, record: MessageRecord) -> None:
     """Add a message in a transaction of the caller; see `MessageTable.add`."""
-    row = message_row(record) | {"next_attempt": record.next_attempt or record.created}
+    row = MESSAGE.row(record) | {"next_attempt": record.next_attempt or record.created}
     connection.execute(
         upsert(connection.dialect.name, messages).values(row).on_conflict_do_nothing()
     )
@@ -55,17 +47,21 @@ class MessageTable:
         Those to the receivers of `skip` are left alone. Those whose end the caller does not tell
         become due again after `lock_seconds`.
         """
+        due = _due(self._database.dialect)
+        values = {"limit": limit, "skip": to_json(list(skip))}
+        if not self._database.rows(due, values | {"now": self._database.clock()}):
+            return []  # and no writer had to wait
         with self._database.write() as connection:
             now = self._database.now(connection)
-            values = {"now": now, "limit": limit, "skip": list(skip) or [""]}
-            found = connection.execute(_DUE, values).mappings().all()
+            query = due.with_for_update(skip_locked=True, of=messages)
+            found = connection.execute(query, values | {"now": now}).mappings().all()
             if found:
                 connection.execute(
                     sa.update(messages)
                     .where(messages.c.id.in_([row["id"] for row in found]))
                     .values(next_attempt=now + timedelta(seconds=lock_seconds))
                 )
-        return [message_of(row) for row in found]
+        return list(map(MESSAGE.record, found))
 
     def sent(self, message_id: str, message_result: Mapping[str, str]) -> None:
         """Note that a message arrived, and its MNSMessageResult where it came from."""
@@ -100,7 +96,18 @@ class MessageTable:
             .order_by(messages.c.created, messages.c.id)
         )
         with self._database.read() as connection:
-            return [message_of(row) for row in connection.execute(query).mappings()]
+            return list(map(MESSAGE.record, connection.execute(query).mappings()))
+
+
+@cache
+def _due(dialect: str) -> Select:
+    skipped = sa.select(elements(dialect, "skip").c.value)
+    return (
+        sa.select(messages)
+        .where(messages.c.next_attempt <= sa.bindparam("now"), messages.c.receiver.not_in(skipped))
+        .order_by(messages.c.next_attempt, messages.c.created, messages.c.id)
+        .limit(sa.bindparam("limit"))
+    )
 
 
 def _tried(
@@ -116,7 +123,7 @@ def _tried(
     )
     origin = connection.execute(sa.select(messages.c.run_id, messages.c.activity).where(chosen))
     for run_id, activity in origin:
-        told = {"message_result": to_json(dict(message_result))}
+        told = {"message_result": dict(message_result)}
         if activity:
             connection.execute(
                 sa.update(activities)

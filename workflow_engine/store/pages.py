@@ -6,7 +6,7 @@ brief records, for the engine, have no topology, and activities without detail, 
 warnings and outputs.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -18,9 +18,9 @@ import sqlalchemy as sa
 
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
-from workflow_engine.store import rows, statements
 from workflow_engine.store.database import Database
-from workflow_engine.store.prepared import Query, Select, each, one_of
+from workflow_engine.store.fast_queries import Query, Select, each, one_of
+from workflow_engine.store.mapping import BRIEF_ACTIVITY, EXECUTION
 from workflow_engine.store.schema import CANCELLED, activities, executions, is_failed
 from workflow_engine.store.summaries import (
     LINES,
@@ -76,21 +76,10 @@ def unknown_token(token: str) -> InvalidInputError:
     )
 
 
-def executions_by_id(
-    connection: sa.Connection, run_ids: Collection[str], kind: ExecutionKind | None
-) -> list[ExecutionRecord]:
-    """Return full records of those of some executions that exist, the newest first."""
-    query = sa.select(executions).where(executions.c.run_id.in_(run_ids))
-    if kind is not None:
-        query = query.where(_is_of_kind(kind))
-    found = statements.load_executions(connection, query)
-    return sorted(found, key=lambda record: (record.created, record.run_id), reverse=True)
-
-
 NEWEST_FIRST = (executions.c.created.desc(), executions.c.run_id.desc())
 
 
-def _is_of_kind(kind: ExecutionKind) -> sa.ColumnElement[bool]:
+def is_of_kind(kind: ExecutionKind) -> sa.ColumnElement[bool]:
     """Whether a chosen execution is of a kind, without its index: that leaves far too many."""
     return sa.func.coalesce(executions.c.kind, "") == str(kind)
 
@@ -106,7 +95,7 @@ def summaries_by_id(
 
 @cache
 def _summaries_by_id(kind: ExecutionKind, count: int) -> Query:
-    return SUMMARIES.where(one_of(executions.c.run_id, count), _is_of_kind(kind))
+    return SUMMARIES.where(one_of(executions.c.run_id, count), is_of_kind(kind))
 
 
 def run_ids_of_media(database: Database, media_ids: Sequence[str]) -> Mapping[str, list[str]]:
@@ -284,11 +273,11 @@ def _brief(connection: sa.Connection, found: Sequence[sa.RowMapping]) -> list[Ex
     for row in connection.execute(_ACTIVITIES, {"run_ids": run_ids}).mappings():
         of_run[row["run_id"]].append(row)
     return [
-        rows.execution_of(
+        EXECUTION.record(
             row,
-            map(
-                rows.brief_activity_of,
-                sorted(of_run[row["run_id"]], key=itemgetter("position")),
+            activities=tuple(
+                BRIEF_ACTIVITY.record(activity)
+                for activity in sorted(of_run[row["run_id"]], key=itemgetter("position"))
             ),
         )
         for row in found

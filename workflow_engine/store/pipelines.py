@@ -5,9 +5,10 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord, PipelineState
-from workflow_engine.store.catalog_rows import in_order, pipeline_of, pipeline_row
 from workflow_engine.store.catalog_schema import pipelines
 from workflow_engine.store.database import Database
+from workflow_engine.store.mapping import PIPELINE, in_order
+from workflow_engine.store.news import QUEUE, tell
 from workflow_engine.store.schema import executions, is_queued
 
 _AGE = (pipelines.c.created.desc(), pipelines.c.id.desc())
@@ -22,7 +23,7 @@ class PipelineTable:
     def add(self, record: PipelineRecord) -> None:
         """Add a pipeline."""
         with self._database.write() as connection:
-            connection.execute(sa.insert(pipelines).values(pipeline_row(record)))
+            connection.execute(sa.insert(pipelines).values(PIPELINE.row(record)))
 
     def get(self, pipeline_id: str) -> PipelineRecord | None:
         """Return a pipeline."""
@@ -34,32 +35,34 @@ class PipelineTable:
         query = sa.select(pipelines).where(pipelines.c.id.in_(pipeline_ids))
         with self._database.read() as connection:
             found = connection.execute(query).mappings().all()
-        return in_order(pipeline_ids, map(pipeline_of, found))
+        return in_order(pipeline_ids, map(PIPELINE.record, found))
 
     def search(
         self, state: PipelineState | None, *, offset: int, limit: int
     ) -> tuple[list[PipelineRecord], int]:
         """Return pipelines, in one state or in any, newest first, and how many there are in all."""
-        chosen = sa.true() if state is None else pipelines.c.state == str(state)
+        chosen = sa.true() if state is None else pipelines.c.state == state
         query = sa.select(pipelines).where(chosen).order_by(*_AGE).offset(offset).limit(limit)
         with self._database.read() as connection:
             found = connection.execute(query).mappings().all()
             total = connection.scalar(
                 sa.select(sa.func.count()).select_from(pipelines).where(chosen)
             )
-        return [pipeline_of(row) for row in found], total or 0
+        return list(map(PIPELINE.record, found)), total or 0
 
     def all(self) -> list[PipelineRecord]:
         """Return every pipeline, the newest first."""
         with self._database.read() as connection:
             found = connection.execute(sa.select(pipelines).order_by(*_AGE)).mappings().all()
-        return [pipeline_of(row) for row in found]
+        return list(map(PIPELINE.record, found))
 
     def save(self, record: PipelineRecord) -> bool:
         """Save a pipeline; false when there is none."""
         update = sa.update(pipelines).where(pipelines.c.id == record.id)
         with self._database.write() as connection:
-            return connection.execute(update.values(pipeline_row(record))).rowcount > 0
+            saved = connection.execute(update.values(PIPELINE.row(record))).rowcount > 0
+            tell(connection, QUEUE)  # it may be active now, or let more start at once
+        return saved
 
     def delete(self, pipeline_id: str) -> bool:
         """Delete a pipeline, false when there is none.

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from workflow_engine.records import ExecutionKind, Json, ObjectRef
 from workflow_engine.store.database import Database
 from workflow_engine.store.expressions import JsonArrays
-from workflow_engine.store.prepared import Query, each, one_of
+from workflow_engine.store.fast_queries import Query, each, one_of
 from workflow_engine.store.schema import activities, executions, objects
 
 
@@ -56,7 +56,7 @@ def published_of_media(
                 topology,
                 activity,
                 kind,
-                orjson.loads(data),
+                data,
                 list(starmap(_output, sorted(orjson.loads(outputs)))),
             )
         )
@@ -83,7 +83,7 @@ _OUTPUTS = (
         objects.c.run_id == activities.c.run_id,
         objects.c.activity == activities.c.name,
         objects.c.published == sa.true(),
-        sa.or_(objects.c.position == 0, objects.c.media != "{}"),
+        sa.or_(objects.c.position == 0, sa.type_coerce(objects.c.media, sa.Text) != "{}"),
     )
     .correlate(activities)
     .scalar_subquery()

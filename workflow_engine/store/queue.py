@@ -1,134 +1,272 @@
-"""The queue: what comes into it, who runs what, and what runs next.
+"""The queue: what comes into it, and who runs what.
 
-An execution is free without owner, or once its lease is over. What is free and Running was left
-by a process that was killed; it goes on first. What is free and Queued starts as its pipeline
-allows. What takes every process that runs it down with it is given up at some time, for the
-others' sake. Each function runs inside a caller's transaction.
+An execution is free without owner, or once its lease is over; `next_execution.py` says which free
+one runs next. What takes every process that runs it down with it is given up at some time, for
+the others' sake. On PostgreSQL the waiting processes are told when something may start.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cache
-from itertools import groupby
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
-from workflow_engine.errors import Code, Interruption, InvalidInputError
-from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
-from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, MediaRecord, PipelineState
-from workflow_engine.store import bucket_sets, rows, statements
-from workflow_engine.store.catalog_schema import pipelines
-from workflow_engine.store.json_rows import elements
-from workflow_engine.store.media import put_media
-from workflow_engine.store.prepared import Select, write_all
-from workflow_engine.store.schema import activities, executions, is_begun, is_queued
-from workflow_engine.store.statements import Claim
+from workflow_engine.errors import Code, DuplicateExecutionError, Interruption, InvalidInputError
+from workflow_engine.records import ExecutionRecord, ExecutionState
+from workflow_engine.records.catalog import MessageRecord
+from workflow_engine.store import bucket_sets, claims, next_execution
+from workflow_engine.store.bucket_sets import Waiting
+from workflow_engine.store.claims import Claim
+from workflow_engine.store.database import Database
+from workflow_engine.store.executions import count_failed
+from workflow_engine.store.messages import add_message
+from workflow_engine.store.new_executions import add_all, first_like, known_pipeline
+from workflow_engine.store.news import QUEUE, listen, tell
+from workflow_engine.store.schema import executions, is_begun, is_queued
 
 #: any number, the same in every process: one process at a time looks for what runs next
-CLAIM_TURN = 0x6D666C78
+_CLAIM_TURN = 0x6D666C78
 #: claims in a row that may lapse, because their processes were killed, without any success
 MOST_LAPSES = 20
 
 
-def add(
-    connection: sa.Connection,
-    record: ExecutionRecord,
-    dedupe_key: str | None,
-    columns: rows.Row,
-) -> None:
-    """Add an execution with its activities, and the media of a workflow's input.
+class QueueTable:
+    """The executions of all processes that share one database, on their way to an owner."""
 
-    `columns` go before what the record says. Raises IntegrityError when its dedupe key or its
-    run id was added before.
-    """
-    add_all(connection, [(record, {"dedupe_key": dedupe_key} | columns)])
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
+    def add(
+        self,
+        record: ExecutionRecord,
+        *,
+        dedupe_key: str | None = None,
+        announce: MessageRecord | None = None,
+    ) -> None:
+        """Add an execution that `claim_next` finds, otherwise like `add_claimed`.
 
-_NEW: rows.Row = {"fence": 0, "lapses": 0, "cancel_requested": False}
+        In place of a pipeline that does not exist it waits in the default one.
+        """
+        with self._unique(record, dedupe_key), self._database.write() as connection:
+            pipeline_id = known_pipeline(connection, record.pipeline_id)
+            columns = {"dedupe_key": dedupe_key, "pipeline_id": pipeline_id}
+            add_all(connection, [(record, columns)])
+            if announce is not None:
+                add_message(connection, announce)
+            tell(connection, QUEUE)
 
+    def add_claimed(
+        self,
+        record: ExecutionRecord,
+        *,
+        owner: str,
+        lease_seconds: float,
+        dedupe_key: str | None = None,
+    ) -> Claim:
+        """Add an execution with its activities, already claimed by `owner`.
 
-def add_all(connection: sa.Connection, new: Sequence[tuple[ExecutionRecord, rows.Row]]) -> None:
-    """Add executions, each with its columns, as `add` does."""
-    bucket_sets.add_sets(connection, (record.buckets for record, _ in new))
-    execution_rows = [
-        rows.execution_row(record)
-        | {"bucket_set": bucket_sets.set_id(record.buckets)}
-        | _NEW
-        | columns
-        for record, columns in new
-    ]
-    write_all(connection, _ADD_EXECUTIONS, execution_rows)
-    for alike, group in groupby(new, key=lambda one: one[0].activities):
-        run_ids = rows.to_json([record.run_id for record, _ in group])
-        for position, activity in enumerate(alike):
-            values = {"name": activity.name, "position": position} | rows.activity_row(activity)
-            statement = _add_activity(connection.dialect.name)
-            connection.execute(statement, values | {"run_ids": run_ids})
-    inputs = (record for record, _ in new if record.kind is ExecutionKind.WORKFLOW)
-    put_media(
-        connection,
-        (MediaRecord(id=one.media_id, file=one.input, created=one.created) for one in inputs),
-    )
+        The input of a workflow becomes a media; a deleted one is as new then. Raises
+        DuplicateExecutionError, with the run id of the first, when its dedupe key or its run id
+        was added before; then nothing is added.
+        """
+        with self._unique(record, dedupe_key), self._database.write() as connection:
+            columns = {
+                "dedupe_key": dedupe_key,
+                "owner": owner,
+                "fence": 1,
+                "lease_until": self._database.now(connection) + timedelta(seconds=lease_seconds),
+            }
+            add_all(connection, [(record, columns)])
+        return Claim(run_id=record.run_id, owner=owner, fence=1)
 
+    @contextmanager
+    def _unique(self, record: ExecutionRecord, dedupe_key: str | None) -> Generator[None]:
+        """Turn the second of a dedupe key, or of a run id, into its error."""
+        try:
+            yield
+        except IntegrityError:
+            with self._database.read() as connection:
+                first = first_like(connection, record.run_id, dedupe_key)
+            if first is None:
+                raise
+            raise DuplicateExecutionError(first) from None
 
-_ADD_EXECUTIONS = sa.insert(executions)
+    def claim(self, run_id: str, *, owner: str, lease_seconds: float) -> Claim:
+        """Take an execution that is free, whatever its state.
 
+        A request to cancel it is forgotten. Raises LeaseLostError while another claim holds,
+        InvalidInputError for an unknown run id.
+        """
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            row = _known(connection, run_id)
+            if _is_held(row, now):
+                raise claims.lease_lost(run_id, row["owner"])
+            return _hand_over(connection, row, owner, now + timedelta(seconds=lease_seconds))
 
-@cache
-def _add_activity(dialect: str) -> sa.Insert:
-    """Return what adds an activity to many executions at once."""
-    run_ids = elements(dialect, "run_ids")
-    later = ("run_id", "step_key", "intended")
-    columns = [column for column in activities.c if column.name not in later]
-    values = [sa.bindparam(column.name, type_=column.type) for column in columns]
-    names = ["run_id", *(column.name for column in columns)]
-    return sa.insert(activities).from_select(names, sa.select(run_ids.c.value, *values))
+    def claim_next(
+        self,
+        *,
+        owner: str,
+        lease_seconds: float,
+        busy: Collection[str] = (),
+        buckets: Mapping[str, str] | None = None,
+    ) -> Claim | None:
+        """Take what should run next, None when nothing may.
 
+        First what a process that was killed left, the oldest first; then what is queued in active
+        pipelines that run fewer than their quota, the highest priority first, then the oldest.
+        Executions with an output root are left to their owners. What was to be cancelled ends
+        instead, and so does one that had many claims in a row lapse without a success in between.
+        `busy` are those that the caller runs already: their claims may have lapsed while it was
+        suspended. `buckets` says where those lie that it knows, by name: what needs others waits
+        for another process.
+        """
+        if not next_execution.may_exist(self._database, busy, buckets):
+            return None  # and no writer had to wait
+        with self._database.write() as connection:
+            self._database.take_turn(connection, _CLAIM_TURN)
+            now = self._database.now(connection)
+            while row := next_execution.lock_next(connection, now, busy, buckets):
+                lapses = 0 if row["owner"] is None else row["lapses"] + 1
+                if row["cancel_requested"]:
+                    _end(connection, row, now, *Interruption.CANCELLED.value)
+                elif lapses > MOST_LAPSES:
+                    _end(connection, row, now, *_GIVEN_UP)
+                else:
+                    until = now + timedelta(seconds=lease_seconds)
+                    return _hand_over(connection, row, owner, until, lapses)
+        return None
 
-def known_pipeline(connection: sa.Connection, pipeline_id: str) -> str:
-    """Return the id of a pipeline that stays until the transaction ends, else the default one's."""
-    query = sa.select(pipelines.c.id).where(pipelines.c.id == pipeline_id)
-    return connection.scalar(query.with_for_update(read=True)) or DEFAULT_PIPELINE_ID
+    def on_news(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake`, from another thread, when something may start; return what ends that.
 
+        Only PostgreSQL tells other processes. There, too, look now and then: news may be lost.
+        """
+        return listen(self._database, QUEUE, wake)
 
-def claim(
-    connection: sa.Connection, run_id: str, *, owner: str, now: datetime, lease_seconds: float
-) -> Claim:
-    """Hand an execution that is free to an owner, whatever its state; a cancel is forgotten.
+    def waiting_elsewhere(self, buckets: Mapping[str, str]) -> list[Waiting]:
+        """Return what waits for a process that knows other buckets than these."""
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            return bucket_sets.waiting_elsewhere(connection, buckets, now)
 
-    Raises LeaseLostError while another claim holds, InvalidInputError for an unknown run id.
-    """
-    row = _known(connection, run_id)
-    if _is_held(row, now):
-        raise statements.lease_lost(run_id, row["owner"])
-    return _hand_over(connection, row, owner, now + timedelta(seconds=lease_seconds))
+    def bucket_sets(self, ids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """Return where buckets lie, by name, of the sets that `ExecutionLine` names."""
+        with self._database.read() as connection:
+            return bucket_sets.sets_by_id(connection, ids)
 
+    def requeue(self, run_id: str) -> bool:
+        """Put an execution that has ended back into the queue; what succeeded in it stays.
 
-def claim_next(
-    connection: sa.Connection,
-    *,
-    owner: str,
-    now: datetime,
-    lease_seconds: float,
-    busy: Collection[str],
-    buckets: bucket_sets.Buckets | None,
-) -> Claim | None:
-    """Hand over what should run next; what was to be cancelled, or is given up, ends instead.
+        False, and nothing changes, for one that has not ended, that a living process holds, or
+        that has an output root: it belongs to a terminal. Raises InvalidInputError for an unknown
+        run id.
+        """
+        with self._database.write() as connection:
+            row = _known(connection, run_id)
+            held = _is_held(row, self._database.now(connection))
+            if not ExecutionState(row["state"]).ended or held or row["output_root"]:
+                return False
+            changes = {
+                "state": str(ExecutionState.QUEUED),
+                "code": "",
+                "message": "",
+                "ended": None,
+                "failed": 0,
+                "owner": None,
+                "lease_until": None,
+                "lapses": 0,
+                "cancel_requested": False,
+                "fence": row["fence"] + 1,
+            }
+            claims.update_execution(connection, run_id, changes)
+            tell(connection, QUEUE)
+        return True
 
-    The caller has `CLAIM_TURN`, runs `busy` already, and knows `buckets`, None for all of them.
-    """
-    sets = bucket_sets.fitting(connection, buckets)
-    # an empty list would become a subquery
-    while row := _next_free(connection, {"now": now, "busy": list(busy) or [""]}, sets):
-        lapses = 0 if row["owner"] is None else row["lapses"] + 1
-        if row["cancel_requested"]:
-            _end(connection, row, now, *Interruption.CANCELLED.value)
-        elif lapses > MOST_LAPSES:
-            _end(connection, row, now, *_GIVEN_UP)
-        else:
-            until = now + timedelta(seconds=lease_seconds)
-            return _hand_over(connection, row, owner, until, lapses)
-    return None
+    def request_cancel(self, run_id: str, *, only_queued: bool = False) -> ExecutionState:
+        """Cancel an execution and return its state.
+
+        One that nobody runs ends at once, its activities as they are. One that is run continues
+        until `renew` tells its owner. With `only_queued` one that was begun is left alone.
+        Raises InvalidInputError for an unknown run id.
+        """
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            row = _known(connection, run_id)
+            state = ExecutionState(row["state"])
+            if state.ended:
+                return state
+            held = _is_held(row, now)
+            if only_queued and (held or state is not ExecutionState.QUEUED):
+                return ExecutionState.RUNNING
+            if not held:
+                return _end(connection, row, now, *Interruption.CANCELLED.value)
+            claims.update_execution(connection, run_id, {"cancel_requested": True})
+        return ExecutionState.RUNNING
+
+    def is_running(self, run_id: str) -> bool:
+        """Whether a living process holds a claim on an execution."""
+        query = sa.select(executions.c.lease_until).where(executions.c.run_id == run_id)
+        with self._database.read() as connection:
+            until = connection.execute(query).scalar_one_or_none()
+            return until is not None and until > self._database.now(connection)
+
+    def anything_runs(self) -> bool:
+        """Whether a living process holds a claim on any execution."""
+        with self._database.read() as connection:
+            query = sa.select(sa.literal(1)).where(
+                executions.c.owner.is_not(None),
+                executions.c.lease_until > self._database.now(connection),
+            )
+            return connection.execute(query.limit(1)).first() is not None
+
+    def continues(self, run_id: str) -> bool:
+        """Whether a living process runs an execution, or the queue will hand it to one."""
+        query = sa.select(executions.c.run_id).where(executions.c.run_id == run_id, is_begun())
+        with self._database.read() as connection:
+            begun = connection.scalar(query) is not None
+        return begun or self.is_running(run_id)
+
+    def uses_template(self, template_id: str) -> bool:
+        """Whether an execution in the queue names a template."""
+        query = sa.select(sa.literal(1)).where(
+            is_queued(), executions.c.topology.contains(template_id, autoescape=True)
+        )
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    def check(self, claim: Claim) -> None:
+        """Refuse a claim that does not hold any more. Raises LeaseLostError."""
+        with self._database.write() as connection:
+            claims.check(connection, claim)
+
+    def renew(self, claim: Claim, lease_seconds: float) -> bool:
+        """Let the claim hold for `lease_seconds` from now on; return whether to cancel the run.
+
+        Raises LeaseLostError.
+        """
+        with self._database.write() as connection:
+            row = claims.check(connection, claim)
+            until = self._database.now(connection) + timedelta(seconds=lease_seconds)
+            claims.update_execution(connection, claim.run_id, {"lease_until": until})
+        return row["cancel_requested"]
+
+    def release(self, claim: Claim) -> None:
+        """Give the execution back; nothing happens when another owner has it already."""
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(executions)
+                .where(
+                    executions.c.run_id == claim.run_id,
+                    executions.c.owner == claim.owner,
+                    executions.c.fence == claim.fence,
+                )
+                .values(owner=None, lease_until=None)
+            )
+            tell(connection, QUEUE)
 
 
 _GIVEN_UP = (
@@ -137,77 +275,8 @@ _GIVEN_UP = (
 )
 
 
-def request_cancel(
-    connection: sa.Connection, run_id: str, now: datetime, *, only_queued: bool
-) -> ExecutionState:
-    """End an execution that nobody runs, else ask its owner to; return its state now.
-
-    With `only_queued` nothing happens to one that was begun. Raises InvalidInputError for an
-    unknown run id.
-    """
-    row = _known(connection, run_id)
-    state = ExecutionState(row["state"])
-    if state.ended:
-        return state
-    held = _is_held(row, now)
-    if only_queued and (held or state is not ExecutionState.QUEUED):
-        return ExecutionState.RUNNING
-    if not held:
-        return _end(connection, row, now, *Interruption.CANCELLED.value)
-    connection.execute(
-        sa.update(executions).where(executions.c.run_id == run_id).values(cancel_requested=True)
-    )
-    return ExecutionState.RUNNING
-
-
-def requeue(connection: sa.Connection, run_id: str, now: datetime) -> bool:
-    """Put an execution that has ended back into the queue; what succeeded in it stays.
-
-    False for one that has not ended, that some process holds, or that has an output root: it
-    belongs to a terminal. Raises InvalidInputError for an unknown run id.
-    """
-    row = _known(connection, run_id)
-    if not ExecutionState(row["state"]).ended or _is_held(row, now) or row["output_root"]:
-        return False
-    changes = {
-        "state": str(ExecutionState.QUEUED),
-        "code": "",
-        "message": "",
-        "ended": None,
-        "failed": 0,
-        "owner": None,
-        "lease_until": None,
-        "lapses": 0,
-        "cancel_requested": False,
-        "fence": row["fence"] + 1,
-    }
-    connection.execute(sa.update(executions).where(executions.c.run_id == run_id).values(changes))
-    return True
-
-
-def release(connection: sa.Connection, claim: Claim) -> None:
-    """Give an execution back; nothing happens when another owner has it already."""
-    connection.execute(
-        sa.update(executions)
-        .where(
-            executions.c.run_id == claim.run_id,
-            executions.c.owner == claim.owner,
-            executions.c.fence == claim.fence,
-        )
-        .values(owner=None, lease_until=None)
-    )
-
-
-def any_claim(connection: sa.Connection, now: datetime) -> bool:
-    """Whether any claim holds."""
-    query = sa.select(sa.literal(1)).where(
-        executions.c.owner.is_not(None), executions.c.lease_until > now
-    )
-    return connection.execute(query.limit(1)).first() is not None
-
-
 def _known(connection: sa.Connection, run_id: str) -> sa.RowMapping:
-    row = statements.claim_row(connection, run_id)
+    row = claims.claim_row(connection, run_id)
     if row is None:
         raise InvalidInputError(
             Code.RESOURCE_NOT_FOUND,
@@ -229,17 +298,14 @@ def _hand_over(
     lapses: int = 0,
 ) -> Claim:
     taken = Claim(run_id=row["run_id"], owner=owner, fence=row["fence"] + 1)
-    statements.update_execution(
-        connection,
-        taken,
-        {
-            "owner": owner,
-            "fence": taken.fence,
-            "lapses": lapses,
-            "lease_until": lease_until,
-            "cancel_requested": False,
-        },
-    )
+    changes: dict[str, Any] = {
+        "owner": owner,
+        "fence": taken.fence,
+        "lapses": lapses,
+        "lease_until": lease_until,
+        "cancel_requested": False,
+    }
+    claims.update_execution(connection, taken.run_id, changes)
     return taken
 
 
@@ -257,97 +323,6 @@ def _end(
         "lease_until": None,
         "fence": row["fence"] + 1,
     }
-    connection.execute(
-        sa.update(executions).where(executions.c.run_id == row["run_id"]).values(changes)
-    )
-    statements.count_failed(connection, row["run_id"])
+    claims.update_execution(connection, row["run_id"], changes)
+    count_failed(connection, row["run_id"])
     return state
-
-
-_NOW = sa.bindparam("now", type_=executions.c.lease_until.type)
-
-
-def _is_free(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    return table.c.owner.is_(None) | (table.c.lease_until <= _NOW)
-
-
-_FREE = (
-    sa.select(
-        executions.c.run_id,
-        executions.c.owner,
-        executions.c.fence,
-        executions.c.lapses,
-        executions.c.cancel_requested,
-    )
-    .where(
-        _is_free(executions),
-        executions.c.run_id.not_in(sa.bindparam("busy", expanding=True, type_=sa.Text)),
-    )
-    .limit(1)
-    .with_for_update(skip_locked=True)
-)
-_BEGUN = _FREE.where(
-    is_begun(), executions.c.bucket_set.in_(sa.bindparam("sets", expanding=True, type_=sa.Text))
-).order_by(executions.c.created, executions.c.run_id)
-_QUEUED = _FREE.where(
-    is_queued(),
-    executions.c.pipeline_id == sa.bindparam("pipeline_id"),
-    executions.c.bucket_set == sa.bindparam("bucket_set"),
-).order_by(executions.c.priority.desc(), executions.c.created, executions.c.run_id)
-
-
-@cache
-def _open_pipelines(dialect: str) -> Select:
-    """Select in which pipelines, and of which bucket sets, something may start.
-
-    That with the next execution first.
-    """
-    waiting, head, running = (executions.alias(name) for name in ("waiting", "head", "running"))
-    sets = elements(dialect, "sets")
-    first = (
-        sa.select(waiting.c.run_id)
-        .where(
-            waiting.c.pipeline_id == pipelines.c.id,
-            waiting.c.bucket_set == sets.c.value,
-            is_queued(waiting),
-            _is_free(waiting),
-        )
-        .order_by(waiting.c.priority.desc(), waiting.c.created, waiting.c.run_id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    claims = (
-        sa.select(sa.func.count())
-        .where(
-            running.c.pipeline_id == pipelines.c.id,
-            running.c.owner.is_not(None),
-            running.c.lease_until > _NOW,
-        )
-        .scalar_subquery()
-    )
-    return (
-        sa.select(pipelines.c.id, sets.c.value)
-        .select_from(pipelines.join(sets, sa.true()).join(head, head.c.run_id == first))
-        .where(
-            pipelines.c.state == str(PipelineState.ACTIVE),
-            (pipelines.c.quota == 0) | (claims < pipelines.c.quota),
-        )
-        .order_by(head.c.priority.desc(), head.c.created, head.c.run_id)
-    )
-
-
-def _next_free(
-    connection: sa.Connection, values: rows.Row, sets: Sequence[str]
-) -> sa.RowMapping | None:
-    """Return what should run next of some bucket sets, locked until the transaction ends."""
-    begun = connection.execute(_BEGUN, values | {"sets": sets}).mappings().first()
-    if begun is not None:
-        return begun
-    query = _open_pipelines(connection.dialect.name)
-    given = {"now": values["now"], "sets": rows.to_json(sets)}
-    for pipeline_id, bucket_set in connection.execute(query, given).all():
-        chosen = values | {"pipeline_id": pipeline_id, "bucket_set": bucket_set}
-        queued = connection.execute(_QUEUED, chosen).mappings().first()
-        if queued is not None:
-            return queued
-    return None

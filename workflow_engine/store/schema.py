@@ -1,4 +1,4 @@
-"""The tables of the runs. Moments are UTC, JSON is text, identifiers are the records' own.
+"""The tables of the runs. Column types stand in `types.py`; identifiers are the records' own.
 
 `catalog_schema.py` and `landing_schema.py` have the other tables. Long columns stand last: what
 is before them can be read without them. A change of a table raises `SCHEMA_VERSION` and brings
@@ -6,14 +6,22 @@ the statements that lead there; see `database.py` for how an older store is brou
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import cast
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from workflow_engine.errors import Code
-from workflow_engine.records import ExecutionState
+from workflow_engine.records import (
+    ActivityState,
+    ExecutionKind,
+    ExecutionState,
+    FailedAttempt,
+    Json,
+    Output,
+    StepResult,
+)
+from workflow_engine.store.types import Choice, FreeText, JsonText, Moment
 
 #: written into a new store; a store with a higher number belongs to a newer mediaflow
 SCHEMA_VERSION = 4
@@ -49,46 +57,40 @@ def changed_table(statement: str) -> str | None:
     return altered and altered[1]
 
 
-def storable(text: str) -> str:
-    """Return text that both databases take: U+FFFD for NUL and for lone surrogates.
-
-    What a tool prints may hold either; a state must be saved all the same.
-    """
-    clean = text.replace("\0", "\ufffd")
-    if clean.isascii():
-        return clean
-    return clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _commands(found: Json) -> tuple[tuple[str, ...], ...]:
+    return tuple(map(tuple, found))
 
 
-class FreeText(sa.types.TypeDecorator[str]):
-    """Text of any length and any content; see `storable`."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        """Make the text storable."""
-        return None if value is None else storable(value)
+def _attempts(found: Json) -> tuple[FailedAttempt, ...]:
+    return tuple(
+        FailedAttempt(ended=datetime.fromisoformat(ended), code=code, message=message)
+        for ended, code, message in found
+    )
 
 
-class Moment(sa.types.TypeDecorator[datetime]):
-    """A moment with microseconds: aware outside, UTC inside."""
+def _attempts_json(attempts: Iterable[FailedAttempt]) -> Json:
+    return [[one.ended.isoformat(), one.code, one.message] for one in attempts]
 
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Convert to UTC; a naive moment is a programming error."""
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"the moment {value!r} has no time zone")
-        return value and value.astimezone(UTC)
+#: argument vectors
+COMMANDS = JsonText(_commands)
+#: attempts that failed
+ATTEMPTS = JsonText(_attempts, _attempts_json)
 
-    def process_result_value(self, value: object, dialect: sa.Dialect) -> datetime | None:
-        """Add the time zone that SQLite does not keep."""
-        moment = cast(datetime | None, value)
-        if moment is None or moment.tzinfo is not None:
-            return moment and moment.astimezone(UTC)
-        return moment.replace(tzinfo=UTC)
+
+def result_json(result: StepResult) -> dict[str, Json]:
+    """Return what a step left as JSON has it; its outputs are rows of their own."""
+    return {"data": result.data, "commands": result.commands, "warnings": result.warnings}
+
+
+def result_of_json(value: Json, outputs: tuple[Output, ...]) -> StepResult:
+    """Return what a step left, with its outputs."""
+    return StepResult(
+        data=value["data"],
+        outputs=outputs,
+        commands=_commands(value["commands"]),
+        warnings=tuple(value["warnings"]),
+    )
 
 
 metadata = sa.MetaData()
@@ -107,7 +109,7 @@ executions = sa.Table(
     "executions",
     metadata,
     sa.Column("run_id", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("kind", Choice(ExecutionKind), nullable=False),
     sa.Column("workflow_id", sa.Text, nullable=False),
     sa.Column("workflow", FreeText, nullable=False),
     sa.Column("bucket", sa.Text, nullable=False),
@@ -116,7 +118,7 @@ executions = sa.Table(
     sa.Column("media_id", sa.Text, nullable=False),
     sa.Column("pipeline_id", sa.Text, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state", Choice(ExecutionState), nullable=False),
     sa.Column("code", FreeText, nullable=False),
     sa.Column(
         "outcome",
@@ -148,9 +150,9 @@ executions = sa.Table(
     sa.Column("message", FreeText, nullable=False),
     sa.Column("report", FreeText, nullable=False),
     sa.Column("prefect_url", FreeText, nullable=False),
-    sa.Column("message_result", FreeText, nullable=False),
+    sa.Column("message_result", JsonText(), nullable=False),
     sa.Column("user_data", FreeText, nullable=False),
-    sa.Column("request", FreeText, nullable=False),
+    sa.Column("request", JsonText(), nullable=False),
     sa.Column("topology", FreeText, nullable=False),
     # lists, newest first (`pages.py`)
     sa.Index("executions_by_age", "created", "run_id"),
@@ -252,7 +254,7 @@ activities = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("type", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state", Choice(ActivityState), nullable=False),
     sa.Column("job_id", sa.Text, nullable=False),
     sa.Column("started", Moment),
     sa.Column("ended", Moment),
@@ -262,15 +264,15 @@ activities = sa.Table(
     sa.Column("step_key", sa.Text),
     sa.Column("code", FreeText, nullable=False),
     sa.Column("message", FreeText, nullable=False),
-    sa.Column("message_result", FreeText, nullable=False),
+    sa.Column("message_result", JsonText(), nullable=False),
     sa.Column("detail", FreeText, nullable=False),
-    # those that failed, as JSON
-    sa.Column("attempts", FreeText, nullable=False),
-    sa.Column("commands", FreeText, nullable=False),
-    sa.Column("warnings", FreeText, nullable=False),
-    sa.Column("data", FreeText, nullable=False),
-    # while its outputs are published: what its success will add (`rows.Intended`)
-    sa.Column("intended", FreeText),
+    # those that failed
+    sa.Column("attempts", ATTEMPTS, nullable=False),
+    sa.Column("commands", COMMANDS, nullable=False),
+    sa.Column("warnings", JsonText(tuple), nullable=False),
+    sa.Column("data", JsonText(), nullable=False),
+    # while its outputs are published: what its success will add (`mapping.Intended`)
+    sa.Column("intended", JsonText()),
     sa.Index("activities_by_step", "step_key", "ended"),
 )
 
@@ -291,7 +293,7 @@ objects = sa.Table(
     sa.Column("md5", sa.Text, nullable=False),
     # of an intent: what names the staged content in the storage
     sa.Column("handle", sa.Text, nullable=False),
-    sa.Column("media", FreeText, nullable=False),
+    sa.Column("media", JsonText(), nullable=False),
     sa.ForeignKeyConstraint(["run_id", "activity"], [activities.c.run_id, activities.c.name]),
     sa.Index("objects_by_key", "bucket", "object"),
 )

@@ -5,9 +5,9 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from workflow_engine.records.catalog import ServiceRecord
-from workflow_engine.store.catalog_rows import service_of, service_row
 from workflow_engine.store.catalog_schema import services
 from workflow_engine.store.database import Database, upsert
+from workflow_engine.store.mapping import SERVICE
 
 #: seconds after which a process that said nothing counts as dead
 SILENCE = 30.0
@@ -23,7 +23,7 @@ class ServiceTable:
         """Say that a process lives; those that said nothing for long are forgotten."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            row = service_row(record) | {"seen": now}
+            row = SERVICE.row(record) | {"seen": now}
             connection.execute(
                 upsert(connection.dialect.name, services)
                 .values(row)
@@ -43,4 +43,4 @@ class ServiceTable:
             oldest = self._database.now(connection) - timedelta(seconds=SILENCE)
             query = sa.select(services).where(services.c.seen >= oldest)
             found = connection.execute(query.order_by(services.c.started, services.c.id))
-            return [service_of(row) for row in found.mappings()]
+            return list(map(SERVICE.record, found.mappings()))

@@ -67,11 +67,14 @@ class ExecutionLine(NamedTuple):
     created: datetime
 
 
+#: as text: nothing is made of it here
+_STATE = sa.type_coerce(executions.c.state, sa.Text).label("state")
+
 #: every execution as `ExecutionLine` has it
 LINES = sa.select(
     executions.c.run_id,
     executions.c.workflow,
-    executions.c.state,
+    _STATE,
     executions.c.failed,
     executions.c.bucket,
     executions.c.object,
@@ -104,7 +107,7 @@ SUMMARIES = sa.select(
     executions.c.run_id,
     executions.c.workflow_id,
     executions.c.workflow,
-    executions.c.state,
+    _STATE,
     executions.c.media_id,
     executions.c.bucket,
     executions.c.location,

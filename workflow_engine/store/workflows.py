@@ -11,15 +11,11 @@ from workflow_engine.records.catalog import (
     WorkflowRecord,
     WorkflowState,
 )
-from workflow_engine.store.catalog_rows import (
-    in_order,
-    workflow_of,
-    workflow_row,
-)
 from workflow_engine.store.catalog_schema import is_not_deleted, workflow_files, workflows
 from workflow_engine.store.database import Database
 from workflow_engine.store.definition_files import FileTable
-from workflow_engine.store.prepared import Select, each, one_of
+from workflow_engine.store.fast_queries import Select, each, one_of
+from workflow_engine.store.mapping import WORKFLOW, in_order
 
 #: what a change of a workflow may touch
 _CHANGING = ("state", "trigger_mode", "topology", "file", "file_removed")
@@ -57,7 +53,7 @@ class WorkflowTable(FileTable):
         """Add a workflow. Raises InvalidInputError when one that is not deleted has its name."""
         try:
             with self._database.write() as connection:
-                connection.execute(sa.insert(workflows).values(workflow_row(record)))
+                connection.execute(sa.insert(workflows).values(WORKFLOW.row(record)))
         except IntegrityError:
             raise InvalidInputError(
                 Code.INVALID_STATE,
@@ -83,10 +79,10 @@ class WorkflowTable(FileTable):
         """Replace a workflow; with `expected` only if it is still that. Return whether it was."""
         update = sa.update(workflows).where(workflows.c.id == record.id)
         if expected is not None:
-            before = workflow_row(expected)
+            before = WORKFLOW.row(expected)
             update = update.where(*(workflows.c[name] == before[name] for name in _CHANGING))
         with self._database.write() as connection:
-            return connection.execute(update.values(workflow_row(record))).rowcount > 0
+            return connection.execute(update.values(WORKFLOW.row(record))).rowcount > 0
 
     def search(
         self, states: Collection[WorkflowState], *, offset: int, limit: int
@@ -97,14 +93,12 @@ class WorkflowTable(FileTable):
         found = self._database.rows(page, {**chosen, "offset": offset, "limit": limit})
         if not found:
             return [], self._database.rows(total, chosen)[0][0]
-        names = workflows.c.keys()
-        return [workflow_of(dict(zip(names, row, strict=False))) for row in found], found[0][-1]
+        return list(map(WORKFLOW.record_of, found)), found[0][-1]
 
     def bound_to(self, bucket: str) -> list[WorkflowRecord]:
         """Return the workflows whose Start names a bucket, the oldest first; no deleted ones."""
-        names = workflows.c.keys()
         found = self._database.rows(_BOUND, {"bucket": bucket})
-        return [workflow_of(dict(zip(names, row, strict=True))) for row in found]
+        return list(map(WORKFLOW.record_of, found))
 
     def _one(self, chosen: sa.ColumnElement[bool]) -> WorkflowRecord | None:
         found = self._all(sa.select(workflows).where(chosen))
@@ -112,4 +106,4 @@ class WorkflowTable(FileTable):
 
     def _all(self, query: sa.Select[tuple[object, ...]]) -> list[WorkflowRecord]:
         with self._database.read() as connection:
-            return [workflow_of(row) for row in connection.execute(query).mappings()]
+            return list(map(WORKFLOW.record, connection.execute(query).mappings()))

@@ -30,11 +30,11 @@ def parents(sizes: Sequence[Size], part: Size) -> Mapping[Size, Size | None]:
     `part` is the source's: what is larger was enlarged, and nothing is scaled from that.
     """
     ordered = sorted(set(sizes), key=lambda size: (-size[0] * size[1], size))
-    found: dict[Size, Size | None] = {}
+    parent_of: dict[Size, Size | None] = {}
     for size in ordered:
-        fit = [one for one in found if _contains(part, one, 1) and _contains(one, size, STEP)]
-        found[size] = fit[-1] if fit else None
-    return found
+        fit = [one for one in parent_of if _contains(part, one, 1) and _contains(one, size, STEP)]
+        parent_of[size] = fit[-1] if fit else None
+    return parent_of
 
 
 def _contains(large: Size, small: Size, step: float) -> bool:

@@ -7,8 +7,8 @@ two processes of its own, a GIF one.
 from collections.abc import Sequence
 
 from activities.ffmpeg import graph
-from activities.ffmpeg.graph import Output, Stream
-from activities.transcode.command.decode import Decode, Target
+from activities.ffmpeg.graph import GraphOutput, GraphStream
+from activities.transcode.command.decode import Decode, RenditionTarget
 from activities.transcode.command.encoder import (
     Options,
     audio_options,
@@ -20,32 +20,30 @@ from activities.transcode.command.encoder import (
 from activities.transcode.command.filters import Chain, Filter, WorkFile, simple
 from activities.transcode.command.rendition import Picture, Rendition, Sound
 
-__all__ = ["Target", "commands"]
 
-
-def commands(source: str, targets: Sequence[Target]) -> list[tuple[str, ...]]:
+def commands(source: str, targets: Sequence[RenditionTarget]) -> list[tuple[str, ...]]:
     """Return the commands that make all targets out of the file `source`, in order.
 
     Raises InstallationError when there is no ffmpeg.
     """
     together = [target for target in targets if not target.rendition.alone]
-    found = [_one_process(source, together)] if together else []
+    argvs = [_one_process(source, together)] if together else []
     for target in targets:
         if target.rendition.twopass:
-            found += _two_passes(source, target)
+            argvs += _two_passes(source, target)
         elif target.rendition.alone:
-            found.append(_one_process(source, [target]))
-    return found
+            argvs.append(_one_process(source, [target]))
+    return argvs
 
 
-def _one_process(source: str, targets: Sequence[Target]) -> tuple[str, ...]:
+def _one_process(source: str, targets: Sequence[RenditionTarget]) -> tuple[str, ...]:
     decode = Decode(source, targets)
     return graph.argv(*(_output(decode, target) for target in targets))
 
 
-def _output(decode: Decode, target: Target, extra: Options | None = None) -> Output:
+def _output(decode: Decode, target: RenditionTarget, extra: Options | None = None) -> GraphOutput:
     rendition = target.rendition
-    streams: list[Stream] = []
+    streams: list[GraphStream] = []
     options: Options = extra or {}
     if rendition.picture:
         streams.append(_picture(decode, target, rendition.picture))
@@ -66,7 +64,7 @@ def _output(decode: Decode, target: Target, extra: Options | None = None) -> Out
     return graph.output(_file(target), streams, options)
 
 
-def _two_passes(source: str, target: Target) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _two_passes(source: str, target: RenditionTarget) -> tuple[tuple[str, ...], tuple[str, ...]]:
     rendition, log = target.rendition, {"passlogfile": f"{target.stem}-pass"}
     assert rendition.picture is not None
     decode = Decode(source, [target])
@@ -78,13 +76,13 @@ def _two_passes(source: str, target: Target) -> tuple[tuple[str, ...], tuple[str
     return graph.argv(first), graph.argv(second)
 
 
-def _picture(decode: Decode, target: Target, picture: Picture) -> Stream:
+def _picture(decode: Decode, target: RenditionTarget, picture: Picture) -> GraphStream:
     head, done = decode.picture(target, picture.stream)
     filters = picture.encoding.filters if picture.encoding else ()
     return _filtered(decode, target, head, filters[done:])
 
 
-def _sound(decode: Decode, target: Target, sound: Sound) -> tuple[Stream, Options]:
+def _sound(decode: Decode, target: RenditionTarget, sound: Sound) -> tuple[GraphStream, Options]:
     head = None if sound.stream is None else decode.sound(target, sound.stream)
     encoding = sound.encoding
     if encoding is None:
@@ -97,8 +95,8 @@ def _sound(decode: Decode, target: Target, sound: Sound) -> tuple[Stream, Option
 
 
 def _filtered(
-    decode: Decode, target: Target, head: Stream | None, filters: Sequence[Filter]
-) -> Stream:
+    decode: Decode, target: RenditionTarget, head: GraphStream | None, filters: Sequence[Filter]
+) -> GraphStream:
     stream = head
     for one in filters:
         others = [_chain(decode, target, chain) for chain in one.others]
@@ -114,7 +112,7 @@ def _filtered(
     return stream
 
 
-def _chain(decode: Decode, target: Target, chain: Chain) -> Stream:
+def _chain(decode: Decode, target: RenditionTarget, chain: Chain) -> GraphStream:
     head = decode.side_input(chain.input, target)[chain.stream] if chain.input else None
     return _filtered(decode, target, head, chain.filters)
 
@@ -132,7 +130,7 @@ def _video(rendition: Rendition, picture: Picture) -> Options:
     }
 
 
-def _file(target: Target) -> str:
+def _file(target: RenditionTarget) -> str:
     if target.rendition.cuts:
         return segment_pattern(target.stem)
     return target.path

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from activities.ffmpeg.graph import Stream, open_input
+from activities.ffmpeg.graph import GraphStream, open_input
 from activities.transcode.command.cascade import parents, split_at_scale
-from activities.transcode.command.filters import Input, simple
+from activities.transcode.command.filters import CommandInput, simple
 from activities.transcode.command.rendition import Rendition, Size, VideoEncoding
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class RenditionTarget:
     """A rendition and where its files go: `stem` is their path without suffix.
 
     The files that the rendition reads beside the source lie in the same directory.
@@ -38,10 +38,10 @@ class Target:
 class Decode:
     """The inputs of one process and the streams of its source, split for those that share them."""
 
-    def __init__(self, source: str, targets: Sequence[Target]) -> None:
+    def __init__(self, source: str, targets: Sequence[RenditionTarget]) -> None:
         self._source = source
         self._opened = 0
-        self._pictures: dict[Target, tuple[Stream, int]] = {}
+        self._pictures: dict[RenditionTarget, tuple[GraphStream, int]] = {}
         self._cascade([target for target in targets if _encoding(target)])
         heard = {
             target: (target.rendition.origin, sound.stream)
@@ -55,25 +55,25 @@ class Decode:
         self._sounds = self._split(shared, sound=True)
 
     def _split(
-        self, wanted: Mapping[Target, tuple[Input, int]], *, sound: bool
-    ) -> dict[Target, Stream]:
-        alike: dict[tuple[Input, int], list[Target]] = {}
-        for target, head in wanted.items():
+        self, origins: Mapping[RenditionTarget, tuple[CommandInput, int]], *, sound: bool
+    ) -> dict[RenditionTarget, GraphStream]:
+        alike: dict[tuple[CommandInput, int], list[RenditionTarget]] = {}
+        for target, head in origins.items():
             alike.setdefault(head, []).append(target)
-        heads: dict[Target, Stream] = {}
+        heads: dict[RenditionTarget, GraphStream] = {}
         for (origin, stream), members in alike.items():
             # by index: the first video stream may be a cover picture
             branches = self._origin(origin)[str(stream)].split(len(members), sound=sound)
             heads |= dict(zip(members, branches, strict=True))
         return heads
 
-    def _cascade(self, targets: Sequence[Target]) -> None:
+    def _cascade(self, targets: Sequence[RenditionTarget]) -> None:
         """Decode and scale for all targets: what can be shared is done once.
 
         One decoder serves all that open the source alike, and a ladder of sizes behind equal
         filters is scaled rung by rung.
         """
-        ladders: dict[object, list[Target]] = {}
+        ladders: dict[object, list[RenditionTarget]] = {}
         for number, target in enumerate(targets):
             picture, encoding = target.rendition.picture, _encoding(target)
             assert picture and encoding
@@ -92,7 +92,7 @@ class Decode:
         for members in ladders.values():
             self._climb(heads[members[0]], members)
 
-    def _climb(self, head: Stream, members: Sequence[Target]) -> None:
+    def _climb(self, head: GraphStream, members: Sequence[RenditionTarget]) -> None:
         """Give each target of a ladder its picture, and say how many filters that took."""
         first = members[0].rendition.picture
         assert first and first.encoding
@@ -108,44 +108,44 @@ class Decode:
             head = head.filter(one.name, options=dict(one.options))
         users: dict[Size | None, int] = Counter(above.values())
         users.update({size: users.get(size, 0) + sizes.count(size) for size in above})
-        outlets: dict[Size | None, Iterator[Stream]] = {None: iter(head.split(users[None]))}
+        outlets: dict[Size | None, Iterator[GraphStream]] = {None: iter(head.split(users[None]))}
         for size, parent in above.items():
             rung = next(outlets[parent]).filter("scale", w=size[0], h=size[1])
             outlets[size] = iter(rung.split(users[size]))
         for member, size in zip(members, sizes, strict=True):
             self._pictures[member] = next(outlets[size]), len(before) + 1
 
-    def _origin(self, origin: Input) -> Stream:
+    def _origin(self, origin: CommandInput) -> GraphStream:
         return open_input(self._source, dict(origin.options))
 
-    def picture(self, target: Target, stream: int) -> tuple[Stream, int]:
+    def picture(self, target: RenditionTarget, stream: int) -> tuple[GraphStream, int]:
         """Return the picture for a target, and how many of its filters are done."""
         return self._pictures.get(target) or (
             self._origin(target.rendition.origin)[str(stream)],
             0,
         )
 
-    def sound(self, target: Target, stream: int) -> Stream:
+    def sound(self, target: RenditionTarget, stream: int) -> GraphStream:
         """Return the sound for a target."""
         head = self._sounds.get(target)
         return self._origin(target.rendition.origin)[str(stream)] if head is None else head
 
-    def shares_sound(self, target: Target) -> bool:
+    def shares_sound(self, target: RenditionTarget) -> bool:
         """Whether the sound for a target comes out of a split."""
         return target in self._sounds
 
-    def side_input(self, opened: Input, target: Target) -> Stream:
+    def side_input(self, opened: CommandInput, target: RenditionTarget) -> GraphStream:
         """Open an input for one chain: equal chains have an input each."""
         self._opened += 1
         path = target.beside(opened.file) if opened.file else self._source
         return open_input(path, dict(opened.options), number=self._opened)
 
 
-def _encoding(target: Target) -> VideoEncoding | None:
+def _encoding(target: RenditionTarget) -> VideoEncoding | None:
     picture = target.rendition.picture
     return picture.encoding if picture else None
 
 
-def _stream(target: Target) -> int:
+def _stream(target: RenditionTarget) -> int:
     assert target.rendition.picture is not None
     return target.rendition.picture.stream

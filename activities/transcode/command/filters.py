@@ -32,7 +32,7 @@ class WorkFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Input:
+class CommandInput:
     """One input of ffmpeg: a side input by its name, or the source (`file` empty)."""
 
     file: str = ""
@@ -46,7 +46,7 @@ class Chain:
     Without an input the first filter makes the stream itself, as `color` and `anullsrc` do.
     """
 
-    input: Input | None = None
+    input: CommandInput | None = None
     stream: str = "v:0"
     filters: tuple["Filter", ...] = ()
 

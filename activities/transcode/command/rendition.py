@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 
-from activities.transcode.command.filters import Filter, Input, WorkFile, work_files
+from activities.transcode.command.filters import CommandInput, Filter, WorkFile, work_files
 from activities.transcode.model.encryption import Key
 from workflow_engine.records import Json, ObjectRef
 
@@ -30,6 +30,8 @@ PROBE_NAMES = {
 }
 
 
+#: what content keys call a field that has been renamed since
+_FIRST_NAMES = {"playlist_tags": "told"}
 #: ffmpeg's layouts by number of channels
 _LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 #: what three and four channels are to Vorbis and FLAC
@@ -116,16 +118,16 @@ class Rendition:
     """One output.
 
     `origin` is how its source is opened. `segment` (seconds) and `cuts` (seconds) belong to m3u8
-    and mpd; `mux` are options of other muxers. `key` encrypts the segments of a playlist, of which
-    it says what is `told`: `md5`, `size`.
+    and mpd; `mux` are options of other muxers. `key` encrypts the segments of a playlist, which
+    has `playlist_tags` for each of them: `md5`, `size`.
 
     `duration` is what the source promises, in seconds, None when it promises nothing; `exact`
     is false where that may be more than these streams have. At `limit`, in seconds, the output
-    is cut: the source ran on beyond all that it can hold. `bytes` is an estimate.
+    is cut: the source is longer than its header declares. `bytes` is an estimate.
     """
 
     container: str
-    origin: Input
+    origin: CommandInput
     picture: Picture | None
     sound: Sound | None
     mode: str  # TransMode
@@ -133,7 +135,7 @@ class Rendition:
     cuts: tuple[float, ...]
     mux: tuple[tuple[str, str], ...]
     key: Key | None
-    told: tuple[str, ...]
+    playlist_tags: tuple[str, ...]
     duration: float | None
     exact: bool
     limit: float
@@ -189,11 +191,13 @@ class Rendition:
         """Return what shapes the bytes of the output, as JSON values."""
         key = replace(self.key, secret=b"") if self.key else None
         shaping = asdict(replace(self, key=key, duration=None, exact=True, limit=0.0, bytes=None))
+        # content keys of finished steps have the tags under their first name
+        shaping = {_FIRST_NAMES.get(name, name): value for name, value in shaping.items()}
         return json.loads(json.dumps(shaping, default=str))  # str: Fractions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
+class RenditionJob:
     """A rendition and the object that it becomes; the key may keep {DestMd5} and the like."""
 
     rendition: Rendition

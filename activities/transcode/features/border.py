@@ -14,7 +14,7 @@ from activities import ffmpeg
 from activities.ffmpeg import graph
 from activities.probe import VideoStream
 from activities.transcode.source.geometry import Box
-from activities.transcode.source.scene import Request
+from activities.transcode.source.scene import OutputRequest
 from activities.transcode.source.streams import audio_stream, video_stream
 from activities.transcode.source.timeline import timeline_of
 from workflow_engine.activity import ActivityContext, SideInput
@@ -34,7 +34,7 @@ _FILE = "border.txt"
 _EDGE = re.compile(r"^lavfi\.cropdetect\.([whxy])=(-?\d+)$", re.MULTILINE)
 
 
-def border_reads(request: Request) -> Iterator[SideInput]:
+def border_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the measurement that Crop `border` needs."""
     video = request.settings.video
     if video and video.crop == "border" and not request.settings.copy:
@@ -43,13 +43,13 @@ def border_reads(request: Request) -> Iterator[SideInput]:
             yield _measurement(request, stream)
 
 
-def border_of(request: Request, stream: VideoStream) -> Box | None:
+def border_of(request: OutputRequest, stream: VideoStream) -> Box | None:
     """Return the part inside the black edges, None for a picture that is all black."""
-    found = request.side[_measurement(request, stream)].facts["box"]
-    return cast("Box", tuple(found)) if found else None
+    box = request.side_inputs[_measurement(request, stream)].facts["box"]
+    return cast("Box", tuple(box)) if box else None
 
 
-def _measurement(request: Request, stream: VideoStream) -> SideInput:
+def _measurement(request: OutputRequest, stream: VideoStream) -> SideInput:
     timeline = timeline_of(request, stream, audio_stream(request.settings, request.media))
     query: dict[str, Json] = {
         "stream": stream.index,
@@ -59,10 +59,10 @@ def _measurement(request: Request, stream: VideoStream) -> SideInput:
     return SideInput(ref=request.source, kind=BORDER, query=query)
 
 
-def detect(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_border(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Look at some places of the source and return the `box` that most of them show."""
-    stream = wanted.query["stream"]
-    places = _places(wanted.query["start"], wanted.query["duration"])
+    stream = side_input.query["stream"]
+    places = _places(side_input.query["start"], side_input.query["duration"])
     boxes = [box for place in places if (box := _look(stream, place, context))]
     if not boxes:
         return {"box": None}
@@ -98,8 +98,8 @@ def _look(stream: int, start: float, context: ActivityContext) -> Box | None:
 def _last(path: Path) -> Box | None:
     if not path.exists():
         return None
-    found = {name: int(value) for name, value in _EDGE.findall(path.read_text())}
+    edges = {name: int(value) for name, value in _EDGE.findall(path.read_text())}
     path.unlink()
-    if min(found.get("w", 0), found.get("h", 0)) <= 0:
+    if min(edges.get("w", 0), edges.get("h", 0)) <= 0:
         return None
-    return found["w"], found["h"], found["x"], found["y"]
+    return edges["w"], edges["h"], edges["x"], edges["y"]

@@ -9,25 +9,29 @@ from itertools import pairwise
 
 from activities.transcode.command.filters import Filter, filter_of, shown_between
 from activities.transcode.model.output import Region
-from activities.transcode.source.geometry import Box, Source
-from activities.transcode.source.scene import Request, Timeline
+from activities.transcode.source.geometry import Box, SourcePicture
+from activities.transcode.source.scene import OutputRequest, Timeline
 from workflow_engine.errors import ActivityError, Code, pointer_to
 
 
-def blur(request: Request, timeline: Timeline, source: Source) -> Iterator[Filter]:
+def blur(request: OutputRequest, timeline: Timeline, source: SourcePicture) -> Iterator[Filter]:
     """Return a filter for each region and the time that it is blurred.
 
     Raises ActivityError (`InvalidParameter.OutOfRange`) for a region outside of the picture.
     """
-    given = request.settings.output.de_watermark or {}
+    regions = request.settings.output.de_watermark or {}
     # the last keeps on to the end
-    for start, end in pairwise([*sorted(given, key=int), None]):
+    for start, end in pairwise([*sorted(regions, key=int), None]):
         assert start is not None
-        yield from _blurred(start, end, given[start], timeline, source)
+        yield from _blurred(start, end, regions[start], timeline, source)
 
 
 def _blurred(
-    start: str, end: str | None, regions: Sequence[Region], timeline: Timeline, source: Source
+    start: str,
+    end: str | None,
+    regions: Sequence[Region],
+    timeline: Timeline,
+    source: SourcePicture,
 ) -> Iterator[Filter]:
     """`start` and `end` are milliseconds of the source; a Clip moves them."""
     begin = max(0.0, int(start) / 1000 - timeline.start)
@@ -42,7 +46,7 @@ def _blurred(
         yield filter_of("delogo", x=left, y=top, w=width, h=height, **when)
 
 
-def _box(region: Region, source: Source, pointer: str) -> Box:
+def _box(region: Region, source: SourcePicture, pointer: str) -> Box:
     """Return left, top, width and height in pixels, inside the frame by one pixel.
 
     The filter takes the colours for the region from the pixels around it.

@@ -15,13 +15,21 @@ from activities.transcode.features.mixing import mixes_of
 from activities.transcode.features.slates import tails_of
 from activities.transcode.model.output import TimeSpan
 from activities.transcode.source.rates import wanted_rate
-from activities.transcode.source.scene import Request, Timeline
-from activities.transcode.source.segments import Joint, Mixed, Piece, joint_length, piece_of
+from activities.transcode.source.scene import OutputRequest, Timeline
+from activities.transcode.source.segments import (
+    JoinedInputs,
+    MediaSegment,
+    MixedSound,
+    common_length,
+    segment_of,
+)
 from activities.transcode.source.timeline import length_of, outside, source_span, timeline_of
 from workflow_engine.errors import ActivityError, Code
 
 
-def joined(request: Request, video: VideoStream | None, audio: AudioStream | None) -> Timeline:
+def joined_timeline(
+    request: OutputRequest, video: VideoStream | None, audio: AudioStream | None
+) -> Timeline:
     """Return the time of an output that has these streams of its source.
 
     Raises ActivityError: `InvalidParameter.OutOfRange` for a Clip or a part of which nothing is
@@ -35,7 +43,7 @@ def joined(request: Request, video: VideoStream | None, audio: AudioStream | Non
     rate = wanted_rate(settings.video, video) if video and settings.video else None
     parts = parts_of(request, rate, sound=audio is not None)
     span = source_span(output)
-    first = piece_of(
+    first = segment_of(
         request.media,
         timeline.origin,
         video=video,
@@ -56,7 +64,7 @@ def joined(request: Request, video: VideoStream | None, audio: AudioStream | Non
     tails = tails_of(request, rate)
     if video and (body is None or any(tail.seconds is None for tail in tails)):
         raise _unknown_length()
-    joint = Joint(
+    joined = JoinedInputs(
         first=first,
         parts=parts,
         cut=cut,
@@ -64,38 +72,38 @@ def joined(request: Request, video: VideoStream | None, audio: AudioStream | Non
         mixes=mixes,
         body=body,
         tails=tails,
-        sounds=bool(audio or mixes or any(piece.audio for piece in (*parts, *tails))),
+        sounds=bool(audio or mixes or any(segment.audio for segment in (*parts, *tails))),
     )
-    duration = joint.estimate
+    duration = joined.estimate
     return replace(
         timeline,
         duration=duration,
         exact=timeline.exact and body is not None,
         shown=duration,
-        joint=joint,
+        joined=joined,
     )
 
 
-def _sum(pieces: tuple[Piece, ...]) -> Fraction | None:
-    known = [piece.seconds for piece in pieces if piece.seconds is not None]
-    return sum(known, Fraction(0)) if len(known) == len(pieces) else None
+def _sum(segments: tuple[MediaSegment, ...]) -> Fraction | None:
+    known = [segment.seconds for segment in segments if segment.seconds is not None]
+    return sum(known, Fraction(0)) if len(known) == len(segments) else None
 
 
 def _with_mixes(
-    merged: Fraction | None, mixes: Sequence[Mixed], rate: Fraction | None
+    merged: Fraction | None, mixes: Sequence[MixedSound], rate: Fraction | None
 ) -> Fraction | None:
     """Return how long the output is with the sound that may outlast it."""
-    longer = [mix.piece.seconds for mix in mixes if mix.longest]
+    longer = [mix.segment.seconds for mix in mixes if mix.longest]
     if merged is None or any(seconds is None for seconds in longer):
         return None
     longest = max((seconds for seconds in longer if seconds), default=merged)
     if longest <= merged:
         return merged
-    return max(merged, joint_length(0.0, float(longest), rate))
+    return max(merged, common_length(0.0, float(longest), rate))
 
 
 def _cut(
-    request: Request, seconds: Fraction | None, rate: Fraction | None
+    request: OutputRequest, seconds: Fraction | None, rate: Fraction | None
 ) -> tuple[Fraction, Fraction] | None:
     """Return where a Clip of what was merged begins and ends: at frames, where there are some."""
     clip = request.settings.output.clip

@@ -26,7 +26,7 @@ _MEASURES = "loudness.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class LoudnessQuery:
     """What is measured: a stream of the source in the output's form, and which part of it."""
 
     stream: int
@@ -58,36 +58,36 @@ class Loudness:
 
     @classmethod
     def of(cls, facts: Mapping[str, Json]) -> "Loudness":
-        """Read what `measure` returned."""
-        found = {name: -math.inf if facts[name] is None else facts[name] for name in facts}
-        return cls(**found)
+        """Read what `describe_loudness` returned."""
+        levels = {name: -math.inf if facts[name] is None else facts[name] for name in facts}
+        return cls(**levels)
 
 
-def measure(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_loudness(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Decode the whole sound and return its `Loudness`, None for -inf."""
-    heard: dict[str, Any] = dict(wanted.query)
-    source = graph.open_input(context.source, dict(heard["part"]))
-    shape = Heard(**heard).form
+    query: dict[str, Any] = dict(side_input.query)
+    source = graph.open_input(context.source, dict(query["part"]))
+    shape = LoudnessQuery(**query).form
     levels = {"measure_perchannel": "none", "measure_overall": "RMS_level", "metadata": "1"}
     steps = [
         *((one.name, dict(one.options)) for one in shape),
         # one line for each second is enough
-        ("asetnsamples", {"n": str(heard["samplerate"]), "p": "0"}),
+        ("asetnsamples", {"n": str(query["samplerate"]), "p": "0"}),
         ("astats", levels),
         ("ebur128", {"metadata": "1", "peak": "true", "framelog": "quiet"}),
         ("ametadata", {"mode": "print", "file": _MEASURES}),
     ]
-    stream = source[str(heard["stream"])]
+    stream = source[str(query["stream"])]
     for name, options in steps:
         stream = stream.filter(name, options=options)
     command = graph.argv(graph.output("-", [stream], {"f": "null"}))
     ffmpeg.run(command, context=context, duration=None)
-    found = _last(context.work / _MEASURES)
-    peak = found.get("true_peak", 0)
+    measures = _last(context.work / _MEASURES)
+    peak = measures.get("true_peak", 0)
     return {
-        "integrated": _level(found.get("I")),
+        "integrated": _level(measures.get("I")),
         "true_peak": _level(20 * math.log10(peak) if peak > 0 else None),
-        "mean": _level(found.get("RMS_level")),
+        "mean": _level(measures.get("RMS_level")),
     }
 
 

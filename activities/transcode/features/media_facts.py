@@ -12,7 +12,7 @@ from workflow_engine.records import Json
 MEDIA = "media"
 
 
-def look_at_media(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_media(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Probe a media file.
 
     Raises ActivityError as `MediaInfo.of` does, and for a file that was cut off.
@@ -23,10 +23,10 @@ def look_at_media(wanted: SideInput, context: ActivityContext) -> Mapping[str, J
             raise content_bad(f"the file is cut off, {missing} bytes are missing")
         return media.to_json()
     except ActivityError as error:
-        said = error.message.partition('"InputFile" ')[2] or error.message
-        raise ActivityError(error.code, said, remedy=error.remedy, detail=error.detail) from error
+        reason = error.message.partition('"InputFile" ')[2] or error.message
+        raise ActivityError(error.code, reason, remedy=error.remedy, detail=error.detail) from error
 
 
 def media_of(facts: Mapping[str, Json]) -> MediaInfo:
-    """Return the media info that `look_at_media` found."""
+    """Return the media info that `describe_media` found."""
     return MediaInfo.from_json(facts)

@@ -11,19 +11,19 @@ from pydantic import ValidationError
 
 from activities.objects import object_of
 from activities.probe import MediaInfo
-from activities.transcode.command.filters import Chain, Filter, Input, filter_of
+from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import MergeConfig, MergePart
-from activities.transcode.source.geometry import Source, Wish, place, upright
-from activities.transcode.source.scene import Request, Scene, SoundScene
+from activities.transcode.source.geometry import SizeSettings, SourcePicture, place, upright
+from activities.transcode.source.scene import OutputRequest, Scene, SoundScene
 from activities.transcode.source.segments import (
-    Piece,
+    MediaSegment,
+    concatenation,
     picture_steps,
-    piece_of,
     samples,
+    segment_of,
     sound_chain,
     sound_steps,
-    together,
 )
 from workflow_engine.activity import ActivityContext, SideInput
 from workflow_engine.errors import ActivityError, Code, pointer_to
@@ -36,16 +36,16 @@ PART_LIST = "merge-list"
 MAX_LIST_BYTES = 1 << 20
 
 
-def merge_reads(request: Request) -> Iterator[SideInput]:
+def merging_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the list of parts, and the parts as soon as they are known."""
     listed = _list_of(request)
     if listed:
         yield listed
-    if listed is None or listed in request.side:
-        yield from (_media(part) for part, _ in _asked(request))
+    if listed is None or listed in request.side_inputs:
+        yield from (_media(part) for part, _ in _listed_parts(request))
 
 
-def read_list(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_part_list(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Read a file of MergeConfigUrl. Raises ActivityError for one that cannot be used."""
     with context.source.open("rb") as file:
         text = file.read(MAX_LIST_BYTES + 1)
@@ -65,62 +65,67 @@ def read_list(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]
     return {"MergeList": [part.model_dump(by_alias=True) for part in config.merge_list]}
 
 
-def parts_of(request: Request, rate: Fraction | None, *, sound: bool) -> tuple[Piece, ...]:
+def parts_of(
+    request: OutputRequest, rate: Fraction | None, *, sound: bool
+) -> tuple[MediaSegment, ...]:
     """Return the parts; `rate` is None for outputs without picture, `sound` whether the source has.
 
     Raises ActivityError (`InvalidParameter.MergeFileNoVideoOrAudio`, `.OutOfRange`).
     """
-    asked = [(part, at, media_of(request.side[_media(part)].facts)) for part, at in _asked(request)]
+    parts = [
+        (part, at, media_of(request.side_inputs[_media(part)].facts))
+        for part, at in _listed_parts(request)
+    ]
     heard = request.settings.audio is not None
     # a silent source and silent parts need no sound
-    heard = heard and (sound or any(media.default_audio for _, _, media in asked))
-    return tuple(_piece(request, part, at, media, rate, heard) for part, at, media in asked)
+    heard = heard and (sound or any(media.default_audio for _, _, media in parts))
+    return tuple(_segment(request, part, at, media, rate, heard) for part, at, media in parts)
 
 
 def append_pictures(scene: Scene) -> Iterator[Filter]:
     """Yield the filters that append the parts' pictures, and clip the whole."""
-    joint = scene.timeline.joint
-    if joint is None:
+    joined = scene.timeline.joined
+    if joined is None:
         return
-    yield from picture_steps(joint.first)
-    if joint.parts:
-        yield together([_picture_chain(part, scene) for part in joint.parts], picture=True)
-    if joint.cut:
-        start, end = (round(time * scene.rate) for time in joint.cut)
+    yield from picture_steps(joined.first)
+    if joined.parts:
+        yield concatenation([_picture_chain(part, scene) for part in joined.parts], picture=True)
+    if joined.cut:
+        start, end = (round(time * scene.rate) for time in joined.cut)
         yield filter_of("trim", start_frame=start, end_frame=end)
         yield filter_of("setpts", expr="PTS-STARTPTS")
-    if joint.merged is not None and joint.body is not None and joint.body > joint.merged:
-        # what is mixed in goes on
-        held = round((joint.body - joint.merged) * scene.rate)
+    if joined.merged is not None and joined.body is not None and joined.body > joined.merged:
+        # what is mixed in is longer
+        held = round((joined.body - joined.merged) * scene.rate)
         yield filter_of("tpad", stop_mode="clone", stop=held)
 
 
 def append_sounds(scene: SoundScene) -> Iterator[Filter]:
     """Yield the filters that append the parts' sounds, and clip the whole."""
-    joint, wanted = scene.timeline.joint, scene.wanted
-    if joint is None:
+    joined, encoding = scene.timeline.joined, scene.encoding
+    if joined is None:
         return
-    yield from sound_steps(joint.first, wanted)
-    if joint.parts:
-        yield together([sound_chain(part, wanted) for part in joint.parts], picture=False)
-    if joint.cut:
-        start, end = (samples(time, wanted) for time in joint.cut)
+    yield from sound_steps(joined.first, encoding)
+    if joined.parts:
+        yield concatenation([sound_chain(part, encoding) for part in joined.parts], picture=False)
+    if joined.cut:
+        start, end = (samples(time, encoding) for time in joined.cut)
         yield filter_of("atrim", start_sample=start, end_sample=end)
         yield filter_of("asetpts", expr="PTS-STARTPTS")
 
 
-def _list_of(request: Request) -> SideInput | None:
+def _list_of(request: OutputRequest) -> SideInput | None:
     url = request.settings.output.merge_config_url
     return SideInput(ref=object_of(url), kind=PART_LIST) if url else None
 
 
-def _asked(request: Request) -> Sequence[tuple[MergePart, str]]:
+def _listed_parts(request: OutputRequest) -> Sequence[tuple[MergePart, str]]:
     """Return the parts and where each stands in the output."""
     listed = _list_of(request)
     if listed is None:
         parts = request.settings.output.merge_list or ()
         return [(part, pointer_to("MergeList", n)) for n, part in enumerate(parts)]
-    config = MergeConfig.model_validate(request.side[listed].facts)
+    config = MergeConfig.model_validate(request.side_inputs[listed].facts)
     return [(part, "/MergeConfigUrl") for part in config.merge_list]
 
 
@@ -128,15 +133,20 @@ def _media(part: MergePart) -> SideInput:
     return SideInput(ref=object_of(part.merge_url), kind=MEDIA)
 
 
-def _piece(
-    request: Request, part: MergePart, at: str, media: MediaInfo, rate: Fraction | None, heard: bool
-) -> Piece:
+def _segment(
+    request: OutputRequest,
+    part: MergePart,
+    at: str,
+    media: MediaInfo,
+    rate: Fraction | None,
+    heard: bool,
+) -> MediaSegment:
     ref = object_of(part.merge_url)
     pointer = at if at == "/MergeConfigUrl" else f"{at}/MergeURL"
     video = media.video if rate else None
     audio = media.default_audio if heard else None
-    wanted = {"video": rate and not video, "audio": heard and not audio}
-    missing = [name for name, gone in wanted.items() if gone]
+    required = {"video": rate and not video, "audio": heard and not audio}
+    missing = [name for name, gone in required.items() if gone]
     if missing:
         raise ActivityError(
             Code.MERGE_FILE,
@@ -148,16 +158,16 @@ def _piece(
     options = (("ss", f"{part.start:.3f}"),) if part.start else ()
     if part.duration is not None:
         options += (("t", f"{part.duration:.3f}"),)
-    piece = piece_of(
+    segment = segment_of(
         media,
-        Input(file=request.side[_media(part)].name, options=options),
+        CommandInput(file=request.side_inputs[_media(part)].name, options=options),
         video=video,
         audio=audio,
         rate=rate,
         seek=part.start,
         length=part.duration,
     )
-    if piece is None:
+    if segment is None:
         raise ActivityError(
             Code.OUT_OF_RANGE,
             f"The Start {part.start:g} is out of range: nothing is left of the part "
@@ -165,18 +175,18 @@ def _piece(
             pointer=pointer if at == "/MergeConfigUrl" else f"{at}/Start",
             remedy="Choose a start inside the part.",
         )
-    return piece
+    return segment
 
 
-def _picture_chain(part: Piece, scene: Scene) -> Chain:
+def _picture_chain(part: MediaSegment, scene: Scene) -> Chain:
     """Return a part's picture in the size of the output: whole, on black, unless cropped."""
     assert part.video is not None
     method = scene.request.settings.trans.adj_dar_method
     source = upright(part.video)
     placed = place(
         # in the pixels of the output
-        Source(width=source.width, height=source.height, sar=source.sar / scene.sar),
-        Wish(
+        SourcePicture(width=source.width, height=source.height, sar=source.sar / scene.sar),
+        SizeSettings(
             width=scene.size[0],
             height=scene.size[1],
             method=method if method in ("crop", "rescale") else "pad",

@@ -8,23 +8,23 @@ from fractions import Fraction
 
 from activities.objects import object_of
 from activities.probe import AudioStream, MediaInfo
-from activities.transcode.command.filters import Chain, Filter, Input, filter_of
+from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import INPUT, Mix, track_number
-from activities.transcode.source.scene import Request, SoundScene, Timeline
+from activities.transcode.source.scene import OutputRequest, SoundScene, Timeline
 from activities.transcode.source.segments import (
     SPARE_SOUND,
-    Mixed,
-    Piece,
-    piece_of,
+    MediaSegment,
+    MixedSound,
     samples,
-    sound_form,
+    segment_of,
+    sound_format,
 )
 from workflow_engine.activity import SideInput
 from workflow_engine.errors import ActivityError, Code, pointer_to
 
 
-def mix_reads(request: Request) -> Iterator[SideInput]:
+def mixing_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the files whose sound is mixed in."""
     for mix in request.settings.output.amix or ():
         if mix.amix_url != INPUT:
@@ -32,19 +32,19 @@ def mix_reads(request: Request) -> Iterator[SideInput]:
 
 
 def mixes_of(
-    request: Request,
+    request: OutputRequest,
     source: AudioStream | None,
     timeline: Timeline,
     cut: tuple[Fraction, Fraction] | None,
-) -> tuple[Mixed, ...]:
+) -> tuple[MixedSound, ...]:
     """Return what is mixed in; `source` is the stream of the input that is heard anyway.
 
     Raises ActivityError (`InvalidParameter.NoAudioStream`, `.OutOfRange`).
     """
     mixes = request.settings.output.amix or ()
     return tuple(
-        Mixed(
-            piece=_piece(request, mix, pointer_to("Amix", n), source, timeline, cut),
+        MixedSound(
+            segment=_segment(request, mix, pointer_to("Amix", n), source, timeline, cut),
             longest=mix.mix_dur_mode == "longest",
         )
         for n, mix in enumerate(mixes)
@@ -53,38 +53,38 @@ def mixes_of(
 
 def mix_sounds(scene: SoundScene) -> Iterator[Filter]:
     """Yield the filters that mix further sound in; levels stay as they are."""
-    joint, wanted = scene.timeline.joint, scene.wanted
-    if joint is None or not joint.mixes:
+    joined, encoding = scene.timeline.joined, scene.encoding
+    if joined is None or not joined.mixes:
         return
-    for mix in joint.mixes:
-        assert mix.piece.audio is not None
+    for mix in joined.mixes:
+        assert mix.segment.audio is not None
         chain = Chain(
-            input=mix.piece.input,
-            stream=str(mix.piece.audio.index),
-            filters=tuple(sound_form(wanted)),
+            input=mix.segment.input,
+            stream=str(mix.segment.audio.index),
+            filters=tuple(sound_format(encoding)),
         )
         length = "longest" if mix.longest else "first"
         yield filter_of("amix", chain, inputs=2, duration=length, normalize=0)
-    if joint.body is not None:
+    if joined.body is not None:
         yield filter_of("apad", pad_dur=SPARE_SOUND)
-        yield filter_of("atrim", end_sample=samples(joint.body, wanted))
+        yield filter_of("atrim", end_sample=samples(joined.body, encoding))
 
 
 def _media(mix: Mix) -> SideInput:
     return SideInput(ref=object_of(mix.amix_url), kind=MEDIA)
 
 
-def _piece(
-    request: Request,
+def _segment(
+    request: OutputRequest,
     mix: Mix,
     at: str,
     source: AudioStream | None,
     timeline: Timeline,
     cut: tuple[Fraction, Fraction] | None,
-) -> Piece:
+) -> MediaSegment:
     own = mix.amix_url == INPUT
-    side = None if own else request.side[_media(mix)]
-    media = media_of(side.facts) if side else request.media
+    side_input = None if own else request.side_inputs[_media(mix)]
+    media = media_of(side_input.facts) if side_input else request.media
     stream = _stream(mix, at, media, source if own else None)
     seek, length, pointer = mix.start or 0.0, mix.duration, f"{at}/Start"
     if own and mix.start is None and length is None:
@@ -98,23 +98,23 @@ def _piece(
         options += (("ss", f"{seek:.3f}"),)
     if length is not None:
         options += (("t", f"{length:.3f}"),)
-    piece = piece_of(
+    segment = segment_of(
         media,
-        Input(file=side.name if side else "", options=options),
+        CommandInput(file=side_input.name if side_input else "", options=options),
         video=None,
         audio=stream,
         rate=None,
         seek=seek,
         length=length,
     )
-    if piece is None:
+    if segment is None:
         raise ActivityError(
             Code.OUT_OF_RANGE,
             f'The Start {seek:g} is out of range: nothing is left of "{mix.amix_url}".',
             pointer=pointer,
             remedy="Choose a start inside the sound.",
         )
-    return piece
+    return segment
 
 
 def _length_of(timeline: Timeline) -> float | None:
@@ -126,12 +126,12 @@ def _stream(mix: Mix, at: str, media: MediaInfo, heard: AudioStream | None) -> A
     """Return the track that is mixed in: of the input, one that is not heard yet."""
     if mix.map is not None:
         number = track_number(mix.map)
-        found = media.audios[number] if number < len(media.audios) else None
+        stream = media.audios[number] if number < len(media.audios) else None
     elif mix.amix_url == INPUT:
-        found = next((one for one in media.audios if one != heard), None)
+        stream = next((one for one in media.audios if one != heard), None)
     else:
-        found = media.default_audio
-    if found is None:
+        stream = media.default_audio
+    if stream is None:
         which = f" {mix.map}" if mix.map else " to mix in"
         raise ActivityError(
             Code.NO_AUDIO_STREAM,
@@ -140,4 +140,4 @@ def _stream(mix: Mix, at: str, media: MediaInfo, heard: AudioStream | None) -> A
             pointer=f"{at}/Map" if mix.map else f"{at}/AmixURL",
             remedy="Use a file with sound, and a Map that fits it.",
         )
-    return found
+    return stream

@@ -1,53 +1,53 @@
 """The stages behind size and shape, in order: where each feature of an output is put in.
 
 A feature is a module with pure functions: its `PictureStage` or `SoundStage` returns the filters
-that it adds, its `Check` says what is wrong with the parameters, its `Reader` names the objects
-that it needs, and a handler in `HANDLERS` describes such an object for planning. Specification:
-transcode, 4 (order) and 5.
+that it adds, its `Check` says what is wrong with the parameters, its `SideInputReader` names the
+objects that it needs, and a handler in `HANDLERS` describes such an object for planning.
+Specification: transcode, 4 (order) and 5.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from activities.transcode.command.filters import Filter, filter_of
-from activities.transcode.features.border import BORDER, border_reads, detect
-from activities.transcode.features.loudness import LOUDNESS, measure
-from activities.transcode.features.media_facts import MEDIA, look_at_media
+from activities.transcode.features.border import BORDER, border_inputs, describe_border
+from activities.transcode.features.loudness import LOUDNESS, describe_loudness
+from activities.transcode.features.media_facts import MEDIA, describe_media
 from activities.transcode.features.merging import (
     PART_LIST,
     append_pictures,
     append_sounds,
-    merge_reads,
-    read_list,
+    describe_part_list,
+    merging_inputs,
 )
-from activities.transcode.features.mixing import mix_reads, mix_sounds
+from activities.transcode.features.mixing import mix_sounds, mixing_inputs
 from activities.transcode.features.slates import (
     append_tail_sounds,
     append_tails,
     lay_openings,
-    slate_reads,
+    slate_inputs,
 )
 from activities.transcode.features.subtitles import (
     SUBTITLES,
     burn_subtitles,
-    look_at_subtitles,
-    read_subtitles,
+    describe_subtitles,
     subtitle_faults,
+    subtitle_inputs,
 )
-from activities.transcode.features.volume import change_volume, volume_reads
+from activities.transcode.features.volume import change_volume, volume_inputs
 from activities.transcode.features.watermarks import (
-    MARK,
+    WATERMARK,
+    describe_watermark,
     draw_watermarks,
-    look_at_mark,
-    read_watermarks,
     watermark_faults,
+    watermark_inputs,
 )
-from activities.transcode.model.settings import Settings
+from activities.transcode.model.settings import OutputSettings
 from activities.transcode.source.scene import (
     Check,
+    OutputRequest,
     PictureStage,
-    Reader,
-    Request,
     Scene,
+    SideInputReader,
     SoundScene,
     SoundStage,
 )
@@ -73,23 +73,23 @@ SOUND_STAGES: tuple[SoundStage, ...] = (
 #: what judges the parameters before anything is known of the input; pointers relative to the output
 CHECKS: tuple[Check, ...] = (subtitle_faults, watermark_faults)
 #: who reads further objects
-READERS: tuple[Reader, ...] = (
-    border_reads,
-    volume_reads,
-    merge_reads,
-    mix_reads,
-    read_subtitles,
-    read_watermarks,
-    slate_reads,
+READERS: tuple[SideInputReader, ...] = (
+    border_inputs,
+    volume_inputs,
+    merging_inputs,
+    mixing_inputs,
+    subtitle_inputs,
+    watermark_inputs,
+    slate_inputs,
 )
 #: by `SideInput.kind`: what is found out about such an object
 HANDLERS: Mapping[str, Callable[[SideInput, ActivityContext], Mapping[str, Json]]] = {
-    MARK: look_at_mark,
-    MEDIA: look_at_media,
-    LOUDNESS: measure,
-    BORDER: detect,
-    SUBTITLES: look_at_subtitles,
-    PART_LIST: read_list,
+    WATERMARK: describe_watermark,
+    MEDIA: describe_media,
+    LOUDNESS: describe_loudness,
+    BORDER: describe_border,
+    SUBTITLES: describe_subtitles,
+    PART_LIST: describe_part_list,
 }
 
 
@@ -105,18 +105,18 @@ def sound_filters(scene: SoundScene) -> tuple[Filter, ...]:
     return (*gaps, *(one for stage in SOUND_STAGES for one in stage(scene)))
 
 
-def stage_faults(settings: Settings, templates: TemplateLookup) -> Iterator[Problem]:
+def stage_faults(settings: OutputSettings, templates: TemplateLookup) -> Iterator[Problem]:
     """Yield what is wrong with the parameters of all stages of an output."""
     for check in CHECKS:
         yield from check(settings, templates)
 
 
-def side_inputs(request: Request) -> Iterator[SideInput]:
+def side_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the objects that an output reads beside its input."""
     for reader in READERS:
         yield from reader(request)
 
 
-def describe(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Return what planning must know of a side input; see `HANDLERS`."""
-    return HANDLERS[wanted.kind](wanted, context)
+    return HANDLERS[side_input.kind](side_input, context)

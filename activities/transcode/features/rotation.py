@@ -9,10 +9,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 from activities.transcode.command.filters import Filter, filter_of
-from activities.transcode.source.geometry import Source
+from activities.transcode.source.geometry import SourcePicture
 
 
-def turned(source: Source, degrees: float) -> tuple[Source, tuple[Filter, ...]]:
+def turned(source: SourcePicture, degrees: float) -> tuple[SourcePicture, tuple[Filter, ...]]:
     """Return the picture turned clockwise, and the filters that turn it."""
     if degrees == 0:
         return source, ()
@@ -30,7 +30,7 @@ def turned(source: Source, degrees: float) -> tuple[Source, tuple[Filter, ...]]:
     width, height = source.shown
     angle = math.radians(degrees)
     sine, cosine = abs(math.sin(angle)), abs(math.cos(angle))
-    canvas = Source(
+    canvas = SourcePicture(
         width=_even(width * cosine + height * sine),
         height=_even(width * sine + height * cosine),
         sar=Fraction(1),

@@ -8,50 +8,50 @@ from fractions import Fraction
 
 from activities.objects import object_of
 from activities.probe import VideoStream
-from activities.transcode.command.filters import Chain, Filter, Input, filter_of
+from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.command.rendition import Size
 from activities.transcode.features.media_facts import MEDIA, media_of
-from activities.transcode.model.joined import FULL, OWN, Slate, Tail
+from activities.transcode.model.joined import FULL, OWN, Slate, TailSlate
 from activities.transcode.source.geometry import upright
-from activities.transcode.source.scene import Request, Scene, SoundScene
+from activities.transcode.source.scene import OutputRequest, Scene, SoundScene
 from activities.transcode.source.segments import (
-    Piece,
+    MediaSegment,
+    concatenation,
     picture_steps,
-    piece_of,
+    segment_of,
     sound_chain,
-    together,
 )
 from workflow_engine.activity import SideInput, SideInputFacts
 from workflow_engine.errors import ActivityError, Code, pointer_to
 
 
-def slate_reads(request: Request) -> Iterator[SideInput]:
+def slate_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the openings and the tails."""
     output = request.settings.output
     yield from (_media(opening.open_url) for opening in output.opening_list or ())
     yield from (_media(tail.tail_url) for tail in output.tail_slate_list or ())
 
 
-def tails_of(request: Request, rate: Fraction | None) -> tuple[Piece, ...]:
+def tails_of(request: OutputRequest, rate: Fraction | None) -> tuple[MediaSegment, ...]:
     """Return the tails for an output of this frame rate.
 
     Raises ActivityError (`InvalidParameter.ResourceNotSupported`, `.OutOfRange`).
     """
-    found: list[Piece] = []
+    tails: list[MediaSegment] = []
     for n, tail in enumerate(request.settings.output.tail_slate_list or ()):
         at = pointer_to("TailSlateList", n)
         heard = tail.is_merge_audio and request.settings.audio is not None
-        piece = _piece(request, tail.tail_url, f"{at}/TailUrl", rate, heard=heard)
-        if tail.blend_duration > piece.length:
+        segment = _segment(request, tail.tail_url, f"{at}/TailUrl", rate, heard=heard)
+        if tail.blend_duration > segment.length:
             raise ActivityError(
                 Code.OUT_OF_RANGE,
                 f"The BlendDuration {tail.blend_duration:g} is out of range: the tail has "
-                f"{piece.length:.3f} seconds.",
+                f"{segment.length:.3f} seconds.",
                 pointer=f"{at}/BlendDuration",
                 remedy="Use at most the length of the tail.",
             )
-        found.append(piece)
-    return tuple(found)
+        tails.append(segment)
+    return tuple(tails)
 
 
 def lay_openings(scene: Scene) -> Iterator[Filter]:
@@ -59,12 +59,14 @@ def lay_openings(scene: Scene) -> Iterator[Filter]:
 
     Raises ActivityError (`InvalidParameter.ResourceNotSupported`, `.OutOfRange`).
     """
-    joint, whole = scene.timeline.joint, scene.timeline.duration
-    body = float(joint.body) if joint and joint.body is not None else whole
+    joined, whole = scene.timeline.joined, scene.timeline.duration
+    body = float(joined.body) if joined and joined.body is not None else whole
     for n, opening in enumerate(scene.request.settings.output.opening_list or ()):
         at = pointer_to("OpeningList", n)
-        piece = _piece(scene.request, opening.open_url, f"{at}/OpenUrl", scene.rate, heard=False)
-        assert piece.seconds is not None
+        segment = _segment(
+            scene.request, opening.open_url, f"{at}/OpenUrl", scene.rate, heard=False
+        )
+        assert segment.seconds is not None
         if body is not None and opening.start >= body:
             raise ActivityError(
                 Code.OUT_OF_RANGE,
@@ -77,11 +79,11 @@ def lay_openings(scene: Scene) -> Iterator[Filter]:
         begin = first / scene.rate
         # half a frame earlier: times of frames are rounded
         half = 1 / scene.rate / 2
-        start, end = float(begin - half), float(begin + piece.seconds - half)
+        start, end = float(begin - half), float(begin + segment.seconds - half)
         # its times count frames
         late = filter_of("setpts", expr=f"PTS+{first}")
-        size = _size(opening, piece, scene)
-        chain = _picture(piece, scene, size, (*picture_steps(piece), late))
+        size = _size(opening, segment, scene)
+        chain = _picture(segment, scene, size, (*picture_steps(segment), late))
         left, top = ((whole - own) // 4 * 2 for whole, own in zip(scene.size, size, strict=True))
         yield filter_of(
             "overlay",
@@ -97,15 +99,17 @@ def lay_openings(scene: Scene) -> Iterator[Filter]:
 
 def append_tails(scene: Scene) -> Iterator[Filter]:
     """Yield the filters that append the tails' pictures, or fade over to them."""
-    joint = scene.timeline.joint
-    if joint is None or not joint.tails:
+    joined = scene.timeline.joined
+    if joined is None or not joined.tails:
         return
-    assert joint.body is not None
-    frames = round(joint.body * scene.rate)
-    for tail, piece in zip(_tails(scene.request), joint.tails, strict=True):
-        size = _size(tail, piece, scene)
-        chain = _picture(piece, scene, size, (*_canvas(tail, size, scene), *picture_steps(piece)))
-        blend = min(round(tail.blend_duration * scene.rate), piece.frames)
+    assert joined.body is not None
+    frames = round(joined.body * scene.rate)
+    for tail, segment in zip(_tails(scene.request), joined.tails, strict=True):
+        size = _size(tail, segment, scene)
+        chain = _picture(
+            segment, scene, size, (*_canvas(tail, size, scene), *picture_steps(segment))
+        )
+        blend = min(round(tail.blend_duration * scene.rate), segment.frames)
         if blend:
             # the last frame is held while it fades; `xfade` needs a rate and one time base
             yield filter_of("tpad", stop_mode="clone", stop=blend)
@@ -118,18 +122,20 @@ def append_tails(scene: Scene) -> Iterator[Filter]:
                 offset=f"{float(frames / scene.rate):.6f}",
             )
         else:
-            yield together([chain], picture=True)
-        frames += piece.frames
+            yield concatenation([chain], picture=True)
+        frames += segment.frames
 
 
 def append_tail_sounds(scene: SoundScene) -> Iterator[Filter]:
     """Yield the filter that appends the tails' sounds, or silence."""
-    joint = scene.timeline.joint
-    if joint and joint.tails:
-        yield together([sound_chain(tail, scene.wanted) for tail in joint.tails], picture=False)
+    joined = scene.timeline.joined
+    if joined and joined.tails:
+        yield concatenation(
+            [sound_chain(tail, scene.encoding) for tail in joined.tails], picture=False
+        )
 
 
-def _tails(request: Request) -> tuple[Tail, ...]:
+def _tails(request: OutputRequest) -> tuple[TailSlate, ...]:
     return request.settings.output.tail_slate_list or ()
 
 
@@ -137,44 +143,44 @@ def _media(url: str) -> SideInput:
     return SideInput(ref=object_of(url), kind=MEDIA)
 
 
-def _piece(
-    request: Request, url: str, pointer: str, rate: Fraction | None, *, heard: bool
-) -> Piece:
-    side: SideInputFacts = request.side[_media(url)]
-    media = media_of(side.facts)
-    piece = None
+def _segment(
+    request: OutputRequest, url: str, pointer: str, rate: Fraction | None, *, heard: bool
+) -> MediaSegment:
+    side_input: SideInputFacts = request.side_inputs[_media(url)]
+    media = media_of(side_input.facts)
+    segment = None
     if media.video:
-        piece = piece_of(
+        segment = segment_of(
             media,
-            Input(file=side.name),
+            CommandInput(file=side_input.name),
             video=media.video,
             audio=media.default_audio if heard else None,
             rate=rate,
         )
-    if piece is None:
+    if segment is None:
         raise ActivityError(
             Code.RESOURCE_NOT_SUPPORTED,
             f'The resource operated "{url}" is not supported: it has no video stream.',
             pointer=pointer,
             remedy="Use a clip with a picture.",
         )
-    if piece.seconds is None:
+    if segment.seconds is None:
         raise ActivityError(
             Code.RESOURCE_NOT_SUPPORTED,
             f'The resource operated "{url}" is not supported: it does not tell its length.',
             pointer=pointer,
             remedy="Remux the file first.",
         )
-    return piece
+    return segment
 
 
-def _size(slate: Slate, piece: Piece, scene: Scene) -> Size:
+def _size(slate: Slate, segment: MediaSegment, scene: Scene) -> Size:
     """Return the even size of a clip in the picture; what is larger is made to fit, as a whole."""
-    assert piece.video is not None
-    own = _own(piece.video, scene.sar)
+    assert segment.video is not None
+    own = _own(segment.video, scene.sar)
     sides = [
-        Fraction(whole) if given == FULL else side if given == OWN else Fraction(given)
-        for given, side, whole in zip((slate.width, slate.height), own, scene.size, strict=True)
+        Fraction(whole) if length == FULL else side if length == OWN else Fraction(length)
+        for length, side, whole in zip((slate.width, slate.height), own, scene.size, strict=True)
     ]
     shrink = min(1, *(whole / side for side, whole in zip(sides, scene.size, strict=True)))
     width, height = (max(2, round(side * shrink / 2) * 2) for side in sides)
@@ -186,7 +192,7 @@ def _own(stream: VideoStream, sar: Fraction) -> tuple[Fraction, Fraction]:
     return source.width * source.sar / sar, Fraction(source.height)
 
 
-def _canvas(tail: Tail, size: Size, scene: Scene) -> tuple[Filter, ...]:
+def _canvas(tail: TailSlate, size: Size, scene: Scene) -> tuple[Filter, ...]:
     if size == scene.size:
         return ()
     width, height = scene.size
@@ -194,13 +200,13 @@ def _canvas(tail: Tail, size: Size, scene: Scene) -> tuple[Filter, ...]:
     return (filter_of("pad", w=width, h=height, x=left, y=top, color=tail.bg_color),)
 
 
-def _picture(piece: Piece, scene: Scene, size: Size, steps: tuple[Filter, ...]) -> Chain:
-    assert piece.video is not None
-    bob = (filter_of("bwdif", mode="send_frame"),) if piece.video.interlaced else ()
+def _picture(segment: MediaSegment, scene: Scene, size: Size, steps: tuple[Filter, ...]) -> Chain:
+    assert segment.video is not None
+    bob = (filter_of("bwdif", mode="send_frame"),) if segment.video.interlaced else ()
     sar = scene.sar
     return Chain(
-        input=piece.input,
-        stream=str(piece.video.index),
+        input=segment.input,
+        stream=str(segment.video.index),
         filters=(
             *bob,
             filter_of("scale", w=size[0], h=size[1]),

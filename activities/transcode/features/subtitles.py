@@ -12,11 +12,11 @@ from fractions import Fraction
 
 from activities import fonts
 from activities.objects import SOURCE_NAMES, name_faults
-from activities.subtitles import Document, SubtitleError, read
+from activities.subtitles import SubtitleDocument, SubtitleError, read
 from activities.transcode.command.filters import Filter, WorkFile, filter_of
-from activities.transcode.model.settings import Settings, problem
+from activities.transcode.model.settings import OutputSettings, problem
 from activities.transcode.model.subtitles import ExtSubtitle
-from activities.transcode.source.scene import Request, Scene
+from activities.transcode.source.scene import OutputRequest, Scene
 from workflow_engine.activity import ActivityContext, SideInput, TemplateLookup
 from workflow_engine.errors import ActivityError, Code, Problem, pointer_to
 from workflow_engine.records import Json
@@ -25,7 +25,7 @@ from workflow_engine.records import Json
 SUBTITLES = "subtitles"
 
 
-def subtitle_faults(settings: Settings, templates: TemplateLookup) -> Iterator[Problem]:
+def subtitle_faults(settings: OutputSettings, templates: TemplateLookup) -> Iterator[Problem]:
     """Yield what is wrong with the subtitles of an output, pointers relative to it."""
     listed = _listed(settings)
     if listed and settings.video is None:
@@ -41,7 +41,7 @@ def subtitle_faults(settings: Settings, templates: TemplateLookup) -> Iterator[P
         yield from fonts.font_faults(one.font_name, f"{base}/FontName")
 
 
-def _listed(settings: Settings) -> Sequence[ExtSubtitle]:
+def _listed(settings: OutputSettings) -> Sequence[ExtSubtitle]:
     config = settings.output.subtitle_config
     return config.ext_subtitle_list if config else ()
 
@@ -50,13 +50,13 @@ def _pointer(index: int) -> str:
     return pointer_to("SubtitleConfig", "ExtSubtitleList", index)
 
 
-def read_subtitles(request: Request) -> Iterator[SideInput]:
+def subtitle_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the subtitle files of an output."""
     for one in _listed(request.settings):
         yield _side_input(request, one)
 
 
-class SubtitleFile(SideInput):
+class SubtitleInput(SideInput):
     """A subtitle file; `query` holds `encoding` and `font`."""
 
     @property
@@ -65,15 +65,17 @@ class SubtitleFile(SideInput):
         return f"{self.kind} {self.query['encoding']} {self.query['font']}".rstrip()
 
 
-def _side_input(request: Request, one: ExtSubtitle) -> SideInput:
+def _side_input(request: OutputRequest, one: ExtSubtitle) -> SideInput:
     query: dict[str, Json] = {"encoding": one.char_enc, "font": one.font_name or ""}
-    return SubtitleFile(ref=one.input.ref(request.names), kind=SUBTITLES, query=query)
+    return SubtitleInput(ref=one.input.ref(request.names), kind=SUBTITLES, query=query)
 
 
-def look_at_subtitles(wanted: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+def describe_subtitles(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Return the document of a subtitle file, or what is wrong with it."""
     try:
-        return read(context.source, wanted.query["encoding"], wanted.query["font"]).to_json()
+        return read(
+            context.source, side_input.query["encoding"], side_input.query["font"]
+        ).to_json()
     except SubtitleError as error:
         return {"fault": str(error)}
 
@@ -83,7 +85,7 @@ def burn_subtitles(scene: Scene) -> Iterator[Filter]:
     taken, (begin, end) = 0.0, _shown(scene)
     for index, one in enumerate(_listed(scene.request.settings)):
         wanted = _side_input(scene.request, one)
-        facts = scene.request.side[wanted].facts
+        facts = scene.request.side_inputs[wanted].facts
         if "fault" in facts:
             raise ActivityError(
                 Code.RESOURCE_NOT_SUPPORTED,
@@ -92,7 +94,7 @@ def burn_subtitles(scene: Scene) -> Iterator[Filter]:
                 pointer=f"{_pointer(index)}/Input",
                 remedy="Use an srt or ass file, and its encoding as CharEnc.",
             )
-        document = Document.from_json(facts).between(begin, end)
+        document = SubtitleDocument.from_json(facts).between(begin, end)
         if document.events:
             fitted = document.fitted(*scene.size)
             yield _burnt(fitted.raised(taken))
@@ -101,7 +103,7 @@ def burn_subtitles(scene: Scene) -> Iterator[Filter]:
 
 def _shown(scene: Scene) -> tuple[float, float]:
     """Return where in the source the output begins, and where it leaves it for something else."""
-    start, joint = scene.timeline.start, scene.timeline.joint
+    start, joint = scene.timeline.start, scene.timeline.joined
     if joint is None:
         return start, math.inf
     # a Clip may come behind merging
@@ -111,7 +113,7 @@ def _shown(scene: Scene) -> tuple[float, float]:
     return start + float(begin), start + float(min(own) - 1 / scene.rate / 2) if own else math.inf
 
 
-def _burnt(document: Document) -> Filter:
+def _burnt(document: SubtitleDocument) -> Filter:
     text = str(document)
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     faces = [

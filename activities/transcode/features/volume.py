@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from activities.templates.sections import Volume
 from activities.transcode.command.filters import Filter, filter_of
 from activities.transcode.command.rendition import layout_of
-from activities.transcode.features.loudness import Heard, Loudness
-from activities.transcode.model.settings import Settings, problem
-from activities.transcode.source.scene import Request, SoundScene
+from activities.transcode.features.loudness import Loudness, LoudnessQuery
+from activities.transcode.model.settings import OutputSettings, problem
+from activities.transcode.source.scene import OutputRequest, SoundScene
 from activities.transcode.source.streams import audio_stream, video_stream
 from activities.transcode.source.timeline import timeline_of
 from workflow_engine.activity import SideInput
@@ -28,15 +28,15 @@ AUTO_RANGE = 7.0
 _TARGETS = ("integrated_loudness_target", "true_peak", "loudness_range_target")
 
 
-def volume_faults(settings: Settings) -> Iterator[Problem]:
+def volume_faults(settings: OutputSettings) -> Iterator[Problem]:
     """Yield the fields of Volume that its Method does not know."""
-    given = settings.template.audio if settings.document else settings.output.audio
+    own_audio = settings.template.audio if settings.document else settings.output.audio
     volume = settings.audio.volume if settings.audio else None
-    if volume is None or given is None or given.volume is None:
+    if volume is None or own_audio is None or own_audio.volume is None:
         return
     unknown = ("level",) if volume.method == "dynamic" else _TARGETS
     for name in unknown:
-        if name in given.volume.model_fields_set:
+        if name in own_audio.volume.model_fields_set:
             alias = type(volume).model_fields[name].alias
             yield problem(
                 Code.NOT_SUPPORTED,
@@ -46,7 +46,7 @@ def volume_faults(settings: Settings) -> Iterator[Problem]:
             )
 
 
-def volume_reads(request: Request) -> Iterator[SideInput]:
+def volume_inputs(request: OutputRequest) -> Iterator[SideInput]:
     """Yield the measurement of the source that one gain is computed from."""
     volume = _volume(request.settings)
     if volume and volume.method != "dynamic":
@@ -63,35 +63,37 @@ def change_volume(scene: SoundScene) -> Iterator[Filter]:
     if volume is None or scene.stream is None:
         return
     # downmixing behind the gain would change the level again
-    yield filter_of("aformat", channel_layouts=scene.wanted.layout)
+    yield filter_of("aformat", channel_layouts=scene.encoding.layout)
     if volume.method == "dynamic":
         yield _follow(
             volume.integrated_loudness_target, volume.true_peak, volume.loudness_range_target
         )
         return
-    wanted = _measurement(scene.request, scene.stream.index, scene.timeline.origin.options)
-    found = Loudness.of(scene.request.side[wanted].facts)
+    measurement = _measurement(scene.request, scene.stream.index, scene.timeline.origin.options)
+    loudness = Loudness.of(scene.request.side_inputs[measurement].facts)
     if volume.method == "linear":
         level = LEVEL if volume.level is None else volume.level
-        yield from _gain(min(level - found.mean, -found.true_peak))
+        yield from _gain(min(level - loudness.mean, -loudness.true_peak))
         return
     target = AUTO_LOUDNESS if volume.level is None else volume.level
-    gain = target - found.integrated
-    if found.true_peak + gain <= AUTO_PEAK:
+    gain = target - loudness.integrated
+    if loudness.true_peak + gain <= AUTO_PEAK:
         yield from _gain(gain)
     else:
         yield _follow(target, AUTO_PEAK, AUTO_RANGE)
 
 
-def _volume(settings: Settings) -> Volume | None:
+def _volume(settings: OutputSettings) -> Volume | None:
     return settings.audio.volume if settings.audio else None
 
 
-def _measurement(request: Request, stream: int, part: tuple[tuple[str, str], ...]) -> SideInput:
+def _measurement(
+    request: OutputRequest, stream: int, part: tuple[tuple[str, str], ...]
+) -> SideInput:
     audio = request.settings.audio
     assert audio is not None
     layout = layout_of(audio.codec, audio.channels)
-    heard = Heard(stream=stream, samplerate=audio.samplerate, layout=layout, part=part)
+    heard = LoudnessQuery(stream=stream, samplerate=audio.samplerate, layout=layout, part=part)
     return heard.of(request.source)
 
 

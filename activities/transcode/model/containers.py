@@ -14,7 +14,7 @@ _SOUND = ("AAC", "MP3")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Holds:
+class ContainerSupport:
     """What a container holds: `audio` beside a picture, `alone` without one."""
 
     muxer: str
@@ -26,7 +26,7 @@ class Holds:
 
 
 CONTAINERS = {
-    "flv": Holds(
+    "flv": ContainerSupport(
         muxer="flv",
         video=("H.264",),
         audio=_SOUND,
@@ -34,7 +34,7 @@ CONTAINERS = {
         copy_video=frozenset({"flv1", "h264", "vp6f"}),
         copy_audio=frozenset({"aac", "mp3"}),
     ),
-    "mp4": Holds(
+    "mp4": ContainerSupport(
         muxer="mp4",
         video=(*_VIDEO, "AV1"),
         audio=_SOUND,
@@ -45,7 +45,7 @@ CONTAINERS = {
         ),
         copy_audio=frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"}),
     ),
-    "ts": Holds(
+    "ts": ContainerSupport(
         muxer="mpegts",
         video=_VIDEO,
         audio=_SOUND,
@@ -53,7 +53,7 @@ CONTAINERS = {
         copy_video=frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"}),
         copy_audio=frozenset({"aac", "ac3", "eac3", "mp2", "mp3"}),
     ),
-    "m3u8": Holds(
+    "m3u8": ContainerSupport(
         muxer="hls",
         video=_VIDEO,
         audio=_SOUND,
@@ -61,7 +61,7 @@ CONTAINERS = {
         copy_video=frozenset({"h264", "hevc"}),
         copy_audio=frozenset({"aac", "ac3", "eac3", "mp3"}),
     ),
-    "mpd": Holds(
+    "mpd": ContainerSupport(
         muxer="dash",
         video=(*_VIDEO, "AV1"),
         audio=_SOUND,
@@ -69,16 +69,16 @@ CONTAINERS = {
         copy_video=frozenset({"av1", "h264", "hevc", "vp9"}),
         copy_audio=frozenset({"aac", "ac3", "eac3", "flac", "mp3", "opus"}),
     ),
-    "mp3": Holds(muxer="mp3", alone=("MP3",), copy_audio=frozenset({"mp3"})),
-    "m4a": Holds(muxer="ipod", alone=("AAC",), copy_audio=frozenset({"aac", "alac"})),
-    "ogg": Holds(
+    "mp3": ContainerSupport(muxer="mp3", alone=("MP3",), copy_audio=frozenset({"mp3"})),
+    "m4a": ContainerSupport(muxer="ipod", alone=("AAC",), copy_audio=frozenset({"aac", "alac"})),
+    "ogg": ContainerSupport(
         muxer="ogg",
         alone=("VORBIS", "FLAC"),
         copy_audio=frozenset({"flac", "opus", "speex", "vorbis"}),
     ),
-    "flac": Holds(muxer="flac", alone=("FLAC",), copy_audio=frozenset({"flac"})),
-    "gif": Holds(muxer="gif", video=("GIF",), copy_video=frozenset({"gif"})),
-    "webp": Holds(muxer="webp", video=("WEBP",)),
+    "flac": ContainerSupport(muxer="flac", alone=("FLAC",), copy_audio=frozenset({"flac"})),
+    "gif": ContainerSupport(muxer="gif", video=("GIF",), copy_video=frozenset({"gif"})),
+    "webp": ContainerSupport(muxer="webp", video=("WEBP",)),
 }
 
 #: containers that hold sound only, and pictures only

@@ -27,14 +27,14 @@ from workflow_engine.topology.wire import (
 MAX_PARTS = 4
 MAX_LISTED_PARTS = 50
 #: most items of the other lists: each is opened by one ffmpeg; the specification has no limit
-MAX_ADDITIONS = 50
+MAX_JOINED = 50
 #: the AmixURL that means the input itself
 INPUT = "input"
 
 T = TypeVar("T")
 
 
-def some(seconds: float) -> float:
+def positive(seconds: float) -> float:
     """Refuse a length of nothing; for validation."""
     if seconds <= 0:
         raise wire_error(
@@ -88,7 +88,7 @@ class MergePart(WireModel):
 
     merge_url: Annotated[ObjectUrl, Field(alias="MergeURL")]
     start: ClockTime = 0.0
-    duration: Annotated[ClockTime, AfterValidator(some)] | None = None
+    duration: Annotated[ClockTime, AfterValidator(positive)] | None = None
 
 
 _Part = Annotated[MergePart, JsonObject]
@@ -114,11 +114,11 @@ class Mix(WireModel):
         "longest"
     )
     start: ClockTime | None = None
-    duration: Annotated[ClockTime, AfterValidator(some)] | None = None
+    duration: Annotated[ClockTime, AfterValidator(positive)] | None = None
 
 
 Amix = Annotated[
-    tuple[Annotated[Mix, JsonObject], ...], JsonArray, AfterValidator(_at_most(MAX_ADDITIONS))
+    tuple[Annotated[Mix, JsonObject], ...], JsonArray, AfterValidator(_at_most(MAX_JOINED))
 ]
 
 
@@ -158,7 +158,7 @@ class Opening(Slate):
     start: ClockTime = 0.0
 
 
-class Tail(Slate):
+class TailSlate(Slate):
     """A clip behind the end, which is faded over to in `blend_duration` seconds."""
 
     echoed: ClassVar[frozenset[str]] = frozenset({"Start"})
@@ -170,8 +170,8 @@ class Tail(Slate):
 
 
 OpeningList = Annotated[
-    tuple[Annotated[Opening, JsonObject], ...], JsonArray, AfterValidator(_at_most(MAX_ADDITIONS))
+    tuple[Annotated[Opening, JsonObject], ...], JsonArray, AfterValidator(_at_most(MAX_JOINED))
 ]
 TailSlateList = Annotated[
-    tuple[Annotated[Tail, JsonObject], ...], JsonArray, AfterValidator(_at_most(MAX_ADDITIONS))
+    tuple[Annotated[TailSlate, JsonObject], ...], JsonArray, AfterValidator(_at_most(MAX_JOINED))
 ]

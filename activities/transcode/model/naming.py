@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 
-from activities.transcode.model.output import Output
+from activities.transcode.model.output import TranscodeOutput
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
 from workflow_engine.placeholders import AFTER_ENCODING, Names, check_key, decode_object
 
@@ -17,7 +17,7 @@ ALLOWED = frozenset({"ObjectPrefix", "FileName", "ExtName", "RunId", "MediaId"})
 
 #: a number as the names of segments have it: from 1, filled with zeros to five digits
 _NUMBER = r"(?!00000)(?:\d{5}|[1-9]\d{5,})"
-#: extensions of indexes, and how the names go on of what they name
+#: extensions of indexes, and the form of the names of their files
 _PARTS = {
     ".m3u8": re.compile(rf"(.*)-{_NUMBER}\.ts", re.DOTALL),
     ".mpd": re.compile(rf"(.*)-\d-(?:init|{_NUMBER})\.m4s", re.DOTALL),
@@ -25,7 +25,7 @@ _PARTS = {
 _SLASHES = re.compile("/+")
 
 
-def object_key(output: Output, container: str, names: Names, *, append: bool) -> str:
+def object_key(output: TranscodeOutput, container: str, names: Names, *, append: bool) -> str:
     """Return the key of an output; {DestMd5} and {DestAvgBitrate} stay.
 
     Without `append` it gets no extension; a playlist always has its own. Raises ActivityError
@@ -39,7 +39,7 @@ def object_key(output: Output, container: str, names: Names, *, append: bool) ->
     return key
 
 
-def unfilled_key(output: Output, container: str, *, append: bool) -> str:
+def unfilled_key(output: TranscodeOutput, container: str, *, append: bool) -> str:
     """Return the key of an output as `object_key` does, every placeholder as it stands."""
     key = _SLASHES.sub("/", decode_object(output.output_object)).removeprefix("/")
     return with_extension(key, container, append=append)

@@ -38,7 +38,7 @@ from activities.transcode.model.joined import (
     OpeningList,
     TailSlateList,
     VideoTrack,
-    some,
+    positive,
 )
 from activities.transcode.model.subtitles import SubtitleConfig
 from activities.transcode.model.watermarks import WaterMark, at_most
@@ -60,7 +60,7 @@ from workflow_engine.topology.wire import (
 MAX_OUTPUTS = 30
 
 
-def _count(outputs: "tuple[Output, ...]") -> "tuple[Output, ...]":
+def _count(outputs: "tuple[TranscodeOutput, ...]") -> "tuple[TranscodeOutput, ...]":
     if not 1 <= len(outputs) <= MAX_OUTPUTS:
         raise wire_error(
             Code.OUT_OF_RANGE if outputs else Code.EMPTY_VALUE,
@@ -77,7 +77,7 @@ class TimeSpan(WireModel):
     """
 
     seek: ClockTime = 0.0
-    duration: Annotated[ClockTime, AfterValidator(some)] | None = None
+    duration: Annotated[ClockTime, AfterValidator(positive)] | None = None
     end: ClockTime | None = None
 
 
@@ -125,7 +125,7 @@ Moment = Annotated[
 Regions = Annotated[tuple[Annotated[Region, JsonObject], ...], JsonArray]
 
 
-class Output(WireModel):
+class TranscodeOutput(WireModel):
     """One output: its name, its template, and the fields that it overrides."""
 
     later: ClassVar[frozenset[str]] = frozenset(
@@ -203,7 +203,7 @@ class TranscodeParameters(WireModel):
     """
 
     outputs: Annotated[
-        tuple[Annotated[Output, JsonObject], ...], JsonArray, AfterValidator(_count)
+        tuple[Annotated[TranscodeOutput, JsonObject], ...], JsonArray, AfterValidator(_count)
     ] = ()
     output_bucket: BucketName | None = None
     output_location: Annotated[str, Text()] | None = None

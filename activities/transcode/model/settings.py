@@ -12,21 +12,21 @@ from pydantic.alias_generators import to_pascal
 from activities.templates import Kind, Template
 from activities.templates.sections import Audio, MuxConfig, TransConfig, Video, merge
 from activities.transcode.model.containers import IMAGE_CODECS, IMAGE_CONTAINERS
-from activities.transcode.model.output import Output
+from activities.transcode.model.output import TranscodeOutput
 from workflow_engine.errors import Code, Problem, Severity
 from workflow_engine.topology.wire import WireModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class OutputSettings:
     """What an output asks for, before the source is known.
 
-    `video` and `audio` are None where the output shall not have that stream. `copy` means the
+    `video` and `audio` are None where the output has no such stream. `copy` means the
     source's packets in another container. `document` means that the template itself is judged,
     so that its fields have pointers of their own.
     """
 
-    output: Output
+    output: TranscodeOutput
     template: Template
     container: str
     video: Video | None
@@ -68,7 +68,7 @@ def problem(
     return Problem(code=code, message=message, pointer=pointer, remedy=remedy, severity=severity)
 
 
-def settings_of(output: Output, template: Template) -> Settings:
+def settings_of(output: TranscodeOutput, template: Template) -> OutputSettings:
     """Lay the fields of an output over its template (specification, transcode, head)."""
     video = merge(template.video, output.video)
     audio = merge(template.audio, output.audio)
@@ -78,7 +78,7 @@ def settings_of(output: Output, template: Template) -> Settings:
         video = video.model_copy(update=dict.fromkeys(("bitrate", "crf", "maxrate")))
     if container in IMAGE_CONTAINERS:
         audio = None
-    return Settings(
+    return OutputSettings(
         output=output,
         template=template,
         container=container,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 from activities.colors import ColorName
 from activities.fonts import DEFAULT_FONT
 from activities.objects import ObjectTarget
-from activities.templates.watermark import Placement
+from activities.templates.watermark import WatermarkPlacement
 from workflow_engine.errors import Code
 from workflow_engine.topology.encoded import base64_bytes
 from workflow_engine.topology.wire import (
@@ -24,7 +24,7 @@ from workflow_engine.topology.wire import (
 )
 
 #: most watermarks of one output
-MAX_MARKS = 4
+MAX_WATERMARKS = 4
 #: bytes of UTF-8; longer texts fit on no picture
 MAX_TEXT = 1024
 
@@ -70,7 +70,7 @@ class TextWaterMark(WireModel):
     border_color: ColorName = "Black"
 
 
-class WaterMark(Placement):
+class WaterMark(WatermarkPlacement):
     """A picture, a moving picture or a text over the video; what it gives replaces its template."""
 
     water_mark_template_id: Annotated[str, Text()] | None = None
@@ -79,14 +79,14 @@ class WaterMark(Placement):
     text_water_mark: Annotated[TextWaterMark, JsonObject] | None = None
 
 
-def _count(marks: tuple[WaterMark, ...]) -> tuple[WaterMark, ...]:
-    if len(marks) > MAX_MARKS:
+def _count(watermarks: tuple[WaterMark, ...]) -> tuple[WaterMark, ...]:
+    if len(watermarks) > MAX_WATERMARKS:
         raise wire_error(
             Code.OUT_OF_RANGE,
-            f"The list has {len(marks)} watermarks.",
-            f"Give at most {MAX_MARKS}.",
+            f"The list has {len(watermarks)} watermarks.",
+            f"Give at most {MAX_WATERMARKS}.",
         )
-    return marks
+    return watermarks
 
 
 #: checks the length of a list of watermarks

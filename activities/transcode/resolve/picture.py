@@ -16,14 +16,14 @@ from activities.transcode.command.rendition import PROBE_NAMES, Picture, VideoEn
 from activities.transcode.features.delogo import blur
 from activities.transcode.features.registry import picture_filters
 from activities.transcode.model.containers import PROFILE_PIXEL_FORMATS
-from activities.transcode.model.settings import Settings
+from activities.transcode.model.settings import OutputSettings
 from activities.transcode.resolve.placement import placement_of
 from activities.transcode.source.geometry import (
     Placement,
     upright,
 )
 from activities.transcode.source.rates import MAX_RATE, frame_rate, wanted_rate
-from activities.transcode.source.scene import Request, Scene, Timeline
+from activities.transcode.source.scene import OutputRequest, Scene, Timeline
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
 #: Crf when neither Crf nor Bitrate is given
@@ -34,7 +34,7 @@ _DITHERS = {"sierra": "sierra2", "bayer": "bayer"}
 
 
 def resolve_picture(
-    request: Request,
+    request: OutputRequest,
     timeline: Timeline,
     stream: VideoStream,
     segment: float | None,
@@ -117,7 +117,7 @@ def _filters(
     stages = picture_filters(scene)
     blurred = tuple(blur(scene.request, scene.timeline, upright(stream)))
     source_rate = stream.fps
-    wanted = frame_rate(video.fps) if video.fps is not None else None
+    output_rate = frame_rate(video.fps) if video.fps is not None else None
     interlace = video.scan_mode == "interlaced"
     keep = stream.interlaced and not (stages or blurred) and _keeps_fields(video, placement)
     chain: list[Filter] = []
@@ -138,13 +138,13 @@ def _filters(
     chain.append(filter_of("setsar", sar=f"{sar.numerator}/{sar.denominator}", max=65535))
     chain += stages
     if interlace and not keep:
-        rate, steps = _interlaced(source_rate, wanted)
+        rate, steps = _interlaced(source_rate, output_rate)
         return (*chain, *steps), rate, True
-    if wanted is None and source_rate > MAX_RATE:
-        wanted = MAX_RATE
-    if wanted is not None:
-        chain.append(filter_of("fps", fps=wanted))
-    return tuple(chain), wanted or source_rate, keep
+    if output_rate is None and source_rate > MAX_RATE:
+        output_rate = MAX_RATE
+    if output_rate is not None:
+        chain.append(filter_of("fps", fps=output_rate))
+    return tuple(chain), output_rate or source_rate, keep
 
 
 def _palette(
@@ -177,13 +177,15 @@ def _keeps_fields(video: Video, placement: Placement) -> bool:
     return placement.scale is None or video.scan_mode == "interlaced"
 
 
-def _interlaced(source: Fraction, wanted: Fraction | None) -> tuple[Fraction, Iterator[Filter]]:
+def _interlaced(
+    source: Fraction, output_rate: Fraction | None
+) -> tuple[Fraction, Iterator[Filter]]:
     """Fields out of frames: two frames become one where there are enough of them."""
-    enough = source > 30 if wanted is None else source * Fraction(51, 50) >= 2 * wanted
+    enough = source > 30 if output_rate is None else source * Fraction(51, 50) >= 2 * output_rate
     if enough:
-        rate = wanted or min(source, MAX_RATE) / 2
+        rate = output_rate or min(source, MAX_RATE) / 2
         return rate, iter((filter_of("fps", fps=2 * rate), filter_of("interlace", scan="tff")))
-    rate = wanted or source
+    rate = output_rate or source
     return rate, iter((filter_of("fps", fps=rate), filter_of("setfield", mode="tff")))
 
 
@@ -206,7 +208,9 @@ def _key_frames(video: Video, rate: Fraction) -> tuple[int, Fraction | None]:
     return max(1, math.ceil(seconds * rate)), seconds
 
 
-def _rate_control(settings: Settings, stream: VideoStream) -> tuple[float | None, float | None]:
+def _rate_control(
+    settings: OutputSettings, stream: VideoStream
+) -> tuple[float | None, float | None]:
     """Return bit rate and Crf: one of them, after the IsCheckVideoBitrate rules."""
     video, trans = settings.video, settings.trans
     assert video is not None
@@ -222,7 +226,9 @@ def _rate_control(settings: Settings, stream: VideoStream) -> tuple[float | None
     return (source if trans.is_check_video_bitrate else video.bitrate), None
 
 
-def bitrate_error(settings: Settings, section: str, bitrate: float, source: float) -> ActivityError:
+def bitrate_error(
+    settings: OutputSettings, section: str, bitrate: float, source: float
+) -> ActivityError:
     """Return the error of IsCheckVideoBitrateFail and IsCheckAudioBitrateFail."""
     return ActivityError(
         Code.OUT_OF_RANGE,

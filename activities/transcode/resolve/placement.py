@@ -16,28 +16,28 @@ from activities.transcode.command.filters import Filter, filter_of
 from activities.transcode.command.rendition import Size
 from activities.transcode.features.border import border_of
 from activities.transcode.features.rotation import turned
-from activities.transcode.model.settings import Settings
+from activities.transcode.model.settings import OutputSettings
 from activities.transcode.source.geometry import (
     Placement,
-    Source,
-    Wish,
+    SizeSettings,
+    SourcePicture,
     cropped,
     place,
     upright,
     wanted_size,
 )
-from activities.transcode.source.scene import Request
+from activities.transcode.source.scene import OutputRequest
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
 
-def placement_of(request: Request, stream: VideoStream, warnings: list[Problem]) -> Placement:
+def placement_of(request: OutputRequest, stream: VideoStream, warnings: list[Problem]) -> Placement:
     """Return how the picture gets to its size: borders off, turned, cropped, scaled, padded."""
     settings = request.settings
     video, trans = settings.video, settings.trans
     assert video is not None
     source, bare = _without_border(request, stream, upright(stream))
     source, turn = turned(source, settings.output.rotate or 0)
-    wish = Wish(
+    wish = SizeSettings(
         width=_width(settings, video, source),
         height=video.height,
         by_edges=video.long_short_mode,
@@ -48,15 +48,15 @@ def placement_of(request: Request, stream: VideoStream, warnings: list[Problem])
     )
     with _fields_of(settings):
         part = cropped(source, wish.crop)
-        wanted = wanted_size(part, wish)
-    size = _checked_size(settings, part, wish, wanted, warnings)
+        size = wanted_size(part, wish)
+    size = _checked_size(settings, part, wish, size, warnings)
     with _fields_of(settings):
         placement = place(source, wish, size)
     return replace(placement, before_scale=(*bare, *turn, *placement.before_scale))
 
 
 @contextmanager
-def _fields_of(settings: Settings) -> Generator[None]:
+def _fields_of(settings: OutputSettings) -> Generator[None]:
     """Turn the fields that errors name into pointers to where they were given."""
     try:
         yield
@@ -68,8 +68,8 @@ def _fields_of(settings: Settings) -> Generator[None]:
 
 
 def _without_border(
-    request: Request, stream: VideoStream, source: Source
-) -> tuple[Source, tuple[Filter, ...]]:
+    request: OutputRequest, stream: VideoStream, source: SourcePicture
+) -> tuple[SourcePicture, tuple[Filter, ...]]:
     assert request.settings.video is not None
     if request.settings.video.crop != "border":
         return source, ()
@@ -80,7 +80,7 @@ def _without_border(
     return cropped(source, box), (filter_of("crop", w=width, h=height, x=left, y=top),)
 
 
-def _width(settings: Settings, video: Video, source: Source) -> int | None:
+def _width(settings: OutputSettings, video: Video, source: SourcePicture) -> int | None:
     """Return the width that is asked for; that of a doubling preset is only the most."""
     own = settings.given("video", "width") or settings.given("video", "height")
     if settings.template.kind is not Kind.DOUBLING or own or video.width is None:
@@ -89,7 +89,11 @@ def _width(settings: Settings, video: Video, source: Source) -> int | None:
 
 
 def _checked_size(
-    settings: Settings, part: Source, wish: Wish, size: Size, warnings: list[Problem]
+    settings: OutputSettings,
+    part: SourcePicture,
+    wish: SizeSettings,
+    size: Size,
+    warnings: list[Problem],
 ) -> Size | None:
     """Return the size that IsCheckReso puts in the place of the wish's `size`, None to keep that.
 
@@ -101,14 +105,14 @@ def _checked_size(
     if not _larger(part, wish, size):
         return None
     field = "width" if video.width is not None else "height"
-    told = (
+    message = (
         f"The size {size[0]}x{size[1]} is larger than the picture of "
         f'"InputFile", {limit[0]}x{limit[1]}'
     )
     if trans.is_check_reso_fail:
         raise ActivityError(
             Code.OUT_OF_RANGE,
-            f"Video.{field.capitalize()} is out of range: {told[0].lower()}{told[1:]} "
+            f"Video.{field.capitalize()} is out of range: {message[0].lower()}{message[1:]} "
             "(IsCheckResoFail).",
             pointer=settings.pointer("video", field),
             remedy="Choose a smaller size, or set IsCheckReso instead.",
@@ -119,7 +123,7 @@ def _checked_size(
         warnings.append(
             Problem(
                 code=Code.UPSCALE,
-                message=f"{told}.",
+                message=f"{message}.",
                 pointer=settings.pointer("video", field),
                 remedy="Choose a smaller size, or set TransConfig.IsCheckReso to true.",
                 severity=Severity.WARNING,
@@ -128,10 +132,10 @@ def _checked_size(
     return None
 
 
-def _larger(part: Source, wish: Wish, size: Size) -> bool:
+def _larger(part: SourcePicture, wish: SizeSettings, size: Size) -> bool:
     """Whether a side is above the source's: as it was given, or as it was computed."""
-    for given, computed, whole in zip(wish.sides(part), size, part.exactly, strict=True):
+    for requested, computed, whole in zip(wish.sides(part), size, part.exactly, strict=True):
         # 3: what rounding to even sides can add, here and in the source
-        if given > math.ceil(whole) if given is not None else computed > whole + 3:
+        if requested > math.ceil(whole) if requested is not None else computed > whole + 3:
             return True
     return False

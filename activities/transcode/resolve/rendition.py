@@ -16,15 +16,15 @@ from activities.transcode.command.rendition import (
     Rendition,
     Sound,
 )
-from activities.transcode.features.joining import joined
+from activities.transcode.features.joining import joined_timeline
 from activities.transcode.features.registry import sound_filters
 from activities.transcode.model.containers import (
     SEGMENTED,
     bit_rates,
 )
-from activities.transcode.model.settings import Settings
+from activities.transcode.model.settings import OutputSettings
 from activities.transcode.resolve.picture import DEFAULT_CRF, bitrate_error, resolve_picture
-from activities.transcode.source.scene import Request, SoundScene, Timeline
+from activities.transcode.source.scene import OutputRequest, SoundScene, Timeline
 from activities.transcode.source.streams import audio_stream, video_stream
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
@@ -47,7 +47,7 @@ SHORTEST_SEGMENT = 0.1
 MAX_CUTS = 10_000
 
 
-def resolve(request: Request) -> tuple[Rendition, list[Problem]]:
+def resolve(request: OutputRequest) -> tuple[Rendition, list[Problem]]:
     """Return what an output will be for its source, and warnings relative to the output.
 
     Raises ActivityError: no such stream (`.ResourceNotSupported`, `.NoAudioStream`), a stream
@@ -59,13 +59,13 @@ def resolve(request: Request) -> tuple[Rendition, list[Problem]]:
     picture = sound = None
     if audio is None and settings.audio and media.audios:
         warnings.append(_silent())
-    timeline = joined(request, video, audio)
+    timeline = joined_timeline(request, video, audio)
     duration = timeline.duration
     # cuts are made in the picture, where there is one
     segment, cuts = _segments(settings, timeline.shown)
     if video:
         picture = resolve_picture(request, timeline, video, segment, cuts, warnings)
-    if audio or (timeline.joint and timeline.joint.sounds):
+    if audio or (timeline.joined and timeline.joined.sounds):
         sound = _sound(request, timeline, audio)
     rendition = Rendition(
         container=settings.container,
@@ -77,7 +77,7 @@ def resolve(request: Request) -> tuple[Rendition, list[Problem]]:
         cuts=cuts,
         mux=_mux_options(settings),
         key=settings.output.encryption.resolved() if settings.output.encryption else None,
-        told=_told(settings),
+        playlist_tags=_playlist_tags(settings),
         duration=duration,
         exact=timeline.exact,
         limit=_limit(media, timeline, picture),
@@ -91,23 +91,25 @@ def _silent() -> Problem:
         code=Code.OUT_OF_RANGE,
         message='The sound of "InputFile" ends before Clip.TimeSpan.Seek: there is none to take.',
         pointer="/Clip/TimeSpan/Seek",
-        remedy="Choose an earlier Seek, if the output shall have sound.",
+        remedy="Choose an earlier Seek, if the output should have sound.",
         severity=Severity.WARNING,
     )
 
 
 def _limit(media: MediaInfo, timeline: Timeline, picture: Picture | None) -> float:
     """Return the seconds at which an output is cut: more than its source can hold."""
-    duration, joint = timeline.duration, timeline.joint
+    duration, joined = timeline.duration, timeline.joined
     if media.guessed or duration is None:
-        return SPARE_SECONDS + media.size / SLOWEST_BYTES + (joint.added if joint else 0.0)
+        return SPARE_SECONDS + media.size / SLOWEST_BYTES + (joined.added if joined else 0.0)
     encoding = picture.encoding if picture else None
     # at one frame in some seconds, the frames that B-frames delay are long
     delay = REORDERED_FRAMES / float(encoding.rate) if encoding else 0.0
     return max(duration, media.duration or 0.0) * 1.1 + 10 + delay
 
 
-def _segments(settings: Settings, duration: float | None) -> tuple[float | None, tuple[float, ...]]:
+def _segments(
+    settings: OutputSettings, duration: float | None
+) -> tuple[float | None, tuple[float, ...]]:
     """Return the segment length, or the cut times that replace it (m3u8, mpd)."""
     if settings.container not in SEGMENTED:
         return None, ()
@@ -137,7 +139,7 @@ def _segments(settings: Settings, duration: float | None) -> tuple[float | None,
     return None, tuple(sorted(cuts))
 
 
-def _mux_options(settings: Settings) -> tuple[tuple[str, str], ...]:
+def _mux_options(settings: OutputSettings) -> tuple[tuple[str, str], ...]:
     """Return what MuxConfig says of a GIF or a WebP, as ffmpeg's options."""
     gif, webp = settings.mux.gif, settings.mux.webp
     if settings.container == "gif" and not settings.copy:
@@ -148,16 +150,16 @@ def _mux_options(settings: Settings) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-def _told(settings: Settings) -> tuple[str, ...]:
-    """Return what a playlist says of its segments."""
-    given = settings.output.non_standard
-    if given is None:
+def _playlist_tags(settings: OutputSettings) -> tuple[str, ...]:
+    """Return the further tags that a playlist has for each segment."""
+    support = settings.output.non_standard
+    if support is None:
         return ()
-    wanted = {"md5": given.ts.md5_support, "size": given.ts.size_support}
-    return tuple(name for name, wished in wanted.items() if wished)
+    tags = {"md5": support.ts.md5_support, "size": support.ts.size_support}
+    return tuple(name for name, on in tags.items() if on)
 
 
-def _sound(request: Request, timeline: Timeline, stream: AudioStream | None) -> Sound:
+def _sound(request: OutputRequest, timeline: Timeline, stream: AudioStream | None) -> Sound:
     settings, audio = request.settings, request.settings.audio
     assert audio is not None
     if settings.copy and stream:
@@ -170,7 +172,7 @@ def _sound(request: Request, timeline: Timeline, stream: AudioStream | None) -> 
         channels=audio.channels,
         filters=(),
     )
-    scene = SoundScene(request=request, timeline=timeline, stream=stream, wanted=encoding)
+    scene = SoundScene(request=request, timeline=timeline, stream=stream, encoding=encoding)
     return Sound(
         stream=stream.index if stream else None,
         codec=PROBE_NAMES[audio.codec],
@@ -184,22 +186,22 @@ def _deep(stream: AudioStream) -> bool:
     return stream.sample_fmt.startswith(("s32", "s64")) or stream.codec.startswith("pcm_f")
 
 
-def _audio_rate(settings: Settings, audio: Audio, stream: AudioStream | None) -> float | None:
-    source, wanted = stream.bitrate_kbps if stream else None, audio.bitrate
+def _audio_rate(settings: OutputSettings, audio: Audio, stream: AudioStream | None) -> float | None:
+    source, bitrate = stream.bitrate_kbps if stream else None, audio.bitrate
     if audio.codec == "FLAC":
         return None
     limits = bit_rates(audio.codec, audio.samplerate, audio.channels)
     if limits:
         # a template's rate, that is; the encoder would take the nearest without a word, or none
-        wanted = min(max(wanted, limits[0]), limits[1])
-    if not stream or not source or wanted <= source:
-        return wanted
+        bitrate = min(max(bitrate, limits[0]), limits[1])
+    if not stream or not source or bitrate <= source:
+        return bitrate
     if settings.trans.is_check_audio_bitrate_fail:
-        raise bitrate_error(settings, "Audio", wanted, source)
+        raise bitrate_error(settings, "Audio", bitrate, source)
     # only between equal codecs do equal bit rates mean equal quality (specification, 7)
     same = stream.codec == PROBE_NAMES[audio.codec]
     if not settings.trans.is_check_audio_bitrate or not same:
-        return wanted
+        return bitrate
     return max(source, limits[0]) if limits else source
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from activities.ffmpeg import probe_json
 from activities.probe import MediaInfo
 from activities.probe.streams import sections
-from activities.transcode.result.manifest import Representation, representations
+from activities.transcode.result.manifest import DashRepresentation, representations
 from activities.transcode.result.playlist import is_uri
 from activities.transcode.result.webp import read_webp
 from workflow_engine.errors import ActivityError, Code
@@ -58,20 +58,20 @@ def media_of(path: Path) -> MediaInfo:
 
 
 def _media_of_manifest(path: Path) -> MediaInfo:
-    found = representations(path)
-    missing = [file.name for one in found for file in one.files if not file.is_file()]
-    if missing or not found:
+    listed = representations(path)
+    missing = [file.name for one in listed for file in one.files if not file.is_file()]
+    if missing or not listed:
         raise ActivityError(Code.INTERNAL, f"The manifest names no file {missing[:1]}.")
-    streams = [stream for one in found for stream in _streams(one)]
+    streams = [stream for one in listed for stream in _streams(one)]
     form: Json = {
         "format_name": "dash",
-        "duration": f"{max(one.duration for one in found):.6f}",
-        "size": str(sum(file.stat().st_size for one in found for file in one.files)),
+        "duration": f"{max(one.duration for one in listed):.6f}",
+        "size": str(sum(file.stat().st_size for one in listed for file in one.files)),
     }
     return MediaInfo.parse({"format": form, "streams": streams})
 
 
-def _streams(one: Representation) -> list[dict[str, Json]]:
+def _streams(one: DashRepresentation) -> list[dict[str, Json]]:
     """Return ffprobe's streams of a representation: of its first segment, all are alike."""
     whole = one.init.with_name(f"{one.init.stem}-probe.mp4")
     whole.write_bytes(b"".join(file.read_bytes() for file in one.files[:2]))

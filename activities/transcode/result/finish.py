@@ -12,7 +12,7 @@ from typing import cast
 from activities.ffmpeg import ProcessReport
 from activities.probe import MediaInfo
 from activities.transcode.command.encryption import key_name
-from activities.transcode.command.rendition import Job
+from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.model.naming import finish_key, index_stem, part_key, require_distinct
 from activities.transcode.result.files import Files, files_of
 from activities.transcode.result.manifest import named_manifest
@@ -24,7 +24,7 @@ from workflow_engine.records import Digests, Json, ObjectRef
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Made:
+class _FinishedOutput:
     """One finished output and what is in it."""
 
     files: Files
@@ -43,7 +43,7 @@ def stem_of(work: Path, index: int) -> Path:
 
 
 def finish(
-    jobs: Sequence[Job],
+    jobs: Sequence[RenditionJob],
     work: Path,
     commands: Sequence[tuple[str, ...]],
     reports: Sequence[ProcessReport],
@@ -57,24 +57,24 @@ def finish(
     content = [produced for each in all_three for produced in _content(*each)]
     indexes = [produced for each in all_three for produced in _index(*each)]
     return ActivityResult(
-        data={"Outputs": [_told(job, one) for job, one in zip(jobs, made, strict=True)]},
+        data={"Outputs": [_facts(job, one) for job, one in zip(jobs, made, strict=True)]},
         outputs=(*content, *indexes),
         commands=tuple(commands),
         warnings=(*_damage(reports), *_missing_cuts(jobs, made)),
     )
 
 
-def renamed(jobs: Sequence[Job], finished: StepResult) -> list[ObjectRef]:
+def renamed(jobs: Sequence[RenditionJob], finished: StepResult) -> list[ObjectRef]:
     """Return the names of a finished step's outputs for other jobs of equal content.
 
     The order is that of `finish`: the content of each output, then playlists and manifests.
     """
-    told = cast("Sequence[dict[str, Json]]", finished.data["Outputs"])
+    outputs = cast("Sequence[dict[str, Json]]", finished.data["Outputs"])
     waiting = list(finished.outputs)
     content: list[ObjectRef] = []
     indexes: list[ObjectRef] = []
     keys: list[str] = []
-    for job, facts in zip(jobs, told, strict=True):
+    for job, facts in zip(jobs, outputs, strict=True):
         suffixes = cast("Sequence[str]", facts["Files"])
         count = len(suffixes) or 1
         files, waiting = waiting[:count], waiting[count:]
@@ -93,19 +93,19 @@ def renamed(jobs: Sequence[Job], finished: StepResult) -> list[ObjectRef]:
     return content + indexes
 
 
-def _made(job: Job, stem: Path) -> _Made:
+def _made(job: RenditionJob, stem: Path) -> _FinishedOutput:
     path = stem.with_suffix(f".{job.rendition.container}")
     media = verify(path, job.rendition)
-    return _Made(files=files_of(path), media=media)
+    return _FinishedOutput(files=files_of(path), media=media)
 
 
-def _key(job: Job, made: _Made) -> str:
+def _key(job: RenditionJob, made: _FinishedOutput) -> str:
     named = "{DestMd5}" in job.ref.object
     md5s = [Digests.of(path).md5 for path in made.files.content] if named else []
     return finish_key(job.ref.object, md5s=md5s, bitrate_kbps=made.kbps)
 
 
-def _content(job: Job, made: _Made, key: str) -> Iterator[Produced]:
+def _content(job: RenditionJob, made: _FinishedOutput, key: str) -> Iterator[Produced]:
     files = made.files
     if files.index is None:
         yield Produced(path=files.content[0], ref=_ref(job, key), media=made.media.properties())
@@ -114,7 +114,7 @@ def _content(job: Job, made: _Made, key: str) -> Iterator[Produced]:
         yield Produced(path=path, ref=_ref(job, part_key(key, suffix)))
 
 
-def _index(job: Job, made: _Made, key: str) -> Iterator[Produced]:
+def _index(job: RenditionJob, made: _FinishedOutput, key: str) -> Iterator[Produced]:
     path = made.files.index
     if path is None:
         return
@@ -130,14 +130,14 @@ def _index(job: Job, made: _Made, key: str) -> Iterator[Produced]:
     yield Produced(path=path, ref=_ref(job, key), media=made.media.properties(), last=True)
 
 
-def _tags(job: Job, segments: Sequence[Path]) -> list[tuple[str, ...]]:
+def _tags(job: RenditionJob, segments: Sequence[Path]) -> list[tuple[str, ...]]:
     """Return the lines that stand before each segment of a playlist."""
-    told = job.rendition.told
-    md5, size = "md5" in told, "size" in told
+    tags = job.rendition.playlist_tags
+    md5, size = "md5" in tags, "size" in tags
     return [tuple(segment_tags(path, md5=md5, size=size)) for path in segments]
 
 
-def _told(job: Job, made: _Made) -> dict[str, Json]:
+def _facts(job: RenditionJob, made: _FinishedOutput) -> dict[str, Json]:
     """What holds for this content under whatever names it is reused."""
     return {
         "Summary": job.rendition.summary,
@@ -150,7 +150,7 @@ def _told(job: Job, made: _Made) -> dict[str, Json]:
     }
 
 
-def _ref(job: Job, key: str) -> ObjectRef:
+def _ref(job: RenditionJob, key: str) -> ObjectRef:
     return ObjectRef(bucket=job.ref.bucket, object=key, location=job.ref.location)
 
 
@@ -163,12 +163,12 @@ def _damage(reports: Sequence[ProcessReport]) -> Iterator[str]:
         )
 
 
-def _missing_cuts(jobs: Sequence[Job], made: Sequence[_Made]) -> Iterator[str]:
+def _missing_cuts(jobs: Sequence[RenditionJob], made: Sequence[_FinishedOutput]) -> Iterator[str]:
     for job, one in zip(jobs, made, strict=True):
-        wanted, found = len(job.rendition.cuts) + 1, len(one.files.content)
-        if job.rendition.cuts and found < wanted:
+        expected, count = len(job.rendition.cuts) + 1, len(one.files.content)
+        if job.rendition.cuts and count < expected:
             # a copy has key frames only where its source has them
             yield (
-                f"{Code.OUT_OF_RANGE}: ForceSegTime asks for {wanted} segments, and {found} came "
+                f"{Code.OUT_OF_RANGE}: ForceSegTime asks for {expected} segments, and {count} came "
                 "out: the others would begin behind the end or at no key frame."
             )

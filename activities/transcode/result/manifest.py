@@ -16,7 +16,7 @@ _TEMPLATE = re.compile(r'(?<= )(initialization|media)="[^"$]*(?=-\$Representatio
 
 
 @dataclass(frozen=True, kw_only=True)
-class Representation:
+class DashRepresentation:
     """One stream: its files in the work directory, and the seconds that its segments take."""
 
     init: Path
@@ -29,14 +29,14 @@ class Representation:
         return (self.init, *self.segments)
 
 
-def representations(manifest: Path) -> list[Representation]:
+def representations(manifest: Path) -> list[DashRepresentation]:
     """Read a manifest that the muxer has just written, names still neutral."""
     root = ElementTree.parse(manifest).getroot()
-    found = root.iterfind(".//mpd:Representation", _NS)
-    return [_representation(one, manifest) for one in found]
+    nodes = root.iterfind(".//mpd:Representation", _NS)
+    return [_representation(one, manifest) for one in nodes]
 
 
-def _representation(node: ElementTree.Element, manifest: Path) -> Representation:
+def _representation(node: ElementTree.Element, manifest: Path) -> DashRepresentation:
     template = node.find("mpd:SegmentTemplate", _NS)
     assert template is not None
     lengths = list(_lengths(template))
@@ -49,7 +49,7 @@ def _representation(node: ElementTree.Element, manifest: Path) -> Representation
             pattern = pattern.replace(key, value)
         return manifest.with_name(pattern)
 
-    return Representation(
+    return DashRepresentation(
         init=path(template.get("initialization", "")),
         segments=tuple(path(template.get("media", ""), first + n) for n in range(len(lengths))),
         duration=sum(lengths) / int(template.get("timescale", "1")),

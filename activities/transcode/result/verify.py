@@ -24,8 +24,8 @@ PACKED_SECONDS = 0.4
 def verify(path: Path, rendition: Rendition) -> MediaInfo:
     """Probe a finished file (of HLS the playlist, of DASH the manifest), return what is in it.
 
-    Raises ActivityError: `InvalidParameter.ResourceContentBad` when the source broke off or ran
-    on beyond its promise, `InternalError` when the file is not what was planned.
+    Raises ActivityError: `InvalidParameter.ResourceContentBad` when the source is cut off or longer
+    than its header declares, `InternalError` when the file is not what was planned.
     """
     try:
         media = media_of(path)
@@ -52,11 +52,11 @@ def _check_picture(rendition: Rendition, picture: Picture, media: MediaInfo) -> 
         raise _wrong(rendition, f"its pixel format is {video.pix_fmt}")
 
 
-def _is_format(video: VideoStream, wanted: str) -> bool:
+def _is_format(video: VideoStream, pix_fmt: str) -> bool:
     """Whether a stream has a pixel format; `yuvj` is `yuv` of full range under an older name."""
     full = "yuvj" in video.pix_fmt or video.color_range == "pc"
-    same = video.pix_fmt.replace("yuvj", "yuv") == wanted.replace("yuvj", "yuv")
-    return same and (full or "yuvj" not in wanted)
+    same = video.pix_fmt.replace("yuvj", "yuv") == pix_fmt.replace("yuvj", "yuv")
+    return same and (full or "yuvj" not in pix_fmt)
 
 
 def _check_sound(rendition: Rendition, sound: Sound, media: MediaInfo) -> None:
@@ -76,22 +76,22 @@ def _check_sound(rendition: Rendition, sound: Sound, media: MediaInfo) -> None:
 
 
 def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
-    found, expected = _length(path, rendition, media), rendition.duration
-    if found is None:
+    length, expected = _length(path, rendition, media), rendition.duration
+    if length is None:
         if expected is None:
             return
         raise _wrong(rendition, "it has no duration")
     large = rendition.container not in SEGMENTED and path.stat().st_size >= most_bytes(rendition)
-    if large or (found >= rendition.limit - 1 and not rendition.mux):
-        told = f" the {expected:.3f} seconds of its header" if expected else " all that it can hold"
-        raise _broken_off(f"it runs on beyond{told}")
+    if large or (length >= rendition.limit - 1 and not rendition.mux):
+        declared = f"the {expected:.3f} seconds that its header declares"
+        raise _broken_off(f"it is longer than {declared if expected else 'its size allows'}")
     if expected is None or not rendition.exact:
         return
     unseen = PACKED_SECONDS if rendition.container in ("ts", "m3u8") else 0.0
     if rendition.picture and rendition.picture.encoding:
         unseen = max(unseen, float(1 / rendition.picture.encoding.rate))
-    if expected - found > max(SHORT_SECONDS, SHORT_SHARE * expected) + unseen:
-        raise _broken_off(f"it ends after {found:.3f} of {expected:.3f} seconds")
+    if expected - length > max(SHORT_SECONDS, SHORT_SHARE * expected) + unseen:
+        raise _broken_off(f"it ends after {length:.3f} of {expected:.3f} seconds")
 
 
 def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:

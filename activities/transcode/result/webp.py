@@ -10,7 +10,7 @@ from workflow_engine.records import Json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Webp:
+class WebpFile:
     """An animated WebP: pixels, how often it plays (0: for ever), milliseconds of each frame."""
 
     width: int
@@ -36,7 +36,7 @@ class Webp:
         return {"format": form, "streams": [picture]}
 
 
-def read_webp(path: Path) -> Webp | None:
+def read_webp(path: Path) -> WebpFile | None:
     """Return what an animated WebP holds, None for any other file."""
     width = height = loop = 0
     frames: list[int] = []
@@ -54,7 +54,7 @@ def read_webp(path: Path) -> Webp | None:
             elif chunk[:4] == b"ANMF":
                 frames.append(_number(body, 12))
             file.seek(size + size % 2 - len(body), 1)
-    return Webp(width=width, height=height, loop=loop, frames=tuple(frames)) if frames else None
+    return WebpFile(width=width, height=height, loop=loop, frames=tuple(frames)) if frames else None
 
 
 def _number(body: bytes, at: int) -> int:

@@ -15,11 +15,11 @@ from activities.transcode.model.containers import (
     SAMPLE_RATES,
     bit_rates,
 )
-from activities.transcode.model.settings import Settings, problem
+from activities.transcode.model.settings import OutputSettings, problem
 from workflow_engine.errors import Code, Problem, Severity
 
 
-def audio_faults(settings: Settings) -> Iterator[Problem]:
+def audio_faults(settings: OutputSettings) -> Iterator[Problem]:
     """Yield every problem of the sound, pointers relative to the output."""
     audio = settings.audio
     if audio is None:
@@ -36,7 +36,7 @@ def audio_faults(settings: Settings) -> Iterator[Problem]:
     yield from _bit_rate_faults(settings, audio)
 
 
-def _channel_faults(settings: Settings, audio: Audio) -> Iterator[Problem]:
+def _channel_faults(settings: OutputSettings, audio: Audio) -> Iterator[Problem]:
     if audio.channels not in CHANNELS[audio.codec]:
         yield problem(
             Code.OUT_OF_RANGE,
@@ -54,7 +54,7 @@ def _channel_faults(settings: Settings, audio: Audio) -> Iterator[Problem]:
         )
 
 
-def _sample_rate_faults(settings: Settings, audio: Audio) -> Iterator[Problem]:
+def _sample_rate_faults(settings: OutputSettings, audio: Audio) -> Iterator[Problem]:
     flv = settings.container == "flv" and audio.codec == "MP3"
     allowed = SAMPLE_RATES.get(audio.codec)
     if flv and allowed:
@@ -68,7 +68,7 @@ def _sample_rate_faults(settings: Settings, audio: Audio) -> Iterator[Problem]:
         )
 
 
-def _bit_rate_faults(settings: Settings, audio: Audio) -> Iterator[Problem]:
+def _bit_rate_faults(settings: OutputSettings, audio: Audio) -> Iterator[Problem]:
     # a template's rate gives way to the codec and the sample rate of the output
     if not settings.given("audio", "bitrate"):
         return

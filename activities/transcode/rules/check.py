@@ -12,7 +12,7 @@ from activities.objects import name_faults
 from activities.templates import Kind, Template, find
 from activities.transcode.features.registry import stage_faults
 from activities.transcode.model.naming import ALLOWED, clashes, unfilled_key
-from activities.transcode.model.output import STREAM_FIELDS, Output, TranscodeParameters
+from activities.transcode.model.output import STREAM_FIELDS, TranscodeOutput, TranscodeParameters
 from activities.transcode.model.settings import settings_of
 from activities.transcode.rules.output import faults
 from workflow_engine.activity import Neighbourhood
@@ -25,12 +25,12 @@ def problems(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator
     yield from _outside_of_packages(parameters, around)
     sound: dict[int, str] = {}
     for index, output in enumerate(parameters.outputs):
-        found = list(name_faults(output.output_object, ALLOWED, output.name_pointer))
-        template = _template(output, around, found)
+        own_problems = list(name_faults(output.output_object, ALLOWED, output.name_pointer))
+        template = _template(output, around, own_problems)
         if template:
-            found += _output_faults(output, template, around)
-        yield from (at_output(problem, index) for problem in found)
-        if template and all(problem.severity is Severity.WARNING for problem in found):
+            own_problems += _output_faults(output, template, around)
+        yield from (at_output(problem, index) for problem in own_problems)
+        if template and all(problem.severity is Severity.WARNING for problem in own_problems):
             container = settings_of(output, template).container
             sound[index] = unfilled_key(output, container, append=parameters.append_extension)
     yield from _clashes(sound, parameters.outputs)
@@ -75,7 +75,9 @@ def _missing(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator
         )
 
 
-def _template(output: Output, around: Neighbourhood, problems: list[Problem]) -> Template | None:
+def _template(
+    output: TranscodeOutput, around: Neighbourhood, problems: list[Problem]
+) -> Template | None:
     """Return the template of an output; what is wrong with it goes to `problems`."""
     try:
         return find(output.template_id, around.templates)
@@ -84,7 +86,9 @@ def _template(output: Output, around: Neighbourhood, problems: list[Problem]) ->
         return None
 
 
-def _output_faults(output: Output, template: Template, around: Neighbourhood) -> Iterator[Problem]:
+def _output_faults(
+    output: TranscodeOutput, template: Template, around: Neighbourhood
+) -> Iterator[Problem]:
     if template.kind is Kind.INTELLIGENT and "Analysis" not in around.ancestor_types:
         yield Problem(
             code=Code.TEMPLATE_NOT_SUPPORTED,
@@ -99,7 +103,7 @@ def _output_faults(output: Output, template: Template, around: Neighbourhood) ->
     yield from stage_faults(settings, around.templates)
 
 
-def _clashes(keys: Mapping[int, str], outputs: Sequence[Output]) -> Iterator[Problem]:
+def _clashes(keys: Mapping[int, str], outputs: Sequence[TranscodeOutput]) -> Iterator[Problem]:
     places = list(keys)
     for first, second, key in clashes(list(keys.values())):
         yield Problem(

@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from activities.templates import custom_template
 from activities.templates.document import Sections, require
-from activities.transcode.model.output import Output
+from activities.transcode.model.output import TranscodeOutput
 from activities.transcode.model.settings import settings_of
 from activities.transcode.rules.output import faults
 from workflow_engine.errors import Code, Problem
@@ -29,7 +29,7 @@ class CustomTemplate(Sections):
             )
             require("CustomTemplate", [nothing])
         template = custom_template("", "", self)
-        plain = Output.model_validate({"OutputObject": "output", "TemplateId": "template"})
+        plain = TranscodeOutput.model_validate({"OutputObject": "output", "TemplateId": "template"})
         settings = replace(settings_of(plain, template), document=True)
         require("CustomTemplate", faults(settings))
         return self

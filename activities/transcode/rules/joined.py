@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from activities.transcode.model.settings import Settings, problem
+from activities.transcode.model.settings import OutputSettings, problem
 from workflow_engine.errors import Code, Problem, Severity
 
 #: fields of an output that change or add pictures, and sounds
@@ -12,7 +12,7 @@ _NEED_AUDIO = ("amix", "audio_stream_map")
 PICTURE_MODES = {"trans_mode": "onepass", "adj_dar_method": "none"}
 
 
-def addition_faults(settings: Settings) -> Iterator[Problem]:
+def joined_faults(settings: OutputSettings) -> Iterator[Problem]:
     """Yield what cannot be joined with an output, and what would have no effect."""
     output = settings.output
     if output.merge_list and output.merge_config_url:
@@ -30,7 +30,7 @@ def addition_faults(settings: Settings) -> Iterator[Problem]:
 
 
 def _without(
-    settings: Settings, what: str, names: tuple[str, ...], section: str
+    settings: OutputSettings, what: str, names: tuple[str, ...], section: str
 ) -> Iterator[Problem]:
     for name in names:
         if getattr(settings.output, name):
@@ -43,7 +43,7 @@ def _without(
             )
 
 
-def _meaningless_modes(settings: Settings) -> Iterator[Problem]:
+def _meaningless_modes(settings: OutputSettings) -> Iterator[Problem]:
     for name, harmless in PICTURE_MODES.items():
         value = getattr(settings.trans, name)
         if value != harmless and name in settings.asked("trans_config"):

@@ -16,9 +16,9 @@ from activities.transcode.model.containers import (
     IMAGE_CONTAINERS,
     SEGMENTED,
 )
-from activities.transcode.model.settings import Settings, problem
+from activities.transcode.model.settings import OutputSettings, problem
 from activities.transcode.rules.audio import audio_faults
-from activities.transcode.rules.joined import PICTURE_MODES, addition_faults
+from activities.transcode.rules.joined import PICTURE_MODES, joined_faults
 from activities.transcode.rules.video import video_faults
 from workflow_engine.errors import Code, Problem, Severity
 from workflow_engine.topology.wire import WireModel
@@ -30,7 +30,7 @@ NEEDS_ENCODING = (
 )
 
 
-def faults(settings: Settings) -> Iterator[Problem]:
+def faults(settings: OutputSettings) -> Iterator[Problem]:
     """Yield every problem of one output, pointers relative to it."""
     if settings.video is None and settings.audio is None:
         yield problem(
@@ -48,21 +48,23 @@ def faults(settings: Settings) -> Iterator[Problem]:
         yield from _maxrate_faults(settings)
         yield from audio_faults(settings)
         yield from volume_faults(settings)
-    yield from addition_faults(settings)
+    yield from joined_faults(settings)
     yield from _mux_faults(settings)
     yield from _playlist_faults(settings)
 
 
-def _copy_faults(settings: Settings) -> Iterator[Problem]:
+def _copy_faults(settings: OutputSettings) -> Iterator[Problem]:
     sections: dict[str, WireModel | None] = {
         "Video": settings.output.video,
         "Audio": settings.output.audio,
     }
-    for section, given in sections.items():
-        if given is None:
+    for section, own_section in sections.items():
+        if own_section is None:
             continue
-        for name in sorted(given.model_fields_set & set(type(given).model_fields) - {"remove"}):
-            alias = type(given).model_fields[name].alias
+        for name in sorted(
+            own_section.model_fields_set & set(type(own_section).model_fields) - {"remove"}
+        ):
+            alias = type(own_section).model_fields[name].alias
             yield problem(
                 Code.NOT_SUPPORTED,
                 f"/{section}/{alias}",
@@ -91,7 +93,7 @@ def _copy_faults(settings: Settings) -> Iterator[Problem]:
             )
 
 
-def _codec_faults(settings: Settings) -> Iterator[Problem]:
+def _codec_faults(settings: OutputSettings) -> Iterator[Problem]:
     container, video, audio = settings.container, settings.video, settings.audio
     if video and container in AUDIO_CONTAINERS:
         yield problem(
@@ -137,29 +139,29 @@ def _codec_faults(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _rate_faults(settings: Settings) -> Iterator[Problem]:
+def _rate_faults(settings: OutputSettings) -> Iterator[Problem]:
     video, mode = settings.video, settings.trans.trans_mode
     if video is None or mode == "onepass":
         return
     # an intelligent template has its rates from the Analysis, so only what is given can be wrong
     missing = video.bitrate is None and settings.template.kind is not Kind.INTELLIGENT
     if missing or video.crf is not None:
-        told = f"Crf {video.crf:g} is set" if video.crf is not None else "there is none"
+        reason = f"Crf {video.crf:g} is set" if video.crf is not None else "there is none"
         yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("trans_config", "trans_mode"),
-            f'TransMode "{mode}" needs Video.Bitrate without Crf, and {told}.',
+            f'TransMode "{mode}" needs Video.Bitrate without Crf, and {reason}.',
             "Set Bitrate and take Crf out, or use onepass.",
         )
 
 
-def _maxrate_faults(settings: Settings) -> Iterator[Problem]:
+def _maxrate_faults(settings: OutputSettings) -> Iterator[Problem]:
     video = settings.video
     if video is None or video.maxrate is None:
         return
-    given = settings.given("video", "maxrate")
+    own_maxrate = settings.given("video", "maxrate")
     # what a template brings has no effect then, and is nobody's wish
-    if settings.trans.trans_mode == "CBR" and given:
+    if settings.trans.trans_mode == "CBR" and own_maxrate:
         yield problem(
             Code.NOT_SUPPORTED,
             settings.pointer("video", "maxrate"),
@@ -169,13 +171,13 @@ def _maxrate_faults(settings: Settings) -> Iterator[Problem]:
     elif video.crf is None and video.bitrate is not None and video.maxrate < video.bitrate:
         yield problem(
             Code.OUT_OF_RANGE,
-            settings.pointer("video", "maxrate" if given else "bitrate"),
+            settings.pointer("video", "maxrate" if own_maxrate else "bitrate"),
             f"The Bitrate {video.bitrate:g} is above the Maxrate {video.maxrate:g}.",
             "Raise Maxrate, or lower Bitrate to it.",
         )
 
 
-def _playlist_faults(settings: Settings) -> Iterator[Problem]:
+def _playlist_faults(settings: OutputSettings) -> Iterator[Problem]:
     output, cuts = settings.output, settings.mux.segment.force_seg_time
     if settings.container == "mpd" and cuts:
         yield problem(
@@ -202,13 +204,13 @@ def _playlist_faults(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _palette_faults(settings: Settings) -> Iterator[Problem]:
+def _palette_faults(settings: OutputSettings) -> Iterator[Problem]:
     gif = settings.mux.gif
     if settings.container == "gif" and gif.dither_mode and not gif.is_custom_palette:
         own = (settings.template if settings.document else settings.output).mux_config
-        given = own.gif.model_fields_set if own else set[str]()
+        own_fields = own.gif.model_fields_set if own else set[str]()
         names = {"dither_mode": "DitherMode", "is_custom_palette": "IsCustomPalette"}
-        places = [f"/MuxConfig/Gif/{names[name]}" for name in names if name in given]
+        places = [f"/MuxConfig/Gif/{names[name]}" for name in names if name in own_fields]
         yield problem(
             Code.NOT_SUPPORTED,
             places[0] if places else "/TemplateId",
@@ -217,7 +219,7 @@ def _palette_faults(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _mux_faults(settings: Settings) -> Iterator[Problem]:
+def _mux_faults(settings: OutputSettings) -> Iterator[Problem]:
     yield from _palette_faults(settings)
     mux, container = settings.output.mux_config, settings.container
     if mux is None:

@@ -12,11 +12,11 @@ from activities.transcode.model.containers import (
     TRANS_MODES,
     VIDEO_FIELDS,
 )
-from activities.transcode.model.settings import Settings, problem
+from activities.transcode.model.settings import OutputSettings, problem
 from workflow_engine.errors import Code, Problem
 
 
-def video_faults(settings: Settings) -> Iterator[Problem]:
+def video_faults(settings: OutputSettings) -> Iterator[Problem]:
     """Yield every problem of the picture, pointers relative to the output."""
     video = settings.video
     if video is None:
@@ -47,7 +47,7 @@ def video_faults(settings: Settings) -> Iterator[Problem]:
             )
 
 
-def _codec_faults(settings: Settings, video: Video) -> Iterator[Problem]:
+def _codec_faults(settings: OutputSettings, video: Video) -> Iterator[Problem]:
     codec = video.codec
     for name, field in type(video).model_fields.items():
         if name not in settings.asked("video") or name in VIDEO_FIELDS[codec]:

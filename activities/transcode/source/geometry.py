@@ -28,7 +28,7 @@ MAX_SAR_TERM = 16383
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
+class SourcePicture:
     """The upright picture: pixels, and the shape of one pixel (width over height).
 
     `lying` means that it was coded on its side, so that its lines run upwards.
@@ -57,16 +57,16 @@ class Source:
         return _below(width, 2), _below(height, 2)
 
 
-def upright(stream: VideoStream) -> Source:
+def upright(stream: VideoStream) -> SourcePicture:
     """The picture as ffmpeg hands it to the filters: turned by its rotation."""
     width, height = stream.upright_size
     lying = stream.rotation % 180 == 90
     sar = 1 / stream.sar if lying else stream.sar
-    return Source(width=width, height=height, sar=sar, lying=lying)
+    return SourcePicture(width=width, height=height, sar=sar, lying=lying)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
+class SizeSettings:
     """What the Video and TransConfig sections say about size; boxes are w, h, left, top.
 
     `lines` is what the height must be a multiple of: 4 where each field has 4:2:0 chroma.
@@ -80,7 +80,7 @@ class Wish:
     pad: Box | None = None
     lines: int = 2
 
-    def sides(self, source: Source) -> tuple[int | None, int | None]:
+    def sides(self, source: SourcePicture) -> tuple[int | None, int | None]:
         """Return the width and the height that are given, for a source of this shape."""
         turned = self.by_edges and source.aspect < 1
         return (self.height, self.width) if turned else (self.width, self.height)
@@ -103,7 +103,7 @@ class Placement:
     after_scale: tuple[Filter, ...]
 
 
-def cropped(source: Source, crop: Box | None) -> Source:
+def cropped(source: SourcePicture, crop: Box | None) -> SourcePicture:
     """Return the part of the source that Crop leaves.
 
     Raises ActivityError (`InvalidParameter.OutOfRange`) when it lies outside the picture.
@@ -122,8 +122,8 @@ def cropped(source: Source, crop: Box | None) -> Source:
     return replace(source, width=width, height=height)
 
 
-def wanted_size(source: Source, wish: Wish) -> Size:
-    """Return the even size that the picture shall have, in pixels.
+def wanted_size(source: SourcePicture, wish: SizeSettings) -> Size:
+    """Return the even size that the picture gets, in pixels.
 
     Raises ActivityError (`InvalidParameter.OutOfRange`) for a computed side beyond `MAX_SIDE`.
     """
@@ -147,7 +147,7 @@ def wanted_size(source: Source, wish: Wish) -> Size:
     return size
 
 
-def place(source: Source, wish: Wish, size: Size | None = None) -> Placement:
+def place(source: SourcePicture, wish: SizeSettings, size: Size | None = None) -> Placement:
     """Return the filters that bring the source to its size.
 
     `size` overrides the wish's (IsCheckReso: the source's own). Raises ActivityError as
@@ -175,7 +175,9 @@ def place(source: Source, wish: Wish, size: Size | None = None) -> Placement:
     )
 
 
-def _adjusted(part: Source, size: Size, method: str) -> tuple[Size, tuple[Filter, ...], Fraction]:
+def _adjusted(
+    part: SourcePicture, size: Size, method: str
+) -> tuple[Size, tuple[Filter, ...], Fraction]:
     width, height = size
     if _fits(part.aspect, size):
         return size, (), Fraction(1)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from activities.probe import AudioStream, MediaInfo
-from activities.transcode.command.filters import Filter, Input
+from activities.transcode.command.filters import CommandInput, Filter
 from activities.transcode.command.rendition import AudioEncoding, Size
-from activities.transcode.model.settings import Settings
-from activities.transcode.source.segments import Joint
+from activities.transcode.model.settings import OutputSettings
+from activities.transcode.source.segments import JoinedInputs
 from workflow_engine.activity import PlanContext, SideInput, SideInputFacts, TemplateLookup
 from workflow_engine.errors import Problem
 from workflow_engine.placeholders import Names
@@ -20,10 +20,10 @@ from workflow_engine.records import ObjectRef
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class OutputRequest:
     """One output for one input: what was asked for, and what is known of the input."""
 
-    settings: Settings
+    settings: OutputSettings
     media: MediaInfo
     context: PlanContext
 
@@ -38,8 +38,8 @@ class Request:
         return self.context.source
 
     @property
-    def side(self) -> Mapping[SideInput, SideInputFacts]:
-        """What was found of the side inputs that the stages asked for."""
+    def side_inputs(self) -> Mapping[SideInput, SideInputFacts]:
+        """What is known of the side inputs that the stages asked for."""
         return self.context.side
 
 
@@ -49,16 +49,16 @@ class Timeline:
 
     `origin` is how the source is opened; its picture and its sound begin `start` seconds after
     those of the file. `duration` is how long the output will be, None when nobody knows; `exact`
-    is false where it may be less. `shown` is how long its picture will be. `joint` is what the
+    is false where it may be less. `shown` is how long its picture will be. `joined` is what the
     source is joined with.
     """
 
-    origin: Input
+    origin: CommandInput
     start: float
     duration: float | None
     exact: bool
     shown: float | None
-    joint: Joint | None = None
+    joined: JoinedInputs | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class Scene:
     `sar` is the shape of its pixels.
     """
 
-    request: Request
+    request: OutputRequest
     timeline: Timeline
     size: Size
     sar: Fraction
@@ -77,18 +77,18 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class SoundScene:
-    """The sound of the source as it is decoded; `wanted` is how it will be encoded.
+    """The sound of the source as it is decoded; `encoding` is how it will be encoded.
 
     Without `stream` the source has none, and the line begins with silence.
     """
 
-    request: Request
+    request: OutputRequest
     timeline: Timeline
     stream: AudioStream | None
-    wanted: AudioEncoding
+    encoding: AudioEncoding
 
 
 PictureStage = Callable[[Scene], Iterable[Filter]]
 SoundStage = Callable[[SoundScene], Iterable[Filter]]
-Reader = Callable[[Request], Iterable[SideInput]]
-Check = Callable[[Settings, TemplateLookup], Iterable[Problem]]
+SideInputReader = Callable[[OutputRequest], Iterable[SideInput]]
+Check = Callable[[OutputSettings, TemplateLookup], Iterable[Problem]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from activities.probe import AudioStream, MediaInfo, VideoStream
-from activities.transcode.command.filters import Chain, Filter, Input, filter_of
+from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.command.rendition import AudioEncoding
 
 #: seconds of sound that a file may lack beside what it tells: encoders delay it
@@ -18,7 +18,7 @@ SPARE_SOUND = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class MediaSegment:
     """A stretch of a file: `input` opens it, `seconds` is how long it becomes.
 
     Where there is a picture, that is a whole number of frames of `rate`; None: nobody knows, and
@@ -26,7 +26,7 @@ class Piece:
     Without `audio` its sound is silence.
     """
 
-    input: Input
+    input: CommandInput
     video: VideoStream | None
     audio: AudioStream | None
     rate: Fraction | None
@@ -47,57 +47,57 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mixed:
+class MixedSound:
     """Sound that is mixed in; `longest` lets it outlast the rest."""
 
-    piece: Piece
+    segment: MediaSegment
     longest: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Joint:
-    """What an output is joined of: `first` is the source's piece, and `parts` follow it.
+class JoinedInputs:
+    """What an output is joined of: `first` is the source's segment, and `parts` follow it.
 
     `cut` is what is taken of them together, in seconds, and `merged` how long that is. With
     what is mixed in they are `body` seconds long; None: nobody knows. Then come the `tails`.
     `sounds` tells whether there is sound, in whichever of them.
     """
 
-    first: Piece
-    parts: tuple[Piece, ...]
+    first: MediaSegment
+    parts: tuple[MediaSegment, ...]
     cut: tuple[Fraction, Fraction] | None
     merged: Fraction | None
-    mixes: tuple[Mixed, ...]
+    mixes: tuple[MixedSound, ...]
     body: Fraction | None
-    tails: tuple[Piece, ...]
+    tails: tuple[MediaSegment, ...]
     sounds: bool
 
     @property
     def added(self) -> float:
         """How long all that is added is, as far as is known."""
-        mixed = max((mix.piece.length for mix in self.mixes), default=0.0)
-        return mixed + sum(piece.length for piece in (*self.parts, *self.tails))
+        mixed = max((mix.segment.length for mix in self.mixes), default=0.0)
+        return mixed + sum(segment.length for segment in (*self.parts, *self.tails))
 
     @property
     def estimate(self) -> float:
         """How long all is."""
         if self.body is not None:
             return float(self.body) + sum(tail.length for tail in self.tails)
-        lengths = [mix.piece.length for mix in self.mixes if mix.longest]
-        return max([sum(piece.length for piece in (self.first, *self.parts)), *lengths])
+        lengths = [mix.segment.length for mix in self.mixes if mix.longest]
+        return max([sum(segment.length for segment in (self.first, *self.parts)), *lengths])
 
 
-def piece_of(
+def segment_of(
     media: MediaInfo,
-    opened: Input,
+    opened: CommandInput,
     *,
     video: VideoStream | None,
     audio: AudioStream | None,
     rate: Fraction | None,
     seek: float = 0.0,
     length: float | None = None,
-) -> Piece | None:
-    """Return the piece from `seek` on, of `length` seconds at most; None when it is empty.
+) -> MediaSegment | None:
+    """Return the segment from `seek` on, of `length` seconds at most; None when it is empty.
 
     `rate` is the output's frame rate, None where it has no picture.
     """
@@ -106,12 +106,12 @@ def piece_of(
         return None
     guessed = media.guessed or shown is None or heard is None
     shown, heard = shown or 0.0, heard or 0.0
-    return Piece(
+    return MediaSegment(
         input=opened,
         video=video,
         audio=audio,
         rate=rate,
-        seconds=None if guessed else joint_length(shown, heard, rate),
+        seconds=None if guessed else common_length(shown, heard, rate),
         shown=shown,
         heard=heard,
     )
@@ -127,7 +127,7 @@ def _left(
     return left if length is None else min(left, length)
 
 
-def joint_length(shown: float, heard: float, rate: Fraction | None) -> Fraction:
+def common_length(shown: float, heard: float, rate: Fraction | None) -> Fraction:
     """Return how long picture and sound are together: whole frames, where there is a rate.
 
     Sound that is longer by less than a frame ends with the picture.
@@ -138,52 +138,52 @@ def joint_length(shown: float, heard: float, rate: Fraction | None) -> Fraction:
     return frames / rate
 
 
-def picture_steps(piece: Piece) -> Iterator[Filter]:
+def picture_steps(segment: MediaSegment) -> Iterator[Filter]:
     """Yield the filters that give a picture its rate and its length.
 
     What is added is bounded: a file that breaks off must stay too short, so that it is noticed.
     """
-    assert piece.rate is not None
-    yield filter_of("fps", fps=piece.rate, start_time=0)
-    missing = piece.frames - math.floor(piece.shown * piece.rate) + 1
+    assert segment.rate is not None
+    yield filter_of("fps", fps=segment.rate, start_time=0)
+    missing = segment.frames - math.floor(segment.shown * segment.rate) + 1
     yield filter_of("tpad", stop_mode="clone", stop=max(1, missing))
-    yield filter_of("trim", end_frame=piece.frames)
+    yield filter_of("trim", end_frame=segment.frames)
 
 
-def sound_steps(piece: Piece, wanted: AudioEncoding) -> Iterator[Filter]:
+def sound_steps(segment: MediaSegment, encoding: AudioEncoding) -> Iterator[Filter]:
     """Yield the filters that give a sound its form and its length."""
-    if piece.audio is None:
-        assert piece.seconds is not None
-        rate = wanted.samplerate
-        yield filter_of("anullsrc", channel_layout=wanted.layout, sample_rate=rate)
-        yield filter_of("atrim", end_sample=samples(piece.seconds, wanted))
+    if segment.audio is None:
+        assert segment.seconds is not None
+        rate = encoding.samplerate
+        yield filter_of("anullsrc", channel_layout=encoding.layout, sample_rate=rate)
+        yield filter_of("atrim", end_sample=samples(segment.seconds, encoding))
         return
-    yield from sound_form(wanted)
-    if piece.seconds is not None:
-        missing = max(0.0, float(piece.seconds) - piece.heard) + SPARE_SOUND
+    yield from sound_format(encoding)
+    if segment.seconds is not None:
+        missing = max(0.0, float(segment.seconds) - segment.heard) + SPARE_SOUND
         yield filter_of("apad", pad_dur=f"{missing:.6f}")
-        yield filter_of("atrim", end_sample=samples(piece.seconds, wanted))
+        yield filter_of("atrim", end_sample=samples(segment.seconds, encoding))
 
 
-def sound_form(wanted: AudioEncoding) -> Iterator[Filter]:
+def sound_format(encoding: AudioEncoding) -> Iterator[Filter]:
     """Yield the filters that let a sound begin at 0, in the form of the output."""
     yield filter_of("aresample", **{"async": 1, "first_pts": 0})
-    yield filter_of("aformat", sample_rates=wanted.samplerate, channel_layouts=wanted.layout)
+    yield filter_of("aformat", sample_rates=encoding.samplerate, channel_layouts=encoding.layout)
 
 
-def samples(seconds: Fraction, wanted: AudioEncoding) -> int:
+def samples(seconds: Fraction, encoding: AudioEncoding) -> int:
     """Return seconds as samples of the output."""
-    return round(seconds * wanted.samplerate)
+    return round(seconds * encoding.samplerate)
 
 
-def sound_chain(piece: Piece, wanted: AudioEncoding) -> Chain:
+def sound_chain(segment: MediaSegment, encoding: AudioEncoding) -> Chain:
     """Return the sound of a piece in the form and length of the output, or silence."""
-    steps = tuple(sound_steps(piece, wanted))
-    if piece.audio is None:
+    steps = tuple(sound_steps(segment, encoding))
+    if segment.audio is None:
         return Chain(filters=steps)
-    return Chain(input=piece.input, stream=str(piece.audio.index), filters=steps)
+    return Chain(input=segment.input, stream=str(segment.audio.index), filters=steps)
 
 
-def together(pieces: Sequence[Chain], *, picture: bool) -> Filter:
+def concatenation(chains: Sequence[Chain], *, picture: bool) -> Filter:
     """Return the filter that appends chains to a line."""
-    return filter_of("concat", *pieces, n=len(pieces) + 1, v=int(picture), a=int(not picture))
+    return filter_of("concat", *chains, n=len(chains) + 1, v=int(picture), a=int(not picture))

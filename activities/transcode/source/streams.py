@@ -10,7 +10,7 @@ from activities.ffmpeg import content_bad
 from activities.probe import AudioStream, MediaInfo, VideoStream
 from activities.transcode.model.containers import CONTAINERS, FLV_MP3_RATES, WITHOUT_ROTATION
 from activities.transcode.model.joined import track_number
-from activities.transcode.model.settings import Settings
+from activities.transcode.model.settings import OutputSettings
 from activities.transcode.source.timeline import source_span
 from workflow_engine.errors import ActivityError, Code
 
@@ -22,7 +22,7 @@ UNKNOWN = "unknown"
 WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo"})
 
 
-def video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
+def video_stream(settings: OutputSettings, media: MediaInfo) -> VideoStream | None:
     """Return the stream that an output takes its picture from, None when it has none.
 
     Raises ActivityError (`InvalidParameter.ResourceNotSupported`) when the source has no
@@ -30,32 +30,32 @@ def video_stream(settings: Settings, media: MediaInfo) -> VideoStream | None:
     """
     if settings.video is None:
         return None
-    wanted = settings.output.video_stream_map
-    stream = _numbered(media.videos, wanted) if wanted else media.video
+    track = settings.output.video_stream_map
+    stream = _numbered(media.videos, track) if track else media.video
     if stream is None:
-        told = f" {wanted}; it has {len(media.videos)}" if wanted else ""
+        which = f" {track}; it has {len(media.videos)}" if track else ""
         raise ActivityError(
             Code.RESOURCE_NOT_SUPPORTED,
-            f'The resource operated "InputFile" is not supported: it has no video stream{told}, '
+            f'The resource operated "InputFile" is not supported: it has no video stream{which}, '
             f'and the template "{settings.template.id}" makes video.',
-            pointer="/VideoStreamMap" if wanted else "",
+            pointer="/VideoStreamMap" if track else "",
             remedy="Take VideoStreamMap out, or name a stream that is there."
-            if wanted
+            if track
             else "Use an audio template, or remove the video from the output.",
         )
     if not stream.sized:
-        raise content_bad(f"the picture of its video stream {wanted} has no usable size")
+        raise content_bad(f"the picture of its video stream {track} has no usable size")
     if settings.copy:
         _require_copyable(settings, media, stream)
     return stream
 
 
-def _numbered(streams: Sequence[S], wanted: str) -> S | None:
-    number = track_number(wanted)
+def _numbered(streams: Sequence[S], track: str) -> S | None:
+    number = track_number(track)
     return streams[number] if number < len(streams) else None
 
 
-def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream) -> None:
+def _require_copyable(settings: OutputSettings, media: MediaInfo, stream: VideoStream) -> None:
     if stream.codec not in CONTAINERS[settings.container].copy_video:
         raise _cannot_copy(settings, f"{stream.codec or UNKNOWN} video")
     if media.format_name in WITHOUT_TIMES and stream.has_b_frames:
@@ -67,7 +67,7 @@ def _require_copyable(settings: Settings, media: MediaInfo, stream: VideoStream)
         raise _cannot_copy(settings, f"video turned by {stream.rotation} degrees")
 
 
-def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
+def audio_stream(settings: OutputSettings, media: MediaInfo) -> AudioStream | None:
     """Return the stream that an output takes its sound from, None when it has none.
 
     A stream that ends before a Clip begins counts as none beside a picture. Raises ActivityError
@@ -76,16 +76,16 @@ def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
     """
     if settings.audio is None:
         return None
-    wanted = settings.output.audio_stream_map
-    stream = _numbered(media.audios, wanted) if wanted else media.default_audio
+    track = settings.output.audio_stream_map
+    stream = _numbered(media.audios, track) if track else media.default_audio
     if stream is None:
-        if wanted is None and settings.video is not None:
+        if track is None and settings.video is not None:
             return None
         raise ActivityError(
             Code.NO_AUDIO_STREAM,
-            f'The resource operated "InputFile" has no audio stream{f" {wanted}" if wanted else ""}'
+            f'The resource operated "InputFile" has no audio stream{f" {track}" if track else ""}'
             f"; it has {len(media.audios)}.",
-            pointer="/AudioStreamMap" if wanted else "",
+            pointer="/AudioStreamMap" if track else "",
             remedy="Use a source with sound, or a template and an AudioStreamMap that fit it.",
         )
     if settings.video and ends_before(settings, stream):
@@ -100,13 +100,13 @@ def audio_stream(settings: Settings, media: MediaInfo) -> AudioStream | None:
     return stream
 
 
-def ends_before(settings: Settings, stream: AudioStream) -> bool:
+def ends_before(settings: OutputSettings, stream: AudioStream) -> bool:
     """Whether a Clip of the source begins where a stream has ended."""
     span = source_span(settings.output)
     return span is not None and stream.duration is not None and span.seek >= stream.duration
 
 
-def _cannot_copy(settings: Settings, what: str) -> ActivityError:
+def _cannot_copy(settings: OutputSettings, what: str) -> ActivityError:
     return ActivityError(
         Code.RESOURCE_NOT_SUPPORTED,
         f'The resource operated "InputFile" is not supported: its {what} cannot be copied into '

@@ -4,13 +4,15 @@ Specification: transcode, 8 (Clip). What is joined with it comes in `features/jo
 """
 
 from activities.probe import AudioStream, MediaInfo, VideoStream
-from activities.transcode.command.filters import Input
-from activities.transcode.model.output import Output, TimeSpan
-from activities.transcode.source.scene import Request, Timeline
+from activities.transcode.command.filters import CommandInput
+from activities.transcode.model.output import TimeSpan, TranscodeOutput
+from activities.transcode.source.scene import OutputRequest, Timeline
 from workflow_engine.errors import ActivityError, Code
 
 
-def timeline_of(request: Request, video: VideoStream | None, audio: AudioStream | None) -> Timeline:
+def timeline_of(
+    request: OutputRequest, video: VideoStream | None, audio: AudioStream | None
+) -> Timeline:
     """Return the time of what an output takes of these streams of its source.
 
     A Clip that comes behind merging is not in it.
@@ -22,7 +24,7 @@ def timeline_of(request: Request, video: VideoStream | None, audio: AudioStream 
     shown = (video.duration if video else None) or duration
     options = request.media.opened
     if span is None:
-        origin = Input(options=options)
+        origin = CommandInput(options=options)
         return Timeline(origin=origin, start=0.0, duration=duration, exact=exact, shown=shown)
     if video and video.duration and span.seek >= video.duration and not request.media.guessed:
         raise outside(span, "Seek", video.duration)
@@ -34,7 +36,7 @@ def timeline_of(request: Request, video: VideoStream | None, audio: AudioStream 
     if span.end is not None or span.duration is not None:
         options += (("t", f"{length:.3f}"),)
     return Timeline(
-        origin=Input(options=options),
+        origin=CommandInput(options=options),
         start=span.seek,
         duration=length,
         exact=exact,
@@ -42,7 +44,7 @@ def timeline_of(request: Request, video: VideoStream | None, audio: AudioStream 
     )
 
 
-def source_span(output: Output) -> TimeSpan | None:
+def source_span(output: TranscodeOutput) -> TimeSpan | None:
     """Return what a Clip takes of the source itself, None for all of it."""
     clip = output.clip
     if clip is None or (output.merges and not clip.config_to_clip_first_part):

@@ -147,7 +147,7 @@ def query_media_workflow_execution_list(
     engine: Engine, request: QueryMediaWorkflowExecutionListRequest
 ) -> QueryMediaWorkflowExecutionListAnswer:
     """Return executions by their RunIds, newest first."""
-    found = engine.store.summaries_by_id(request.run_ids, kind=ExecutionKind.WORKFLOW)
+    found = engine.store.executions.summaries_by_id(request.run_ids, kind=ExecutionKind.WORKFLOW)
     answer = QueryMediaWorkflowExecutionListAnswer(
         MediaWorkflowExecutionList={
             "MediaWorkflowExecution": [execution_shape(summary) for summary in found]
@@ -181,7 +181,7 @@ def list_media_workflow_executions(
 ) -> ListMediaWorkflowExecutionsAnswer:
     """Return a page of executions, newest first."""
     file = _input_of(request.input_file_url)
-    page = engine.summary_page(
+    page = engine.history.summary_page(
         ExecutionFilter(
             kind=ExecutionKind.WORKFLOW,
             workflow_id=request.media_workflow_id,

@@ -19,6 +19,7 @@ from workflow_engine.api.media_shapes import (
 from workflow_engine.api.parameters import CommaList, Identifier, Identifiers, JsonText, UserData
 from workflow_engine.api.shapes import Done
 from workflow_engine.catalog import media as library
+from workflow_engine.catalog.media import NewMedia
 from workflow_engine.catalog.media_details import MAX_CATEGORY, MAX_URL, Details, media_file
 from workflow_engine.engine import Engine
 from workflow_engine.errors import pointer_to
@@ -62,8 +63,8 @@ def shapes_of(
 ) -> list[MediaShape]:
     """Return media with their runs, and what is to be included of what these made."""
     media_ids = [record.id for record in records]
-    run_ids = engine.store.run_ids_of_media(media_ids)
-    made = engine.store.published_of_media(media_ids, include.types())
+    run_ids = engine.store.executions.run_ids_of_media(media_ids)
+    made = engine.store.executions.published_of_media(media_ids, include.types())
     return [_shape(record, run_ids[record.id], made[record.id], include) for record in records]
 
 
@@ -124,7 +125,7 @@ class AddMediaRequest(DetailsRequest):
 @action("AddMedia")
 def add_media(engine: Engine, request: AddMediaRequest) -> MediaAnswer:
     """Add a file to the library and run a workflow on it."""
-    given = library.NewMedia(
+    given = NewMedia(
         file_url=request.file_url,
         details=request.details(),
         workflow_id=request.media_workflow_id,
@@ -132,7 +133,7 @@ def add_media(engine: Engine, request: AddMediaRequest) -> MediaAnswer:
         check_path=request.input_unbind,
         overrides=request.override_params,
     )
-    (shape,) = shapes_of(engine, [library.add_media(engine, given)])
+    (shape,) = shapes_of(engine, [engine.add_media(given)])
     return {"Media": shape}
 
 

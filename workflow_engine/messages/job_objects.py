@@ -1,12 +1,12 @@
 """The job objects of the API, made out of executions; lists flat, missing values left out.
 
-Specification: api, 5; snapshot, 7; analysis, 2; mediainfo, 1.
+Specification: api, 5 and 7; snapshot, 7; analysis, 2; mediainfo, 1.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from workflow_engine.jobs.states import job_state
+from workflow_engine.messages.job_states import job_state
 from workflow_engine.records import (
     ActivityState,
     ExecutionKind,
@@ -19,10 +19,22 @@ from workflow_engine.records import (
 
 Object = dict[str, Json]
 
+_MESSAGE_TYPES = {
+    ExecutionKind.TRANSCODE: "Transcode",
+    ExecutionKind.SNAPSHOT: "Snapshot",
+    ExecutionKind.ANALYSIS: "Analysis",
+    ExecutionKind.MEDIA_INFO: "MediaInfo",
+}
+
 
 def job_object(record: ExecutionRecord) -> Object:
     """Return the job that an execution is: a Job, SnapshotJob, AnalysisJob or MediaInfoJob."""
     return _FORMS[record.kind](record)
+
+
+def job_message(record: ExecutionRecord) -> dict[str, Json]:
+    """Return the message that tells how a job ended: its type and id, and the job object, flat."""
+    return {"Type": _MESSAGE_TYPES[record.kind], "JobId": record.run_id, **job_object(record)}
 
 
 def _transcode(record: ExecutionRecord) -> Object:

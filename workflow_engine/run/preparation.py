@@ -1,0 +1,80 @@
+"""Prepares a run: opens its input, plans with it, and keeps what an earlier attempt has made."""
+
+from collections.abc import Callable
+from functools import partial
+
+from workflow_engine.errors import (
+    InterruptedRunError,
+    LeaseLostError,
+    MediaflowError,
+    StoreError,
+)
+from workflow_engine.planning.plan import Input, Planned, Planner
+from workflow_engine.records import Digests
+from workflow_engine.run.active_run import ActiveRun
+from workflow_engine.run.publisher import Publisher
+from workflow_engine.run.recovery import Recovery
+from workflow_engine.run.runner import Runner
+from workflow_engine.run.side_inputs import SideInputs
+from workflow_engine.run.source import NO_DIGESTS, Source, SourceFile
+from workflow_engine.run.step_runner import StepRunner
+
+
+def prepare(run: ActiveRun, open_input: Callable[[], Source]) -> Runner:
+    """Save that an execution runs, and return what runs the activities that are left.
+
+    `open_input` finds and pins the input; it is called again after transient causes. An input
+    that cannot be read will fail Start. An activity whose process was killed between the names of
+    its outputs and its success is completed. Raises InterruptedRunError, LeaseLostError and
+    StoreError.
+    """
+    run.journal.begin()
+    environment = run.environment
+    source, file, digests = _opened(run, open_input)
+    publisher = Publisher(environment.store, run.claim, source, environment.buckets)
+    side_inputs = SideInputs(
+        source=source,
+        file=file,
+        names=run.names,
+        opener=environment.opener,
+        make_folder=run.work.attempt,
+        context=partial(run.context, run.record.run_id),
+    )
+    facts = Input(ref=source.ref, digests=digests, names=run.names)
+    planner = Planner(run.graph, facts, environment.templates, side_inputs.read)
+    Recovery(run, planner, publisher).keep_all()
+    find_finished = _nothing if run.fresh else publisher.finished.find
+    return Runner(
+        run=run,
+        source=source,
+        side_inputs=side_inputs,
+        planner=planner,
+        publisher=publisher,
+        steps=StepRunner(run, planner, file, side_inputs, find_finished),
+        find_finished=find_finished,
+    )
+
+
+def _opened(run: ActiveRun, open_input: Callable[[], Source]) -> tuple[Source, SourceFile, Digests]:
+    """Open and read the input."""
+
+    def read() -> tuple[Source, SourceFile, Digests]:
+        source = open_input()
+        file = SourceFile(source, run.work.attempt, run.cancellation.event)
+        digests = file.digests()
+        version, fingerprint = source.info.version, source.info.fingerprint
+        run.environment.store.digests.save(source.place, version, digests, fingerprint)
+        return source, file, digests
+
+    try:
+        return run.attempts.call(run.graph.start.name, read)
+    except (InterruptedRunError, StoreError, LeaseLostError):
+        raise
+    except MediaflowError as error:
+        missing = Source.missing(run.record.input, error)
+        file = SourceFile(missing, run.work.attempt, run.cancellation.event)
+        return missing, file, NO_DIGESTS
+
+
+def _nothing(planned: Planned) -> None:
+    """No finished step is found for a run that does everything again."""
