@@ -73,6 +73,8 @@ class _Work:
     show: Show
 
 
+#: ids of flows by API URL and name, each of them a request
+_flow_ids: "dict[tuple[str, str], UUID]" = {}
 #: the execution of the flow; prefect gives its tasks copies of its context
 _work: ContextVar[_Work] = ContextVar("work")
 
@@ -93,14 +95,19 @@ def flow_of(runner: Runner, gate: Gate) -> "Generator[Flow[Any, Any]]":
 def _flow(name: str) -> "Flow[Any, Any]":
     """Return the flow of a workflow; kept, since Prefect builds a schema of its parameters."""
     from prefect import flow
+    from prefect.settings import get_current_settings
     from prefect.task_runners import ThreadPoolTaskRunner
 
     # a task waits for its predecessors on its thread; tasks are submitted in the order of the
     # graph, so the oldest one waiting can always continue
     runs_on: Any = cast("Any", ThreadPoolTaskRunner)(max_workers=MAX_THREADS)
-    # its parameters are ours: nothing to validate
     decorate = cast("Any", flow)(
-        name=name, persist_result=False, task_runner=runs_on, validate_parameters=False
+        name=name,
+        persist_result=False,
+        # never written to; the server would be asked for one
+        result_storage=get_current_settings().results.local_storage_path,
+        task_runner=runs_on,
+        validate_parameters=False,  # they are ours
     )
     return decorate(_media_workflow)
 
@@ -220,18 +227,31 @@ def create_flow_run(
 
     record = runner.record
     wanted = FlowRunCreate(
-        flow_id=client.create_flow(flow),
+        flow_id=_flow_id(client, flow),
         name=f"{record.input.object.rpartition('/')[2]} {record.run_id[:8]}",
         parameters=parameters(runner),
         tags=[record.workflow, record.run_id],
         idempotency_key=record.run_id,
         state=to_state_create(Pending()),
     )
-    response = client.request("POST", "/flow_runs/", json=wanted.model_dump(mode="json"))
+    try:
+        response = client.request("POST", "/flow_runs/", json=wanted.model_dump(mode="json"))
+    except Exception:
+        _flow_ids.clear()  # the server may have another database than before
+        raise
     flow_run = FlowRun.model_validate(response.json())
     if flow_run.state_type is not StateType.PENDING:
         _reopen(client, flow_run)
     return flow_run
+
+
+def _flow_id(client: "SyncPrefectClient", flow: "Flow[Any, Any]") -> "UUID":
+    key = (str(client.api_url), flow.name)
+    if key not in _flow_ids:
+        if len(_flow_ids) >= _KEPT_FLOWS:
+            _flow_ids.clear()
+        _flow_ids[key] = client.create_flow(flow)
+    return _flow_ids[key]
 
 
 def _reopen(client: "SyncPrefectClient", flow_run: "FlowRun") -> None:
