@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from workflow_engine import BucketSettings, Intake, ListenerRecord, MediaflowError
+from workflow_engine.listening import BucketSettings, Intake, ListenerRecord, MediaflowError
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Protocol, cast
 
-from workflow_engine import BucketSettings, Code, Intake, SettingsError
+from workflow_engine.listening import BucketSettings, Code, Intake, SettingsError
 
 GROUP = "mediaflow.triggers"
 

@@ -16,7 +16,14 @@ from weakref import WeakValueDictionary
 
 from triggers.events import EventError, log_confirmation, names_in_stores, notices_of, parse
 from triggers.listener import ListenerContext, Report
-from workflow_engine import Code, MediaflowError, Notice, SqsEvents, StoreError, sqs_client
+from workflow_engine.listening import (
+    Code,
+    MediaflowError,
+    Notice,
+    SqsEvents,
+    StoreError,
+    sqs_client,
+)
 
 log = logging.getLogger(__name__)
 
