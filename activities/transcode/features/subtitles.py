@@ -89,8 +89,8 @@ def burn_subtitles(scene: Scene) -> Iterator[Filter]:
         if "fault" in facts:
             raise ActivityError(
                 Code.RESOURCE_NOT_SUPPORTED,
-                f'The subtitle file "{side_input.ref.object}" of the bucket '
-                f'"{side_input.ref.bucket}" cannot be used: {facts["fault"]}.',
+                f'The subtitle file "{ref.object}" of the bucket "{ref.bucket}" cannot be used: '
+                f"{facts['fault']}.",
                 pointer=f"{_pointer(index)}/Input",
                 remedy="Use an srt or ass file, and its encoding as CharEnc.",
             )
