@@ -36,7 +36,7 @@ _OSS_REPLICATED = frozenset({"ObjectReplication:ObjectCreated", "ObjectReplicati
 
 
 class EventError(InvalidInputError):
-    """A message that cannot be understood."""
+    """A message that is not a bucket event."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -68,7 +68,7 @@ class Events:
 def parse(body: str | bytes) -> Events:
     """Return what a message tells; nothing for events that land no object.
 
-    Raises EventError for a message that is no bucket event.
+    Raises EventError for a message that is not a bucket event.
     """
     if len(body) > MOST_BYTES:
         raise EventError(f"is longer than {MOST_BYTES} bytes")
@@ -165,7 +165,7 @@ def _landed_s3(record: Mapping[str, Any]) -> bool:
 
 def _of_s3(record: Mapping[str, Any]) -> Landed:
     bucket, key = _names(_table(record, "s3"))
-    # keys are encoded as in forms; what is not UTF-8 then is no key
+    # keys are encoded as in forms; what is not UTF-8 then is not a key
     return Landed(bucket=bucket, keys=(unquote_plus(key, errors="surrogateescape"),))
 
 

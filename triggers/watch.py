@@ -47,7 +47,7 @@ class WatchListener:
     kind = "watch"
 
     def __init__(self, context: ListenerContext) -> None:
-        """Keep the context. Raises SettingsError for a bucket that is no folder."""
+        """Keep the context. Raises SettingsError for a bucket that is not a folder."""
         self.bucket = context.bucket
         if context.settings.path is None:
             raise SettingsError(

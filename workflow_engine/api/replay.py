@@ -68,7 +68,7 @@ class Nonces:
         with self._lock:
             first = self._first()
             self._forget(first)
-            # a clock that was set forward meanwhile must not bring a slice back
+            # a clock that was set forward in the meantime must not bring a slice back
             if number < first:
                 return False
             taken = self._slice(number).take(digest, full=len(self) >= self._most)

@@ -15,10 +15,9 @@ object appears whole or not at all (decision 6).
 'abc'
 """
 
-from workflow_engine.buckets.interface import Bucket, ObjectInfo, Staged
+from workflow_engine.buckets.interface import Bucket, ObjectInfo, Place, Staged
 from workflow_engine.buckets.local import LocalBucket, SingleFileBucket
 from workflow_engine.buckets.mounts import Mounts
-from workflow_engine.buckets.place import Place
 from workflow_engine.buckets.registry import Buckets
 from workflow_engine.buckets.s3 import S3Bucket
 from workflow_engine.buckets.urls import check_bucket_name, object_url, parse, plain_path

@@ -71,7 +71,7 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
             Code.FORMAT,
-            f'The configuration "{file}" is no TOML: {error}.',
+            f'The configuration "{file}" is not valid TOML: {error}.',
             remedy="Correct that line.",
         ) from error
     folder = file.absolute().parent

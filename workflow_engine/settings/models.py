@@ -287,7 +287,7 @@ class MessageSettings(_Section):
         try:
             key = self.signing_key
         except ValueError:
-            reason = f'has a secret that is no base64 behind "{_SECRET_PREFIX}"'
+            reason = f'has a secret that is not valid Base64 behind "{_SECRET_PREFIX}"'
             raise ValueError(reason) from None
         if key == b"":
             raise ValueError("has an empty secret")

@@ -299,7 +299,7 @@ def _string_or(name: str) -> dict[str, Any]:
 
 
 class _Json:
-    """Decode, then go on with the annotated type; the schema allows the string form too."""
+    """Decode, then continue with the annotated type; the schema allows the string form too."""
 
     def __init__(self, wanted: type, code: Code, word: str) -> None:
         self._wanted, self._code, self._word = wanted, code, word

@@ -123,7 +123,7 @@ def cropped(source: SourcePicture, crop: Box | None) -> SourcePicture:
 
 
 def wanted_size(source: SourcePicture, wish: SizeSettings) -> Size:
-    """Return the even size that the picture shall have, in pixels.
+    """Return the even size that the picture gets, in pixels.
 
     Raises ActivityError (`InvalidParameter.OutOfRange`) for a computed side beyond `MAX_SIDE`.
     """

@@ -55,7 +55,9 @@ class Checksum(Activity[ChecksumParameters]):
     type_name = "Checksum"
     parameters = ChecksumParameters
 
-    def check(self, parameters: ChecksumParameters, around: Neighbourhood) -> Iterable[Problem]:
+    def check(
+        self, parameters: ChecksumParameters, neighbourhood: Neighbourhood
+    ) -> Iterable[Problem]:
         """Yield the placeholders that nobody would fill."""
         for name in unknown_placeholders(parameters.output_object, PLACEHOLDERS):
             yield Problem(
