@@ -172,7 +172,7 @@ class Start(Activity[StartParameters]):
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Probe the input and refuse what cannot be worked on.
 
-        Raises ActivityError: `InvalidParameter.ResourceContentBad` for what is no media or was
+        Raises ActivityError: `InvalidParameter.ResourceContentBad` for what is not media or was
         cut off, `.ResourceNotSupported` for playlists and still pictures.
         """
         raw = cast("RawSound | None", step.resolved)

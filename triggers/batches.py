@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 
 from triggers.listener import ListenerContext
-from workflow_engine import Notice
+from workflow_engine.listening import Notice
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ GATHER_SECONDS = 0.005
 BATCH = 500
 #: seconds between attempts while the store takes nothing
 RETRY_SECONDS = 1.0
-#: keys that are kept meanwhile; more are left to the next listing
+#: keys that are kept in the meantime; more are left to the next listing
 KEPT = 200_000
 #: seconds that the last attempt gets
 PATIENCE = 10.0

@@ -1,8 +1,5 @@
 """Bucket events as stores and queues send them, read into which object landed where.
 
-    events = parse(body)
-    notices = notices_of(events.landed, names_in_stores(buckets), "sqs")
-
 Known are the notifications of S3 (and of servers that speak its protocol, such as MinIO), those
 of OSS, and S3's events by EventBridge; each may be wrapped by SNS or MNS. The body itself says
 which it is. Every source tells events more than once and in any order, and what the object is
@@ -22,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote, unquote_plus
 
-from workflow_engine import BucketSettings, Code, InvalidInputError, Notice
+from workflow_engine.listening import BucketSettings, Code, InvalidInputError, Notice
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +36,7 @@ _OSS_REPLICATED = frozenset({"ObjectReplication:ObjectCreated", "ObjectReplicati
 
 
 class EventError(InvalidInputError):
-    """A message that cannot be understood."""
+    """A message that is not a bucket event."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -71,7 +68,7 @@ class Events:
 def parse(body: str | bytes) -> Events:
     """Return what a message tells; nothing for events that land no object.
 
-    Raises EventError for a message that is no bucket event.
+    Raises EventError for a message that is not a bucket event.
     """
     if len(body) > MOST_BYTES:
         raise EventError(f"is longer than {MOST_BYTES} bytes")
@@ -168,7 +165,7 @@ def _landed_s3(record: Mapping[str, Any]) -> bool:
 
 def _of_s3(record: Mapping[str, Any]) -> Landed:
     bucket, key = _names(_table(record, "s3"))
-    # keys are encoded as in forms; what is not UTF-8 then is no key
+    # keys are encoded as in forms; what is not UTF-8 then is not a key
     return Landed(bucket=bucket, keys=(unquote_plus(key, errors="surrogateescape"),))
 
 

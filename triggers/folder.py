@@ -1,6 +1,6 @@
 """Which folder lies at a path just now: the same as before, another, or none at all.
 
-An unmounted share leaves an empty folder behind, or one that somebody filled meanwhile. Taking it
+An unmounted share leaves an empty folder behind, or one that was filled in the meantime. Taking it
 for the share would be wrong in both directions, so its listener stops until the share is back.
 """
 
@@ -43,7 +43,7 @@ class Folder:
 
     @classmethod
     def find(cls, path: Path) -> "Folder | None":
-        """Return what lies at a path, None when it is no folder. Raises OSError."""
+        """Return what lies at a path, None when it is not a folder. Raises OSError."""
         try:
             real = os.path.realpath(path, strict=True)
             status = os.stat(real)

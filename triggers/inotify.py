@@ -29,7 +29,7 @@ from watchdog.observers.inotify_c import (
 log = logging.getLogger(__name__)
 
 #: no `IN_MODIFY`, which comes with every write of every writer, and no `IN_ATTRIB`: a change of
-#: permissions is no landing
+#: permissions does not land an object
 _MASK = Mask(
     InotifyConstants.IN_CREATE
     | InotifyConstants.IN_CLOSE_WRITE

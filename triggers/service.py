@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 from triggers.attendant import Attendant
 from triggers.listener import Listener, ListenerContext, ListenerFactory, kind_of, load_factory
 from triggers.webhook import routes
-from workflow_engine import Engine, MediaflowError
+from workflow_engine.listening import Engine, MediaflowError
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +61,14 @@ class Triggers:
         self.routes: list[BaseRoute] = routes(self._listeners, engine.settings.service.event_token)
 
     def start(self) -> None:
-        """Begin to listen, and to take in what was noticed before. Raises StoreError."""
+        """Begin to listen, and process what was noticed before. Raises StoreError."""
         self._intake.begin()
         for part in (*self._attendants, *self._listeners):
             part.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """End. What was noticed and is not taken in yet waits in the store."""
+        """End. What was noticed and is not processed yet waits in the store."""
         for part in (*self._listeners, *self._attendants):
             part.stop()
         self._stopping = True

@@ -20,7 +20,7 @@ from pathlib import Path
 from triggers.batches import Batches
 from triggers.folder import Folder
 from triggers.listener import ListenerContext
-from workflow_engine import Code, SettingsError
+from workflow_engine.listening import Code, SettingsError
 
 if sys.platform == "linux":
     from triggers.inotify import FolderWatch
@@ -47,7 +47,7 @@ class WatchListener:
     kind = "watch"
 
     def __init__(self, context: ListenerContext) -> None:
-        """Keep the context. Raises SettingsError for a bucket that is no folder."""
+        """Keep the context. Raises SettingsError for a bucket that is not a folder."""
         self.bucket = context.bucket
         if context.settings.path is None:
             raise SettingsError(

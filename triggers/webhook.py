@@ -1,7 +1,7 @@
 """Bucket events by HTTP: `POST /events/{provider}`, for the buckets with `events = "webhook"`.
 
 The answer is 200 only when the notices are in the store: whatever else a sender gets, it sends
-again, and events that come twice do no harm. A body that cannot be understood is answered with
+again, and events that come twice do no harm. An invalid body is answered with
 400, a store that takes nothing with 503.
 
 Who sends must know the token, as `Authorization: Bearer`, in `X-Token`, or, where a sender can
@@ -28,7 +28,7 @@ from triggers.events import (
     parse,
 )
 from triggers.listener import Listener, ListenerContext
-from workflow_engine import Code, InvalidInputError, MediaflowError, Notice, check_local
+from workflow_engine.listening import Code, InvalidInputError, MediaflowError, Notice, check_local
 
 log = logging.getLogger(__name__)
 

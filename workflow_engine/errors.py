@@ -98,7 +98,7 @@ class Severity(StrEnum):
 class Problem:
     """Something to report about an input.
 
-    `pointer` is an RFC 6901 JSON pointer; it goes on into JSON documents that stand encoded in
+    `pointer` is an RFC 6901 JSON pointer; it continues into JSON documents that stand encoded in
     strings. `line` and `column` count from 1; 0 means unknown.
     """
 
@@ -230,7 +230,7 @@ class TopologyError(InvalidInputError):
 
 
 class ActivityError(MediaflowError):
-    """An activity ends as `Fail` with this code and message; the run goes on."""
+    """An activity ends as `Fail` with this code and message; the run continues."""
 
 
 class InstallationError(MediaflowError):

@@ -4,9 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from workflow_engine.activity import Registry, TemplateLookup, no_templates
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.planning import graph
 
 
 def readable_file(given: str | Path) -> Path:
@@ -49,10 +47,3 @@ def read_text(given: str | Path) -> str:
             f'The file "{given}" is not UTF-8 text (byte {error.start}).',
             remedy="Save it as UTF-8 JSON.",
         ) from None
-
-
-def load_graph(
-    path: Path, registry: Registry, templates: TemplateLookup = no_templates
-) -> graph.Graph:
-    """Read and check a topology file. Raises TopologyError or InvalidInputError."""
-    return graph.load(read_text(path), registry, str(path), templates=templates)

@@ -16,7 +16,7 @@ from workflow_engine.errors import ActivityError, Code
 
 #: seconds that the decoding may take; a source that is whole for so long is not to blame
 _TIMEOUT = 3600.0
-#: the parts that write, here into nothing; what they say of time stamps is no damage
+#: the parts that write, here into nothing; what they report of time stamps is not damage
 _WRITING = re.compile(r"^\[(?:null|out#|[vas]ost#|enc:)", re.IGNORECASE)
 
 

@@ -29,7 +29,7 @@ def section(value: Json) -> Mapping[str, Json]:
 
 
 def sections(value: Json) -> list[Mapping[str, Json]]:
-    """Return the objects of a JSON array, none when it is no array."""
+    """Return the objects of a JSON array, none for anything else."""
     items = cast("list[Json]", value) if isinstance(value, list) else []
     return [section(item) for item in items]
 

@@ -47,7 +47,9 @@ class Snapshot(Activity[SnapshotParameters]):
     aliases = ("Screenshot",)
     parameters = SnapshotParameters
 
-    def check(self, parameters: SnapshotParameters, around: Neighbourhood) -> Iterable[Problem]:
+    def check(
+        self, parameters: SnapshotParameters, neighbourhood: Neighbourhood
+    ) -> Iterable[Problem]:
         """Yield what is wrong with the object name."""
         config = parameters.snapshot_config
         faults = list(name_faults(config.output_file.object, _PLACEHOLDERS, _OBJECT))
@@ -125,7 +127,7 @@ class Snapshot(Activity[SnapshotParameters]):
             yield SetCover(ref=result.outputs[0].ref)
 
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
-        """Number the pictures of an equal step anew."""
+        """Number the pictures of an equal step again."""
         job = _job(step)
         return [job.named(number, time) for number, time in enumerate(finished.data["Times"], 1)]
 

@@ -36,7 +36,7 @@ class SnapshotJob:
 
     @property
     def declared_end(self) -> float | None:
-        """Seconds until the video ends, as far as the file says; sound may go on longer."""
+        """Seconds until the video ends, as far as the file says; sound may continue longer."""
         if not self.video.duration:
             return self.media.duration
         end = self._video_start + self.video.duration

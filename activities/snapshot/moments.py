@@ -2,7 +2,7 @@
 
 Specification: snapshot, 2. Moments are whole milliseconds on the container's clock, from where
 the first of its streams begins. A video that begins later shows its first frame until then, and
-no picture exists from the end of its last frame on, even when sound goes on.
+no picture exists from the end of its last frame on, even when sound continues.
 """
 
 import math

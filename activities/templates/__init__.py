@@ -108,7 +108,7 @@ def from_analysis(entry: Mapping[str, Any]) -> Template:
     """Return the template that one item of an Analysis TemplateList describes.
 
     Specification: analysis, 4. Fields that only answers have (`Video.echoed`) are passed over.
-    Raises ActivityError for an item that is no template, such as one of a size out of range.
+    Raises ActivityError for an item that is not valid, such as one of a size out of range.
     """
     answers = {"Video": Video.echoed, "Audio": Audio.echoed}
     own_sections = {

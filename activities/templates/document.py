@@ -16,7 +16,7 @@ from workflow_engine.topology.wire import JsonObject, WireModel, wire_error
 
 
 class TemplateDocument(WireModel):
-    """Base of documents that stand alone: what this version refuses (`later`) is no warning."""
+    """Base of documents that stand alone: what this version refuses (`later`) is an error."""
 
     @model_validator(mode="after")
     def _refuse_later(self) -> Self:

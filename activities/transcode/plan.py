@@ -91,7 +91,7 @@ def _step(
 ) -> Step:
     targets = [RenditionTarget(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
     shareable = all(not (job.rendition.copy or job.rendition.alone) for job in jobs)
-    # who opens the source elsewhere needs a decoder of its own
+    # outputs that open the source at different places need a decoder each
     origins = {job.rendition.origin.options for job in jobs}
     opened = " ".join(f"{key}={value}" for options in origins for key, value in options)
     source = context.source

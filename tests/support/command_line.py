@@ -3,10 +3,12 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import forked
 from tests.support.places import COMMAND, EXAMPLES
 
 
@@ -56,13 +58,10 @@ class CommandLine:
         self._started.append(process)
         return process
 
-    def __call__(self, *arguments: str | Path, **options: Any) -> Ended:
-        with self.start(*arguments, **options) as process:
-            try:
-                out, err = process.communicate(timeout=120)
-            finally:
-                process.kill()
-        ended = Ended(process.returncode, out, err)
+    def __call__(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Ended:
+        environment = self.environment | (env or {})
+        called = forked.call([*map(str, arguments)], self.cwd, environment)
+        ended = Ended(called.returncode, called.stdout, called.stderr)
         assert "Traceback" not in ended.out + ended.err, ended.err
         return ended
 

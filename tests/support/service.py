@@ -18,6 +18,7 @@ from alibabacloud_mts20140618.client import Client as TeaClient
 from alibabacloud_tea_openapi.models import Config
 from aliyunsdkcore.client import AcsClient
 
+from tests.support import forked
 from tests.support.waiting import wait_for
 from workflow_engine.executor.prefect_server import stop_server
 from workflow_engine.records import ExecutionRecord
@@ -154,14 +155,7 @@ class Service:
 
     def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run another command of the command line beside the service."""
-        return subprocess.run(
-            [COMMAND, *map(str, arguments)],
-            cwd=self.home,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return forked.call([*map(str, arguments)], self.home, self.environment)
 
     def json(self, *arguments: str | Path) -> Any:
         ended = self(*arguments, "--json")

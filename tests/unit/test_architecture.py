@@ -3,7 +3,8 @@
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,36 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PURE = ("topology", "planning", "placeholders", "errors")
 IO_MODULES = {"os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "logging"}
+#: the rooms of the engine, and single modules, with the floor that each stands on: it may import
+#: itself and what stands on lower floors, so nothing ever climbs back up, by whatever way
+LAYERS = {
+    "errors": 0,
+    "private": 0,
+    "records": 0,
+    "files": 1,
+    "placeholders": 1,
+    "retry": 1,
+    "buckets.urls": 2,
+    "topology": 3,
+    "activity": 4,
+    "settings": 4,
+    "buckets": 5,
+    "planning": 5,
+    "store": 5,
+    "catalog": 6,
+    "messages": 6,
+    "run": 7,
+    "executor": 8,
+    "ingest": 8,
+    "jobs": 8,
+    "engine": 9,
+    "api": 10,
+    "doctor": 10,
+    "testing": 10,
+    "listening": 11,
+    "service": 11,
+    "cli": 12,
+}
 #: rooms of Transcode and what each may import; the way of an output runs through them upwards
 TRANSCODE = {
     "model": set[str](),
@@ -88,7 +119,8 @@ def test_triggers_see_only_the_public_api():
     for path in sources("triggers"):
         for module in imports(path):
             assert top(module) != "activities", path
-            assert module.count(".") <= 1 or top(module) != "workflow_engine", f"{path}: {module}"
+            face = module.startswith("workflow_engine.listening.")
+            assert face or top(module) != "workflow_engine", f"{path}: {module}"
 
 
 def test_only_the_executor_imports_prefect_and_never_when_it_is_imported():
@@ -98,10 +130,71 @@ def test_only_the_executor_imports_prefect_and_never_when_it_is_imported():
         assert "prefect" not in set(map(top, imports(path, at_import=True))), path
 
 
-def test_records_are_the_ground_floor():
-    for path in sources("workflow_engine", "records"):
-        above = [module for module in imports(path) if top(module) == "workflow_engine"]
-        assert all(module.startswith("workflow_engine.records.") for module in above), path
+def layer(module: str) -> str:
+    """The longest name in `LAYERS` that a module, named within the engine, belongs to."""
+    names = [name for name in LAYERS if f"{module}.".startswith(f"{name}.")]
+    assert names, f"{module} stands on no floor of LAYERS"
+    return max(names, key=len)
+
+
+def within_the_engine(path: Path) -> str:
+    """The dotted name of a file of the engine, without that of the engine."""
+    parts = path.relative_to(ROOT / "workflow_engine").with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def test_the_rooms_of_the_engine_import_downwards_only():
+    for path in sources("workflow_engine"):
+        if path == ROOT / "workflow_engine" / "__init__.py":
+            continue  # the public face names what it hands out
+        here = layer(within_the_engine(path))
+        for module in imports(path):
+            if module.startswith("workflow_engine."):
+                there = layer(module.partition(".")[2])
+                assert here == there or LAYERS[there] < LAYERS[here], f"{path}: {module}"
+
+
+def test_nobody_below_the_engine_names_it():
+    for path in sources("workflow_engine"):
+        name = within_the_engine(path)
+        if name and LAYERS[layer(name)] < LAYERS["engine"]:
+            named = [node.id for node in ast.walk(annotated(path)) if isinstance(node, ast.Name)]
+            assert "Engine" not in named, path
+
+
+def annotated(path: Path) -> ast.Module:
+    """The syntax of a file, annotations in strings included."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        for field in ("annotation", "returns"):
+            value = getattr(node, field, None)
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                setattr(node, field, ast.parse(value.value, mode="eval").body)
+    return tree
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    files = [*sources("workflow_engine"), *sources("activities"), *sources("triggers")]
+    modules = {module_name(path): path for path in files}
+    graph = {
+        name: {
+            module for found in imports(path) if (module := known_module(found, modules)) != name
+        }
+        for name, path in modules.items()
+    }
+    TopologicalSorter({n: {m for m in found if m} for n, found in graph.items()}).prepare()
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def known_module(imported: str, modules: Collection[str]) -> str:
+    """The module that an imported name is, or is in; "" for one that is not ours."""
+    while imported and imported not in modules:
+        imported = imported.rpartition(".")[0]
+    return imported
 
 
 def test_boto3_is_never_imported_at_the_start():

@@ -208,7 +208,7 @@ def test_unreadable_dependencies_hide_no_problem_of_an_activity():
 def test_a_cycle_is_named():
     activities = {"start": start(), **{n: transcode(n) for n in "abc"}, "report": report()}
     edges = {"start": ["a"], "a": ["b"], "b": ["c"], "c": ["a", "report"], "report": []}
-    (found,) = (p for p in problems(topology(activities, edges)) if "wait for" in p.message)
+    (found,) = (p for p in problems(topology(activities, edges)) if "form a cycle" in p.message)
     names = found.message.removesuffix(".").split(": ")[1].split(" -> ")
     assert names[0] == names[-1] and set(names) == {"a", "b", "c"}
     assert found.pointer.startswith("/Dependencies/")
@@ -217,7 +217,7 @@ def test_a_cycle_is_named():
 def test_two_separate_cycles_are_two_problems():
     activities = {"start": start(), **{n: transcode(n) for n in "abcd"}}
     edges = {"start": ["a", "c"], "a": ["b"], "b": ["a"], "c": ["d"], "d": ["c"]}
-    found = [p for p in problems(topology(activities, edges)) if "wait for" in p.message]
+    found = [p for p in problems(topology(activities, edges)) if "form a cycle" in p.message]
     assert len(found) == 2
 
 

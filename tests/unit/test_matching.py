@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 from tests.support.topologies import report, snapshot, start, text, topology, transcode
 from workflow_engine.activity import load_registry, no_templates
 from workflow_engine.catalog.matching import (
-    TRIGGER_EXTENSIONS,
     Rule,
-    is_candidate,
-    name_fault,
     nearest,
-    starts_a_run,
     verdict,
     why_nothing_starts,
 )
@@ -28,6 +24,12 @@ from workflow_engine.catalog.overlap import (
 from workflow_engine.errors import Severity
 from workflow_engine.planning.graph import Graph, load
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
+from workflow_engine.topology.object_names import (
+    TRIGGER_EXTENSIONS,
+    is_candidate,
+    name_fault,
+    starts_a_run,
+)
 
 
 def workflow(prefix: str = "", **changes: object) -> WorkflowRecord:

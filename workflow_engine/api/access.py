@@ -68,7 +68,7 @@ class Gate:
 
 
 def check_local(peer: str, headers: Mapping[str, str], *, secret: str) -> None:
-    """Refuse a caller that is no program of this machine; `secret` would let others in, too.
+    """Refuse a caller that is not a program of this machine; `secret` would let others in, too.
 
     Header names in lower case, unless the mapping does not mind. Raises InvalidInputError.
     """

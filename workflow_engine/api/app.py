@@ -1,8 +1,5 @@
 """The ASGI application of `serve`: the API at `/`, health, readiness and metrics.
 
-    app = create_app(engine, status=status, gauges=gauges)
-    uvicorn.run(app, host=..., port=..., **server_options())
-
 Actions block, so each runs in a worker thread; the event loop only moves bytes.
 """
 

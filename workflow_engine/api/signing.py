@@ -1,7 +1,7 @@
 """Who sent a request: the two signature schemes of the client libraries (api, 2; wire).
 
 `verify_v1` checks HMAC-SHA1 over all parameters, `verify_acs3` checks ACS3-HMAC-SHA256 over the
-request with the headers that it names. Both encode the decoded values anew and never look at raw
+request with the headers that it names. Both encode the decoded values again and never look at raw
 bytes. Whether a nonce was used before is for `replay.py` to say, once the signature is right.
 """
 

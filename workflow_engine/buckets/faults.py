@@ -1,6 +1,6 @@
 """What every kind of bucket says of objects that are not what was asked for."""
 
-from workflow_engine.buckets.place import Place
+from workflow_engine.buckets.interface import Place
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError, Transient
 
 

@@ -156,7 +156,7 @@ def is_settled(path: Path | str) -> bool | None:
     except OSError as error:
         return False if error.errno == errno.EAGAIN else None
     try:
-        # who opens the file for writing meanwhile sends a signal; the default one would kill us
+        # who opens the file for writing then sends a signal; the default one would kill us
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:

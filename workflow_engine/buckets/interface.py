@@ -14,12 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from workflow_engine.records import Block, Digests
-
-if TYPE_CHECKING:
-    from workflow_engine.buckets.place import Place
+from workflow_engine.records import Block, Digests, DigestSum
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,3 +165,30 @@ class Bucket(Protocol):
         Nothing happens where single objects have no access rules (decision 17).
         """
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """An object by the place that records name; `Buckets.at` makes one."""
+
+    bucket: Bucket
+    key: str
+
+    def head(self) -> ObjectInfo | None:
+        """See `Bucket.head`."""
+        return self.bucket.head(self.key)
+
+    def digests(self, *, version: str = "", cancel: Event | None = None) -> Digests:
+        """Read the object whole, return its digests without MD5; raises as `Bucket.fetch`."""
+        total = DigestSum(md5=False)
+        for block in self.bucket.read(self.key, version=version, cancel=cancel):
+            total.update(block)
+        return total.result()
+
+    def content(self) -> bytes:
+        """Return the content of a small object; raises as `Bucket.fetch` does."""
+        return b"".join(self.bucket.read(self.key))
+
+    def __str__(self) -> str:
+        """The place as records name it."""
+        return self.bucket.place(self.key)

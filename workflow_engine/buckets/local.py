@@ -17,9 +17,8 @@ from threading import Event
 
 from workflow_engine.buckets import files
 from workflow_engine.buckets.faults import changed, not_found, other_content
-from workflow_engine.buckets.interface import ObjectInfo
+from workflow_engine.buckets.interface import ObjectInfo, Place
 from workflow_engine.buckets.mounts import Mounts
-from workflow_engine.buckets.place import Place
 from workflow_engine.errors import Code, InvalidInputError, file_error
 from workflow_engine.placeholders import check_key
 from workflow_engine.records import Block, Digests, DigestSum

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from workflow_engine.buckets.interface import Bucket
+from workflow_engine.buckets.interface import Bucket, Place
 from workflow_engine.buckets.local import LocalBucket, SingleFileBucket
 from workflow_engine.buckets.mounts import Mounts
-from workflow_engine.buckets.place import Place
 from workflow_engine.buckets.s3 import S3Bucket
 from workflow_engine.buckets.urls import check_bucket_name, parse
 from workflow_engine.errors import Code, InvalidInputError

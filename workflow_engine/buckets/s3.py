@@ -18,8 +18,7 @@ from threading import Event
 
 from workflow_engine.buckets import files
 from workflow_engine.buckets.faults import changed, not_found, other_content
-from workflow_engine.buckets.interface import ObjectInfo
-from workflow_engine.buckets.place import Place
+from workflow_engine.buckets.interface import ObjectInfo, Place
 from workflow_engine.buckets.s3_client import ABSENT, Client
 from workflow_engine.buckets.s3_read import Reader, Version, find, object_info
 from workflow_engine.buckets.s3_write import Memory, Stream, Upload, Writer, copies

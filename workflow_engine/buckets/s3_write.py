@@ -133,7 +133,7 @@ class Upload:
         return {"Key": self.key, "UploadId": self.id}
 
     def abort(self, client: Client) -> None:
-        """Take away what was uploaded; a completed upload is no upload any more."""
+        """Take away what was uploaded; a completed upload is not an upload any more."""
         client.call("abort_multipart_upload", none_for=("NoSuchUpload", *ABSENT), **self.names)
 
     def made(self, found: Version | None) -> bool:

@@ -51,7 +51,7 @@ class MediaLibrary:
         self._lock = threading.Lock()
 
     def add(self, ref: ObjectRef, **details: Unpack[Details]) -> MediaRecord:
-        """Add the media of an object; a deleted one begins anew.
+        """Add the media of an object; a deleted one starts over.
 
         On one that is there already, the details that are given replace its own. Raises
         InvalidInputError for a detail beyond its limits.
@@ -113,7 +113,7 @@ class MediaLibrary:
         return self._change(media_id, tagged)
 
     def remove_tag(self, media_id: str, tag: str) -> MediaRecord:
-        """Take one tag away; one that is not there is no error."""
+        """Take one tag away; one that is not there is not an error."""
         gone = checked_tag(tag)
         return self._change(
             media_id,
@@ -230,7 +230,7 @@ def _require_bound(workflow: WorkflowRecord, ref: ObjectRef) -> None:
         return
     raise InvalidInputError(
         Code.INVALID,
-        f'The object "{ref.object}" of the bucket "{ref.bucket}" is no input of the workflow '
+        f'The object "{ref.object}" of the bucket "{ref.bucket}" is not an input of the workflow '
         f'"{workflow.name}".',
         pointer="/FileURL",
         remedy=f'It takes the bucket "{workflow.bucket}", keys that begin with '

@@ -76,7 +76,7 @@ class _Receivers:
                 self.bad_name,
                 f"The value {shown(name)} cannot be the name of a {self.word}.",
                 pointer=self.pointer,
-                remedy=f"Begin it with {self.first}; go on with letters, digits and dashes.",
+                remedy=f"Begin it with {self.first}; continue with letters, digits and dashes.",
             )
         if name not in self.known:
             near = Suggester(self.known).remedy(name)
@@ -192,7 +192,7 @@ class Pipelines:
         return self._saved(record)
 
     def set_state(self, pipeline_id: str, state: PipelineState) -> PipelineRecord:
-        """Pause or activate a pipeline; what runs goes on. Raises InvalidInputError."""
+        """Pause or activate a pipeline; what runs continues. Raises InvalidInputError."""
         return self._saved(replace(self.get(pipeline_id), state=state))
 
     def delete(self, pipeline_id: str) -> None:
@@ -230,7 +230,7 @@ class Pipelines:
         return self._store.pipelines.all()
 
     def _saved(self, record: PipelineRecord) -> PipelineRecord:
-        if not self._store.pipelines.save(record):  # deleted meanwhile
+        if not self._store.pipelines.save(record):  # deleted in the meantime
             raise _unknown(record.id)
         return record
 

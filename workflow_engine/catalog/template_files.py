@@ -161,7 +161,7 @@ class FileTemplates:
         return self._rows.file_saved(refused_file(path, name, error, known), known)
 
     def remove_file(self, known: WorkflowFileRecord) -> None:
-        """Forget a file that is gone and delete its template; runs that exist go on with it."""
+        """Forget a file that is gone and delete its template; runs that exist continue with it."""
         with self._lock:
             record = self._rows.get(known.name)
             if record is not None and record.file == known.path:

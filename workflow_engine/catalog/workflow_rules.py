@@ -52,7 +52,7 @@ def require_inactive(record: WorkflowRecord) -> None:
         Code.INVALID_STATE,
         f'The workflow "{record.name}" is {record.state} and cannot be changed.',
         pointer="/MediaWorkflowId",
-        remedy="Deactivate it first." if active else "Add it anew.",
+        remedy="Deactivate it first." if active else "Add it again.",
     )
 
 
@@ -63,7 +63,7 @@ def require_not_deleted(record: WorkflowRecord) -> None:
             Code.RESOURCE_DELETED,
             f'The workflow "{record.name}" has been deleted.',
             pointer="/MediaWorkflowId",
-            remedy="Add it anew.",
+            remedy="Add it again.",
         )
 
 

@@ -119,7 +119,7 @@ class Workflows:
         return record
 
     def deactivate(self, workflow_id: str) -> WorkflowRecord:
-        """Let a workflow take no more inputs; runs that exist go on.
+        """Let a workflow take no more inputs; runs that exist continue.
 
         Raises InvalidInputError for an unknown and for a deleted workflow.
         """
@@ -182,7 +182,7 @@ class Workflows:
     def _change(
         self, workflow_id: str, change: Callable[[WorkflowRecord], WorkflowRecord]
     ) -> WorkflowRecord:
-        """Save what `change` makes of a workflow, anew when its state changed meanwhile."""
+        """Save what `change` makes of a workflow, again when its state changed in the meantime."""
         with self._lock:
             while True:
                 record = self.get(workflow_id)

@@ -97,9 +97,7 @@ def main() -> None:
     except SystemExit as ended:
         # the option parser has told stderr what is wrong; commands that print JSON end otherwise
         if ended.code == EXIT_INVALID and "--json" in sys.argv[1:]:
-            usage = InvalidInputError(
-                Code.INVALID, "The command line cannot be understood.", remedy="See --help."
-            )
+            usage = InvalidInputError(Code.INVALID, "Invalid command line.", remedy="See --help.")
             print_json({"Error": problem_json(usage.problem())})
         raise
     except MediaflowError as error:

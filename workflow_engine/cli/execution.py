@@ -109,7 +109,7 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
     if waits:
         emit(waits)
     if alone:
-        emit(f"No process runs it any more: mediaflow execution resume {run_id} goes on.")
+        emit(f"No process runs it any more: mediaflow execution resume {run_id} continues it.")
 
 
 app.command()(resume.resume)
@@ -148,7 +148,7 @@ def report(run_id: RunId, as_json: AsJson = False) -> None:
                 Code.RESOURCE_NOT_FOUND,
                 f'The report "{place}" of the execution "{run_id}" is not there any more.',
                 remedy="Run the topology again: finished steps are reused, the report is made "
-                "anew.",
+                "again.",
             )
         if as_json:
             print_json(_document(place.content(), record.report))

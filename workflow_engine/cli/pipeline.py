@@ -57,7 +57,7 @@ def add(
 
 @app.command()
 def pause(wanted: Wanted, as_json: AsJson = False) -> None:
-    """Let nothing start in a pipeline; what runs goes on."""
+    """Let nothing start in a pipeline; what runs continues."""
     from workflow_engine.records.catalog import PipelineState
 
     _set_state(wanted, PipelineState.PAUSED, as_json=as_json)

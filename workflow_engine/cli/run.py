@@ -56,7 +56,7 @@ OverrideOption = Annotated[
     typer.Option(metavar="FILE", help="OverrideParams: JSON that replaces parameters."),
 ]
 FreshOption = Annotated[
-    bool, typer.Option("--fresh", help="Do everything anew; reuse no finished outputs.")
+    bool, typer.Option("--fresh", help="Do everything again; reuse no finished outputs.")
 ]
 
 

@@ -33,7 +33,7 @@ def serve(
 
     SIGINT (Ctrl-C) or SIGTERM takes no new executions, lets the running ones end, and exits; a
     second one stops them where they are. What waits, what was stopped and what a kill -9 left
-    goes on, under the same RunId, with the next serve.
+    continues, under the same RunId, with the next serve.
 
     Settings: [service], which --host and --port override, [workflows], [buckets.NAME], [queues],
     [topics], [pipelines], [runner], [store], [prefect].

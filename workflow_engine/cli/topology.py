@@ -82,18 +82,26 @@ def _checked(
 ) -> tuple[list[Problem], str]:
     """Return the problems of a file and, unless there are errors, what it is."""
     from workflow_engine.catalog.template_files import FOLDER, template_of_file
-    from workflow_engine.files import load_graph, read_text
+    from workflow_engine.files import read_text
 
     try:
         if path.absolute().parent.name == FOLDER:
             _, warnings = template_of_file(str(path), read_text(path), registry)
             return warnings, "valid template"
-        graph = load_graph(path, registry, templates.beside(path))
+        graph = _loaded(path, registry, templates)
     except TopologyError as error:
         return list(error.problems), ""
     except InvalidInputError as error:
         return [replace(error.problem(), file=str(path))], ""
     return list(graph.warnings), f"valid, {len(graph.nodes)} activities"
+
+
+def _loaded(path: Path, registry: "Registry", templates: KnownTemplates) -> "Graph":
+    from workflow_engine.files import read_text
+    from workflow_engine.planning import graph
+
+    text = read_text(path)
+    return graph.load(text, registry, str(path), templates=templates.beside(path))
 
 
 def graph(
@@ -104,11 +112,10 @@ def graph(
 ) -> None:
     """Print the DAG of a topology."""
     from workflow_engine.activity import load_registry
-    from workflow_engine.files import load_graph
 
     registry = load_registry()
     with closing(KnownTemplates(registry)) as templates:
-        found = load_graph(path, registry, templates.beside(path))
+        found = _loaded(path, registry, templates)
     drawing = {
         GraphFormat.TEXT: _as_text,
         GraphFormat.MERMAID: _as_mermaid,

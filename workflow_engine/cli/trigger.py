@@ -23,7 +23,7 @@ _MARKS = {True: "ok", False: "no", None: "-"}
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
-    """Show the listener of each watched bucket, and how much waits to be taken in."""
+    """Show the listener of each watched bucket, and how much waits to be processed."""
     from workflow_engine.engine import Engine
 
     with closing(Engine(settings())) as engine:

@@ -133,7 +133,7 @@ def activate(wanted: Wanted, as_json: AsJson = False) -> None:
 
 @app.command()
 def deactivate(wanted: Wanted, as_json: AsJson = False) -> None:
-    """Let a workflow take no more inputs; runs that exist go on."""
+    """Let a workflow take no more inputs; runs that exist continue."""
     with opened_engine() as engine:
         record = engine.workflows.deactivate(engine.workflows.find(wanted).id)
         _print(record, engine, as_json=as_json)
@@ -141,7 +141,7 @@ def deactivate(wanted: Wanted, as_json: AsJson = False) -> None:
 
 @app.command()
 def delete(wanted: Wanted, as_json: AsJson = False) -> None:
-    """Delete a workflow for good; runs that exist go on."""
+    """Delete a workflow for good; runs that exist continue."""
     with opened_engine() as engine:
         record = engine.workflows.delete(engine.workflows.find(wanted).id)
         _print(record, engine, as_json=as_json)

@@ -74,7 +74,7 @@ def _tell_ends(api_url: str, lookup: Lookup) -> int:
 
 
 def leave_open(api_url: str, flow_run_id: str) -> None:
-    """Make a flow run Pending again whose execution goes on without it: its end is told later."""
+    """Make a flow run Pending again whose execution continues without it: its end is told later."""
     state = {"type": "PENDING", "message": "It continues without being shown."}
     body = {"state": state, "force": True}
     with suppress(*_FAILURES):

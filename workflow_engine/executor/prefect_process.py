@@ -29,7 +29,7 @@ _STALLED_AFTER = 120.0
 #: free space inside the database from which on it is worth to be given back, in bytes
 _WORTH_SHRINKING = 64 << 20
 
-#: `python -m prefect`, once it was told to go on
+#: `python -m prefect`, once it was told to continue
 _MAIN = """
 import runpy, sys
 if sys.stdin.read(1):
@@ -114,7 +114,7 @@ def launch(home: Path, options: ServerOptions) -> "subprocess.Popen[bytes]":
 
 
 def let_begin(process: "subprocess.Popen[bytes]") -> None:
-    """Let a process of `launch` go on, once it is recorded."""
+    """Let a process of `launch` continue, once it is recorded."""
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(b"!")

@@ -234,7 +234,7 @@ def _free_port() -> int:
 
 
 def _alive(server: LocalServer) -> bool:
-    """Whether the server's process runs; another program may have got its number meanwhile."""
+    """Whether the server's process runs; another program may have its number by now."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(server.pid, os.WNOHANG)
     try:

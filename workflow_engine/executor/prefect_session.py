@@ -47,7 +47,7 @@ def session(api_url: str) -> contextvars.Context:
     context = contextvars.copy_context()
     context.run(_enter, api_url)
     if _own.is_set():  # now that the import of prefect has set up its loggers
-        # what prefect's own threads say about a server that went away is no news to a user
+        # what prefect's own threads say about a server that went away is of no interest to a user
         for name in ("prefect._internal", "prefect._internal.concurrency"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         logging.getLogger("prefect.task_runs").addFilter(_tidy)
@@ -114,7 +114,7 @@ def unsilence() -> None:
 
 
 def _tidy(record: logging.LogRecord) -> bool:
-    """Whether to keep a line of the log of task runs; what was skipped by rule is no error."""
+    """Whether to keep a line of the log of task runs; what was skipped by rule is not an error."""
     if record.exc_info == (None, None, None):
         # of a task that returned a Failed state: its last line says the same, without the
         # "NoneType: None" of a traceback that there is not

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from prefect.flows import Flow
     from prefect.futures import PrefectFuture
 
-#: characters that Prefect takes in no flow name
+#: characters that Prefect does not allow in flow names
 _BANNED = re.compile(r"[/%&<>]")
 #: flows that are kept for the next executions of their workflows
 _KEPT_FLOWS = 100
@@ -41,7 +41,7 @@ class Gate:
         self._lock = threading.Lock()
         self._open = True
         self._inside = 0
-        #: set once the execution does not go on in this process
+        #: set once the execution does not continue in this process
         self.over = threading.Event()
 
     def enter(self) -> bool:
@@ -94,7 +94,7 @@ def _flow(name: str) -> "Flow[Any, Any]":
     from prefect.task_runners import ThreadPoolTaskRunner
 
     # a task waits for its predecessors on its thread; tasks are submitted in the order of the
-    # graph, so the oldest one waiting can always go on
+    # graph, so the oldest one waiting can always continue
     runs_on: Any = cast("Any", ThreadPoolTaskRunner)(max_workers=MAX_THREADS)
     # its parameters are ours: nothing to validate
     decorate = cast("Any", flow)(

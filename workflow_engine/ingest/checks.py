@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from workflow_engine.catalog.matching import name_fault
 from workflow_engine.ingest.explanation import Facts
 from workflow_engine.records import wire_time
+from workflow_engine.topology.object_names import name_fault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +61,7 @@ def _object_check(facts: Facts) -> Check:
 def _seen_check(facts: Facts) -> Check:
     if facts.known:
         one = facts.known[0]
-        how = "skipped as existing" if one.existing else "taken in"
+        how = "skipped as existing" if one.existing else "processed"
         return Check(
             subject="seen before",
             holds=None if facts.present_runs else False,

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from workflow_engine.buckets import Bucket, Buckets, ObjectInfo, plain_path
-from workflow_engine.catalog.matching import Rule, Verdict, is_candidate, verdict
+from workflow_engine.catalog.matching import Rule, Verdict, verdict
 from workflow_engine.errors import MediaflowError
 from workflow_engine.ingest.admission import OwnOutputs, WorkflowMatcher
 from workflow_engine.ingest.explanation import Explanation, Facts, Outcome, explain
@@ -27,6 +27,7 @@ from workflow_engine.records.catalog import WorkflowState
 from workflow_engine.records.ingest import KnownVersion, ListenerRecord
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import ExecutionFilter, Store
+from workflow_engine.topology.object_names import is_candidate
 from workflow_engine.topology.suggest import Suggester
 
 #: executions of one object that are looked at

@@ -9,9 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from workflow_engine.buckets import ObjectInfo
-from workflow_engine.catalog.matching import Rule, Verdict, name_fault, nearest, why_nothing_starts
+from workflow_engine.catalog.matching import (
+    Rule,
+    Verdict,
+    nearest,
+    why_nothing_starts,
+)
 from workflow_engine.records import ExecutionRecord, wire_time
 from workflow_engine.records.ingest import Arrival, KnownVersion, ListenerRecord, Watched
+from workflow_engine.topology.object_names import name_fault
 
 #: executions that a conclusion names
 _NAMED = 5
@@ -28,7 +34,7 @@ class Outcome(StrEnum):
     NOT_NOTICED = "NotNoticed"
     #: no workflow takes it
     NOT_MATCHED = "NotMatched"
-    #: it was taken in before a workflow took it
+    #: it was processed before a workflow took it
     TAKEN_BEFORE = "TakenBefore"
     #: it lay there before the bucket was first watched
     SKIPPED = "SkippedAsExisting"
@@ -169,7 +175,7 @@ def _about_intake(facts: Facts) -> _Answer:
         names = ", ".join(f'"{verdict.workflow.name}"' for verdict in starting)
         return (
             Outcome.TAKEN_BEFORE,
-            f"It was taken in at {wire_time(facts.known[0].taken)}, when no workflow took it. "
+            f"It was processed at {wire_time(facts.known[0].taken)}, when no workflow took it. "
             f"{names} would now, but what changes of workflows starts nothing for older objects.",
             f"To run it: {replay}",
         )
@@ -208,7 +214,7 @@ def _waits(facts: Facts, arrival: Arrival) -> _Answer:
     if facts.growing:
         return Outcome.WAITS, f"{noticed} and is not finished: {facts.growing}.", ""
     due = wire_time(arrival.due)
-    return Outcome.WAITS, f"{noticed} and is taken in at {due} or soon after.", ""
+    return Outcome.WAITS, f"{noticed} and is processed at {due} or soon after.", ""
 
 
 def _not_noticed(facts: Facts) -> _Answer:

@@ -2,11 +2,8 @@
 
 A listener notes what it heard; the note is in the store when `note` returns. `settle` looks at
 what is due, takes in what is complete, and queues a run for each workflow that it starts.
-Listings find what no event told. Nothing is kept in memory: any process may go on at any time.
+Listings find what no event told. Nothing is kept in memory: any process may continue at any time.
 Decisions 6, 12 and 13.
-
-    engine.intake.note([Notice(bucket="uploads", key="a/clip.mp4", source="watch")])
-    engine.intake.settle()
 """
 
 import logging
@@ -18,7 +15,6 @@ from operator import attrgetter
 from pathlib import Path
 
 from workflow_engine.buckets import Buckets
-from workflow_engine.catalog.matching import is_candidate
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.ingest.admission import OwnOutputs, WorkflowMatcher
 from workflow_engine.ingest.contents import ContentReader, Contents
@@ -37,6 +33,7 @@ from workflow_engine.records.ingest import (
 )
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import Store
+from workflow_engine.topology.object_names import is_candidate
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +124,7 @@ class Intake:
         processes that do.
 
         Returns the seconds until there is more to do, at most `IDLE_SECONDS`. Raises
-        MediaflowError when the store fails; what was not taken in then is still due.
+        MediaflowError when the store fails; what was not processed then is still due.
         """
         arrivals, places = self._store.arrivals, self._buckets.locations
         self._unmatched.sum_up()
@@ -160,7 +157,7 @@ class Intake:
         self._reconciler.look_for_folder(bucket)
 
     def reconcile(self, bucket: str, prefix: str = "", *, source: str = "reconcile") -> Reconciled:
-        """List a bucket, or what is below a prefix, and note what was not taken in yet.
+        """List a bucket, or what is below a prefix, and note what was not processed yet.
 
         Until the first complete listing of a bucket, what lay there before it was watched is left
         alone where `existing = "skip"`. Raises MediaflowError when the bucket cannot be listed to

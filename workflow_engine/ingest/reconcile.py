@@ -11,7 +11,6 @@ from datetime import timedelta
 from itertools import islice
 
 from workflow_engine.buckets import Bucket, Buckets, LocalBucket, ObjectInfo
-from workflow_engine.catalog.matching import is_candidate
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.ingest.admission import (
     OwnOutputs,
@@ -33,6 +32,7 @@ from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import Admission, Arrival, KnownVersion, Reconciled, Watched
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import Store
+from workflow_engine.topology.object_names import is_candidate
 
 #: objects of a listing that are looked up at once
 _PAGE = 1000
@@ -120,7 +120,7 @@ class Reconciler:
         return watched
 
     def _unknown(self, bucket: Bucket, page: Sequence[ObjectInfo]) -> list[ObjectInfo]:
-        """Return the objects that hold something and were not taken in this version."""
+        """Return the objects that hold something and were not processed this version."""
         names = {info.key: name_in_listing(info) for info in page if info.size}
         unknown = self._store.intake.unknown(bucket.name, names)
         return [info for info in page if info.key in unknown and is_candidate(info.key)]

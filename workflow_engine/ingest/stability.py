@@ -89,7 +89,7 @@ def look_at(
 def _look(bucket: Bucket, key: str, before: str, settle_seconds: float) -> ObjectCheck:
     settled = bucket.settled(key)
     now = utc_now()
-    info = bucket.head(key)  # behind `settled`: what begins to change now is no version yet
+    info = bucket.head(key)  # behind `settled`: what begins to change now is not a version yet
     if info is None:
         return ObjectCheck()
     old = info.modified <= now - max(timedelta(seconds=settle_seconds), _FILE_CLOCK)

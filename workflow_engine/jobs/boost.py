@@ -32,7 +32,7 @@ def refuse_source(pipeline: PipelineRecord, duration: float | None) -> None:
     if pipeline.speed == BOOST and duration is not None and duration < SHORTEST:
         raise InvalidInputError(
             Code.BOOST_DURATION,
-            f"{_named(pipeline)} takes sources from half an hour on, and this one has "
+            f"{_named(pipeline)} only accepts sources of at least 30 minutes, and this one has "
             f"{duration:g} s.",
             pointer="/Input",
             remedy=_REMEDY,
@@ -44,7 +44,7 @@ def refuse_template(
 ) -> None:
     """Refuse a template that does not suit a Boost pipeline. Raises InvalidInputError.
 
-    `custom` is its record when it is no preset. The pointer is that of the first output.
+    `custom` is its record when it is not a preset. The pointer is that of the first output.
     """
     if pipeline.speed != BOOST:
         return

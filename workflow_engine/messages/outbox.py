@@ -77,7 +77,7 @@ class Outbox:
     def announce(self, record: ExecutionRecord, activity: ActivityRecord, graph: Graph) -> Outgoing:
         """Return the message to Start's queue or topic that an activity has ended.
 
-        `record` is the execution as it shall be shown. The same end of the same attempt is the
+        `record` is the execution as it is to be shown. The same end of the same attempt is the
         same message, however often it is announced.
         """
         if activity.state not in (ActivityState.SUCCESS, ActivityState.FAIL):

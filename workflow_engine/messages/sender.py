@@ -88,7 +88,7 @@ class Sender:
         self._woken.set()
 
     def status(self) -> str:
-        """Return what keeps every message from being sent; a dead receiver is no such thing."""
+        """Return what keeps every message from being sent; a dead receiver does not."""
         if self._thread.ident is not None and not self._thread.is_alive():
             return "The thread that looks for messages has ended."
         return self._problem

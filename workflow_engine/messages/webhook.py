@@ -31,7 +31,7 @@ class Webhook:
 
     def __init__(self, url: str, key: bytes | None) -> None:
         self._url = url
-        self._host = urlsplit(url).netloc  # the rest may hold a token that nobody shall read
+        self._host = urlsplit(url).netloc  # the rest may hold a token that nobody may read
         self._key = key
 
     def send(self, message: MessageRecord) -> None:

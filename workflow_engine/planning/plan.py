@@ -265,7 +265,7 @@ class Planner:
         """Plan an activity whose predecessors have ended.
 
         Its siblings behind the same predecessors are ready too and are planned with it, in the
-        order of the graph, so that which of two writers of one object fails is no matter of
+        order of the graph, so that which of two writers of one object fails is not a matter of
         chance. Raises MediaflowError for transient causes; those of siblings are their own matter.
         """
         with self._lock:

@@ -85,7 +85,7 @@ def cycles(edges: Edges, dag: "nx.DiGraph[str]") -> Iterator[Problem]:
         source, target = cycle[-1]
         index = edges[source].index(target)
         yield invalid(
-            f"The activities wait for each other: {' -> '.join(shown_names)}.",
+            f"The dependencies form a cycle: {' -> '.join(shown_names)}.",
             pointer_to("Dependencies", source, index),
             "Remove one of these edges.",
         )

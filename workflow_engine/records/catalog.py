@@ -126,7 +126,7 @@ class PipelineState(StrEnum):
 
     #: executions start
     ACTIVE = "Active"
-    #: executions wait; running ones go on
+    #: executions wait; running ones continue
     PAUSED = "Paused"
 
 

@@ -66,7 +66,7 @@ class KnownVersion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Admission:
-    """An object version to be taken in, once and for all, with the runs that it starts.
+    """An object version to be processed, once and for all, with the runs that it starts.
 
     `arrival` goes with it, as it was read. With `again` the runs start also when the version was
     taken before, each of them once. `unmatched` tells that no workflow takes it.
@@ -140,7 +140,7 @@ class ListenerRecord:
 class Reconciled:
     """What came of a listing.
 
-    `new` counts the objects that are to be taken in, for a replay the runs that were queued. When
+    `new` counts the objects that are to be processed, for a replay the runs that were queued. When
     the first listing of a bucket is complete, `skipped` counts what lay there before.
     """
 

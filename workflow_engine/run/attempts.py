@@ -1,7 +1,7 @@
 """Tries what an activity does again after a transient cause, and keeps the record of that.
 
-An activity stays Running meanwhile; its message tells of the next attempt. The pause ends at once
-when the run does. `retry.py` has the arithmetic. Decision 20.
+An activity stays Running in the meantime; its message tells of the next attempt. The pause ends
+at once when the run does. `retry.py` has the arithmetic. Decision 20.
 """
 
 import logging

@@ -6,9 +6,9 @@ from workflow_engine.errors import InterruptedRunError, Interruption
 
 
 class Cancellation:
-    """Whether a run shall stop, and why. Thread-safe.
+    """Whether a run should stop, and why. Thread-safe.
 
-    `event` is set when it shall.
+    `event` is set when it should.
     """
 
     def __init__(self) -> None:
@@ -24,6 +24,6 @@ class Cancellation:
                 self.event.set()
 
     def require_none(self) -> None:
-        """Raise InterruptedRunError once the run shall stop."""
+        """Raise InterruptedRunError once the run should stop."""
         if self.event.is_set():
             raise InterruptedRunError(self.reason)

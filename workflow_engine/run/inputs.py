@@ -1,6 +1,6 @@
 """Finds, pins and reads the inputs of runs (decision 12).
 
-A run that begins names a file or an object URL; one that goes on, or comes out of the queue, has
+A run that begins names a file or an object URL; one that continues, or comes out of the queue, has
 its input in its record and must meet the version that was accepted.
 """
 

@@ -172,7 +172,7 @@ class Publisher:
         """Return the publication of a finished step's outputs under other names.
 
         None means that one of them is not what it was, so that the step must run. What is
-        published is the copy that was verified, whatever happens to the original meanwhile:
+        published is the copy that was verified, whatever happens to the original in the meantime:
         `Publication.publish` raises InvalidInputError when that cannot be had.
         """
         self.require_other_places(refs)

@@ -70,7 +70,7 @@ class Recovery:
         self._journal.reset(name)
 
     def _agrees(self, record: ActivityRecord, key: str | None) -> bool:
-        """Whether nothing changed that shaped the outputs; Report tells of all others anew."""
+        """Whether nothing changed that shaped the outputs; Report tells of all others again."""
         if self._run.graph.nodes[record.name].role is Role.REPORT:
             return False
         return key is None or self._planner.agrees(record.name, key)

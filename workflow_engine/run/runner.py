@@ -90,12 +90,12 @@ class Runner:
 
     @property
     def cancel(self) -> threading.Event:
-        """Set when the run shall stop."""
+        """Set when the run should stop."""
         return self._run.cancellation.event
 
     @property
     def interruption(self) -> Interruption:
-        """Why it shall."""
+        """Why it should."""
         return self._run.cancellation.reason
 
     def stop(self, reason: Interruption) -> None:
@@ -130,7 +130,7 @@ class Runner:
 
         An activity that has ended already is left alone. Raises InterruptedRunError after
         `cancel` was set, LeaseLostError when another process took the execution over, and
-        StoreError; both stop the run, for whoever claims it next to go on.
+        StoreError; both stop the run, for whoever claims it next to continue.
         """
         try:
             return self._run_activity(name)

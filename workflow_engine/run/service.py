@@ -132,7 +132,7 @@ class RunService:
         except LeaseLostError as error:
             raise InvalidInputError(error.code, error.message, remedy=error.remedy) from None
         with self._messages_sent(run_id), lease.Lease(self._store, claim) as kept:
-            # read again under the claim: another process may have ended it meanwhile
+            # read again under the claim: another process may have ended it in the meantime
             record = resumable_execution(self._store, run_id)
             source = self._inputs.again(record)
             run = self._active(claim, self._parse(record.topology), record, observers)
@@ -164,7 +164,7 @@ class RunService:
         sweep(self._work_root, self._sweep_staged)
 
     def _sweep_staged(self, run_id: str) -> None:
-        """Take away what a killed process had staged, unless another one goes on with it."""
+        """Take away what a killed process had staged, unless another one continues with it."""
         intents = self._store.steps.intents(run_id)  # before another process claims it
         if not self._store.queue.continues(run_id):
             sweep_staged(self._buckets, intents)
@@ -221,7 +221,7 @@ class RunService:
         return run.finish()
 
     def _stopped(self, run: ActiveRun) -> ExecutionRecord:
-        """End an interrupted execution, unless another process goes on with it."""
+        """End an interrupted execution, unless another process continues with it."""
         if run.cancellation.reason is not Interruption.LEFT:
             return run.finish(InterruptedRunError(run.cancellation.reason))
         run.clean()

@@ -61,7 +61,7 @@ class SideInputs:
             return self._found[wanted]
 
     def require_unchanged(self, wanted: Iterable[SideInput]) -> None:
-        """Refuse to go on with side inputs that changed under the run. Raises ActivityError."""
+        """Refuse to continue with side inputs that changed under the run. Raises ActivityError."""
         for one in wanted:
             self._opened[_key(one.ref)].require_unchanged()
 

@@ -41,7 +41,7 @@ class Source:
         return self.bucket.place(self.ref.object)
 
     def require_unchanged(self) -> None:
-        """Refuse to go on with an input that changed under the run. Raises ActivityError."""
+        """Refuse to continue with an input that changed under the run. Raises ActivityError."""
         if self.problem is not None:
             error = self.problem
             raise ActivityError(error.code, error.message, remedy=error.remedy)

@@ -2,7 +2,7 @@
 
 What may start, and in which order, is the store's answer (`QueueTable.claim_next`): pipelines,
 quotas and priorities count over all processes that share it. An execution whose process was killed
-comes out of the queue again once its lease has lapsed, and goes on under its RunId.
+comes out of the queue again once its lease has lapsed, and continues under its RunId.
 """
 
 import logging
@@ -69,13 +69,13 @@ class Dispatcher:
         return self._closing.is_set() and not any(map(threading.Thread.is_alive, self._threads))
 
     def close(self) -> None:
-        """Take nothing more out of the queue; what runs goes on."""
+        """Take nothing more out of the queue; what runs continues."""
         self._closing.set()
         self._no_news()
         self._engine.queued.set()
 
     def leave(self) -> None:
-        """Stop what runs where it is; the next process that looks into the queue goes on."""
+        """Stop what runs where it is; the next process that looks into the queue continues."""
         self.close()
         with self._lock:
             self._leaving = True

@@ -3,7 +3,7 @@
 The configured server is only used. A local one is started when there is none for this data
 directory, started again when it dies, and ends with the service, unless a foreground run had
 started it. Nobody waits for it: while no server answers executions run all the same; they are only
-not shown (decisions 1 and 19). What has ended meanwhile is told to it afterwards.
+not shown (decisions 1 and 19). What has ended in the meantime is told to it afterwards.
 """
 
 import logging
@@ -130,7 +130,7 @@ class PrefectComponent:
             )
             self._retry_at = 0.0
         if self._api_url not in ("", server.api_url):
-            flush(PATIENCE)  # prefect's threads would go on to look for the old server
+            flush(PATIENCE)  # prefect's threads would keep looking for the old server
         # prefect reads the address once, so a server that is started again keeps its port
         self._port = server.port
         self._api_url = server.api_url

@@ -2,7 +2,7 @@
 
 Parts start in an order in which each finds what it needs, and stop in the reverse one. A first
 signal lets executions end and takes no new ones; a second one stops them where they are, for the
-next `serve` to go on.
+next `serve` to continue.
 """
 
 import asyncio
@@ -116,7 +116,7 @@ class Server:
         return self._address()
 
     def drain(self) -> None:
-        """Take no new executions; those that run go on."""
+        """Take no new executions; those that run continue."""
         self._draining = True
         self._dispatcher.close()
 
@@ -135,7 +135,7 @@ class Server:
             component.stop()
         self._dispatcher.leave()
         if not self._dispatcher.join(KILL_PATIENCE):
-            log.warning("executions did not stop in time; the next serve goes on with them")
+            log.warning("executions did not stop in time; the next serve continues with them")
         self._files.stop()
         self._sender.stop(MESSAGE_PATIENCE)
         self._http.should_exit = True

@@ -228,7 +228,7 @@ class WorkflowFiles(WatchedFiles):
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
     def start(self) -> None:
-        """Load every file, then go on looking from a thread. Raises MediaflowError."""
+        """Load every file, then keep looking from a thread. Raises MediaflowError."""
         self.scan()
         self._thread.start()
 
@@ -263,7 +263,7 @@ def _shown(path: Path) -> str:
 
 
 def _text(path: Path, shown: str, signature: _Signature) -> str | None:
-    """Return the text of a file, None when it changes meanwhile. Raises InvalidInputError."""
+    """Return the text of a file, None when it changes in the meantime. Raises InvalidInputError."""
     if shown != str(path):
         raise InvalidInputError(
             Code.FORMAT,

@@ -26,7 +26,7 @@ def variables() -> dict[tuple[str, ...], str]:
 def environment_values() -> dict[str, Any]:
     """Return the settings of the environment as nested tables.
 
-    Raises SettingsError for a table that is no JSON.
+    Raises SettingsError for a table that is not valid JSON.
     """
     values: dict[str, Any] = {}
     for path, name in sorted(variables().items()):  # tables before their keys
@@ -36,7 +36,7 @@ def environment_values() -> dict[str, Any]:
             if not isinstance(inner, dict):
                 raise SettingsError(
                     Code.INVALID,
-                    f'The variable "{name}" is below another one that is no table.',
+                    f'The variable "{name}" is below another one that is not a table.',
                     remedy="Remove one of the two.",
                 )
             table = cast(dict[str, Any], inner)
@@ -61,6 +61,6 @@ def _value(name: str, text: str) -> Any:
     except ValueError as error:
         raise SettingsError(
             Code.JSON_FORMAT,
-            f'The variable "{name}" starts like a table but is no JSON: {error}.',
+            f'The variable "{name}" starts like a table but is not valid JSON: {error}.',
             remedy='Write it as {"key": "value"}.',
         ) from error

@@ -31,7 +31,7 @@ _PATHS = (
 )
 
 
-def load_settings(config: Path | None) -> Settings:
+def load_settings(config: Path | None = None) -> Settings:
     """Return the settings of `config`, else MEDIAFLOW_CONFIG, else ./mediaflow.toml, if any.
 
     The environment wins over the file, the file over the defaults. Relative paths start at the
@@ -71,7 +71,7 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
             Code.FORMAT,
-            f'The configuration "{file}" is no TOML: {error}.',
+            f'The configuration "{file}" is not valid TOML: {error}.',
             remedy="Correct that line.",
         ) from error
     folder = file.absolute().parent

@@ -287,7 +287,7 @@ class MessageSettings(_Section):
         try:
             key = self.signing_key
         except ValueError:
-            reason = f'has a secret that is no base64 behind "{_SECRET_PREFIX}"'
+            reason = f'has a secret that is not valid Base64 behind "{_SECRET_PREFIX}"'
             raise ValueError(reason) from None
         if key == b"":
             raise ValueError("has an empty secret")
@@ -324,6 +324,13 @@ class Settings(BaseSettings):
     def file(self) -> Path | None:
         """The configuration file, None where there is none."""
         return self._file
+
+    def kept_in(self, folder: Path) -> Self:
+        """Return the same settings with everything that is kept in another data directory."""
+        store = self.store.model_copy(update={"url": f"sqlite:///{folder.absolute() / 'store.db'}"})
+        kept = self.model_copy(update={"store": store})
+        kept._data_dir = folder.absolute()
+        return kept
 
     def read_from(self, file: Path) -> Self:
         """Remember the configuration file."""

@@ -1,7 +1,7 @@
-"""Arrivals: what was noticed in the buckets and waits to be taken in.
+"""Arrivals: what was noticed in the buckets and waits to be processed.
 
 The table is the queue. Everything comes in batches, each one transaction. What somebody read and
-then wants to change has changed meanwhile when it was noticed again; then it stays as it is.
+then wants to change has changed in the meantime when it was noticed again; then it stays as it is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,7 +40,7 @@ class ArrivalTable:
     ) -> None:
         """Add what events told of; `due` says when, `places` where the buckets lie, by bucket.
 
-        What waits already begins anew and is due then.
+        What waits already starts over and is due then.
         """
         keys: dict[tuple[str, str], set[str]] = {}
         for notice in notices:
@@ -62,7 +62,7 @@ class ArrivalTable:
     def find(self, found: Sequence[Arrival]) -> None:
         """Add arrivals that a listing found, a key once.
 
-        One that waits stays due when it is, but a look that goes on at another version of it
+        One that waits stays due when it is, but a look that continues at another version of it
         will not be the last.
         """
         rows = [ARRIVAL.row(arrival) for arrival in sorted(found, key=_in_order)]
@@ -86,7 +86,7 @@ class ArrivalTable:
         return self._database.rows(query, {"places": to_json(dict(places))})[0][0]
 
     def postpone(self, looked_at: Sequence[Arrival]) -> None:
-        """Save when arrivals are due again and what the look said, unless noticed meanwhile."""
+        """Save when arrivals are due again and what the look said, unless noticed since."""
         if not looked_at:
             return
         values = [

@@ -114,6 +114,6 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
-    # a reader that becomes a writer would fail at once when another process wrote meanwhile
+    # a reader that becomes a writer would fail at once when another process wrote in the meantime
     write = connection.get_execution_options().get(WRITE)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -65,7 +65,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Generator[sa.Connection]:
-        """Run a transaction that sees one state of the store, whatever is written meanwhile."""
+        """Run a transaction that sees one state of the store, whatever else is written."""
         with self._reported(), self._engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")

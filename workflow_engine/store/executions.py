@@ -112,7 +112,7 @@ class ExecutionTable:
     ) -> None:
         """Save what is given of an execution; a state that has not ended clears `ended`.
 
-        An empty message result leaves the one that the outbox may have written meanwhile. Raises
+        An empty message result leaves the one that the outbox may have written since. Raises
         LeaseLostError.
         """
         given: mapping.Row = {

@@ -21,7 +21,7 @@ def explained(url: str, error: Exception) -> MediaflowError:
     if isinstance(cause, sqlite3.OperationalError) and _is_out_of_files():
         reason += ", too many open files"
         code, remedy = Code.INTERNAL, "Raise the limit of open files (ulimit -n)."
-    # what would fail in the same way at every attempt is no trouble of the store
+    # what would fail in the same way at every attempt is not a fault of the store
     kind = MediaflowError if isinstance(error, _LASTING) else StoreError
     return kind(code, f'The store "{url}" failed: {reason}.', remedy=remedy)
 

@@ -1,6 +1,6 @@
 """Which execution should run next.
 
-What is free and Running was left by a process that was killed; it goes on first. What is free and
+What is free and Running was left by a process that was killed; it continues first. What is free and
 Queued starts as its pipeline allows: the highest priority first, then the oldest.
 """
 

@@ -189,7 +189,7 @@ class QueueTable:
     def request_cancel(self, run_id: str, *, only_queued: bool = False) -> ExecutionState:
         """Cancel an execution and return its state.
 
-        One that nobody runs ends at once, its activities as they are. One that is run goes on
+        One that nobody runs ends at once, its activities as they are. One that is run continues
         until `renew` tells its owner. With `only_queued` one that was begun is left alone.
         Raises InvalidInputError for an unknown run id.
         """

@@ -15,12 +15,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workflow_engine.catalog.matching import is_candidate, starts_a_run
 from workflow_engine.records import ExecutionKind, ExecutionState, run_id_of
 from workflow_engine.store.catalog_schema import messages
 from workflow_engine.store.database import Database, Upsert, upsert
 from workflow_engine.store.landing_schema import past_outputs, past_runs
 from workflow_engine.store.schema import activities, digests, executions, objects
+from workflow_engine.topology.object_names import is_candidate, starts_a_run
 
 #: executions of one batch; a batch holds up the writers for some milliseconds
 BATCH = 20

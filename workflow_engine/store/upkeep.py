@@ -126,9 +126,9 @@ class Upkeep:
         return left
 
     def rewrite(self) -> None:
-        """Write the database anew, without free space, and so that it can shrink from now on.
+        """Write the database again, without free space, and so that it can shrink from now on.
 
-        Nobody else can write meanwhile, and the disk must hold it twice.
+        Nobody else can write in the meantime, and the disk must hold it twice.
         """
         with self._database.direct() as connection:
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
@@ -138,7 +138,7 @@ class Upkeep:
     def backup(self, target: Path) -> int:
         """Copy the database as it is at one moment into a new file; return its size in bytes.
 
-        Others may write meanwhile. Raises InvalidInputError when the file exists or the database
+        Others may write then. Raises InvalidInputError when the file exists or the database
         is that of a server, MediaflowError when it cannot be written; no part of it is left then.
         """
         if not self._database.is_sqlite:

@@ -71,7 +71,7 @@ class Topology:
     """A topology as far as it could be read: activities by name, successors by name.
 
     `unreadable` maps the name of an activity that could not be read to its type, if that could
-    be; it still counts in the structure. `dependencies` is None when it is no object.
+    be; it still counts in the structure. `dependencies` is None when it is not an object.
     """
 
     document: Document

@@ -1,7 +1,7 @@
 """JSON text that knows where each of its values stands.
 
 Parsing is the C parser of the standard library; the index of positions is built only when a
-problem has to be shown. Pointers (RFC 6901) go on into JSON documents that stand encoded in
+problem has to be shown. Pointers (RFC 6901) continue into JSON documents that stand encoded in
 strings: `/Activities/hd/Parameters/Outputs/0/TemplateId` works although Outputs is a string.
 """
 
@@ -119,7 +119,7 @@ class _Index:
             outward = self._offset_map(literal, start)
             self._inner[pointer] = _Index(text, outward)
         inner = self._inner[pointer]
-        # a text that is itself one string goes on inside that string
+        # a text that is itself one string continues inside that string
         if inner.values.keys() == {""} and inner._text.lstrip().startswith('"'):
             return inner._inside("")
         return inner

@@ -123,7 +123,7 @@ class Rendition:
 
     `duration` is what the source promises, in seconds, None when it promises nothing; `exact`
     is false where that may be more than these streams have. At `limit`, in seconds, the output
-    is cut: the source ran on beyond all that it can hold. `bytes` is an estimate.
+    is cut: the source is longer than its header declares. `bytes` is an estimate.
     """
 
     container: str

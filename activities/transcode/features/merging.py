@@ -95,7 +95,7 @@ def append_pictures(scene: Scene) -> Iterator[Filter]:
         yield filter_of("trim", start_frame=start, end_frame=end)
         yield filter_of("setpts", expr="PTS-STARTPTS")
     if joined.merged is not None and joined.body is not None and joined.body > joined.merged:
-        # what is mixed in goes on
+        # what is mixed in is longer
         held = round((joined.body - joined.merged) * scene.rate)
         yield filter_of("tpad", stop_mode="clone", stop=held)
 

@@ -17,7 +17,7 @@ ALLOWED = frozenset({"ObjectPrefix", "FileName", "ExtName", "RunId", "MediaId"})
 
 #: a number as the names of segments have it: from 1, filled with zeros to five digits
 _NUMBER = r"(?!00000)(?:\d{5}|[1-9]\d{5,})"
-#: extensions of indexes, and how the names go on of what they name
+#: extensions of indexes, and the form of the names of their files
 _PARTS = {
     ".m3u8": re.compile(rf"(.*)-{_NUMBER}\.ts", re.DOTALL),
     ".mpd": re.compile(rf"(.*)-\d-(?:init|{_NUMBER})\.m4s", re.DOTALL),

@@ -21,7 +21,7 @@ from workflow_engine.topology.wire import WireModel
 class OutputSettings:
     """What an output asks for, before the source is known.
 
-    `video` and `audio` are None where the output shall not have that stream. `copy` means the
+    `video` and `audio` are None where the output has no such stream. `copy` means the
     source's packets in another container. `document` means that the template itself is judged,
     so that its fields have pointers of their own.
     """

@@ -91,7 +91,7 @@ def _silent() -> Problem:
         code=Code.OUT_OF_RANGE,
         message='The sound of "InputFile" ends before Clip.TimeSpan.Seek: there is none to take.',
         pointer="/Clip/TimeSpan/Seek",
-        remedy="Choose an earlier Seek, if the output shall have sound.",
+        remedy="Choose an earlier Seek, if the output should have sound.",
         severity=Severity.WARNING,
     )
 

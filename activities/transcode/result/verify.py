@@ -24,8 +24,8 @@ PACKED_SECONDS = 0.4
 def verify(path: Path, rendition: Rendition) -> MediaInfo:
     """Probe a finished file (of HLS the playlist, of DASH the manifest), return what is in it.
 
-    Raises ActivityError: `InvalidParameter.ResourceContentBad` when the source broke off or ran
-    on beyond its promise, `InternalError` when the file is not what was planned.
+    Raises ActivityError: `InvalidParameter.ResourceContentBad` when the source is cut off or longer
+    than its header declares, `InternalError` when the file is not what was planned.
     """
     try:
         media = media_of(path)
@@ -83,10 +83,8 @@ def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
         raise _wrong(rendition, "it has no duration")
     large = rendition.container not in SEGMENTED and path.stat().st_size >= most_bytes(rendition)
     if large or (length >= rendition.limit - 1 and not rendition.mux):
-        bound = (
-            f" the {expected:.3f} seconds of its header" if expected else " all that it can hold"
-        )
-        raise _broken_off(f"it runs on beyond{bound}")
+        declared = f"the {expected:.3f} seconds that its header declares"
+        raise _broken_off(f"it is longer than {declared if expected else 'its size allows'}")
     if expected is None or not rendition.exact:
         return
     unseen = PACKED_SECONDS if rendition.container in ("ts", "m3u8") else 0.0

@@ -5,8 +5,8 @@ check can compare it. The source is taken as ffmpeg hands it to the filters: alr
 upright. Errors name a field of Video as their pointer. Specification: transcode, 4 and 7
 (AdjDarMethod).
 
->>> source = Source(width=1920, height=1080, sar=Fraction(1))
->>> place(source, Wish(width=1280)).size
+>>> source = SourcePicture(width=1920, height=1080, sar=Fraction(1))
+>>> place(source, SizeSettings(width=1280)).size
 (1280, 720)
 """
 
@@ -123,7 +123,7 @@ def cropped(source: SourcePicture, crop: Box | None) -> SourcePicture:
 
 
 def wanted_size(source: SourcePicture, wish: SizeSettings) -> Size:
-    """Return the even size that the picture shall have, in pixels.
+    """Return the even size that the picture gets, in pixels.
 
     Raises ActivityError (`InvalidParameter.OutOfRange`) for a computed side beyond `MAX_SIDE`.
     """

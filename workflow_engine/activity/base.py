@@ -1,0 +1,185 @@
+"""The base class of activity types."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Generic, TypeVar
+
+from workflow_engine.activity.plans import (
+    Neighbourhood,
+    PlanContext,
+    SideInput,
+    Skip,
+    Step,
+    TemplateLookup,
+)
+from workflow_engine.activity.runs import (
+    ActivityContext,
+    ActivityResult,
+    Artifact,
+    Effect,
+    Finding,
+)
+from workflow_engine.errors import Problem
+from workflow_engine.placeholders import Names
+from workflow_engine.records import Json, ObjectRef, StepResult
+from workflow_engine.retry import RetryPolicy
+from workflow_engine.topology.wire import WireModel
+
+P = TypeVar("P", bound=WireModel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """What a Start says of the runs of its workflow.
+
+    Objects of `bucket` whose keys begin with `prefix` (decoded) start them; `location` is that of
+    the bucket. They wait in the pipeline with the id `pipeline`. `queue` or `topic`, at most one
+    of both, is told how they go.
+    """
+
+    bucket: str
+    prefix: str = ""
+    location: str = ""
+    pipeline: str = ""
+    queue: str = ""
+    topic: str = ""
+
+
+class Role(StrEnum):
+    """What an activity is for in a graph, by the names of the specification (topology, 3 and 5)."""
+
+    #: does something with the input; most types
+    WORK = "work"
+    #: looks at the input; a graph has exactly one, and begins with it
+    START = "Start"
+    #: judges the input for those behind it
+    ANALYSIS = "Analysis"
+    #: makes renditions: outputs of its own, or the streams of a package
+    RENDITION = "Transcode"
+    #: runs last, whatever happened; a graph has at most one
+    REPORT = "Report"
+    #: begins a package
+    PACKAGE = "PackageConfig"
+    #: collect the streams of a package
+    SUBTITLE_GROUP = "SubtitleGroup"
+    AUDIO_GROUP = "AudioGroup"
+    VIDEO_GROUP = "VideoGroup"
+    #: ends a package
+    MASTER = "GenerateMasterPlayList"
+
+
+class Activity(ABC, Generic[P]):
+    """One activity type. Instances are stateless and shared between threads."""
+
+    #: the name in topologies
+    type_name: ClassVar[str]
+    #: other spellings that topologies use
+    aliases: ClassVar[tuple[str, ...]] = ()
+    #: what it is for in a graph
+    role: ClassVar[Role] = Role.WORK
+    #: the model of `Parameters`
+    parameters: type[P]
+    #: models of the documents that the type owns beside its parameters, by name
+    documents: ClassVar[Mapping[str, type[WireModel]]] = {}
+    #: part of the content key: raise it when the same parameters give other bytes
+    version: ClassVar[int] = 1
+    #: whether a finished step may stand in for a later one with the same content key
+    reusable: ClassVar[bool] = True
+    #: when to try again after an error that is `transient`; None: as `[retry]` says
+    retry: ClassVar[RetryPolicy | None] = None
+
+    def presets(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return the built-in templates by id: their sections, in wire form, and their Name."""
+        return {}
+
+    def check(self, parameters: P, neighbourhood: Neighbourhood) -> Iterable[Problem]:
+        """Yield problems that need the graph; pointers are relative to `Parameters`."""
+        return ()
+
+    def binding(self, parameters: P) -> Binding | None:
+        """Return what starts the workflow; asked of the Start, which has one.
+
+        Raises InvalidInputError; its pointer is relative to `Parameters`.
+        """
+        return None
+
+    def destinations(self, parameters: P) -> Iterable[ObjectRef]:
+        """Yield bucket and object template of everything the activity may write."""
+        return ()
+
+    def object_names(self, parameters: P, templates: TemplateLookup) -> Iterable[ObjectRef]:
+        """Yield `destinations` whose names are whole: with the extensions that templates give."""
+        return self.destinations(parameters)
+
+    def tools(self) -> Mapping[str, str]:
+        """Return name and version of every program that shapes the outputs."""
+        return {}
+
+    def examine(self) -> Iterable[Finding]:
+        """Check what the activity needs of the machine."""
+        return ()
+
+    def reads(self, parameters: P, context: PlanContext) -> Iterable[SideInput]:
+        """Yield what else the activity reads for this input. Pure.
+
+        It is asked again with the answers in `context.side`, until it names nothing new: so a
+        list that is read may name further objects. Raises as `plan` does.
+        """
+        return ()
+
+    def describe(self, side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
+        """Return what planning must know of a side input; `context.source` is its file.
+
+        Raises ActivityError when it is not what it should be.
+        """
+        return {}
+
+    @abstractmethod
+    def plan(self, parameters: P, context: PlanContext) -> Step | Skip:
+        """Resolve the parameters for one input. Pure.
+
+        Raises ActivityError when this input cannot be handled (the activity will `Fail`).
+        """
+
+    def forecast(self, step: Step, context: PlanContext) -> ActivityResult | None:
+        """Return what `run` would probably give, for a plan that runs nothing."""
+        return None
+
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
+        """Yield what there is to show beside the activity once it succeeded, reused or not."""
+        return ()
+
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """Yield what success changes in the media library, reused or not. Pure."""
+        return ()
+
+    def publishes_renditions(self, parameters: P) -> bool:
+        """Whether the media is published as soon as a rendition is there; asked of the Report."""
+        return False
+
+    def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
+        """Return the names under which `step` publishes the outputs of an equal finished step.
+
+        One for each of `finished.outputs`, in their order.
+        """
+        return [planned.ref for planned in step.outputs]
+
+    @abstractmethod
+    def run(self, step: Step, context: ActivityContext) -> ActivityResult:
+        """Do the step. Raises ActivityError.
+
+        It is called again, with another work directory, when the error is `transient`.
+        """
+
+    def run_shared(self, members: Sequence[tuple[Step, ActivityContext]]) -> list[ActivityResult]:
+        """Do several steps of equal `share` in one process; results in the members' order.
+
+        Raises ActivityError when the process failed of itself: the engine then runs each alone.
+        """
+        raise NotImplementedError(f"{self.type_name} does not set Step.share")
+
+    def shared_commands(self, steps: Sequence[Step], names: Names) -> tuple[tuple[str, ...], ...]:
+        """Return what `run_shared` would start for these steps, for showing. Pure."""
+        raise NotImplementedError(f"{self.type_name} does not set Step.share")

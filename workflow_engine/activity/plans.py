@@ -1,0 +1,123 @@
+"""What an activity type plans with, and what it plans."""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from workflow_engine.errors import ActivityError, Code, Problem
+from workflow_engine.placeholders import Names
+from workflow_engine.records import Digests, Json, ObjectRef, StepResult
+
+#: from an id to a custom template as it was added, None when there is none: Name and sections, or
+#: Name and Config of a watermark
+TemplateLookup = Callable[[str], Mapping[str, Json] | None]
+
+
+def no_templates(template_id: str) -> Mapping[str, Json] | None:
+    """Return None: the lookup of a place without custom templates."""
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbourhood:
+    """What an activity may know of the graph when its parameters are checked."""
+
+    name: str
+    ancestor_types: Collection[str]
+    templates: TemplateLookup = no_templates
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideInput:
+    """An object that an activity reads beside its input, or its input looked at more closely.
+
+    `kind` is the activity's own word for what it wants to know, `query` holds the details:
+    `Activity.describe` gets both.
+    """
+
+    ref: ObjectRef
+    kind: str
+    query: Mapping[str, Json] = field(default_factory=dict[str, Json], hash=False)
+
+    @property
+    def identity(self) -> str:
+        """What content keys hold of it beside the object's content: kind and query."""
+        if not self.query:
+            return self.kind
+        return f"{self.kind} {json.dumps(dict(self.query), sort_keys=True)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideInputFacts:
+    """A side input as it was found: its content, and what `Activity.describe` says of it.
+
+    `name` is its file in the work directory, made of its content: equal files have one name.
+    """
+
+    name: str
+    digests: Digests
+    facts: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanContext:
+    """The input of one run, as far as planning needs it.
+
+    `upstream` maps a type to the result of the nearest ancestor of that type, for those that
+    have one. `side` holds what `Activity.reads` asked for.
+    """
+
+    activity: str
+    source: ObjectRef
+    digests: Digests
+    names: Names
+    upstream: Mapping[str, StepResult]
+    templates: TemplateLookup = no_templates
+    side: Mapping[SideInput, SideInputFacts] = field(
+        default_factory=dict[SideInput, SideInputFacts]
+    )
+
+    def media(self) -> Mapping[str, Json]:
+        """Return the media info that Start found: its result's `data`."""
+        start = self.upstream.get("Start")
+        if start is None:
+            raise ActivityError(
+                Code.RESOURCE_CONTENT_BAD, 'The resource operated "InputFile" is bad.'
+            )
+        return start.data
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedOutput:
+    """An object that a step will make. Keys keep placeholders known only later ({Count})."""
+
+    ref: ObjectRef
+    summary: str  # "mp4 1280x720 h264 1800k + aac 128k"
+    size_estimate: int | None = None  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What one activity will do on one input.
+
+    `commands` are argument vectors with paths as they will be in the work directory. `identity`
+    holds the resolved parameters that shape the bytes of the outputs, and nothing else: no names
+    of outputs, no user data. `consumes` lists the upstream types whose results shape them too.
+    Steps of one type with the same `share` can run as one process with one decode. `resolved`
+    is the activity's own and passes through the engine untouched.
+    """
+
+    outputs: tuple[PlannedOutput, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+    identity: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    consumes: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    share: str = ""
+    resolved: object = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skip:
+    """The activity does not apply to this input, by rule; `reason` is one sentence."""
+
+    reason: str

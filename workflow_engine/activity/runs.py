@@ -1,0 +1,109 @@
+"""What a running activity is given, what it leaves, and what its success means elsewhere."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workflow_engine.activity.plans import SideInput, SideInputFacts
+from workflow_engine.placeholders import Names
+from workflow_engine.records import ExecutionRecord, Json, ObjectRef
+
+
+def read_nothing(name: str) -> "Mapping[SideInput, SideInputFacts]":
+    """Return {}: what is read beside the input where no activity reads anything."""
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Produced:
+    """A finished file in the work directory and the object that it becomes.
+
+    `last` marks what must appear after everything it refers to: playlists, manifests, reports.
+    """
+
+    path: Path
+    ref: ObjectRef
+    media: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    last: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """Something to show beside the activity: a table (list of rows), markdown or a link."""
+
+    kind: str  # "table" | "markdown" | "link"
+    title: str
+    content: Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityResult:
+    """What `run` returns. `commands` are those that really ran, absolute paths included."""
+
+    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    outputs: tuple[Produced, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What `mediaflow doctor` says of one part of the installation."""
+
+    name: str
+    works: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityContext:
+    """What a running activity may use.
+
+    `work` is an empty private directory for this attempt. `source` is a path inside it that
+    reads the input object (a link named `source` plus the extension); side inputs lie beside it
+    under their `SideInputFacts.name`. `progress` takes 0 to 1
+    and may be called often. Set `cancel` means: stop, kill what you started, raise
+    InterruptedRunError. `slot` is held while a media process runs. `execution` returns the
+    execution as it stands, and `read_by` what an activity of it read beside the input, for Report.
+    """
+
+    activity: str
+    run_id: str
+    work: Path
+    source: Path
+    names: Names
+    progress: Callable[[float], None]
+    cancel: threading.Event
+    slot: Callable[[], AbstractContextManager[object]]
+    execution: Callable[[], ExecutionRecord]
+    read_by: Callable[[str], Mapping[SideInput, SideInputFacts]] = read_nothing
+    log: logging.LoggerAdapter[logging.Logger]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetCover:
+    """The media of the run gets a picture as its cover."""
+
+    ref: ObjectRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publish:
+    """The media of the run is published, or taken back."""
+
+    published: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribeMedia:
+    """The media of the run gets what was found out about it (specification, mediainfo, 2)."""
+
+    properties: Mapping[str, Json]
+
+
+#: what the success of an activity changes outside of its execution, in the media library
+Effect = SetCover | Publish | DescribeMedia
