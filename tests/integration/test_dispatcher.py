@@ -216,7 +216,7 @@ class TestPoison:
             save(claim, **changes)
 
         poison = queue.submit(a={})
-        monkeypatch.setattr(queue.store.executions.newest, "save", broken)
+        monkeypatch.setattr(queue.store.executions, "save", broken)
         with queue.running():
             wait_for(lambda: tried)
             assert queue.ended(queue.submit(b={})).state is ExecutionState.COMPLETED
