@@ -44,8 +44,9 @@ def data_dir() -> Path:
     return Path(folder).expanduser().absolute()
 
 
-def _default_store() -> str:
-    return f"sqlite:///{data_dir() / 'mediaflow.db'}"
+def default_store(folder: Path) -> str:
+    """Return the URL of the store in a data directory."""
+    return f"sqlite:///{folder / 'mediaflow.db'}"
 
 
 def _events(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -116,7 +117,7 @@ class ServiceSettings(_Section):
 class StoreSettings(_Section):
     """`[store]`: the database of executions."""
 
-    url: str = Field(default_factory=_default_store)
+    url: str = Field(default_factory=lambda: default_store(data_dir()))
 
 
 class RetentionSettings(_Section):
@@ -324,6 +325,10 @@ class Settings(BaseSettings):
     def file(self) -> Path | None:
         """The configuration file, None where there is none."""
         return self._file
+
+    def keep_in(self, data_dir: Path) -> None:
+        """Take another data directory than that of the environment."""
+        self._data_dir = data_dir.absolute()
 
     def read_from(self, file: Path) -> Self:
         """Remember the configuration file."""
