@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 
 from triggers.listener import ListenerContext
-from workflow_engine import Notice
+from workflow_engine.listening import Notice
 
 log = logging.getLogger(__name__)
 

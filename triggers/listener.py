@@ -4,7 +4,7 @@ A listener takes the events of one bucket from one kind of source. It hands them
 at once, to `context.intake.note`, and acknowledges its source only after that has returned: the
 notices are in the store then, and whatever happens next, none is lost. Everything behind that
 (settling, matching, queueing) is the engine's; the listings that find what no event told are made
-by `service.py`, from the first `Report.listening` on.
+by `service.py`, from the first `ListenerReport.listening` on.
 
 A plug-in is a package with an entry point `KIND = "module:factory"` of the group
 `mediaflow.triggers`.
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Protocol, cast
 
-from workflow_engine import BucketSettings, Code, Intake, SettingsError
+from workflow_engine.listening import BucketSettings, Code, Intake, SettingsError
 
 GROUP = "mediaflow.triggers"
 
 
-class Report(Protocol):
+class ListenerReport(Protocol):
     """What a listener tells the service. Callable from any thread; never blocks."""
 
     def listening(self) -> None:
@@ -54,7 +54,7 @@ class ListenerContext:
     #: all buckets of the configuration, for sources that several share
     buckets: Mapping[str, BucketSettings]
     intake: Intake
-    report: Report
+    report: ListenerReport
 
 
 class Listener(Protocol):

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 from triggers.attendant import Attendant
 from triggers.listener import Listener, ListenerContext, ListenerFactory, kind_of, load_factory
 from triggers.webhook import routes
-from workflow_engine import Engine, MediaflowError
+from workflow_engine.listening import Engine, MediaflowError
 
 log = logging.getLogger(__name__)
 

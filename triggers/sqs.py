@@ -15,8 +15,15 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from triggers.events import EventError, log_confirmation, names_in_stores, notices_of, parse
-from triggers.listener import ListenerContext, Report
-from workflow_engine import Code, MediaflowError, Notice, SqsEvents, StoreError, sqs_client
+from triggers.listener import ListenerContext, ListenerReport
+from workflow_engine.listening import (
+    Code,
+    MediaflowError,
+    Notice,
+    SqsEvents,
+    StoreError,
+    sqs_client,
+)
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +103,7 @@ class _Receiver:
         self._intake = context.intake
         self._queue = _Queue(url)
         self._url = url
-        self._reports: dict[str, Report] = {context.bucket: context.report}
+        self._reports: dict[str, ListenerReport] = {context.bucket: context.report}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._problem = ""
@@ -104,7 +111,7 @@ class _Receiver:
         self._thread = threading.Thread(target=self._run, name="sqs", daemon=True)
         self._thread.start()
 
-    def join(self, bucket: str, report: Report) -> bool:
+    def join(self, bucket: str, report: ListenerReport) -> bool:
         """Report to one more bucket; False when the receiver has ended."""
         with self._lock:
             if self._closing.is_set():
@@ -236,7 +243,7 @@ class _Receiver:
         for report in self._members().values():
             report.problem(self.status())
 
-    def _members(self) -> dict[str, Report]:
+    def _members(self) -> dict[str, ListenerReport]:
         with self._lock:
             return dict(self._reports)
 

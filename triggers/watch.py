@@ -20,7 +20,7 @@ from pathlib import Path
 from triggers.batches import Batches
 from triggers.folder import Folder
 from triggers.listener import ListenerContext
-from workflow_engine import Code, SettingsError
+from workflow_engine.listening import Code, SettingsError
 
 if sys.platform == "linux":
     from triggers.inotify import FolderWatch

@@ -28,7 +28,7 @@ from triggers.events import (
     parse,
 )
 from triggers.listener import Listener, ListenerContext
-from workflow_engine import Code, InvalidInputError, MediaflowError, Notice, check_local
+from workflow_engine.listening import Code, InvalidInputError, MediaflowError, Notice, check_local
 
 log = logging.getLogger(__name__)
 

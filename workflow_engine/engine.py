@@ -2,12 +2,8 @@
 
 `Engine` puts settings, buckets, store, catalog, queue and runs together and hands each of them
 what it needs; it holds no rules of its own. `catalog/` has what is registered, `run/` what runs
-an execution, `ingest/` what lands in buckets, `jobs/` what runs outside of workflows.
-
-    engine = Engine(load_settings())
-    workflow = engine.load(Path("ladder.json"))
-    source = engine.open_input(workflow, "clip.mp4")
-    record = engine.run(workflow, source, executor=InlineExecutor())
+an execution, `ingest/` what lands in buckets, `jobs/` what runs outside of workflows. The package
+itself has an example.
 """
 
 import threading

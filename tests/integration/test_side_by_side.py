@@ -39,7 +39,7 @@ class Home:
         self.told = path / "messages.jsonl"
         configuration = path / "mediaflow.toml"
         configuration.write_text(f'[queues.q]\nfile = "{self.told}"')
-        settings = load_settings(configuration, data_dir=path / "data")
+        settings = load_settings(configuration).kept_in(path / "data")
         self.engine = Engine(
             settings, output_dir=path / "outputs", registry=FakeRegistry().registry
         )

@@ -18,7 +18,7 @@ import uvicorn
 
 from workflow_engine.api.app import create_app, server_options
 from workflow_engine.api.connections import accept_failed_rarely, raise_file_limit
-from workflow_engine.api.metrics import Gauge
+from workflow_engine.api.metrics import Present
 from workflow_engine.api.workers import stay_on_one_core
 from workflow_engine.catalog.template_files import FOLDER as TEMPLATE_FOLDER
 from workflow_engine.engine import Engine
@@ -159,9 +159,9 @@ class Server:
             said[self._dispatcher.name] = "draining"
         return ready, said
 
-    def gauges(self) -> Iterable[Gauge]:
+    def gauges(self) -> Iterable[Present]:
         """Return the figures of `/metrics` that are not about requests."""
-        yield Gauge(
+        yield Present(
             name="executions_running",
             help="Executions in work in this process.",
             values={"": self._dispatcher.running()},

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from workflow_engine.errors import Code, SettingsError
 from workflow_engine.settings.environment import variables
-from workflow_engine.settings.models import Settings, default_store
+from workflow_engine.settings.models import Settings
 from workflow_engine.topology.suggest import Suggester
 
 _HEADER = re.compile(r"\s*\[\[?([^\]]+)\]")
@@ -31,27 +31,20 @@ _PATHS = (
 )
 
 
-def load_settings(config: Path | None = None, *, data_dir: Path | None = None) -> Settings:
+def load_settings(config: Path | None = None) -> Settings:
     """Return the settings of `config`, else MEDIAFLOW_CONFIG, else ./mediaflow.toml, if any.
 
     The environment wins over the file, the file over the defaults. Relative paths start at the
-    file's folder, in the environment at the current one. `data_dir` is for programs that have
-    engines with data directories of their own; else MEDIAFLOW_DATA names one for all. Raises
-    SettingsError for a file that cannot be read, and for the first key or value that is wrong.
+    file's folder, in the environment at the current one. Raises SettingsError for a file that
+    cannot be read, and for the first key or value that is wrong.
     """
     if config is None and (named := os.environ.get("MEDIAFLOW_CONFIG")):
         config = Path(named)
     file = config or Path("mediaflow.toml")
     text = _read(file) if config or file.exists() else None
     values = {} if text is None else _parse(file, text)
-    if data_dir is not None:
-        store = values.setdefault("store", {})
-        if isinstance(store, dict):
-            cast(dict[str, Any], store).setdefault("url", default_store(data_dir.absolute()))
     try:
         loaded = Settings(**values)
-        if data_dir is not None:
-            loaded.keep_in(data_dir)
         return loaded if text is None else loaded.read_from(file)
     except ValidationError as error:
         # an unknown key is often why something else is missing

@@ -44,9 +44,8 @@ def data_dir() -> Path:
     return Path(folder).expanduser().absolute()
 
 
-def default_store(folder: Path) -> str:
-    """Return the URL of the store in a data directory."""
-    return f"sqlite:///{folder / 'mediaflow.db'}"
+def _default_store() -> str:
+    return f"sqlite:///{data_dir() / 'mediaflow.db'}"
 
 
 def _events(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -117,7 +116,7 @@ class ServiceSettings(_Section):
 class StoreSettings(_Section):
     """`[store]`: the database of executions."""
 
-    url: str = Field(default_factory=lambda: default_store(data_dir()))
+    url: str = Field(default_factory=_default_store)
 
 
 class RetentionSettings(_Section):
@@ -326,9 +325,12 @@ class Settings(BaseSettings):
         """The configuration file, None where there is none."""
         return self._file
 
-    def keep_in(self, data_dir: Path) -> None:
-        """Take another data directory than that of the environment."""
-        self._data_dir = data_dir.absolute()
+    def kept_in(self, folder: Path) -> Self:
+        """Return the same settings with everything that is kept in another data directory."""
+        store = self.store.model_copy(update={"url": f"sqlite:///{folder.absolute() / 'store.db'}"})
+        kept = self.model_copy(update={"store": store})
+        kept._data_dir = folder.absolute()
+        return kept
 
     def read_from(self, file: Path) -> Self:
         """Remember the configuration file."""
