@@ -41,7 +41,7 @@ from workflow_engine.settings.models import RunnerSettings
 from workflow_engine.store import Claim, Store
 
 #: gets what stops a run before anything runs
-OnStart = Callable[[Cancellation], None]
+OnStart = Callable[[Cancellation], object]
 
 #: seconds that the end of a foreground run waits for its messages; `serve` sends what is left
 MESSAGE_PATIENCE = 5.0
