@@ -181,7 +181,7 @@ class RunService:
         buckets = self._buckets
         if record.output_root:
             buckets = buckets.below(Path(record.output_root))
-        access = publish_states.access_in(buckets) if buckets.have_access_rules else None
+        access = publish_states.access_in(buckets)
         environment = RunEnvironment(
             store=self._store,
             buckets=buckets,
