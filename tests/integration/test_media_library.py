@@ -112,7 +112,7 @@ def topology(publish: str = "Manual", outputs: list[dict[str, Any]] | None = Non
 def run_next(engine: Engine) -> ExecutionRecord:
     claim = engine.store.queue.claim_next(owner="test", lease_seconds=60)
     assert claim is not None
-    return engine.run_claimed(claim, executor=InlineExecutor())
+    return engine.runs.run_claimed(claim, executor=InlineExecutor())
 
 
 class TestDetails:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -17,6 +18,7 @@ from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ExecutionRecord, ExecutionState
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.settings import load_settings
+from workflow_engine.store import Store
 from workflow_engine.testing import FakeRegistry
 
 
@@ -114,3 +116,25 @@ def test_one_engine_twice(homes: Callable[[str], Home]):
         assert all(result.get("MessageId") for result in results), results
     assert sorted(home.messages()) == sorted(record.run_id for record in records for _ in "sr")
     assert not home.engine.outbox._listeners  # each took away its own
+
+
+def test_the_parts_of_an_engine_are_made_once(
+    homes: Callable[[str], Home], monkeypatch: pytest.MonkeyPatch
+):
+    home, began, opened = homes("only"), Barrier(4, timeout=20), list[Store]()
+    real = Store.open
+
+    def slow(url: str) -> Store:
+        opened.append(real(url))
+        time.sleep(0.2)
+        return opened[-1]
+
+    monkeypatch.setattr(Store, "open", slow)
+
+    def ask(_: int) -> object:
+        began.wait()
+        return home.engine.runs
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(ask, range(4)))) == 1
+    assert len(opened) == 1

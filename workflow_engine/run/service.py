@@ -47,6 +47,10 @@ OnStart = Callable[[Cancellation], object]
 MESSAGE_PATIENCE = 5.0
 
 
+def ignore(cancellation: Cancellation) -> None:
+    """Let nobody stop a run from outside."""
+
+
 class RunService:
     """Runs what this process has claimed; thread-safe."""
 
@@ -140,7 +144,7 @@ class RunService:
         return self._with_messages(ended)
 
     def run_claimed(
-        self, claim: Claim, *, executor: Executor, on_start: OnStart
+        self, claim: Claim, *, executor: Executor, on_start: OnStart = ignore
     ) -> ExecutionRecord:
         """Run what is left of an execution out of the queue and return it.
 
