@@ -244,9 +244,11 @@ class _Unlisting:
 
 
 def _listener(context: ListenerContext) -> SqsListener:
-    if context.bucket == UNLISTED:
-        context = replace(context, report=_Unlisting(context.report))
-    return SqsListener(context)
+    buckets = [
+        replace(bucket, report=_Unlisting(bucket.report)) if bucket.name == UNLISTED else bucket
+        for bucket in context.buckets
+    ]
+    return SqsListener(replace(context, buckets=buckets))
 
 
 def main() -> None:

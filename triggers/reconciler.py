@@ -1,4 +1,4 @@
-"""Lists the bucket of a listener when that is called for, and keeps the listener's record."""
+"""Lists a bucket when its listener or the time calls for it, and keeps the record of both."""
 
 import logging
 import threading
@@ -23,8 +23,8 @@ HEARTBEAT_SECONDS = 30.0
 PATIENCE = 10.0
 
 
-class Attendant:
-    """The `ListenerReport` of one listener."""
+class BucketReconciler:
+    """The `ListenerReport` of one bucket."""
 
     def __init__(self, intake: Intake, bucket: str, kind: str, settings: BucketSettings) -> None:
         self._intake = intake
