@@ -65,11 +65,12 @@ class Server:
             folder,
             templates=TemplateFiles(self._engine.file_templates, folder / TEMPLATE_FOLDER),
         )
+        self._shared_store = SharedStore(self._engine)
         self._components: list[Component] = [
             self._files,
             self._sender,
             *_added(self._engine),
-            SharedStore(self._engine),
+            self._shared_store,
             Retention(self._engine.store, settings.retention),
         ]
         self._ready = False
@@ -154,7 +155,8 @@ class Server:
         parts = (*self._components, self._dispatcher)
         said = {part.name: part.status() or "ok" for part in parts}
         said[self._prefect.name] = self._prefect.status() or "ok"
-        ready = self._ready and not self._draining and not self._dispatcher.status()
+        usable = not self._dispatcher.status() and not self._shared_store.trouble
+        ready = self._ready and not self._draining and usable
         if self._draining:
             said[self._dispatcher.name] = "draining"
         return ready, said
