@@ -1,8 +1,5 @@
 """Bucket events as stores and queues send them, read into which object landed where.
 
-    events = parse(body)
-    notices = notices_of(events.landed, names_in_stores(buckets), "sqs")
-
 Known are the notifications of S3 (and of servers that speak its protocol, such as MinIO), those
 of OSS, and S3's events by EventBridge; each may be wrapped by SNS or MNS. The body itself says
 which it is. Every source tells events more than once and in any order, and what the object is
@@ -22,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote, unquote_plus
 
-from workflow_engine import BucketSettings, Code, InvalidInputError, Notice
+from workflow_engine.listening import BucketSettings, Code, InvalidInputError, Notice
 
 log = logging.getLogger(__name__)
 

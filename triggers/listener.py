@@ -1,26 +1,29 @@
 """What a listener is, what it gets, and where the listeners of a kind are found.
 
-A listener takes the events of one bucket from one kind of source. It hands them as notices, many
-at once, to `context.intake.note`, and acknowledges its source only after that has returned: the
-notices are in the store then, and whatever happens next, none is lost. Everything behind that
-(settling, matching, queueing) is the engine's; the listings that find what no event told are made
-by `service.py`, from the first `Report.listening` on.
+A listener takes the events of all buckets that name its kind, from whatever sources these have. It
+hands them as notices, many at once, to `context.intake.note`, and acknowledges a source only after
+that has returned: the notices are in the store then, and whatever happens next, none is lost.
+Everything behind that (settling, matching, queueing) is the engine's; the listings that find what
+no event told are made by `service.py`, from the first `ListenerReport.listening` on.
 
 A plug-in is a package with an entry point `KIND = "module:factory"` of the group
 `mediaflow.triggers`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Protocol, cast
 
-from workflow_engine import BucketSettings, Code, Intake, SettingsError
+from pydantic import SecretStr
+from starlette.routing import BaseRoute
+
+from workflow_engine.listening import BucketSettings, Code, Intake, SettingsError
 
 GROUP = "mediaflow.triggers"
 
 
-class Report(Protocol):
+class ListenerReport(Protocol):
     """What a listener tells the service. Callable from any thread; never blocks."""
 
     def listening(self) -> None:
@@ -45,30 +48,28 @@ class Report(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ListenedBucket:
+    """A bucket whose events a listener takes."""
+
+    #: as topologies use it
+    name: str
+    settings: BucketSettings
+    report: ListenerReport
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ListenerContext:
     """What a listener is made from."""
 
-    #: the name that topologies use
-    bucket: str
-    settings: BucketSettings
-    #: all buckets of the configuration, for sources that several share
-    buckets: Mapping[str, BucketSettings]
+    #: those whose `events` name the listener's kind, one at least
+    buckets: Sequence[ListenedBucket]
     intake: Intake
-    report: Report
+    #: `[service] event_token`: what senders of events by HTTP must know; None: nothing is set
+    token: SecretStr | None = None
 
 
 class Listener(Protocol):
-    """Listens to the events of one bucket."""
-
-    @property
-    def bucket(self) -> str:
-        """The bucket whose events these are."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """The kind of source: `watch`, `poll`, `sqs`, `webhook` or a plug-in's."""
-        ...
+    """Listens to the events of the buckets of one kind: `watch`, `poll`, `sqs`, a plug-in's."""
 
     def start(self) -> None:
         """Begin to listen from threads of its own, and return at once.
@@ -83,6 +84,10 @@ class Listener(Protocol):
 
     def status(self) -> str:
         """Return what is wrong in one sentence; empty when nothing is."""
+        ...
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return what the HTTP server of `serve` is to serve for it; mostly nothing."""
         ...
 
 

@@ -1,9 +1,9 @@
 """The part of `serve` that turns landed objects into queued executions.
 
-One thread works through what has settled, for all buckets. Each bucket with `events` has a
-listener, which tells what it hears, and an attendant, which lists the bucket when the listener
-begins, when events were lost, and from time to time. Whatever is noticed, by whichever way, is
-taken once: that is decided in `Intake`.
+One thread works through what has settled, for all buckets. Each kind of `events` has one listener,
+which tells what it hears, and each bucket a reconciler, which lists it when the listener begins,
+when events were lost, and from time to time. Whatever is noticed, by whichever way, is taken once:
+that is decided in `Intake`.
 """
 
 import logging
@@ -12,10 +12,16 @@ from collections.abc import Mapping
 
 from starlette.routing import BaseRoute
 
-from triggers.attendant import Attendant
-from triggers.listener import Listener, ListenerContext, ListenerFactory, kind_of, load_factory
-from triggers.webhook import routes
-from workflow_engine import Engine, MediaflowError
+from triggers.listener import (
+    ListenedBucket,
+    Listener,
+    ListenerContext,
+    ListenerFactory,
+    kind_of,
+    load_factory,
+)
+from triggers.reconciler import BucketReconciler
+from workflow_engine.listening import Engine, MediaflowError
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +32,7 @@ PATIENCE = 10.0
 
 
 class Triggers:
-    """Listens to every bucket that has `events`."""
+    """Listens to every bucket that has `events`; `routes` are for the HTTP server to serve."""
 
     name = "triggers"
 
@@ -38,38 +44,37 @@ class Triggers:
         Raises SettingsError for events that this installation cannot listen to.
         """
         self._intake = engine.intake
-        self._attendants: list[Attendant] = []
-        self._listeners: list[Listener] = []
         self._problem = ""
         self._stopping = False
         self._thread = threading.Thread(target=self._take_in, name=self.name, daemon=True)
-        for bucket, settings in engine.settings.buckets.items():
-            kind = kind_of(settings)
-            if kind is None:
-                continue
+        self._reconcilers: list[BucketReconciler] = []
+        listened: dict[str, list[ListenedBucket]] = {}
+        for name, settings in engine.settings.buckets.items():
+            if kind := kind_of(settings):
+                reconciler = BucketReconciler(self._intake, name, kind, settings)
+                bucket = ListenedBucket(name=name, settings=settings, report=reconciler)
+                self._reconcilers.append(reconciler)
+                listened.setdefault(kind, []).append(bucket)
+        token = engine.settings.service.event_token
+        self._listeners: list[Listener] = []
+        for kind, buckets in listened.items():
             factory = load_factory(kind) if factories is None else factories[kind]
-            attendant = Attendant(self._intake, bucket, kind, settings)
-            context = ListenerContext(
-                bucket=bucket,
-                settings=settings,
-                buckets=engine.settings.buckets,
-                intake=self._intake,
-                report=attendant,
-            )
-            self._attendants.append(attendant)
+            context = ListenerContext(buckets=buckets, intake=self._intake, token=token)
             self._listeners.append(factory(context))
-        self.routes: list[BaseRoute] = routes(self._listeners, engine.settings.service.event_token)
+        self.routes: list[BaseRoute] = [
+            route for listener in self._listeners for route in listener.routes()
+        ]
 
     def start(self) -> None:
         """Begin to listen, and process what was noticed before. Raises StoreError."""
         self._intake.begin()
-        for part in (*self._attendants, *self._listeners):
+        for part in (*self._reconcilers, *self._listeners):
             part.start()
         self._thread.start()
 
     def stop(self) -> None:
         """End. What was noticed and is not processed yet waits in the store."""
-        for part in (*self._listeners, *self._attendants):
+        for part in (*self._listeners, *self._reconcilers):
             part.stop()
         self._stopping = True
         self._intake.noted.set()
@@ -78,7 +83,7 @@ class Triggers:
 
     def status(self) -> str:
         """Return what is wrong, empty when nothing is."""
-        statuses = [part.status() for part in (*self._listeners, *self._attendants)]
+        statuses = [part.status() for part in (*self._listeners, *self._reconcilers)]
         return " ".join(filter(None, (*statuses, self._problem)))
 
     def _take_in(self) -> None:

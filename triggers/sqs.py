@@ -1,7 +1,7 @@
 """Bucket events out of queues of Amazon SQS, or of servers that speak its protocol.
 
-A queue may serve several buckets: their listeners share one `_Receiver`. It deletes messages only
-once their notices are in the store; while the store fails it keeps them, hidden, and tries again.
+A queue may serve several buckets: each queue has one `_Receiver`. It deletes messages only once
+their notices are in the store; while the store fails it keeps them, hidden, and tries again.
 A message that cannot be read stays in the queue for its redrive policy to move, and comes back
 later and later; none waits for it.
 """
@@ -12,11 +12,20 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakValueDictionary
+
+from starlette.routing import BaseRoute
 
 from triggers.events import EventError, log_confirmation, names_in_stores, notices_of, parse
-from triggers.listener import ListenerContext, Report
-from workflow_engine import Code, MediaflowError, Notice, SqsEvents, StoreError, sqs_client
+from triggers.listener import ListenedBucket, ListenerContext
+from workflow_engine.listening import (
+    Code,
+    Intake,
+    MediaflowError,
+    Notice,
+    SqsEvents,
+    StoreError,
+    sqs_client,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,84 +51,65 @@ _Message = dict[str, Any]
 
 
 class SqsListener:
-    """Listens to the events of one bucket in a queue: `events = {sqs = "queue-url"}`."""
-
-    kind = "sqs"
+    """Listens to the buckets with `events = {sqs = "queue-url"}`, queue by queue."""
 
     def __init__(self, context: ListenerContext) -> None:
-        assert isinstance(context.settings.events, SqsEvents)
-        self.bucket = context.bucket
-        self._context = context
-        self._url = context.settings.events.sqs
-        self._receiver: _Receiver | None = None
+        self._buckets = context.buckets
+        by_queue: dict[str, list[ListenedBucket]] = {}
+        for bucket in context.buckets:
+            assert isinstance(bucket.settings.events, SqsEvents)
+            by_queue.setdefault(bucket.settings.events.sqs, []).append(bucket)
+        self._receivers = [
+            _Receiver(context.intake, url, buckets) for url, buckets in by_queue.items()
+        ]
 
     def start(self) -> None:
         """Begin to receive."""
-        self._receiver = _join(self._context, self._url)
-        # even when the queue cannot be reached: then a listing is all there is
-        self._context.report.listening()
+        for receiver in self._receivers:
+            receiver.start()
+        # even when a queue cannot be reached: then a listing is all there is
+        for bucket in self._buckets:
+            bucket.report.listening()
 
     def stop(self) -> None:
-        """End; messages that come in afterwards go back to the queue."""
-        if self._receiver is not None:
-            self._receiver.leave(self.bucket)
+        """End; messages that come in afterwards go back to their queues."""
+        for receiver in self._receivers:
+            receiver.close()
+        for receiver in self._receivers:
+            receiver.join()
 
     def status(self) -> str:
-        """Return what is wrong with the queue, the store or messages."""
-        return self._receiver.status() if self._receiver is not None else ""
+        """Return what is wrong with queues, the store or messages."""
+        return " ".join(filter(None, (receiver.status() for receiver in self._receivers)))
 
-
-_lock = threading.Lock()
-#: by the landing that they serve, which they keep alive, and the URL of their queue
-_receivers: "WeakValueDictionary[tuple[int, str], _Receiver]" = WeakValueDictionary()
-
-
-def _join(context: ListenerContext, url: str) -> "_Receiver":
-    """Return the receiver of a queue, shared by all buckets whose events it has."""
-    with _lock:
-        receiver = _receivers.get((id(context.intake), url))
-        if receiver is None or not receiver.join(context.bucket, context.report):
-            receiver = _receivers[id(context.intake), url] = _Receiver(context, url)
-        return receiver
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return nothing."""
+        return ()
 
 
 class _Receiver:
-    """Takes the messages of one queue in a thread of its own, until all buckets have left."""
+    """Takes the messages of one queue, in a thread of its own, for all buckets that name it."""
 
-    def __init__(self, context: ListenerContext, url: str) -> None:
-        served = {
-            name: settings
-            for name, settings in context.buckets.items()
-            if isinstance(settings.events, SqsEvents) and settings.events.sqs == url
-        }
-        self._names = names_in_stores(served)
-        self._intake = context.intake
+    def __init__(self, intake: Intake, url: str, buckets: Sequence[ListenedBucket]) -> None:
+        self._names = names_in_stores({bucket.name: bucket.settings for bucket in buckets})
+        self._reports = {bucket.name: bucket.report for bucket in buckets}
+        self._intake = intake
         self._queue = _Queue(url)
         self._url = url
-        self._reports: dict[str, Report] = {context.bucket: context.report}
-        self._lock = threading.Lock()
         self._closing = threading.Event()
         self._problem = ""
         self._unreadable: dict[str, None] = {}  # the ids, in the order in which they came
         self._thread = threading.Thread(target=self._run, name="sqs", daemon=True)
+
+    def start(self) -> None:
         self._thread.start()
 
-    def join(self, bucket: str, report: Report) -> bool:
-        """Report to one more bucket; False when the receiver has ended."""
-        with self._lock:
-            if self._closing.is_set():
-                return False
-            self._reports[bucket] = report
-            return True
+    def close(self) -> None:
+        self._closing.set()
 
-    def leave(self, bucket: str) -> None:
-        """Report to a bucket no more; the last one ends the thread."""
-        with self._lock:
-            self._reports.pop(bucket, None)
-            if self._reports:
-                return
-            self._closing.set()
-        self._thread.join(STOP_SECONDS)
+    def join(self) -> None:
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
 
     def status(self) -> str:
         if self._problem or not self._unreadable:
@@ -155,7 +145,7 @@ class _Receiver:
     def _recovered(self) -> None:
         """Have the buckets listed: nobody knows what the queue lost while it was not there."""
         self._tell("")
-        for report in self._members().values():
+        for report in self._reports.values():
             report.reconcile()
 
     def _take(self, messages: Sequence[_Message]) -> None:
@@ -193,10 +183,8 @@ class _Receiver:
                 return False
             self._hide(messages, HIDDEN_SECONDS)
         self._tell("")
-        members = self._members()
         for bucket, count in Counter(notice.bucket for notice in notices).items():
-            if bucket in members:
-                members[bucket].heard(count)
+            self._reports[bucket].heard(count)
         return True
 
     def _leave_unreadable(self, message: _Message, error: EventError) -> None:
@@ -233,12 +221,8 @@ class _Receiver:
             self._report_problem()
 
     def _report_problem(self) -> None:
-        for report in self._members().values():
+        for report in self._reports.values():
             report.problem(self.status())
-
-    def _members(self) -> dict[str, Report]:
-        with self._lock:
-            return dict(self._reports)
 
 
 class _Queue:

@@ -5,7 +5,7 @@ counts as a notice, whatever it was: whether the file is finished is decided lat
 has happened to it for `settle_seconds`. Where no event can come from (too few inotify watches,
 file systems that other machines write to) the bucket is listed every `poll_seconds`.
 
-`folder.py` knows whether the folder is still the same, `inotify.py` watches it, `batches.py`
+`folder.py` knows whether the folder is still the same, `inotify.py` watches it, `notice_buffer.py`
 hands the notices over.
 """
 
@@ -15,12 +15,15 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from triggers.batches import Batches
+from starlette.routing import BaseRoute
+
 from triggers.folder import Folder
-from triggers.listener import ListenerContext
-from workflow_engine import Code, SettingsError
+from triggers.listener import ListenedBucket, ListenerContext
+from triggers.notice_buffer import NoticeBuffer
+from workflow_engine.listening import Code, Intake, SettingsError
 
 if sys.platform == "linux":
     from triggers.inotify import FolderWatch
@@ -42,23 +45,50 @@ _LIMITS = {
 
 
 class WatchListener:
-    """Tells of the files below the folder of a bucket."""
-
-    kind = "watch"
+    """Tells of the files below the folders of its buckets."""
 
     def __init__(self, context: ListenerContext) -> None:
-        """Keep the context. Raises SettingsError for a bucket that is not a folder."""
-        self.bucket = context.bucket
-        if context.settings.path is None:
+        """Raises SettingsError for a bucket that is not a folder."""
+        self._folders = [_WatchedFolder(context.intake, bucket) for bucket in context.buckets]
+
+    def start(self) -> None:
+        """See `Listener.start`."""
+        for folder in self._folders:
+            folder.start()
+
+    def stop(self) -> None:
+        """See `Listener.stop`."""
+        for folder in self._folders:
+            folder.stop()
+        for folder in self._folders:
+            folder.join()
+
+    def status(self) -> str:
+        """See `Listener.status`."""
+        return " ".join(filter(None, (folder.status() for folder in self._folders)))
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return nothing."""
+        return ()
+
+
+class _WatchedFolder:
+    """The folder of one bucket, in a thread of its own."""
+
+    def __init__(self, intake: Intake, bucket: ListenedBucket) -> None:
+        self._bucket = bucket.name
+        if bucket.settings.path is None:
             raise SettingsError(
                 Code.NOT_SUPPORTED,
-                f'The bucket "{self.bucket}" is an object store, which cannot be watched.',
-                pointer=f"/buckets/{self.bucket}/events",
+                f'The bucket "{self._bucket}" is an object store, which cannot be watched.',
+                pointer=f"/buckets/{self._bucket}/events",
                 remedy='Use "poll", "webhook" or {sqs = "queue-url"}.',
             )
-        self._context = context
-        self._path: Path = context.settings.path
-        self._batches = Batches(context, self.kind, self._say_stored)
+        self._intake = intake
+        self._settings = bucket.settings
+        self._report = bucket.report
+        self._path: Path = bucket.settings.path
+        self._buffer = NoticeBuffer(intake, bucket, "watch", self._say_stored)
         self._lock = threading.Lock()
         self._folder_trouble = self._store_trouble = ""
         self._listable = False
@@ -70,25 +100,24 @@ class WatchListener:
         self._broken = threading.Event()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"watch {self.bucket}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"watch {self._bucket}", daemon=True)
 
     def start(self) -> None:
-        """See `Listener.start`."""
-        self._batches.start()
+        self._buffer.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """See `Listener.stop`."""
         self._stopping.set()
         self._wake.set()
+
+    def join(self) -> None:
         if self._thread.is_alive():
             self._thread.join(PATIENCE)
         if not self._thread.is_alive():
             self._close()
-        self._batches.close()
+        self._buffer.close()
 
     def status(self) -> str:
-        """See `Listener.status`."""
         with self._lock:
             return " ".join(filter(None, (self._folder_trouble, self._store_trouble)))
 
@@ -140,11 +169,11 @@ class WatchListener:
         root = os.fsencode(now.path)
 
         def found(path: bytes) -> None:
-            self._batches.add(os.fsdecode(path[len(root) :].lstrip(b"/")))
+            self._buffer.add(os.fsdecode(path[len(root) :].lstrip(b"/")))
 
         try:
             self._watch = FolderWatch(
-                now.path, found=found, lost=self._context.report.reconcile, broken=self._break
+                now.path, found=found, lost=self._report.reconcile, broken=self._break
             )
         except OSError as error:
             if error.errno not in _LIMITS:
@@ -154,28 +183,28 @@ class WatchListener:
         if Folder.find(self._path) != now:
             self._wake.set()
             return
-        log.info('watching "%s" for the bucket "%s"', now.path, self.bucket)
+        log.info('watching "%s" for the bucket "%s"', now.path, self._bucket)
         self._folder = now
         self._listable = True
         self._installed = self._listed = time.monotonic()
         self._say_folder("")
         self._check_limits(now)
-        self._context.report.listening()
+        self._report.listening()
 
     def _check_limits(self, now: Folder) -> None:
         """List the bucket now and then where the watch does not see everything."""
         if self._watch is not None and self._watch.short:
             self._limit = _LIMITS[errno.ENOSPC]
-        seconds = self._context.settings.poll_seconds
+        seconds = self._settings.poll_seconds
         if self._limit:
             self._say_folder(
-                f'The folders of the bucket "{self.bucket}" cannot all be watched: the kernel\'s '
+                f'The folders of the bucket "{self._bucket}" cannot all be watched: the kernel\'s '
                 f"{self._limit} is too low. They are listed every {seconds:g} seconds; raise it "
                 "with sysctl."
             )
         if (self._limit or now.remote) and time.monotonic() - self._listed >= seconds:
             self._listed = time.monotonic()
-            self._context.report.reconcile()
+            self._report.reconcile()
 
     def _break(self) -> None:
         self._broken.set()
@@ -184,7 +213,7 @@ class WatchListener:
     def _lose(self, what: str) -> None:
         """Stop until the folder is back."""
         self._listable = False
-        text = f'The folder "{self._path}" of the bucket "{self.bucket}" {what}.'
+        text = f'The folder "{self._path}" of the bucket "{self._bucket}" {what}.'
         if text != self._folder_trouble:
             log.warning("%s", text)
         self._say_folder(text)
@@ -194,7 +223,7 @@ class WatchListener:
         """Have it remembered that there was no folder: all that comes into it is new."""
         if self._installed or self._told_missing:
             return
-        self._context.intake.look_for_folder(self.bucket)
+        self._intake.look_for_folder(self._bucket)
         self._told_missing = True
 
     def _close(self) -> None:
@@ -215,4 +244,4 @@ class WatchListener:
         self._tell()
 
     def _tell(self) -> None:
-        self._context.report.problem(self.status(), listable=self._listable)
+        self._report.problem(self.status(), listable=self._listable)

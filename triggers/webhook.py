@@ -12,9 +12,8 @@ import asyncio
 import hmac
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from pydantic import SecretStr
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -27,8 +26,15 @@ from triggers.events import (
     notices_of,
     parse,
 )
-from triggers.listener import Listener, ListenerContext
-from workflow_engine import Code, InvalidInputError, MediaflowError, Notice, check_local
+from triggers.listener import ListenerContext
+from workflow_engine.listening import (
+    Code,
+    Intake,
+    InvalidInputError,
+    MediaflowError,
+    Notice,
+    check_local,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,33 +46,27 @@ BODY_SECONDS = 20.0
 
 
 class WebhookListener:
-    """One bucket whose events come by HTTP; `routes` makes the door of all of them."""
-
-    kind = "webhook"
+    """The buckets whose events come by HTTP, to one address."""
 
     def __init__(self, context: ListenerContext) -> None:
-        self.bucket = context.bucket
-        self.context = context
+        self._context = context
 
     def start(self) -> None:
-        """Have the bucket listed; events may come before this and after `stop`, too."""
-        self.context.report.listening()
+        """Have the buckets listed; events may come before this and after `stop`, too."""
+        for bucket in self._context.buckets:
+            bucket.report.listening()
 
     def stop(self) -> None:
-        """Nothing is left to end: the server closes the door."""
+        """Nothing is left to end: the server does not serve the address any more."""
 
     def status(self) -> str:
         """Return nothing: what keeps events from arriving, their senders say."""
         return ""
 
-
-def routes(listeners: Iterable[Listener], token: SecretStr | None = None) -> list[BaseRoute]:
-    """Return the route for events by HTTP, none when no listener wants any."""
-    webhooks = [listener for listener in listeners if isinstance(listener, WebhookListener)]
-    if not webhooks:
-        return []
-    door = _Door([listener.context for listener in webhooks], token)
-    return [Route("/events/{provider}", door.answer, methods=["POST"])]
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the route for events by HTTP."""
+        endpoint = WebhookEndpoint(self._context)
+        return [Route("/events/{provider}", endpoint.answer, methods=["POST"])]
 
 
 class _Refused(Exception):
@@ -80,14 +80,15 @@ class _Refused(Exception):
         self.headers = headers
 
 
-class _Door:
+class WebhookEndpoint:
     """Answers requests, in one event loop."""
 
-    def __init__(self, contexts: Sequence[ListenerContext], token: SecretStr | None) -> None:
-        self._reports = {context.bucket: context.report for context in contexts}
-        self._names = names_in_stores({one.bucket: one.settings for one in contexts})
+    def __init__(self, context: ListenerContext) -> None:
+        self._reports = {bucket.name: bucket.report for bucket in context.buckets}
+        self._names = names_in_stores({one.name: one.settings for one in context.buckets})
+        token = context.token
         self._token = token.get_secret_value().encode() if token is not None else b""
-        self._store = _Store(contexts[0])
+        self._store = _Store(context.intake)
 
     async def answer(self, request: Request) -> Response:
         """Take the events of a request."""
@@ -158,8 +159,8 @@ class _Door:
 class _Store:
     """Keeps the notices of requests that come at the same time in one transaction."""
 
-    def __init__(self, context: ListenerContext) -> None:
-        self._intake = context.intake
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
         self._waiting: list[tuple[Sequence[Notice], asyncio.Future[None]]] = []
         self._work: asyncio.Task[None] | None = None
 

@@ -1,121 +1,160 @@
 """The engine: topology, graph, plan, execution, store. It knows nothing of ffmpeg.
 
-This is the public API; everything else may change. Names are loaded when they are first used,
-so that `import workflow_engine` costs nothing.
+This package is the face for embedding; `workflow_engine.activity` is that for activity types of
+your own, `workflow_engine.listening` that for listeners. Everything else may change. Names are
+loaded when they are first used, so that `import workflow_engine` costs nothing.
 
-    from workflow_engine import Engine, InlineExecutor, load_settings
-
-    engine = Engine(load_settings(), output_dir=Path("out"))
-    workflow = engine.load(Path("examples/topologies/minimal.json"))
-    source = engine.open_input(workflow, "clip.mp4")
-    record = engine.run(workflow, source, executor=InlineExecutor())
+>>> from pathlib import Path
+>>> from workflow_engine import Engine, InlineExecutor, load_settings
+>>> engine = Engine(load_settings(), output_dir=Path("out"))
+>>> workflow = engine.load(Path("examples/topologies/minimal.json"))
+>>> source = engine.open_input(workflow, "clip.mp4")
+>>> record = engine.run(workflow, source, executor=InlineExecutor())
+>>> str(record.state)
+'Completed'
+>>> engine.close()
 """
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workflow_engine.activity import Activity, ActivityContext, ActivityResult, Step
-    from workflow_engine.api.access import check_local
+    __version__: str
     from workflow_engine.engine import Engine
     from workflow_engine.errors import (
         ActivityError,
         Code,
+        DuplicateExecutionError,
+        InstallationError,
+        InterruptedRunError,
         InvalidInputError,
+        LeaseLostError,
         MediaflowError,
         Problem,
         SettingsError,
+        Severity,
         StoreError,
         TopologyError,
     )
     from workflow_engine.executor.inline import InlineExecutor
-    from workflow_engine.ingest.intake import Intake
-    from workflow_engine.messages.sqs import sqs_client
-    from workflow_engine.planning.graph import Workflow
+    from workflow_engine.executor.prefect_flow import PrefectExecutor
+    from workflow_engine.planning.graph import Graph, Workflow
+    from workflow_engine.planning.plan import Plan, Planned
     from workflow_engine.records import (
         ActivityRecord,
         ActivityState,
+        Digests,
+        ExecutionKind,
         ExecutionRecord,
         ExecutionState,
+        FailedAttempt,
         ObjectRef,
         Output,
+        StepResult,
     )
-    from workflow_engine.records.ingest import ListenerRecord, Notice
+    from workflow_engine.run.cancellation import Cancellation
+    from workflow_engine.run.journal import Observer
+    from workflow_engine.run.runner import Executor
+    from workflow_engine.run.source import Source
     from workflow_engine.settings import Settings, load_settings
-    from workflow_engine.settings.models import BucketSettings, SqsEvents
 
 _HOMES = {
-    # running workflows
     "engine": ("Engine",),
-    "planning.graph": ("Workflow",),
-    "executor.inline": ("InlineExecutor",),
-    "settings": ("Settings", "load_settings"),
-    # what comes back
-    "records": (
-        "ActivityRecord",
-        "ActivityState",
-        "ExecutionRecord",
-        "ExecutionState",
-        "ObjectRef",
-        "Output",
-    ),
-    # what can go wrong
     "errors": (
         "ActivityError",
         "Code",
+        "DuplicateExecutionError",
+        "InstallationError",
+        "InterruptedRunError",
         "InvalidInputError",
+        "LeaseLostError",
         "MediaflowError",
         "Problem",
         "SettingsError",
+        "Severity",
         "StoreError",
         "TopologyError",
     ),
-    # what lands in buckets, for listeners
-    "ingest.intake": ("Intake",),
-    "records.ingest": ("ListenerRecord", "Notice"),
-    "settings.models": ("BucketSettings", "SqsEvents"),
-    "messages.sqs": ("sqs_client",),
-    "api.access": ("check_local",),
-    # activity types of your own
-    "activity": ("Activity", "ActivityContext", "ActivityResult", "Step"),
+    "executor.inline": ("InlineExecutor",),
+    "executor.prefect_flow": ("PrefectExecutor",),
+    "planning.graph": (
+        "Graph",
+        "Workflow",
+    ),
+    "planning.plan": (
+        "Plan",
+        "Planned",
+    ),
+    "records": (
+        "ActivityRecord",
+        "ActivityState",
+        "Digests",
+        "ExecutionKind",
+        "ExecutionRecord",
+        "ExecutionState",
+        "FailedAttempt",
+        "ObjectRef",
+        "Output",
+        "StepResult",
+    ),
+    "run.cancellation": ("Cancellation",),
+    "run.journal": ("Observer",),
+    "run.runner": ("Executor",),
+    "run.source": ("Source",),
+    "settings": (
+        "Settings",
+        "load_settings",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Activity",
-    "ActivityContext",
     "ActivityError",
     "ActivityRecord",
-    "ActivityResult",
     "ActivityState",
-    "BucketSettings",
+    "Cancellation",
     "Code",
+    "Digests",
+    "DuplicateExecutionError",
     "Engine",
+    "ExecutionKind",
     "ExecutionRecord",
     "ExecutionState",
+    "Executor",
+    "FailedAttempt",
+    "Graph",
     "InlineExecutor",
-    "Intake",
+    "InstallationError",
+    "InterruptedRunError",
     "InvalidInputError",
-    "ListenerRecord",
+    "LeaseLostError",
     "MediaflowError",
-    "Notice",
     "ObjectRef",
+    "Observer",
     "Output",
+    "Plan",
+    "Planned",
+    "PrefectExecutor",
     "Problem",
     "Settings",
     "SettingsError",
-    "SqsEvents",
-    "Step",
+    "Severity",
+    "Source",
+    "StepResult",
     "StoreError",
     "TopologyError",
     "Workflow",
-    "check_local",
+    "__version__",
     "load_settings",
-    "sqs_client",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+if not TYPE_CHECKING:  # type checkers would take any name for one of the package
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            return version("mediaflow")
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

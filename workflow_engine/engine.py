@@ -2,19 +2,15 @@
 
 `Engine` puts settings, buckets, store, catalog, queue and runs together and hands each of them
 what it needs; it holds no rules of its own. `catalog/` has what is registered, `run/` what runs
-an execution, `ingest/` what lands in buckets, `jobs/` what runs outside of workflows.
-
-    engine = Engine(load_settings())
-    workflow = engine.load(Path("ladder.json"))
-    source = engine.open_input(workflow, "clip.mp4")
-    record = engine.run(workflow, source, executor=InlineExecutor())
+an execution, `ingest/` what lands in buckets, `jobs/` what runs outside of workflows. The package
+itself has an example.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from workflow_engine.activity import Registry, load_registry
 from workflow_engine.buckets import Buckets, Mounts
@@ -43,14 +39,32 @@ from workflow_engine.run.journal import Observer
 from workflow_engine.run.preview import preview
 from workflow_engine.run.queue import ExecutionQueue
 from workflow_engine.run.runner import Executor
-from workflow_engine.run.service import OnStart, RunService
+from workflow_engine.run.service import OnStart, RunService, ignore
 from workflow_engine.run.source import Source
 from workflow_engine.run.submission import Submissions
 from workflow_engine.settings import Settings
-from workflow_engine.store import Claim, Store
+from workflow_engine.store import Store
 
 #: in the data directory: the mount points that buckets were found on
 MOUNTS_FILE = "mount-points"
+
+T = TypeVar("T")
+
+
+class _Part(Generic[T]):
+    """A part of an engine that is made at its first use: once, whatever threads ask for it."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, engine: "Engine", owner: type) -> T:
+        parts = engine.__dict__  # what is in it comes from there the next time
+        with engine.making:
+            if self._name not in parts:
+                parts[self._name] = self._make(engine)
+            return parts[self._name]
 
 
 class Engine:
@@ -85,6 +99,7 @@ class Engine:
             mounts=Mounts(settings.data_dir / MOUNTS_FILE),
         )
         self.queued = threading.Event()
+        self.making = threading.RLock()
         self._output_dir = output_dir
         self._inputs = Inputs(self.buckets.below(None), self._known_store)
         self._templates = TemplateFinder(self._known_store, self.registry)
@@ -92,7 +107,7 @@ class Engine:
             self.registry, self._templates, self._known_store, strict=settings.pipelines.strict
         )
 
-    @cached_property
+    @_Part
     def store(self) -> Store:
         """The store of the settings, opened at the first use."""
         with suppress(OSError):  # whoever needs it says more
@@ -113,58 +128,58 @@ class Engine:
 
     # --- the parts -----------------------------------------------------------------------
 
-    @cached_property
+    @_Part
     def workflows(self) -> Workflows:
         """The registered workflows."""
         return Workflows(self.store, self._topologies.parse_checked, self._templates.current)
 
-    @cached_property
+    @_Part
     def media(self) -> MediaLibrary:
         """The media library."""
         return MediaLibrary(self.store, self.buckets)
 
-    @cached_property
+    @_Part
     def media_buckets(self) -> MediaBuckets:
         """The buckets that are bound to the media library."""
         return MediaBuckets(self.store)
 
-    @cached_property
+    @_Part
     def pipelines(self) -> Pipelines:
         """The queues of executions."""
         chosen = self.settings
         return Pipelines(self.store, chosen.queues, chosen.topics, strict=chosen.pipelines.strict)
 
-    @cached_property
+    @_Part
     def templates(self) -> Templates:
         """Templates of transcode outputs."""
         return Templates(self.store, TemplateKind.TRANSCODE, self.registry)
 
-    @cached_property
+    @_Part
     def watermark_templates(self) -> Templates:
         """Templates of watermarks."""
         return Templates(self.store, TemplateKind.WATERMARK, self.registry)
 
-    @cached_property
+    @_Part
     def file_templates(self) -> FileTemplates:
         """The templates of the store that files define."""
         return FileTemplates(self.store, self.registry)
 
-    @cached_property
+    @_Part
     def outbox(self) -> Outbox:
         """Writes the messages of executions."""
         return Outbox(configured(self.settings))
 
-    @cached_property
+    @_Part
     def queue(self) -> ExecutionQueue:
         """The queue of executions."""
         return ExecutionQueue(self.store, self.outbox, self.queued)
 
-    @cached_property
+    @_Part
     def history(self) -> ExecutionHistory:
         """The executions of the store; pages show those within `[service] history_days`."""
         return ExecutionHistory(self.store, days=self.settings.service.history_days)
 
-    @cached_property
+    @_Part
     def jobs(self) -> Jobs:
         """Jobs outside of workflows."""
         return Jobs(
@@ -176,7 +191,7 @@ class Engine:
             history=self.history,
         )
 
-    @cached_property
+    @_Part
     def intake(self) -> Intake:
         """The intake of objects that land in buckets."""
         matcher = WorkflowMatcher(
@@ -195,8 +210,9 @@ class Engine:
             scratch=self.settings.data_dir,
         )
 
-    @cached_property
-    def _runs(self) -> RunService:
+    @_Part
+    def runs(self) -> RunService:
+        """What runs executions in this process."""
         return RunService(
             store=self.store,
             buckets=self.buckets,
@@ -286,21 +302,6 @@ class Engine:
             ),
         )
 
-    def cancel(self, run_id: str) -> ExecutionRecord:
-        """Cancel an execution: at once while it waits, else within seconds.
-
-        Raises InvalidInputError when there is none or it has ended.
-        """
-        return self.queue.cancel(run_id)
-
-    def requeue(self, run_id: str) -> None:
-        """Put an execution that failed back into the queue; see `ExecutionQueue.requeue`."""
-        self.queue.requeue(run_id)
-
-    def execution(self, run_id: str) -> ExecutionRecord:
-        """Return an execution. Raises InvalidInputError when there is none."""
-        return self.history.get(run_id)
-
     # --- run -----------------------------------------------------------------------------
 
     def run(
@@ -312,7 +313,7 @@ class Engine:
         user_data: str = "",
         fresh: bool = False,
         observers: Sequence[Observer] = (),
-        on_start: OnStart = lambda cancellation: None,
+        on_start: OnStart = ignore,
     ) -> ExecutionRecord:
         """Run a workflow on an input to its end and return the execution.
 
@@ -320,7 +321,7 @@ class Engine:
         run: the record then ends as Fail with the code Interrupted. Activities that fail do not
         raise. Raises LeaseLostError when another process took the execution over.
         """
-        return self._runs.run(
+        return self.runs.run(
             workflow,
             source,
             pipeline_id=self._topologies.pipeline_of(workflow.graph),
@@ -338,7 +339,7 @@ class Engine:
         *,
         executor: Executor,
         observers: Sequence[Observer] = (),
-        on_start: OnStart = lambda cancellation: None,
+        on_start: OnStart = ignore,
     ) -> ExecutionRecord:
         """Go on with an execution that was killed, interrupted or had failures, under its RunId.
 
@@ -347,14 +348,4 @@ class Engine:
         while a living process runs it.
         """
         self._templates.know_beside(self.settings.workflows.dir)
-        return self._runs.resume(run_id, executor=executor, observers=observers, on_start=on_start)
-
-    def run_claimed(
-        self, claim: Claim, *, executor: Executor, on_start: OnStart = lambda cancellation: None
-    ) -> ExecutionRecord:
-        """Run what is left of an execution out of the queue; see `RunService.run_claimed`."""
-        return self._runs.run_claimed(claim, executor=executor, on_start=on_start)
-
-    def sweep(self) -> None:
-        """Take away what killed processes of this machine left in folders and buckets."""
-        self._runs.sweep()
+        return self.runs.resume(run_id, executor=executor, observers=observers, on_start=on_start)

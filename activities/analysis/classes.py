@@ -113,7 +113,9 @@ def judge(size: Size, rate: Callable[[Size], float | None]) -> list[DefinitionVe
     """
     verdicts: list[DefinitionVerdict] = []
     for definition in DEFINITIONS:
-        verdicts.append(_judge(definition, size, rate, found=any(v.usable for v in verdicts)))
+        verdicts.append(
+            _judge(definition, size, rate, larger_usable=any(v.usable for v in verdicts))
+        )
     if not any(v.usable for v in verdicts):
         lowest = verdicts.pop()
         reason = "smaller than every class, offered at source size"
@@ -130,13 +132,13 @@ def judge(size: Size, rate: Callable[[Size], float | None]) -> list[DefinitionVe
 
 
 def _judge(
-    definition: Definition, size: Size, rate: Callable[[Size], float | None], *, found: bool
+    definition: Definition, size: Size, rate: Callable[[Size], float | None], *, larger_usable: bool
 ) -> DefinitionVerdict:
     target, kbps = definition.output_size(size), None
     if not definition.fits(size):
         usable, reason = False, f"short edge {min(size)} is below {definition.min_edge}"
-    elif found or not definition.min_kbps:
-        usable, reason = True, "below a usable class" if found else "no lower bit rate"
+    elif larger_usable or not definition.min_kbps:
+        usable, reason = True, "below a usable class" if larger_usable else "no lower bit rate"
     else:
         kbps = rate(target)
         usable = kbps is None or kbps >= SLACK * definition.min_kbps

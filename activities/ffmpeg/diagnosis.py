@@ -82,9 +82,9 @@ class Diagnosis:
         if self._cut or (status and (self._too_bad or self._unfit)):
             return self._damaged(detail)
         if status:
-            said = f": {self._first.rstrip('.')}" if self._first else ""
+            reason = f": {self._first.rstrip('.')}" if self._first else ""
             return ActivityError(
-                Code.INTERNAL, f"{tool} ended with status {status}{said}.", detail=detail
+                Code.INTERNAL, f"{tool} ended with status {status}{reason}.", detail=detail
             )
         return None
 

@@ -36,7 +36,7 @@ def require_size(
 
 
 def _has_packets(path: Path, stream: VideoStream, cancel: threading.Event | None) -> bool:
-    found: list[str] = []
+    lines: list[str] = []
     first = ("-read_intervals", "%+#1", "-show_entries", "packet=size", "-of", "csv=p=0")
-    ffmpeg.ask(path, ("-select_streams", str(stream.index), *first), found.append, cancel=cancel)
-    return any(line.strip() for line in found)
+    ffmpeg.ask(path, ("-select_streams", str(stream.index), *first), lines.append, cancel=cancel)
+    return any(line.strip() for line in lines)

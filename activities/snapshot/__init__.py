@@ -47,7 +47,9 @@ class Snapshot(Activity[SnapshotParameters]):
     aliases = ("Screenshot",)
     parameters = SnapshotParameters
 
-    def check(self, parameters: SnapshotParameters, around: Neighbourhood) -> Iterable[Problem]:
+    def check(
+        self, parameters: SnapshotParameters, neighbourhood: Neighbourhood
+    ) -> Iterable[Problem]:
         """Yield what is wrong with the object name."""
         config = parameters.snapshot_config
         faults = list(name_faults(config.output_file.object, _PLACEHOLDERS, _OBJECT))

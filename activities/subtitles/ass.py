@@ -79,15 +79,15 @@ def read_ass(text: str, font: str) -> SubtitleDocument:
 
 
 def _sections(text: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    sections: dict[str, list[str]] = {}
     lines: list[str] = []
     for line in text.split("\n"):
         line = line.strip()
         if head := _SECTION.fullmatch(line):
-            lines = found.setdefault(head[1].strip().lower(), [])
+            lines = sections.setdefault(head[1].strip().lower(), [])
         elif line and not line.startswith((";", "!:")):
             lines.append(line)
-    return found
+    return sections
 
 
 def _pairs(lines: list[str]) -> Iterator[tuple[str, str]]:

@@ -65,9 +65,11 @@ class Transcode(Activity[TranscodeParameters]):
         """Return the presets of MPS."""
         return {template.id: wire_form(template) for template in presets().values()}
 
-    def check(self, parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
+    def check(
+        self, parameters: TranscodeParameters, neighbourhood: Neighbourhood
+    ) -> Iterator[Problem]:
         """Yield what `check.problems` finds."""
-        return check.problems(parameters, around)
+        return check.problems(parameters, neighbourhood)
 
     def destinations(self, parameters: TranscodeParameters) -> Iterator[ObjectRef]:
         """The names of the outputs, without extensions and segment numbers."""

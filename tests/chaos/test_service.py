@@ -138,7 +138,7 @@ BROKEN_ONCE = """
 
     queue = Queue(Path.cwd())
     if sys.argv[2] == "store":
-        break_once(queue.store, "finish_activity", StoreError("InternalError", "It is locked."))
+        break_once(queue.store.steps, "finish", StoreError("InternalError", "It is locked."))
     else:
         break_once(Show, "progress", RuntimeError("Prefect's own"))
     run_id = queue.submit(a={"Text": "A"}, b={"Text": "B"})

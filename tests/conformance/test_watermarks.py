@@ -279,7 +279,7 @@ def test_two_activities_with_marks_of_their_own_share_a_process(tmp_path, wall, 
             (context.work / name).symlink_to(path)
         members.append((step, context))
     logo, square = Transcode().run_shared(members)
-    assert len(logo.result.commands) == 1 and logo.result.commands == square.result.commands
+    assert len(logo.commands) == 1 and logo.commands == square.commands
     first, other = (frames(one.outputs[0].path, SIZE)[0] for one in (logo, square))
     assert close(box_of(first, 320, RED), (282, 0, 38, 19))
     assert box_of(other, 320, RED)[0] < 10

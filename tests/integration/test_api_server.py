@@ -34,7 +34,7 @@ from workflow_engine.api.action import Action, Request, action, actions_of
 from workflow_engine.api.app import create_app
 from workflow_engine.api.calls import VERSION
 from workflow_engine.api.incoming import MOST_BODY
-from workflow_engine.api.metrics import Gauge
+from workflow_engine.api.metrics import Present
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
 from workflow_engine.topology.wire import Number, Text
 
@@ -113,7 +113,7 @@ def query_media_info_job_list(engine: Any, request: AnyParameters) -> dict[str, 
 
 
 ACTIONS: dict[str, Action] = {one.name: one for one in actions_of(sys.modules[__name__])}
-EXECUTIONS = Gauge(
+EXECUTIONS = Present(
     name="executions", help="Executions.", label="state", values={"Running": 2, "Queued": 0}
 )
 
@@ -399,10 +399,12 @@ class TestHealth:
         get(server, v1_parameters("SearchTemplate"))
         text = httpx.get(f"http://{server}/metrics").text
         assert re.search(
-            r'^mediaflow_api_requests_total\{action="SearchTemplate",code="OK"\} \d+$', text, re.M
+            r'^mediaflow_api_requests_total\{action="SearchTemplate",code="OK"\} \d+\.0$',
+            text,
+            re.M,
         )
-        assert 'mediaflow_executions{state="Running"} 2' in text
-        assert re.search(r"^mediaflow_resident_memory_bytes \d{7,}$", text, re.M)
+        assert 'mediaflow_executions{state="Running"} 2.0' in text
+        assert re.search(r"^process_resident_memory_bytes \d\.\d+e\+0\d$", text, re.M)
 
 
 CHILD = """

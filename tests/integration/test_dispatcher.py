@@ -313,13 +313,13 @@ class TestCancel:
 
         monkeypatch.setattr(queue.store.queue, "request_cancel", late)
         with pytest.raises(InvalidInputError, match="ended as Completed"):
-            queue.engine.cancel(run_id)
+            queue.engine.queue.cancel(run_id)
 
     def test_a_running_one_ends_in_seconds(self, queue: Queue):
         run_id = queue.submit(a={"Seconds": "30"})
         with queue.running():
             wait_for(lambda: queue.states(run_id)["a"] == "Running")
-            queue.engine.cancel(run_id)
+            queue.engine.queue.cancel(run_id)
             record = queue.ended(run_id, 5)
         assert (record.state, record.code) == (ExecutionState.FAIL, "Cancelled")
 
@@ -327,8 +327,8 @@ class TestCancel:
         run_id = queue.submit(a={"Seconds": "30"})
         claim = queue.store.queue.claim_next(owner="me", lease_seconds=60)
         assert claim is not None
-        queue.engine.cancel(run_id)
-        record = queue.engine.run_claimed(claim, executor=InlineExecutor())
+        queue.engine.queue.cancel(run_id)
+        record = queue.engine.runs.run_claimed(claim, executor=InlineExecutor())
         assert (record.state, record.code) == (ExecutionState.FAIL, "Cancelled")
 
 

@@ -100,12 +100,12 @@ def submit(engine: Engine, source: Mapping[str, str], *outputs: Any, **more: str
 def run_next(engine: Engine) -> ExecutionRecord:
     claim = engine.store.queue.claim_next(owner="test", lease_seconds=60)
     assert claim is not None
-    return engine.run_claimed(claim, executor=InlineExecutor())
+    return engine.runs.run_claimed(claim, executor=InlineExecutor())
 
 
 def run_all(engine: Engine) -> None:
     while claim := engine.store.queue.claim_next(owner="test", lease_seconds=60):
-        engine.run_claimed(claim, executor=InlineExecutor())
+        engine.runs.run_claimed(claim, executor=InlineExecutor())
 
 
 def transcode_job(engine: Engine, job_id: str) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def test_only_waiting_jobs_are_cancelled(engine: Engine, audio_clip: Path):
     assert claim is not None
     running, waiting = claim.run_id, ({second, third} - {claim.run_id}).pop()
     assert refused(engine, "CancelJob", JobId=running) == (Code.JOB_IN_RUNNING, "/JobId")
-    engine.run_claimed(claim, executor=InlineExecutor())
+    engine.runs.run_claimed(claim, executor=InlineExecutor())
     assert transcode_job(engine, running)["State"] == "TranscodeSuccess"
     with pytest.raises(InvalidInputError, match="has ended as TranscodeSuccess") as caught:
         call(engine, "CancelJob", JobId=running)

@@ -319,7 +319,7 @@ class TestOwnOutputs:
             while engine.store.arrivals.count():
                 time.sleep(min(intake.settle(), 0.05))
             while claim := engine.store.queue.claim_next(owner="me", lease_seconds=60):
-                engine.run_claimed(claim, executor=InlineExecutor())
+                engine.runs.run_claimed(claim, executor=InlineExecutor())
         runs = engine.store.executions.newest()
         assert sorted(run.input.object for run in runs) == ["clip0", "clip1", "clip2"]
         assert {run.state for run in runs} == {ExecutionState.COMPLETED}

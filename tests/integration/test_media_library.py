@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.records import ExecutionRecord, ExecutionState, ObjectRef
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, BucketType, PublishState
 from workflow_engine.settings import load_settings
+from workflow_engine.settings.models import BucketSettings
 
 ACTIONS = {a.name: a for module in (media_actions, bucket_actions) for a in actions_of(module)}
 UNKNOWN = "0" * 32
@@ -111,7 +112,7 @@ def topology(publish: str = "Manual", outputs: list[dict[str, Any]] | None = Non
 def run_next(engine: Engine) -> ExecutionRecord:
     claim = engine.store.queue.claim_next(owner="test", lease_seconds=60)
     assert claim is not None
-    return engine.run_claimed(claim, executor=InlineExecutor())
+    return engine.runs.run_claimed(claim, executor=InlineExecutor())
 
 
 class TestDetails:
@@ -263,20 +264,23 @@ class TestPublishing:
         record = engine.workflows.add("pictures", topology())
         media = added(engine, MediaWorkflowId=record.id)["MediaId"]
         run_next(engine)
-        seen: list[tuple[str, bool]] = []
-        publish_states.workflow_ended(
-            engine.store, media, True, lambda ref, published: seen.append((ref.object, published))
-        )
+        seen: list[tuple[str, list[str], bool]] = []
+
+        def note(bucket: str, keys: Sequence[str], published: bool) -> None:
+            seen.append((bucket, list(keys), published))
+
+        publish_states.workflow_ended(engine.store, media, True, note)
         keys = {"my clip/cover.jpg", "my clip/00001.jpg", "my clip/00002.jpg"}
-        assert keys < {key for key, _ in seen}
-        assert {published for _, published in seen} == {False}
+        ((bucket, found, published),) = seen  # all at once
+        assert (bucket, published) == ("renditions", False)
+        assert keys < set(found) and len(set(found)) == len(found)
 
     def test_a_failure_of_the_access_leaves_the_state(self, engine: Engine, upload: Path) -> None:
         record = engine.workflows.add("pictures", topology())
         media = added(engine, MediaWorkflowId=record.id)["MediaId"]
         run_next(engine)
 
-        def broken(ref: ObjectRef, published: bool) -> None:
+        def broken(bucket: str, keys: Sequence[str], published: bool) -> None:
             raise InvalidInputError(Code.RESOURCE_ACCESS, "No.")
 
         with pytest.raises(InvalidInputError):
@@ -285,18 +289,21 @@ class TestPublishing:
 
     def test_only_buckets_with_access_rules_are_asked(self, engine: Engine) -> None:
         class Guarded(LocalBucket):
-            def set_access(self, key: str, published: bool) -> None:
-                asked.append((key, published))
+            def set_access(self, keys: Sequence[str], published: bool) -> None:
+                asked.append((keys, published))
 
-        asked: list[tuple[str, bool]] = []
+        asked: list[tuple[Sequence[str], bool]] = []
         plain = engine.buckets.get
         engine.buckets.get = lambda name: (
             Guarded(name, Path("/x")) if name == "guarded" else plain(name)
         )
+        assert publish_states.access_in(engine.buckets) is None
+        engine.buckets._settings = {"guarded": BucketSettings(url="s3://x", acl=True)}
         access = publish_states.access_in(engine.buckets)
+        assert access is not None
         for bucket in ("guarded", "renditions", "unknown"):
-            access(ObjectRef(bucket=bucket, object="k"), True)
-        assert asked == [("k", True)]
+            access(bucket, ["k"], True)
+        assert asked == [(["k"], True)]
 
 
 class TestAddMedia:

@@ -181,3 +181,13 @@ class TestMessage:
         record = replace(execution(store), user_data="x" * 300_000)
         result = announce(store, outbox, record, started(), graph(QueueName="jobs"))
         assert result["ErrorCode"] == "InvalidArgument"
+
+
+def test_everybody_who_listens_is_told_until_it_does_not_any_more(outbox: Outbox) -> None:
+    told: list[str] = []
+    stop = outbox.subscribe(lambda: told.append("first"))
+    outbox.subscribe(lambda: told.append("second"))
+    outbox.notify()
+    stop()
+    outbox.notify()
+    assert told == ["first", "second", "second"]

@@ -148,7 +148,7 @@ def test_a_pipeline_goes_when_its_executions_have_ended(engine: Engine, kind: Ex
     engine.store.queue.add(elsewhere)
     engine.store.queue.add(waiting)
     assert refused(engine.pipelines.delete, pipeline.id) == in_use
-    engine.cancel(waiting.run_id)
+    engine.queue.cancel(waiting.run_id)
     claim = engine.store.queue.add_claimed(running, owner="test", lease_seconds=60)
     assert refused(engine.pipelines.delete, pipeline.id) == in_use
     engine.store.executions.save(claim, state=ExecutionState.COMPLETED, code="", message="")

@@ -17,7 +17,6 @@ from tests.support.bench import Bench, states
 from workflow_engine.buckets import LocalBucket
 from workflow_engine.errors import ActivityError, Code, StoreError
 from workflow_engine.executor.inline import InlineExecutor
-from workflow_engine.ingest.intake import Intake
 from workflow_engine.records.ingest import Notice
 
 SETTLE = 0.1  # seconds
@@ -68,7 +67,7 @@ def test_what_a_dead_process_had_staged_in_part_does_not_stay(
         raise StoreError(Code.INTERNAL, "The store is away.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "check", die)
+        patch.setattr(store.queue, "check", die)
         with pytest.raises(StoreError):
             bench.run({"a": {"Text": "A"}})
     (left,) = store.executions.newest()
@@ -85,7 +84,7 @@ def test_what_a_dead_process_had_staged_in_part_does_not_stay(
 
 def test_an_output_in_flight_starts_nothing(watched: Bench, monkeypatch: pytest.MonkeyPatch):
     """It has its name, and its activity has not succeeded yet."""
-    store, intake = watched.engine.store, Intake(watched.engine)
+    store, intake = watched.engine.store, watched.engine.intake
     bound = {"Bucket": "out", "Location": "local"}
     chain = {
         "Activities": {
@@ -112,7 +111,7 @@ def test_an_output_in_flight_starts_nothing(watched: Bench, monkeypatch: pytest.
             assert time.monotonic() < deadline
             time.sleep(min(intake.settle(), 0.05))
 
-    monkeypatch.setattr(store, "finish_activity", look_first)
+    monkeypatch.setattr(store.steps, "finish", look_first)
     (watched.out / "other").write_text("not of ours")
     record = watched.run({"a": {"Text": "A"}})
     assert set(states(record).values()) == {"Success"} and sorted(landed) == ["a", "other"]

@@ -202,7 +202,7 @@ def test_a_resumed_run_is_as_patient_as_the_first_one(
         run_id = queue.submit(a={"Text": "A"})
         assert queue.ended(run_id).activity("start").code == Code.STORAGE
         failures[0] = 2
-        queue.engine.requeue(run_id)
+        queue.engine.queue.requeue(run_id)
         record = queue.ended(run_id)
     assert set(states(record).values()) == {"Success"}
     queue.engine.close()

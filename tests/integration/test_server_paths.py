@@ -102,8 +102,8 @@ def test_records_of_executions_and_jobs(api: Api, monkeypatch: pytest.MonkeyPatc
     ]
     make_unreadable(api)  # Start fails, and says where it has looked
     while claim := api.engine.store.queue.claim_next(owner="test", lease_seconds=60):
-        api.engine.run_claimed(claim, executor=InlineExecutor())
-    stored = [api.engine.execution(run_id) for run_id in run_ids]
+        api.engine.runs.run_claimed(claim, executor=InlineExecutor())
+    stored = [api.engine.history.get(run_id) for run_id in run_ids]
     assert any(str(api.root) in one.message for record in stored for one in record.activities)
     asked = [
         ("QueryMediaWorkflowExecutionList", {"RunIds": run_ids[0]}),

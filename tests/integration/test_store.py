@@ -172,7 +172,7 @@ class TestDuplicates:
 WRITES: list[Callable[[Store, Claim], object]] = [
     lambda store, claim: store.queue.renew(claim, 60),
     lambda store, claim: store.steps.save(claim, activity("a", message="stolen")),
-    lambda store, claim: store.steps.save_progress(claim, "a", 0.9),
+    lambda store, claim: store.steps.save_progress(claim, {"a": 0.9}),
     lambda store, claim: store.steps.intend(claim, success("a", output("stolen"))),
     lambda store, claim: store.steps.finish(claim, success("a", output("stolen")), step_key="s"),
     lambda store, claim: store.executions.save(claim, message="stolen"),
@@ -268,11 +268,11 @@ class TestActivities:
     def test_progress_of_a_running_activity(self, store: Store) -> None:
         claim = add(store, "a", "b")
         store.steps.save(claim, activity("a", state=ActivityState.RUNNING))
-        store.steps.save_progress(claim, "a", 0.25)
-        store.steps.save_progress(claim, "b", 0.25)  # not running
+        store.steps.save_progress(claim, {"a": 0.25})
+        store.steps.save_progress(claim, {"b": 0.25})  # not running
         assert [a.progress for a in load(store, claim).activities] == [0.25, 0.0]
         store.steps.finish(claim, success("a", progress=1.0), step_key=None)
-        store.steps.save_progress(claim, "a", 0.75)  # late
+        store.steps.save_progress(claim, {"a": 0.75})  # late
         assert load(store, claim).activity("a").progress == 1.0
 
     def test_unknown_activity(self, store: Store) -> None:

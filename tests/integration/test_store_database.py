@@ -53,7 +53,7 @@ class TestManyWriters:
                 claim = add(store, *(f"a{n}" for n in range(10)))
                 for n in range(10):
                     store.steps.save(claim, activity(f"a{n}", state=ActivityState.RUNNING))
-                    store.steps.save_progress(claim, f"a{n}", 0.5)
+                    store.steps.save_progress(claim, {f"a{n}": 0.5})
                     store.steps.intend(claim, success(f"a{n}", output(f"{claim.run_id}/{n}")))
                     store.steps.finish(
                         claim, success(f"a{n}", output(f"{claim.run_id}/{n}")), step_key=None
@@ -91,7 +91,7 @@ class TestManyWriters:
             try:
                 store.steps.save(claim, activity(name, state=ActivityState.RUNNING))
                 for step in range(5):
-                    store.steps.save_progress(claim, name, step / 5)
+                    store.steps.save_progress(claim, {name: step / 5})
                     store.executions.get(claim.run_id)
                 store.steps.finish(claim, success(name, output(name)), step_key=name)
             except BaseException as error:
@@ -184,7 +184,7 @@ class TestQueries:
             claim = store.queue.claim(claim.run_id, owner="me", lease_seconds=60)
             store.queue.renew(claim, 60)
             store.steps.save(claim, activity("a", state=ActivityState.RUNNING))
-            store.steps.save_progress(claim, "a", 0.5)
+            store.steps.save_progress(claim, {"a": 0.5})
             store.steps.intend(claim, success("a", output("k")))
             store.steps.intents(claim.run_id, "a")
             store.steps.finish(claim, success("a", output("k")), step_key=f"s{number}")

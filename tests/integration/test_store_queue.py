@@ -36,7 +36,6 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionState,
     ObjectRef,
-    StepResult,
     utc_now,
 )
 from workflow_engine.records.catalog import (
@@ -145,20 +144,14 @@ class TestMedia:
         store.queue.add(record)
         assert store.media.get(record.media_id) is None
 
-    def test_start_tells_what_it_found(self, store: Store) -> None:
+    def test_it_is_known_what_an_activity_found(self, store: Store) -> None:
         record = execution("start", "hd")
-        record = replace(
-            record, activities=tuple(replace(a, type="Start") for a in record.activities[:1])
-        )
         claim = store.queue.add_claimed(record, owner="me", lease_seconds=60)
-        found = {"Properties": {"Width": "1920", "Streams": [1]}, "Other": 1}
-        done = replace(
-            record.activities[0], state=ActivityState.SUCCESS, result=StepResult(data=found)
-        )
-        store.steps.finish(claim, done, step_key=None)
+        found = {"Width": "1920", "Streams": [1]}
+        store.steps.finish(claim, success("start"), step_key=None, properties=found)
         media = store.media.get(record.media_id)
         assert media is not None
-        assert media.properties == found["Properties"]
+        assert media.properties == found
 
 
 class TestOrder:

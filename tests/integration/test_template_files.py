@@ -235,7 +235,7 @@ class TestRemoved:
         path.unlink()
         folder.look()
         claim = folder.engine.store.queue.claim(waiting.run_id, owner="test", lease_seconds=600)
-        assert_succeeded(folder.engine.run_claimed(claim, executor=InlineExecutor()))
+        assert_succeeded(folder.engine.runs.run_claimed(claim, executor=InlineExecutor()))
 
 
 def assert_succeeded(record: ExecutionRecord) -> None:

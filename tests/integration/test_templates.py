@@ -182,7 +182,7 @@ def test_a_template_of_a_waiting_job_cannot_be_changed(engine: Engine):
     assert refused(engine.templates.update, record.id, "x", {"Audio": {}}) == in_use
     assert refused(engine.templates.delete, record.id) == in_use
     engine.templates.delete(other.id)
-    engine.cancel(job.run_id)
+    engine.queue.cancel(job.run_id)
     engine.templates.delete(record.id)
 
 

@@ -482,7 +482,7 @@ def test_an_output_is_held_against_its_plan(tmp_path, clip):
 
     cases = [
         (replace(planned, duration=8.0), Code.RESOURCE_CONTENT_BAD, "ends after 4.0"),
-        (replace(planned, limit=4.5), Code.RESOURCE_CONTENT_BAD, "runs on"),
+        (replace(planned, limit=4.5), Code.RESOURCE_CONTENT_BAD, "longer than"),
         (
             replace(planned, picture=replace(planned.picture, size=(160, 92))),
             Code.INTERNAL,

@@ -67,7 +67,7 @@ def test_an_hls_output_that_breaks_off_is_found_in_its_sound(tmp_path, media_dir
     assert verify(playlist, planned).duration == pytest.approx(3, abs=0.1)
     with pytest.raises(ActivityError, match=r"ends after 4\.\d+ of 7\.000 seconds"):
         verify(playlist, replace(planned, duration=7.0))
-    with pytest.raises(ActivityError, match="runs on"):
+    with pytest.raises(ActivityError, match="longer than"):
         verify(playlist, replace(planned, limit=5.7))
 
 

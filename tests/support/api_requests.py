@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from workflow_engine.api.calls import VERSION
 from workflow_engine.api.signing import string_to_sign
 from workflow_engine.settings import Settings
+from workflow_engine.store import Store
 
 KEY, SECRET = "testKey", "testSecret"
 
@@ -92,8 +93,9 @@ def query_of(parameters: Mapping[str, str]) -> bytes:
 
 
 def engine_with(data_dir: Path, *, keys: bool = True, **service: Any) -> Any:
-    """What the API core needs of an engine: its settings."""
+    """What the API core needs of an engine: its settings, and a store for those with keys."""
     access_keys = {"access_keys": {KEY: SECRET}} if keys else {}
     settings = Settings.model_validate({"service": access_keys | service})
     settings._data_dir = data_dir
-    return SimpleNamespace(settings=settings)
+    store = Store.open(f"sqlite:///{data_dir}/mediaflow.db") if keys else None
+    return SimpleNamespace(settings=settings, store=store)

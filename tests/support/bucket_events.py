@@ -22,7 +22,7 @@ from urllib.parse import quote_plus
 from tests.support.commits import die_at
 from tests.support.watching import watch
 from triggers import sqs
-from triggers.listener import ListenerContext, Report
+from triggers.listener import ListenerContext, ListenerReport
 from triggers.sqs import SqsListener
 
 #: a bucket that is never listed: only events tell what landed there
@@ -234,7 +234,7 @@ def _content() -> bytes:
 class _Unlisting:
     """The report of a listener whose bucket is not to be listed."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: ListenerReport) -> None:
         self.heard = report.heard
         self.problem = report.problem
 
@@ -244,9 +244,11 @@ class _Unlisting:
 
 
 def _listener(context: ListenerContext) -> SqsListener:
-    if context.bucket == UNLISTED:
-        context = replace(context, report=_Unlisting(context.report))
-    return SqsListener(context)
+    buckets = [
+        replace(bucket, report=_Unlisting(bucket.report)) if bucket.name == UNLISTED else bucket
+        for bucket in context.buckets
+    ]
+    return SqsListener(replace(context, buckets=buckets))
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from workflow_engine.buckets.s3_write import Writer
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.settings import load_settings
-from workflow_engine.store import Store
+from workflow_engine.store.steps import StepTable
 
 NAMES = ("a-00001.jpg", "a-00002.jpg", "a-00003.jpg")
 
@@ -49,14 +49,14 @@ def die_behind(names: int) -> None:
 
     StagedFile.publish = deadly(StagedFile.publish)
     Writer.publish = deadly(Writer.publish)
-    finish = Store.finish_activity
+    finish = StepTable.finish
 
-    def before_success(store: Store, claim: Any, record: Any, **more: Any) -> None:
+    def before_success(steps: StepTable, claim: Any, record: Any, **more: Any) -> None:
         if record.name == "work":
             os._exit(DIED)
-        finish(store, claim, record, **more)
+        finish(steps, claim, record, **more)
 
-    Store.finish_activity = before_success
+    StepTable.finish = before_success
 
 
 def first(clip: str, names: int) -> None:

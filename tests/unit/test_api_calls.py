@@ -4,8 +4,10 @@ import errno
 import json
 import logging
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -530,9 +532,8 @@ class TestWithKeys:
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         calls = Calls(engine_with(tmp_path), ACTIONS, Metrics())
-        folder = tmp_path / "nonces"
-        folder.rmdir()
-        folder.write_text("")
+        with closing(sqlite3.connect(tmp_path / "mediaflow.db")) as database:
+            database.execute("DROP TABLE nonces")
         answer = calls.answer(incoming(v1_parameters("Echo", Name="a")))
         assert code(answer) == "InternalError"
 
@@ -567,7 +568,7 @@ class TestLog:
         calls = Calls(engine_with(tmp_path, keys=False), ACTIONS, metrics)
         for name in ("Echo", "Echo", "Bad1", "Bad2"):
             calls.answer(incoming(plain(name, Name="a")))
-        text = metrics.text()
-        assert 'mediaflow_api_requests_total{action="Echo",code="OK"} 2' in text
-        assert 'requests_total{action="-",code="UnsupportedOperation"} 2' in text
+        text = metrics.text().decode()
+        assert 'mediaflow_api_requests_total{action="Echo",code="OK"} 2.0' in text
+        assert 'requests_total{action="-",code="UnsupportedOperation"} 2.0' in text
         assert "Bad1" not in text

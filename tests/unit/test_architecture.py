@@ -1,6 +1,8 @@
 """The import rules of the design, read off the source."""
 
 import ast
+import re
+import tomllib
 from collections.abc import Collection, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -26,7 +28,6 @@ LAYERS = {
     "buckets": 5,
     "planning": 5,
     "store": 5,
-    "testing": 5,
     "catalog": 6,
     "messages": 6,
     "run": 7,
@@ -36,6 +37,8 @@ LAYERS = {
     "engine": 9,
     "api": 10,
     "doctor": 10,
+    "testing": 10,
+    "listening": 11,
     "service": 11,
     "cli": 12,
 }
@@ -49,6 +52,26 @@ TRANSCODE = {
     "resolve": {"features", "source", "command", "model"},
     "result": {"command", "model"},
 }
+#: modules of libraries that nobody promises to keep, and the room that imports each: the library
+#: has an upper bound in pyproject.toml
+INTERNAL = {
+    "prefect.context": "workflow_engine/executor",
+    "prefect.events.worker": "workflow_engine/executor",
+    "prefect.flow_engine": "workflow_engine/executor",
+    "sqlalchemy.engine.interfaces": "workflow_engine/store",
+    "sqlalchemy.sql.compiler": "workflow_engine/store",
+    "uvicorn.protocols.http.h11_impl": "workflow_engine/api",
+    "watchdog.observers.inotify_c": "triggers",
+}
+#: the same by their beginnings, permitted or not
+BEGINNINGS = (
+    "botocore.vendored",
+    "prefect.server",
+    "prefect.utilities",
+    "uvicorn.protocols",
+    "watchdog.observers.inotify",
+    *INTERNAL,
+)
 FOR_ACTIVITIES = {"activity", "buckets", "errors", "placeholders", "records", "topology"}
 
 
@@ -96,7 +119,8 @@ def test_triggers_see_only_the_public_api():
     for path in sources("triggers"):
         for module in imports(path):
             assert top(module) != "activities", path
-            assert module.count(".") <= 1 or top(module) != "workflow_engine", f"{path}: {module}"
+            face = module.startswith("workflow_engine.listening.")
+            assert face or top(module) != "workflow_engine", f"{path}: {module}"
 
 
 def test_only_the_executor_imports_prefect_and_never_when_it_is_imported():
@@ -181,7 +205,24 @@ def test_boto3_is_never_imported_at_the_start():
 def test_only_the_store_imports_sqlalchemy():
     for path in sources("workflow_engine"):
         if "sqlalchemy" in set(map(top, imports(path))):
-            assert path.parent.name == "store", path
+            assert "store" in path.parts, path
+
+
+def test_alembic_is_imported_for_an_upgrade_only():
+    for path in sources("workflow_engine"):
+        if "alembic" in set(map(top, imports(path))):
+            assert "migrations" in path.parts, path
+    (door,) = sources("workflow_engine", "store", "migrations", "__init__")
+    assert "alembic" not in set(map(top, imports(door, at_import=True)))
+
+
+def test_only_the_metrics_import_the_client_of_prometheus():
+    users = [
+        path
+        for path in sources("workflow_engine")
+        if "prometheus_client" in set(map(top, imports(path)))
+    ]
+    assert users == [ROOT / "workflow_engine" / "api" / "metrics.py"]
 
 
 def test_only_one_module_imports_ffmpeg_python():
@@ -222,3 +263,27 @@ def test_nothing_is_printed_outside_the_command_line():
         for node in ast.walk(ast.parse(path.read_text())):
             printed = isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
             assert not printed, path
+
+
+def test_private_parts_of_libraries_are_known_and_bounded():
+    bounded: set[str] = set()
+    found: set[tuple[str, str]] = set()
+    for path in [*sources("workflow_engine"), *sources("activities"), *sources("triggers")]:
+        for module in imports(path):
+            if _is_private(module):
+                name = next((name for name in INTERNAL if module.startswith(name)), module)
+                found.add((name, path.parent.relative_to(ROOT).as_posix()))
+                bounded.add(top(module))
+    assert found == set(INTERNAL.items())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for library in bounded:
+        (requirement,) = [one for one in project["dependencies"] if re.match(rf"{library}\b", one)]
+        assert "<" in requirement, requirement
+
+
+def _is_private(module: str) -> bool:
+    if top(module) in ("workflow_engine", "activities", "triggers"):
+        return False
+    return module.startswith(BEGINNINGS) or any(
+        part.startswith("_") and not part.startswith("__") for part in module.split(".")
+    )

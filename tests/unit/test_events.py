@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from triggers import events
 from triggers.events import EventError, Landed, names_in_stores, notices_of, parse
-from workflow_engine import Notice
+from workflow_engine.listening import Notice
 from workflow_engine.settings import BucketSettings
 
 KEY = "vod/my clip+1 50%25 \u00fc\u4e2d.mp4"

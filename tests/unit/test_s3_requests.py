@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from workflow_engine.buckets import Buckets, s3_write
+from workflow_engine.buckets.s3 import S3Bucket
 from workflow_engine.buckets.s3_read import Version
 from workflow_engine.buckets.s3_write import COPY_PART, MAX_PARTS, PART, Memory, Stream, part_size
 from workflow_engine.records import Digests
@@ -136,7 +137,10 @@ def test_how_the_bucket_stands_in_urls(
     monkeypatch.setenv("SECRET", "secret")
     keys = {"access_key_id_env": "KEY", "secret_access_key_env": "SECRET"}
     buckets = Buckets({"b": BucketSettings(**settings, **keys)}, fallback_root=None)  # type: ignore[arg-type]
-    url = buckets.get("b").signed_url("a b", 60)
+    bucket = buckets.get("b")
+    assert isinstance(bucket, S3Bucket)
+    wanted = {"Bucket": bucket.client.real_name, "Key": "a b"}
+    url: str = bucket.client.boto3().generate_presigned_url("get_object", Params=wanted)
     assert url.startswith(begin + "?") and "secret" not in url
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in urlsplit(url).query
     buckets.close()

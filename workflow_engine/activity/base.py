@@ -94,7 +94,7 @@ class Activity(ABC, Generic[P]):
         """Return the built-in templates by id: their sections, in wire form, and their Name."""
         return {}
 
-    def check(self, parameters: P, around: Neighbourhood) -> Iterable[Problem]:
+    def check(self, parameters: P, neighbourhood: Neighbourhood) -> Iterable[Problem]:
         """Yield problems that need the graph; pointers are relative to `Parameters`."""
         return ()
 

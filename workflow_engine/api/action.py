@@ -1,15 +1,18 @@
 """What an action of the API is: one function with a typed request and a typed answer.
 
-    class DeletePipelineRequest(Request):
-        pipeline_id: PipelineId
-
-    class DeletePipelineAnswer(TypedDict):
-        PipelineId: str
-
-    @action("DeletePipeline")
-    def delete_pipeline(engine: Engine, request: DeletePipelineRequest) -> DeletePipelineAnswer:
-        engine.pipelines.delete(request.pipeline_id)
-        return {"PipelineId": request.pipeline_id}
+>>> from types import SimpleNamespace
+>>> from typing import TypedDict
+>>> class DropPipelineRequest(Request):
+...     pipeline_id: str
+>>> class DropPipelineAnswer(TypedDict):
+...     PipelineId: str
+>>> @action("DropPipeline")
+... def drop_pipeline(engine: Engine, request: DropPipelineRequest) -> DropPipelineAnswer:
+...     engine.pipelines.delete(request.pipeline_id)
+...     return {"PipelineId": request.pipeline_id}
+>>> [dropping] = actions_of(SimpleNamespace(drop=drop_pipeline))
+>>> dropping.request.model_validate({"PipelineId": "a"}).pipeline_id
+'a'
 
 `actions/__init__.py` lists the modules whose functions are served. Errors are raised as
 `MediaflowError` with a code of the specification; the server adds RequestId and status.

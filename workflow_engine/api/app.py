@@ -1,8 +1,5 @@
 """The ASGI application of `serve`: the API at `/`, health, readiness and metrics.
 
-    app = create_app(engine, status=status, gauges=gauges)
-    uvicorn.run(app, host=..., port=..., **server_options())
-
 Actions block, so each runs in a worker thread; the event loop only moves bytes.
 """
 
@@ -30,7 +27,7 @@ from workflow_engine.api.connections import (
     connection_limit,
 )
 from workflow_engine.api.incoming import MOST_BODY, Incoming
-from workflow_engine.api.metrics import Gauge, Metrics
+from workflow_engine.api.metrics import MEDIA_TYPE, Metrics, Present
 from workflow_engine.api.server_paths import ServerPaths
 from workflow_engine.api.workers import Workers
 from workflow_engine.engine import Engine
@@ -40,7 +37,6 @@ log = logging.getLogger("workflow_engine.api")
 
 #: actions at once; the others wait
 MOST_ACTIONS = 64
-_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def server_options() -> dict[str, Any]:
@@ -62,7 +58,7 @@ def create_app(
     engine: Engine,
     *,
     status: Callable[[], tuple[bool, Mapping[str, str]]],
-    gauges: Callable[[], Iterable[Gauge]],
+    gauges: Callable[[], Iterable[Present]],
     actions: Mapping[str, Action] = ACTIONS,
 ) -> FastAPI:
     """Return the application; more routes may be added to it.
@@ -93,7 +89,7 @@ def create_app(
         except Exception:
             log.exception("the gauges of the server cannot be read")
             present = []
-        return Response(metrics.text(present), media_type=_PROMETHEUS)
+        return Response(metrics.text(present), media_type=MEDIA_TYPE)
 
     routes: list[BaseRoute] = [
         Route("/", api),

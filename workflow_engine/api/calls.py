@@ -73,11 +73,11 @@ class Calls:
     def __init__(self, engine: Engine, actions: Mapping[str, Action], metrics: Metrics) -> None:
         """Read keys and limits from the engine's settings.
 
-        Raises SettingsError when the limits are wrong or used nonces cannot be kept.
+        Raises SettingsError when the limits are wrong.
         """
         service = engine.settings.service
         secrets = {name: key.get_secret_value() for name, key in service.access_keys.items()}
-        nonces = Nonces(engine.settings.data_dir / "nonces") if secrets else None
+        nonces = Nonces(engine.store.nonces) if secrets else None
         self._engine = engine
         self._actions = actions
         self._metrics = metrics

@@ -1,4 +1,4 @@
-"""Calls per second, by account and action (specification, api, 1).
+"""Calls per second, by account and action, counted by this process (specification, api, 1).
 
 The table `[service.rate_limits]` names actions, or "default" for all that have no limit of
 their own; 0 means no limit.

@@ -5,8 +5,14 @@ copies, `mounts.py` notices what is not mounted), `s3.py` with an object store. 
 the bucket of a name or of a recorded place, `urls.py` reads object URLs. Whatever the bucket, an
 object appears whole or not at all (decision 6).
 
-    buckets = Buckets(settings.buckets, fallback_root=Path("mediaflow-out"))
-    buckets.get("example-vod").stage(work / "clip.mp4", "renditions/clip.mp4").publish()
+>>> from pathlib import Path
+>>> buckets = Buckets({}, fallback_root=Path("mediaflow-out"))
+>>> Path("a.txt").write_text("abc")
+3
+>>> buckets.get("example-vod").stage(Path("a.txt"), "renditions/a.txt").publish()
+''
+>>> Path("mediaflow-out/example-vod/renditions/a.txt").read_text()
+'abc'
 """
 
 from workflow_engine.buckets.interface import Bucket, ObjectInfo, Place, Staged

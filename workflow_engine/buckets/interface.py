@@ -9,7 +9,7 @@ Content is staged under a handle, then published. A handle names what may be lef
 is killed in between: `sweep` takes that away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -155,12 +155,8 @@ class Bucket(Protocol):
         """Take away what a killed process left under a handle; a published object stays."""
         ...
 
-    def signed_url(self, key: str, seconds: int) -> str:
-        """Return a URL that reads the object for some time without credentials; "": none."""
-        ...
-
-    def set_access(self, key: str, published: bool) -> None:
-        """Let an object be read as its bucket allows (true), or by its owner only (false).
+    def set_access(self, keys: Sequence[str], published: bool) -> None:
+        """Let objects be read as their bucket allows (true), or by its owner only (false).
 
         Nothing happens where single objects have no access rules (decision 17).
         """

@@ -9,7 +9,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -139,11 +139,7 @@ class LocalBucket:
         with self.changing(key):
             files.sweep(self._path(key), handle)
 
-    def signed_url(self, key: str, seconds: int) -> str:
-        """See `Bucket.signed_url`: files have none."""
-        return ""
-
-    def set_access(self, key: str, published: bool) -> None:
+    def set_access(self, keys: Sequence[str], published: bool) -> None:
         """See `Bucket.set_access`: nothing happens."""
 
     def _staged(self, key: str, handle: str) -> "StagedFile":
@@ -319,11 +315,7 @@ class SingleFileBucket:
         """See `Bucket.sweep`: takes away what was staged beside the file."""
         files.sweep(self._path, handle)
 
-    def signed_url(self, key: str, seconds: int) -> str:
-        """See `Bucket.signed_url`: a file has none."""
-        return ""
-
-    def set_access(self, key: str, published: bool) -> None:
+    def set_access(self, keys: Sequence[str], published: bool) -> None:
         """See `Bucket.set_access`: nothing happens."""
 
     def _refused(self, key: str) -> InvalidInputError:

@@ -9,7 +9,7 @@ ranges to one version of the object nor be kept to local files while it speaks H
 (decision 9).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -19,6 +19,7 @@ from threading import Event
 from workflow_engine.buckets import files
 from workflow_engine.buckets.faults import changed, not_found, other_content
 from workflow_engine.buckets.interface import ObjectInfo, Place
+from workflow_engine.buckets.parallel import in_parallel
 from workflow_engine.buckets.s3_client import ABSENT, Client
 from workflow_engine.buckets.s3_read import Reader, Version, find, object_info
 from workflow_engine.buckets.s3_write import Memory, Stream, Upload, Writer, copies
@@ -206,30 +207,16 @@ class S3Bucket:
         if handle:
             Upload.of(key, handle).abort(self.client)
 
-    def signed_url(self, key: str, seconds: int) -> str:
-        """See `Bucket.signed_url`. Whoever has it can read the object: it is never logged."""
-        from botocore.exceptions import BotoCoreError
-
-        check_key(key)
-        wanted = {"Bucket": self.client.real_name, "Key": key}
-        try:
-            return self.client.boto3().generate_presigned_url(
-                "get_object", Params=wanted, ExpiresIn=seconds
-            )
-        except BotoCoreError as error:
-            raise self.client.failure(error, key) from error
-
-    def set_access(self, key: str, published: bool) -> None:
+    def set_access(self, keys: Sequence[str], published: bool) -> None:
         """See `Bucket.set_access`; an object that is gone has no access to change."""
+        if not self._access_rules or not keys:
+            return
+        access = self._bucket_access()
+        in_parallel(lambda key: self._grant(key, access if published else "private"), keys)
+
+    def _grant(self, key: str, access: str) -> None:
         check_key(key)
-        if self._access_rules:
-            access = self._bucket_access()
-            self.client.call(
-                "put_object_acl",
-                none_for=ABSENT,
-                Key=key,
-                ACL=access if published else "private",
-            )
+        self.client.call("put_object_acl", none_for=ABSENT, Key=key, ACL=access)
 
     def _bucket_access(self) -> str:
         """Return the canned access that says for an object what holds for the bucket."""

@@ -5,17 +5,16 @@ buckets with access rules for single objects; folders have none (decision 17).
 Specification: api, 12; topology, 4.5.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import InvalidInputError
-from workflow_engine.records import ObjectRef
 from workflow_engine.records.catalog import PublishState
 from workflow_engine.store import Store
 
-#: lets an object be read as its bucket allows (true), or by the bucket's owner only (false)
-Access = Callable[[ObjectRef, bool], None]
+#: lets objects of a bucket be read as it allows (true), or by its owner only (false)
+Access = Callable[[str, Sequence[str], bool], None]
 
 
 class Caller(Enum):
@@ -54,8 +53,8 @@ def set_published(
 ) -> None:
     """Make a media Published or UnPublish, the outputs of all its runs first.
 
-    `access` is called for each output; None where no bucket has access rules. What it raises
-    leaves the state as it was.
+    `access` is called for the outputs in each bucket; None where no bucket has access
+    rules. What it raises leaves the state as it was.
     """
     _grant(store, media_id, published, access)
     store.media.set_publish_state(media_id, state_of(published))
@@ -81,22 +80,20 @@ def workflow_ended(
 def _grant(store: Store, media_id: str, published: bool, access: Access | None) -> None:
     if access is None:
         return
-    for execution in store.executions.by_ids(
-        store.executions.run_ids_of_media([media_id])[media_id]
-    ):
-        for activity in execution.activities:
-            for output in activity.outputs:
-                access(output.ref, published)
+    for bucket, keys in store.executions.outputs_of_media(media_id).items():
+        access(bucket, keys, published)
 
 
-def access_in(buckets: Buckets) -> Access:
-    """Return what changes the access of objects in the buckets that can do it."""
+def access_in(buckets: Buckets) -> Access | None:
+    """Return what changes the access of objects in the buckets that can do it; None for none."""
+    if not buckets.have_access_rules:
+        return None
 
-    def change(ref: ObjectRef, published: bool) -> None:
+    def change(name: str, keys: Sequence[str], published: bool) -> None:
         try:
-            bucket = buckets.get(ref.bucket)
+            bucket = buckets.get(name)
         except InvalidInputError:
             return  # a folder that only one run knew
-        bucket.set_access(ref.object, published)
+        bucket.set_access(keys, published)
 
     return change

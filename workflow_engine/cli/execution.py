@@ -121,7 +121,7 @@ def cancel(run_id: RunId, as_json: AsJson = False) -> None:
     from workflow_engine.engine import Engine
 
     with closing(Engine(settings())) as engine:
-        record = engine.cancel(run_id)
+        record = engine.queue.cancel(run_id)
     if as_json:
         print_json(record.to_wire())
     elif record.state.ended:

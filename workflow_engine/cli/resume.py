@@ -82,7 +82,7 @@ def _requeue(given: list[str], days: int, *, as_json: bool) -> None:
     with opened_engine() as engine:
         for run_id in given or _failed_since(engine.store, utc_now() - timedelta(days=days)):
             try:
-                engine.requeue(run_id)
+                engine.queue.requeue(run_id)
             except InvalidInputError as error:
                 left.append(error.problem())
                 if not as_json:

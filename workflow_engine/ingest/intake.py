@@ -4,9 +4,6 @@ A listener notes what it heard; the note is in the store when `note` returns. `s
 what is due, takes in what is complete, and queues a run for each workflow that it starts.
 Listings find what no event told. Nothing is kept in memory: any process may continue at any time.
 Decisions 6, 12 and 13.
-
-    engine.intake.note([Notice(bucket="uploads", key="a/clip.mp4", source="watch")])
-    engine.intake.settle()
 """
 
 import logging

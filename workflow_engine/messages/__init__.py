@@ -4,10 +4,6 @@
 `sender.py` delivers, one message at a time to each receiver; `receivers.py` says what a receiver
 is, and `webhook.py`, `sqs.py` and `jsonlines.py` are the three kinds of them.
 Specification: topology, 4.1 and 12; api, 14.
-
-    receivers = configured(settings)
-    sender, outbox = Sender(store, receivers), Outbox(receivers)
-    outbox.subscribe(sender.wake)
 """
 
 from workflow_engine.messages.outbox import Outbox, Outgoing

@@ -7,6 +7,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from workflow_engine.buckets.files import sync_folder
 from workflow_engine.messages.receivers import DeliveryError
 from workflow_engine.records.catalog import MessageRecord
 
@@ -37,14 +38,6 @@ class JsonLines:
                 line = line[os.write(file, line) :]
             os.fsync(file)
             if not size:
-                _sync_folder(self._path.parent)
+                sync_folder(self._path.parent)
         finally:
             os.close(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -282,14 +282,14 @@ def _nodes(
         if parameters is None:
             continue
         problems += key_problems(parameters, base)
-        around = Neighbourhood(
+        neighbourhood = Neighbourhood(
             name=name,
             ancestor_types=ancestors[name],
             templates=templates,
         )
         # what was left out as wrong is not missing
         told = {problem.pointer for problem in wrong}
-        found = _based(activity.check(parameters, around), base)
+        found = _based(activity.check(parameters, neighbourhood), base)
         problems += (problem for problem in found if problem.pointer not in told)
         nodes[name] = Node(name=name, activity=activity, parameters=parameters)
     return nodes

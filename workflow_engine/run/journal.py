@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,6 +20,9 @@ from workflow_engine.run.completion import Completion
 from workflow_engine.store import Claim, Store
 
 log = logging.getLogger(__name__)
+
+#: between two commits of the progress of one execution
+PROGRESS_SECONDS = 1.0
 
 
 class Observer(Protocol):
@@ -49,6 +53,8 @@ class Journal:
         self._completion = completion
         self._observers = list(observers)
         self._lock = threading.Lock()
+        self._unsaved: dict[str, float] = {}
+        self._progress_saved = -PROGRESS_SECONDS
 
     @property
     def record(self) -> ExecutionRecord:
@@ -104,21 +110,32 @@ class Journal:
         return self._show(record)
 
     def progress(self, name: str, fraction: float) -> None:
-        """Take the progress of an activity, saved by the hundredth. Raises LeaseLostError."""
+        """Take the progress of an activity: observers see every step. Raises LeaseLostError.
+
+        That of all activities is saved together, at most every `PROGRESS_SECONDS`.
+        """
         fraction = min(max(fraction, 0.0), 1.0)
         with self._lock:
             record = self._activities[name]
             if record.state is not ActivityState.RUNNING or fraction <= record.progress:
                 return
-            # a hundredth is enough for the store; observers see every step
-            worth_saving = int(fraction * 100) > int(record.progress * 100)
             self._activities[name] = replace(record, progress=fraction)
-        if worth_saving:
+            self._unsaved[name] = fraction
+            due = self._progress_due()
+        if due:
             try:
-                self._store.steps.save_progress(self._claim, name, fraction)
+                self._store.steps.save_progress(self._claim, due)
             except StoreError as error:  # no reason to stop: the next one may get through
-                log.debug("the progress of %s was not saved: %s", name, error)
+                log.debug("the progress of %s was not saved: %s", ", ".join(due), error)
         self._tell(lambda observer: observer.progressed(name, fraction))
+
+    def _progress_due(self) -> Mapping[str, float]:
+        """Return the progress that is to be saved now, by activity."""
+        now = time.monotonic()
+        if now < self._progress_saved + PROGRESS_SECONDS:
+            return {}
+        self._progress_saved, due, self._unsaved = now, self._unsaved, {}
+        return due
 
     def end(self, state: ExecutionState, code: str, message: str, report: str) -> ExecutionRecord:
         """Give the execution its final state, and save that with what it entails."""
@@ -142,6 +159,7 @@ class Journal:
     def _show(self, record: ActivityRecord) -> ActivityRecord:
         with self._lock:
             self._activities[record.name] = record
+            self._unsaved.pop(record.name, None)
         self._tell(lambda observer: observer.activity_changed(record))
         return record
 

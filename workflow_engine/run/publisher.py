@@ -14,9 +14,10 @@ from threading import Event
 from workflow_engine.activity import Produced
 from workflow_engine.buckets import Bucket, Buckets, Staged
 from workflow_engine.buckets.faults import LostHandleError
+from workflow_engine.buckets.parallel import AT_ONCE, in_parallel
 from workflow_engine.errors import InterruptedRunError, MediaflowError
 from workflow_engine.records import ActivityRecord, Digests, ObjectRef, Output
-from workflow_engine.run.reuse import AT_ONCE, Finished, in_parallel
+from workflow_engine.run.reuse import Finished
 from workflow_engine.run.source import Source
 from workflow_engine.store import Claim, Intended, Intent, Store
 

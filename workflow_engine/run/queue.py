@@ -1,6 +1,6 @@
 """The queue of executions: what enters it, enters it again, or is cancelled.
 
-`Store.claim_next` says what leaves it, and when.
+`QueueTable.claim_next` says what leaves it, and when.
 """
 
 import threading

@@ -6,22 +6,15 @@ when it is not. Decision 5.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import TypeVar
 
 from workflow_engine.activity import StepResult
 from workflow_engine.buckets import Buckets, Place
+from workflow_engine.buckets.parallel import in_parallel
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.planning.plan import Planned
 from workflow_engine.records import Output
 from workflow_engine.store import Store
-
-#: objects of a store that are asked for, or written, at once
-AT_ONCE = 8
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Finished:
@@ -85,19 +78,4 @@ class Finished:
     def _all(self, ask: Callable[[Output], bool], outputs: Sequence[Output]) -> bool:
         """Whether something holds for all outputs; those in object stores are asked together."""
         remote = any("://" in output.place for output in outputs)
-        return all(in_parallel(ask, outputs, AT_ONCE) if remote else map(ask, outputs))
-
-
-def in_parallel(do: Callable[[T], R], items: Sequence[T], at_once: int) -> list[R]:
-    """Return what is made of each item, in their order; raises what the first one raised.
-
-    Nothing runs any more when it returns or raises.
-    """
-    if at_once == 1 or len(items) < 2:
-        return [do(item) for item in items]
-    with ThreadPoolExecutor(at_once, thread_name_prefix="objects") as pool:
-        futures = [pool.submit(do, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return all(in_parallel(ask, outputs) if remote else map(ask, outputs))

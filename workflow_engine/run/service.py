@@ -41,10 +41,14 @@ from workflow_engine.settings.models import RunnerSettings
 from workflow_engine.store import Claim, Store
 
 #: gets what stops a run before anything runs
-OnStart = Callable[[Cancellation], None]
+OnStart = Callable[[Cancellation], object]
 
 #: seconds that the end of a foreground run waits for its messages; `serve` sends what is left
 MESSAGE_PATIENCE = 5.0
+
+
+def ignore(cancellation: Cancellation) -> None:
+    """Let nobody stop a run from outside."""
 
 
 class RunService:
@@ -140,7 +144,7 @@ class RunService:
         return self._with_messages(ended)
 
     def run_claimed(
-        self, claim: Claim, *, executor: Executor, on_start: OnStart
+        self, claim: Claim, *, executor: Executor, on_start: OnStart = ignore
     ) -> ExecutionRecord:
         """Run what is left of an execution out of the queue and return it.
 
@@ -181,7 +185,7 @@ class RunService:
         buckets = self._buckets
         if record.output_root:
             buckets = buckets.below(Path(record.output_root))
-        access = publish_states.access_in(buckets) if buckets.have_access_rules else None
+        access = publish_states.access_in(buckets)
         environment = RunEnvironment(
             store=self._store,
             buckets=buckets,

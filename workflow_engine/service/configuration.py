@@ -38,6 +38,8 @@ class SharedStore:
         )
         self._told: set[str] = set()
         self._status = ""
+        #: why the store takes no sign of life, empty when it does
+        self.trouble = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
@@ -57,19 +59,18 @@ class SharedStore:
             log.warning("the end of this service is not recorded: %s", error)
 
     def status(self) -> str:
-        """Return what others on the store were told otherwise, and what waits for them."""
-        return self._status
+        """Return what keeps the store from use, what others were told, and what waits for them."""
+        return self.trouble or self._status
 
     def _run(self) -> None:
-        failed = False
         while not self._stopping.wait(PERIOD):
             try:
                 self._look()
-                failed = False
+                self.trouble = ""
             except Exception as error:  # the store may fail now and answer at the next look
-                if not failed:
+                if not self.trouble:
                     log.info("the other services of the store are not known: %s", error)
-                failed = True
+                self.trouble = f"The store cannot be used: {error}"
 
     def _look(self) -> None:
         self._store.services.here(self._own)

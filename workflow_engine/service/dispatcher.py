@@ -48,7 +48,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to take executions out of the queue."""
-        self._engine.sweep()
+        self._engine.runs.sweep()
         self._no_news = self._engine.store.queue.on_news(self._engine.queued.set)
         for thread in self._threads:
             thread.start()
@@ -138,7 +138,9 @@ class Dispatcher:
                 cancellation.stop(Interruption.LEFT)
 
         try:
-            record = self._engine.run_claimed(claim, executor=self._executor(), on_start=started)
+            record = self._engine.runs.run_claimed(
+                claim, executor=self._executor(), on_start=started
+            )
             if record.state is ExecutionState.FAIL:
                 level = logging.INFO if record.code == Code.CANCELLED else logging.WARNING
                 how = f"{record.code}: {record.message}"

@@ -18,7 +18,7 @@ import uvicorn
 
 from workflow_engine.api.app import create_app, server_options
 from workflow_engine.api.connections import accept_failed_rarely, raise_file_limit
-from workflow_engine.api.metrics import Gauge
+from workflow_engine.api.metrics import Present
 from workflow_engine.api.workers import stay_on_one_core
 from workflow_engine.catalog.template_files import FOLDER as TEMPLATE_FOLDER
 from workflow_engine.engine import Engine
@@ -65,11 +65,12 @@ class Server:
             folder,
             templates=TemplateFiles(self._engine.file_templates, folder / TEMPLATE_FOLDER),
         )
+        self._shared_store = SharedStore(self._engine)
         self._components: list[Component] = [
             self._files,
             self._sender,
             *_added(self._engine),
-            SharedStore(self._engine),
+            self._shared_store,
             Retention(self._engine.store, settings.retention),
         ]
         self._ready = False
@@ -154,14 +155,15 @@ class Server:
         parts = (*self._components, self._dispatcher)
         said = {part.name: part.status() or "ok" for part in parts}
         said[self._prefect.name] = self._prefect.status() or "ok"
-        ready = self._ready and not self._draining and not self._dispatcher.status()
+        usable = not self._dispatcher.status() and not self._shared_store.trouble
+        ready = self._ready and not self._draining and usable
         if self._draining:
             said[self._dispatcher.name] = "draining"
         return ready, said
 
-    def gauges(self) -> Iterable[Gauge]:
+    def gauges(self) -> Iterable[Present]:
         """Return the figures of `/metrics` that are not about requests."""
-        yield Gauge(
+        yield Present(
             name="executions_running",
             help="Executions in work in this process.",
             values={"": self._dispatcher.running()},

@@ -1,7 +1,8 @@
 """Settings: `mediaflow.toml` and the environment (`README.md`, "Configuration").
 
-    settings = load_settings(None)
-    settings.buckets["example-vod"].path
+>>> settings = load_settings()
+>>> settings.service.port
+8080
 
 `models.py` has the keys, their types and defaults; `loading.py` reads the file and explains what
 is wrong with it; `environment.py` reads the variables, which win over the file.

@@ -31,7 +31,7 @@ _PATHS = (
 )
 
 
-def load_settings(config: Path | None) -> Settings:
+def load_settings(config: Path | None = None) -> Settings:
     """Return the settings of `config`, else MEDIAFLOW_CONFIG, else ./mediaflow.toml, if any.
 
     The environment wins over the file, the file over the defaults. Relative paths start at the

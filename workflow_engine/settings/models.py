@@ -325,6 +325,13 @@ class Settings(BaseSettings):
         """The configuration file, None where there is none."""
         return self._file
 
+    def kept_in(self, folder: Path) -> Self:
+        """Return the same settings with everything that is kept in another data directory."""
+        store = self.store.model_copy(update={"url": f"sqlite:///{folder.absolute() / 'store.db'}"})
+        kept = self.model_copy(update={"store": store})
+        kept._data_dir = folder.absolute()
+        return kept
+
     def read_from(self, file: Path) -> Self:
         """Remember the configuration file."""
         self._file = Path(os.path.abspath(file))

@@ -9,9 +9,10 @@ turns records into rows and back, `schema.py`, `catalog_schema.py` and `landing_
 tables, `types.py` what stands in their columns; `database.py` runs the transactions, and
 `fast_queries.py` the queries that are asked all the time.
 
-    store = Store.open("sqlite:////var/lib/mediaflow/mediaflow.db")
-    claim = store.queue.add_claimed(record, owner="host:4711", lease_seconds=60)
-    store.steps.save(claim, running)
+>>> store = Store.open("sqlite:///mediaflow.db")
+>>> store.executions.get("0" * 32) is None
+True
+>>> store.close()
 """
 
 from workflow_engine.store.bucket_sets import MOST_COUNTED, Waiting, buckets_text, lacking

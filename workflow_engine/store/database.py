@@ -11,7 +11,7 @@ import shlex
 import sqlite3
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.records import utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord
-from workflow_engine.store import catalog_schema, connections, schema
+from workflow_engine.store import catalog_schema, connections, migrations, schema
 from workflow_engine.store.connections import WRITE, open_engine, shown_url
 from workflow_engine.store.fast_queries import Query, Reader, Rows
 from workflow_engine.store.faults import explained
@@ -78,12 +78,31 @@ class Database:
             return self._reader.rows(query, values)
 
     @contextmanager
-    def write(self) -> Generator[sa.Connection]:
-        """Run a transaction that commits at the end, or leaves nothing when it raises."""
+    def write(self, *, synced: bool = True) -> Generator[sa.Connection]:
+        """Run a transaction that commits at the end, or leaves nothing when it raises.
+
+        What is not `synced` does not wait for the disk: a power cut may take it back.
+        """
         with self._turn(), self._reported(), self._engine.connect() as connection:
             connection.execution_options(**{WRITE: True})
-            with connection.begin():
+            with nullcontext() if synced else self._unsynced(connection), connection.begin():
+                if not synced and not self.is_sqlite:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
                 yield connection
+
+    @contextmanager
+    def _unsynced(self, connection: sa.Connection) -> Generator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        # SQLite takes it only outside of a transaction
+        own = connection.connection.driver_connection
+        assert isinstance(own, sqlite3.Connection)
+        own.execute("PRAGMA synchronous=NORMAL")
+        try:
+            yield
+        finally:
+            own.execute("PRAGMA synchronous=FULL")
 
     def now(self, connection: sa.Connection) -> datetime:
         """Return the moment by the clock that all users of this database share."""
@@ -173,7 +192,7 @@ class Database:
             version = self._version(connection)
         if version is None:
             version = self._create()
-        if version in schema.UPGRADES:
+        if migrations.OLDEST <= version < schema.SCHEMA_VERSION:
             version = self._upgrade()
         if version > schema.SCHEMA_VERSION:
             raise MediaflowError(
@@ -206,6 +225,9 @@ class Database:
                 connection.execute(
                     sa.insert(schema.meta).values(key="schema_version", value=str(version))
                 )
+                connection.execute(
+                    sa.insert(schema.alembic_version).values(version_num=str(version))
+                )
         return version
 
     def _upgrade(self) -> int:
@@ -213,22 +235,14 @@ class Database:
             self.take_turn(connection, _SCHEMA_TURN)
             version = self._version(connection)
             assert version is not None
-            there = set(sa.inspect(connection).get_table_names())
-            while version in schema.UPGRADES:  # another process may have been quicker
-                for statement in schema.UPGRADES[version]:
-                    # a table that is missing is created as it is now, below
-                    if schema.changed_table(statement) in (None, *there):
-                        connection.exec_driver_sql(statement)
-                version += 1
-            schema.metadata.create_all(connection)
-            for table in schema.metadata.sorted_tables:  # which leaves tables that exist alone
-                for index in table.indexes:
-                    index.create(connection, checkfirst=True)
-            connection.execute(
-                sa.update(schema.meta)
-                .where(schema.meta.c.key == "schema_version")
-                .values(value=str(version))
-            )
+            if version < schema.SCHEMA_VERSION:  # another process may have been quicker
+                migrations.upgrade(connection, version)
+                version = schema.SCHEMA_VERSION
+                connection.execute(
+                    sa.update(schema.meta)
+                    .where(schema.meta.c.key == "schema_version")
+                    .values(value=str(version))
+                )
         return version
 
     def _version(self, connection: sa.Connection) -> int | None:

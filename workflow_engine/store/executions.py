@@ -91,6 +91,25 @@ class ExecutionTable:
         """Return the workflow runs of each of some media, the newest first."""
         return pages.run_ids_of_media(self._database, media_ids)
 
+    def outputs_of_media(self, media_id: str) -> Mapping[str, list[str]]:
+        """Return the keys of everything that the runs of a media published, by bucket."""
+        query = (
+            sa.select(objects.c.bucket, objects.c.object)
+            .join(executions, executions.c.run_id == objects.c.run_id)
+            .where(
+                executions.c.kind == ExecutionKind.WORKFLOW,
+                executions.c.media_id == media_id,
+                objects.c.published.is_(True),
+            )
+            .distinct()
+            .order_by(objects.c.bucket, objects.c.object)
+        )
+        keys: dict[str, list[str]] = {}
+        with self._database.read() as connection:
+            for bucket, key in connection.execute(query):
+                keys.setdefault(bucket, []).append(key)
+        return keys
+
     def published_of_media(
         self, media_ids: Sequence[str], types: Collection[str]
     ) -> Mapping[str, list[Published]]:

@@ -1,12 +1,11 @@
 """The tables of the runs. Column types stand in `types.py`; identifiers are the records' own.
 
 `catalog_schema.py` and `landing_schema.py` have the other tables. Long columns stand last: what
-is before them can be read without them. A change of a table raises `SCHEMA_VERSION` and brings
-the statements that lead there; see `database.py` for how an older store is brought up to date.
+is before them can be read without them. A change of a table raises `SCHEMA_VERSION` and brings a
+script that leads there; see `migrations/`.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -24,37 +23,7 @@ from workflow_engine.records import (
 from workflow_engine.store.types import Choice, FreeText, JsonText, Moment
 
 #: written into a new store; a store with a higher number belongs to a newer mediaflow
-SCHEMA_VERSION = 4
-#: what leads from an older version to the next one, beside the tables and indexes that are missing
-UPGRADES: Mapping[int, Sequence[str]] = {
-    2: (
-        "ALTER TABLE executions ADD COLUMN lapses INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE objects ADD COLUMN handle TEXT NOT NULL DEFAULT ''",
-    ),
-    3: (
-        "ALTER TABLE executions ADD COLUMN bucket_set TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE executions ADD COLUMN failed INTEGER NOT NULL DEFAULT 0",
-        "UPDATE executions SET failed = (SELECT count(*) FROM activities "
-        "WHERE activities.run_id = executions.run_id AND activities.state = 'Fail') "
-        "WHERE executions.run_id IN (SELECT run_id FROM activities WHERE state = 'Fail')",
-        "DROP INDEX executions_queued",
-        "ALTER TABLE templates ADD COLUMN file TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE watched ADD COLUMN missing BOOLEAN NOT NULL DEFAULT FALSE",
-        "ALTER TABLE watched ADD COLUMN mount TEXT",
-        "ALTER TABLE watched ADD COLUMN skipped BIGINT NOT NULL DEFAULT 0",
-        "ALTER TABLE watched ADD COLUMN unmatched BIGINT NOT NULL DEFAULT 0",
-        "ALTER TABLE activities ADD COLUMN attempts TEXT NOT NULL DEFAULT '[]'",
-        "ALTER TABLE activities ADD COLUMN intended TEXT",
-        "ALTER TABLE digests ADD COLUMN fingerprint TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE arrivals ADD COLUMN place TEXT NOT NULL DEFAULT ''",
-    ),
-}
-
-
-def changed_table(statement: str) -> str | None:
-    """Return the table that a statement of `UPGRADES` gives another shape, None for none."""
-    altered = re.match(r"ALTER TABLE (\w+) ", statement)
-    return altered and altered[1]
+SCHEMA_VERSION = 5
 
 
 def _commands(found: Json) -> tuple[tuple[str, ...], ...]:
@@ -95,11 +64,20 @@ def result_of_json(value: Json, outputs: tuple[Output, ...]) -> StepResult:
 
 metadata = sa.MetaData()
 
+#: what a store is, for every version of mediaflow: `schema_version`
 meta = sa.Table(
     "meta",
     metadata,
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
+)
+
+#: the same for Alembic, which keeps it in a table of its own
+alembic_version = sa.Table(
+    "alembic_version",
+    metadata,
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 
 #: the outcome of an execution that failed because it was cancelled; else it is the state
@@ -309,4 +287,15 @@ digests = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("md5", sa.Text, nullable=False),
+)
+
+# The nonces of API calls (`nonces.py`), until calls with them would be refused for their age.
+nonces = sa.Table(
+    "nonces",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    # seconds since 1970
+    sa.Column("until", sa.BigInteger, nullable=False),
+    sa.Index("nonces_by_end", "until"),
+    sqlite_with_rowid=False,
 )

@@ -49,8 +49,8 @@ class StepTable:
             claims.check(connection, claim)
             _reset(connection, claim, name)
 
-    def save_progress(self, claim: Claim, name: str, fraction: float) -> None:
-        """Save how far a running activity is, 0 to 1; late news of an ended one are dropped.
+    def save_progress(self, claim: Claim, fractions: Mapping[str, float]) -> None:
+        """Save how far running activities are, 0 to 1, by name; late news are dropped.
 
         Raises LeaseLostError.
         """
@@ -60,10 +60,11 @@ class StepTable:
                 sa.update(activities)
                 .where(
                     activities.c.run_id == claim.run_id,
-                    activities.c.name == name,
+                    activities.c.name == sa.bindparam("activity"),
                     activities.c.state == ActivityState.RUNNING,
                 )
-                .values(progress=fraction)
+                .values(progress=sa.bindparam("fraction")),
+                [{"activity": name, "fraction": value} for name, value in fractions.items()],
             )
 
     def intend(

@@ -12,6 +12,7 @@ from workflow_engine.store.intake import IntakeTable, ListenerTable
 from workflow_engine.store.media import MediaTable
 from workflow_engine.store.media_buckets import MediaBucketTable
 from workflow_engine.store.messages import MessageTable
+from workflow_engine.store.nonces import NonceTable
 from workflow_engine.store.pipelines import PipelineTable
 from workflow_engine.store.queue import QueueTable
 from workflow_engine.store.retention import RetentionTable
@@ -40,6 +41,7 @@ class Store:
         self.arrivals = ArrivalTable(database)
         self.intake = IntakeTable(database)
         self.listeners = ListenerTable(database)
+        self.nonces = NonceTable(database)
         self.services = ServiceTable(database)
         self.retention = RetentionTable(database)
         self.upkeep = Upkeep(database)

@@ -4,11 +4,12 @@ Everything may arrive as a string: numbers (`"128"`), booleans (`"True"`), whole
 The annotations below accept both forms, refuse the rest with the codes of the specification,
 and describe both forms in the JSON Schema. Specification: topology, 3.
 
-    class Video(WireModel):
-        bitrate: Annotated[float, Number(10, 50000, unit="kbit/s")] | None = None
-
-    class Output(WireModel):
-        video: Annotated[Video, JsonObject] | None = None
+>>> class Video(WireModel):
+...     bitrate: Annotated[float, Number(10, 50000, unit="kbit/s")] | None = None
+>>> class Output(WireModel):
+...     video: Annotated[Video, JsonObject] | None = None
+>>> Output.model_validate({"Video": '{"Bitrate": "800"}'})
+Output(video=Video(bitrate=800.0))
 """
 
 import json

@@ -4,7 +4,7 @@ A chain is a line of filters behind one stream. A filter that takes more than on
 concat, xfade, amix) has the chains of the others in `others`, so a picture of any graph is still
 one line, and a stage adds to it at its end. `commands.py` makes ffmpeg graphs of them.
 
->>> logo = Chain(input=Input(file="side-1f.png"), filters=(filter_of("scale", w=80, h=-2),))
+>>> logo = Chain(input=CommandInput(file="side-1f.png"), filters=(filter_of("scale", w=80, h=-2),))
 >>> str(filter_of("overlay", logo, x=10, y=10))
 'overlay=x=10:y=10[side-1f.png v:0 scale=w=80:h=-2]'
 """

@@ -84,13 +84,13 @@ def burn_subtitles(scene: Scene) -> Iterator[Filter]:
     """Draw every subtitle file, in the time of the source."""
     taken, (begin, end) = 0.0, _shown(scene)
     for index, one in enumerate(_listed(scene.request.settings)):
-        wanted = _side_input(scene.request, one)
-        facts = scene.request.side_inputs[wanted].facts
+        side_input = _side_input(scene.request, one)
+        ref, facts = side_input.ref, scene.request.side_inputs[side_input].facts
         if "fault" in facts:
             raise ActivityError(
                 Code.RESOURCE_NOT_SUPPORTED,
-                f'The subtitle file "{wanted.ref.object}" of the bucket "{wanted.ref.bucket}" '
-                f"cannot be used: {facts['fault']}.",
+                f'The subtitle file "{ref.object}" of the bucket "{ref.bucket}" cannot be used: '
+                f"{facts['fault']}.",
                 pointer=f"{_pointer(index)}/Input",
                 remedy="Use an srt or ass file, and its encoding as CharEnc.",
             )

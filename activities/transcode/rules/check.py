@@ -19,16 +19,16 @@ from workflow_engine.activity import Neighbourhood
 from workflow_engine.errors import Code, InvalidInputError, Problem, Severity, pointer_to
 
 
-def problems(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
+def problems(parameters: TranscodeParameters, neighbourhood: Neighbourhood) -> Iterator[Problem]:
     """Yield every problem of an activity's parameters."""
-    yield from _missing(parameters, around)
-    yield from _outside_of_packages(parameters, around)
+    yield from _missing(parameters, neighbourhood)
+    yield from _outside_of_packages(parameters, neighbourhood)
     sound: dict[int, str] = {}
     for index, output in enumerate(parameters.outputs):
         own_problems = list(name_faults(output.output_object, ALLOWED, output.name_pointer))
-        template = _template(output, around, own_problems)
+        template = _template(output, neighbourhood, own_problems)
         if template:
-            own_problems += _output_faults(output, template, around)
+            own_problems += _output_faults(output, template, neighbourhood)
         yield from (at_output(problem, index) for problem in own_problems)
         if template and all(problem.severity is Severity.WARNING for problem in own_problems):
             container = settings_of(output, template).container
@@ -42,65 +42,66 @@ def at_output(problem: Problem, index: int) -> Problem:
 
 
 def _outside_of_packages(
-    parameters: TranscodeParameters, around: Neighbourhood
+    parameters: TranscodeParameters, neighbourhood: Neighbourhood
 ) -> Iterator[Problem]:
     """Yield the fields of streams that no package could take."""
-    if "PackageConfig" in around.ancestor_types:
+    if "PackageConfig" in neighbourhood.ancestor_types:
         return
     for name in STREAM_FIELDS:
         if getattr(parameters, name) is not None:
             field = TranscodeParameters.model_fields[name].alias
             yield Problem(
                 code=Code.NOT_SUPPORTED,
-                message=f'There is no PackageConfig before "{around.name}", which {field} needs.',
+                message=f'There is no PackageConfig before "{neighbourhood.name}", '
+                f"which {field} needs.",
                 pointer=f"/{field}",
                 remedy="Take it out: it belongs to a stream of a package.",
             )
 
 
-def _missing(parameters: TranscodeParameters, around: Neighbourhood) -> Iterator[Problem]:
+def _missing(parameters: TranscodeParameters, neighbourhood: Neighbourhood) -> Iterator[Problem]:
     if not parameters.outputs and not parameters.extracts_subtitles:
         yield Problem(
             code=Code.NULL_VALUE,
-            message=f'The activity "{around.name}" has no Outputs.',
+            message=f'The activity "{neighbourhood.name}" has no Outputs.',
             pointer="/Outputs",
             remedy="Add an array of 1 to 30 outputs.",
         )
-    if parameters.output_bucket is None and "PackageConfig" not in around.ancestor_types:
+    if parameters.output_bucket is None and "PackageConfig" not in neighbourhood.ancestor_types:
         yield Problem(
             code=Code.NULL_VALUE,
-            message=f'The activity "{around.name}" has no OutputBucket.',
+            message=f'The activity "{neighbourhood.name}" has no OutputBucket.',
             pointer="/OutputBucket",
             remedy="Add OutputBucket: only a PackageConfig before the activity can replace it.",
         )
 
 
 def _template(
-    output: TranscodeOutput, around: Neighbourhood, problems: list[Problem]
+    output: TranscodeOutput, neighbourhood: Neighbourhood, problems: list[Problem]
 ) -> Template | None:
     """Return the template of an output; what is wrong with it goes to `problems`."""
     try:
-        return find(output.template_id, around.templates)
+        return find(output.template_id, neighbourhood.templates)
     except InvalidInputError as error:
         problems.append(error.problem())
         return None
 
 
 def _output_faults(
-    output: TranscodeOutput, template: Template, around: Neighbourhood
+    output: TranscodeOutput, template: Template, neighbourhood: Neighbourhood
 ) -> Iterator[Problem]:
-    if template.kind is Kind.INTELLIGENT and "Analysis" not in around.ancestor_types:
+    if template.kind is Kind.INTELLIGENT and "Analysis" not in neighbourhood.ancestor_types:
         yield Problem(
             code=Code.TEMPLATE_NOT_SUPPORTED,
             message=f'The intelligent template "{template.id}" ({template.name}) needs an '
-            f'Analysis activity before "{around.name}".',
+            f'Analysis activity before "{neighbourhood.name}".',
             pointer="/TemplateId",
             remedy="Put an Analysis before the activity, or use a static template "
             f'("{template.id.replace("S00000000", "S00000001")}").',
         )
     settings = settings_of(output, template)
     yield from faults(settings)
-    yield from stage_faults(settings, around.templates)
+    yield from stage_faults(settings, neighbourhood.templates)
 
 
 def _clashes(keys: Mapping[int, str], outputs: Sequence[TranscodeOutput]) -> Iterator[Problem]:

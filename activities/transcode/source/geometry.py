@@ -5,8 +5,8 @@ check can compare it. The source is taken as ffmpeg hands it to the filters: alr
 upright. Errors name a field of Video as their pointer. Specification: transcode, 4 and 7
 (AdjDarMethod).
 
->>> source = Source(width=1920, height=1080, sar=Fraction(1))
->>> place(source, Wish(width=1280)).size
+>>> source = SourcePicture(width=1920, height=1080, sar=Fraction(1))
+>>> place(source, SizeSettings(width=1280)).size
 (1280, 720)
 """
 

@@ -1,4 +1,4 @@
-"""Lists the bucket of a listener when that is called for, and keeps the listener's record."""
+"""Lists a bucket when its listener or the time calls for it, and keeps the record of both."""
 
 import logging
 import threading
@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from workflow_engine import BucketSettings, Intake, ListenerRecord, MediaflowError
+from workflow_engine.listening import BucketSettings, Intake, ListenerRecord, MediaflowError
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +23,8 @@ HEARTBEAT_SECONDS = 30.0
 PATIENCE = 10.0
 
 
-class Attendant:
-    """The `Report` of one listener."""
+class BucketReconciler:
+    """The `ListenerReport` of one bucket."""
 
     def __init__(self, intake: Intake, bucket: str, kind: str, settings: BucketSettings) -> None:
         self._intake = intake
@@ -57,21 +57,21 @@ class Attendant:
     # --- what the listener reports -------------------------------------------------------
 
     def listening(self) -> None:
-        """See `Report.listening`."""
+        """See `ListenerReport.listening`."""
         with self._changed:
             self._listable = True
             self._wanted_at = self._earliest = time.monotonic()
             self._changed.notify()
 
     def heard(self, notices: int) -> None:
-        """See `Report.heard`."""
+        """See `ListenerReport.heard`."""
         with self._changed:
             self._record = replace(
                 self._record, seen=self._record.seen + notices, last_event=datetime.now(UTC)
             )
 
     def problem(self, text: str, *, listable: bool = True) -> None:
-        """See `Report.problem`."""
+        """See `ListenerReport.problem`."""
         with self._changed:
             self._record = replace(self._record, problem=text)
             if not listable:
@@ -79,7 +79,7 @@ class Attendant:
                 self._trouble = ""
 
     def reconcile(self) -> None:
-        """See `Report.reconcile`."""
+        """See `ListenerReport.reconcile`."""
         with self._changed:
             self._wanted_at = min(self._wanted_at, time.monotonic())
             self._changed.notify()

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from itertools import islice
 
-from triggers.listener import ListenerContext
-from workflow_engine import Notice
+from triggers.listener import ListenedBucket
+from workflow_engine.listening import Intake, Notice
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +27,14 @@ KEPT = 200_000
 PATIENCE = 10.0
 
 
-class Batches:
+class NoticeBuffer:
     """Notes the keys of one bucket. `say` gets what keeps them from being noted, or ""."""
 
-    def __init__(self, context: ListenerContext, source: str, say: Callable[[str], None]) -> None:
-        self._context = context
+    def __init__(
+        self, intake: Intake, bucket: ListenedBucket, source: str, say: Callable[[str], None]
+    ) -> None:
+        self._intake = intake
+        self._bucket = bucket
         self._source = source
         self._say = say
         self._heard: dict[str, float] = {}  # when the last event of each key came
@@ -85,13 +88,13 @@ class Batches:
             return batch
 
     def _note(self, batch: Mapping[str, float]) -> bool:
-        bucket, report = self._context.bucket, self._context.report
+        bucket, report = self._bucket.name, self._bucket.report
         notices = [Notice(bucket=bucket, key=key, source=self._source) for key in batch]
         # they settle from the last event on, not from now
         passed = time.monotonic() - max(batch.values())
-        quiet = max(0.0, self._context.settings.settle_seconds - passed)
+        quiet = max(0.0, self._bucket.settings.settle_seconds - passed)
         try:
-            self._context.intake.note(notices, settle_seconds=quiet)
+            self._intake.note(notices, settle_seconds=quiet)
         except Exception as error:  # whatever the database driver thinks of
             if not self._missed:
                 log.warning('events of the bucket "%s" wait: %s', bucket, error)

@@ -1,11 +1,4 @@
-"""Fakes for tests of workflows and of activity types: no media, no ffmpeg, no Prefect.
-
-`FakeStart`, `FakeWork` and `FakeReport` take the places of real types in a registry. What they
-do is written in the topology's own parameters, and each remembers what it ran.
-
-    fakes = FakeRegistry()
-    engine = Engine(settings, output_dir=tmp_path, registry=fakes.registry)
-"""
+"""Fakes of activity types. What they do is written in the topology's own parameters."""
 
 import threading
 import time
