@@ -166,7 +166,9 @@ def test_what_breaks_in_a_task_skips_nothing(tmp_path: Path, prefect: LocalServe
 
 
 def server_pid(service: Service) -> int:
-    return int(json.loads((service.data / "prefect/server.json").read_text())["pid"])
+    # empty for a moment while it is written
+    text = wait_for((service.data / "prefect/server.json").read_text)
+    return int(json.loads(text)["pid"])
 
 
 def test_a_prefect_server_that_dies_is_started_again(own_prefect: Service):

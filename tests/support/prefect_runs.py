@@ -1,18 +1,27 @@
 """What a Prefect server tells about its runs."""
 
 import json
+import time
 import urllib.request
 from typing import Any
+from urllib.error import HTTPError
 
 from workflow_engine.executor.prefect_ends import UNFINISHED
 
 
 def asked(api: str, path: str, body: Any = None) -> Any:
-    """Ask a Prefect server."""
+    """Ask a Prefect server, again while another request keeps its database locked (503)."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(api + path, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+        time.sleep(0.2)
 
 
 def open_runs(api: str) -> list[str]:
