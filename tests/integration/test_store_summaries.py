@@ -182,6 +182,10 @@ class TestPublished:
                 done = success(name, *outputs, type=kind, data={"Count": moment})
                 store.steps.finish(claim, done, step_key=None)
             store.steps.intend(claim, success("hd", output("later.mp4")))
+        # each object once, and none that is only intended
+        keys = sorted({one.ref.object for one in outputs})
+        assert store.executions.outputs_of_media(MEDIA) == {"out": keys}
+        assert store.executions.outputs_of_media("6" * 32) == {}
         found = store.executions.published_of_media([MEDIA, "6" * 32], ["Transcode", "Snapshot"])
         assert found["6" * 32] == []
         made = found[MEDIA]
