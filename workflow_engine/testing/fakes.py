@@ -40,6 +40,7 @@ class FakeStartParameters(WireModel):
     """Parameters of FakeStart."""
 
     input_file: Annotated[FakeInputFile, JsonObject]
+    pipeline_id: Annotated[str, Text()] = ""
     queue_name: Annotated[str, Text()] | None = None
 
 
@@ -97,6 +98,7 @@ class FakeStart(Activity[FakeStartParameters]):
             bucket=file.bucket,
             prefix=file.object_prefix or "",
             location=file.location or "",
+            pipeline=parameters.pipeline_id,
             queue=parameters.queue_name or "",
         )
 

@@ -46,7 +46,8 @@ def try_activity(
     finds the step of the first one. Buckets are folders of `folder/"buckets"`, side inputs
     included. `start` looks at the file; by default nothing does, and its media info is empty.
 
-    Raises TopologyError for parameters that do not fit; an activity that fails is in the record.
+    Raises TopologyError for parameters that do not fit, ActivityError for a file that `start`
+    refuses. That the activity itself fails is in its record.
     """
     first = start or FakeStart()
     topology = {
