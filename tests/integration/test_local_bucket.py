@@ -562,7 +562,7 @@ class TestPublishing:
     def test_readers_never_see_half_an_object(
         self, bucket: LocalBucket, make: Callable[[bytes], Path]
     ) -> None:
-        size = 24 * MIB
+        size = 8 * MIB
         sources = [str(make(bytes([fill]) * size)) for fill in (1, 2)]
         copy(bucket, sources[0], "k")
         done = threading.Event()

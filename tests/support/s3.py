@@ -26,6 +26,10 @@ SECRET_KEY = "test-secret-key-0123456789"
 ENVIRONMENT = {"TEST_S3_KEY": ACCESS_KEY, "TEST_S3_SECRET": SECRET_KEY}
 
 
+#: it has read what clients are made of; each use has a client of its own
+_SESSION = boto3.session.Session()
+
+
 @dataclass(frozen=True)
 class S3Server:
     """A server that runs, with the buckets `test-vod` and `test-other`.
@@ -53,7 +57,7 @@ class S3Server:
     @contextmanager
     def client(self) -> Generator[Any]:
         """Give a client that has nothing to do with the code under test."""
-        client = boto3.session.Session().client(
+        client = _SESSION.client(
             "s3",
             endpoint_url=self.url,
             region_name="us-east-1",
