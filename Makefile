@@ -13,12 +13,12 @@ SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 # one lock for every system and Python; no line names an index
 COMPILED := --universal --generate-hashes --python-version 3.11 --no-header --quiet
 
-.PHONY: help setup demo test-unit test test-long coverage lint conformance bench lock clean
+.PHONY: help setup demo test-unit test test-long lint conformance bench lock clean
 
 help:
 	@echo "make setup      install into $(VENV) from the lock file; EXTRAS=postgres for its driver, too"
 	@echo "make demo       run a topology on a generated clip, visible in the Prefect UI"
-	@echo "make test-unit  the pure ones: no media, no servers, ten seconds"
+	@echo "make test-unit  the pure ones: no media, no servers, half a minute"
 	@echo "make test       all tests but those that take minutes each"
 	@echo "make test-long  the tests that take longer, too"
 	@echo "make lint       ruff and pyright"
@@ -66,10 +66,10 @@ demo: setup
 	@echo "address above; $(BIN)/mediaflow prefect stop ends its server."
 
 # compiled modules are kept: a test may start ten processes
-test-unit test test-long coverage: export PYTHONDONTWRITEBYTECODE :=
+test-unit test test-long: export PYTHONDONTWRITEBYTECODE :=
 
 test-unit: $(VENV)/installed-dev
-	$(BIN)/python -m pytest tests/unit -m "not long" -q
+	$(BIN)/python -m pytest -n 2 -q tests/unit -m "not long"
 
 test: $(TESTED)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not long"
