@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 #: UTF-8 bytes (specification, topology, 12)
 MAX_USER_DATA = 1024
 
-#: seconds that Prefect gets to hear of the end of a run
-_PREFECT_PATIENCE = 10.0
-
 InputArgument = Annotated[
     str,
     typer.Argument(
@@ -145,12 +142,8 @@ def watch(
 
 
 def _leave(code: int, executor: "Executor") -> NoReturn:
-    """Exit once Prefect knows all, without waiting for threads that the executor left behind."""
-    from workflow_engine.executor.prefect_session import flush
-
-    if not executor.abandoned:
-        flush(_PREFECT_PATIENCE)
-    else:
+    """Exit, without waiting for threads that the executor left behind."""
+    if executor.abandoned:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -20,7 +20,7 @@ from workflow_engine.errors import (
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.executor.prefect_api import answers, get, ui_url
 from workflow_engine.executor.prefect_ends import leave_open
-from workflow_engine.executor.prefect_session import finish_aside, session, silence, unsilence
+from workflow_engine.executor.prefect_session import session, silence, unsilence
 from workflow_engine.executor.prefect_tasks import Gate, create_flow_run, flow_of, parameters
 from workflow_engine.run.runner import Runner
 
@@ -49,8 +49,7 @@ class PrefectExecutor:
         """Run the flow; then finish inline what Prefect could not.
 
         The flow has a thread of its own, so that a server that went away or hangs cannot hold up
-        the end of the run, and signals stay with the main thread. It tells the end of the run
-        after this has returned: `prefect_session.flush` waits for that.
+        the end of the run, and signals stay with the main thread.
         """
         gate = Gate()
         try:
@@ -66,8 +65,6 @@ class PrefectExecutor:
         flow.start()
         with _Health(self._api_url, runner, lambda: self._flow_run_id) as health:
             self.abandoned = not self._await(flow, runner, gate, health)
-        if flow.is_alive() and not self.abandoned:
-            finish_aside(flow)
         for error in errors:
             if isinstance(error, LeaseLostError | StoreError):
                 raise error
@@ -78,13 +75,14 @@ class PrefectExecutor:
         InlineExecutor().execute(runner)
 
     def _await(self, flow: threading.Thread, runner: Runner, gate: Gate, health: "_Health") -> bool:
-        """Wait for the end of all activities, or the flow's; False when it had to be left behind.
+        """Wait for the flow; False when it had to be left behind.
 
         It is left behind once no activity runs in it any more and the server is lost, or the run
         was interrupted and Prefect does not come to an end of itself.
         """
         left_since: float | None = None
-        while flow.is_alive() and not gate.all_ended.wait(0.1):
+        while flow.is_alive():
+            flow.join(0.1)
             lost, interrupted = health.lost(), runner.cancel.is_set()
             if lost:
                 silence()

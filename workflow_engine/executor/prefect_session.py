@@ -20,12 +20,6 @@ _LEVELS = {
     "prefect.task_runs": logging.NOTSET,
 }
 
-#: flows that may tell the ends of their executions beside others, and seconds that one gets
-_MAX_FINISHING = 8
-_FINISH_TIMEOUT = 3.0
-
-_finishing: list[threading.Thread] = []
-_lock = threading.Lock()
 #: set once the logs of prefect are ours to change
 _own = threading.Event()
 
@@ -88,24 +82,12 @@ def _enter(api_url: str) -> None:
     SyncClientContext().__enter__()
 
 
-def finish_aside(flow: threading.Thread) -> None:
-    """Let a flow tell the end of its execution while others run; a slow server slows them down."""
-    with _lock:
-        _finishing[:] = [*(one for one in _finishing if one.is_alive()), flow]
-        waited_for = _finishing[0] if len(_finishing) > _MAX_FINISHING else None
-    if waited_for is not None:
-        waited_for.join(_FINISH_TIMEOUT)
-
-
 def flush(seconds: float) -> None:
     """Wait until Prefect has been told all about the runs of this process, at most `seconds`."""
     if "prefect" not in sys.modules:
         return
 
     def drain() -> None:
-        for flow in list(_finishing):
-            flow.join(seconds)
-
         from prefect.events.worker import EventsWorker
         from prefect.logging.handlers import APILogWorker
 

@@ -50,8 +50,6 @@ class Gate:
         self._inside = 0
         #: set once the execution does not continue in this process
         self.over = threading.Event()
-        #: set once all its activities have ended inside
-        self.all_ended = threading.Event()
 
     def enter(self) -> bool:
         """Whether an activity may start; `leave` must follow if so."""
@@ -159,8 +157,6 @@ def _run(runner: Runner, gate: Gate, show: Show, name: str) -> EndState:
             outcome = runner.run_activity(name)
     finally:
         gate.leave()
-        if runner.ended():
-            gate.all_ended.set()
     show.artifacts(outcome)
     return task_state(outcome.record)
 
