@@ -106,7 +106,7 @@ class S3Bucket:
     def fetch(
         self, key: str, target: Path, *, version: str = "", cancel: Event | None = None
     ) -> Digests:
-        """See `Bucket.fetch`: a download, held against size and MD5 that the store tells."""
+        """See `Bucket.fetch`: a download, checked against the size and the MD5 of the store."""
         pinned = self._pinned(key, version)
         part = target.with_name(files.hidden_name(target))
         try:

@@ -193,7 +193,7 @@ class Intake:
         return self._explainer.explain(given)
 
     def report(self, record: ListenerRecord) -> None:
-        """Save what a listener says of itself."""
+        """Save the status that a listener reports."""
         self._store.listeners.save(record)
 
     def status(self) -> list[BucketStatus]:

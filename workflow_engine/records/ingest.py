@@ -122,7 +122,7 @@ class OwnOutput:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ListenerRecord:
-    """What the listener of a bucket says of itself; `seen` counts its notices.
+    """The status that the listener of a bucket reports; `seen` counts its notices.
 
     `problem` is empty while events arrive.
     """
