@@ -104,6 +104,26 @@ class TestDelivery:
         assert stored is not None
         assert stored.activities[0].message_result == {"MessageId": message_id}
 
+    def test_what_a_sender_that_stops_had_claimed_is_sent_by_the_next(
+        self, store: Store, running: Running
+    ) -> None:
+        asked, free = threading.Event(), threading.Event()
+
+        def hold(_: int) -> Answer:
+            asked.set()
+            free.wait(10)
+            return Answer()
+
+        with WebhookServer(hold) as server:
+            receivers = queues(q=webhook(server.url))
+            ids = add(store, 5)
+            with running(receivers):
+                assert asked.wait(10)
+            with running(receivers) as made:  # long before a claim lapses
+                free.set()
+                assert made.wait("1" * 32, 10)
+            assert sorted(r.headers["webhook-id"] for r in server.requests) == sorted(ids)
+
     def test_the_result_of_a_job_goes_to_its_execution(
         self, store: Store, running: Running, tmp_path: Path
     ) -> None:

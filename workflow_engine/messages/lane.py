@@ -48,11 +48,12 @@ class Lane:
                 self._waiting[message.id] = message, begin_before
                 self._changed.notify()
 
-    def close(self) -> None:
-        """Begin no more deliveries."""
+    def close(self) -> list[str]:
+        """Begin no more deliveries; return the ids of the messages that still waited."""
         with self._changed:
             self._closed = True
             self._changed.notify()
+            return list(self._waiting)
 
     def join(self, seconds: float) -> None:
         """Wait for the end of the thread."""

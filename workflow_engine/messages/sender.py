@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from workflow_engine.errors import MediaflowError
@@ -109,7 +109,7 @@ class Sender:
         return True
 
     def stop(self, drain_seconds: float = 5.0) -> None:
-        """Send what is due for at most `drain_seconds`, then end; the rest stays in the store.
+        """Send what is due for at most `drain_seconds`, then end; the rest is left to others.
 
         Nothing is sent when it was never started.
         """
@@ -126,10 +126,19 @@ class Sender:
                 break
             with self._settled:
                 self._settled.wait(0.05)
-        for lane in self._lanes.values():
-            lane.close()
+        self._release([one for lane in self._lanes.values() for one in lane.close()])
         for lane in self._lanes.values():
             lane.join(max(0.0, deadline - time.monotonic()))
+
+    def _release(self, message_ids: Sequence[str]) -> None:
+        """Let others send what was claimed at once, not only when the claim lapses."""
+        if message_ids:
+            try:
+                self._store.messages.release(message_ids)
+            except MediaflowError as error:
+                log.warning(
+                    "%d messages wait for %.0f s: %s", len(message_ids), LOCK_SECONDS, error
+                )
 
     def _poll(self) -> None:
         while not self._closing.is_set():

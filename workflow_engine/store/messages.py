@@ -1,6 +1,6 @@
 """The outbox: messages on their way, and what became of them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -62,6 +62,13 @@ class MessageTable:
                     .values(next_attempt=now + timedelta(seconds=lock_seconds))
                 )
         return list(map(MESSAGE.record, found))
+
+    def release(self, message_ids: Sequence[str]) -> None:
+        """Let messages that `due` returned be due again now, where they are still to be sent."""
+        chosen = messages.c.id.in_(message_ids) & messages.c.next_attempt.is_not(None)
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            connection.execute(sa.update(messages).where(chosen).values(next_attempt=now))
 
     def sent(self, message_id: str, message_result: Mapping[str, str]) -> None:
         """Note that a message arrived, and its MNSMessageResult where it came from."""
