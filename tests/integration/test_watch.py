@@ -443,8 +443,12 @@ class TestConfiguration:
     def test_an_object_store_cannot_be_watched(self, tmp_path: Path):
         config = tmp_path / "mediaflow.toml"
         config.write_text('[buckets.archive]\nurl = "s3://archive"\nevents = "watch"\n')
-        with pytest.raises(SettingsError, match='"archive" is an object store') as caught:
-            Triggers(engine(config), factories=FACTORIES)
+        made = engine(config)
+        with (
+            contextlib.closing(made),
+            pytest.raises(SettingsError, match="is an object store") as caught,
+        ):
+            Triggers(made, factories=FACTORIES)
         assert caught.value.pointer == "/buckets/archive/events"
 
     def test_a_kind_that_is_not_installed(self):

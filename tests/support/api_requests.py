@@ -5,10 +5,10 @@ import hashlib
 import hmac
 import time
 import uuid
+import weakref
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -92,10 +92,20 @@ def query_of(parameters: Mapping[str, str]) -> bytes:
     return urlencode(parameters, quote_via=quote).encode()
 
 
+class ApiEngine:
+    """What the API core needs of an engine; its store is closed with the last use of it."""
+
+    def __init__(self, settings: Settings, store: Store | None) -> None:
+        self.settings = settings
+        self.store = store
+        if store is not None:
+            weakref.finalize(self, store.close)
+
+
 def engine_with(data_dir: Path, *, keys: bool = True, **service: Any) -> Any:
-    """What the API core needs of an engine: its settings, and a store for those with keys."""
+    """Return settings, and a store for those with keys."""
     access_keys = {"access_keys": {KEY: SECRET}} if keys else {}
     settings = Settings.model_validate({"service": access_keys | service})
     settings._data_dir = data_dir
     store = Store.open(f"sqlite:///{data_dir}/mediaflow.db") if keys else None
-    return SimpleNamespace(settings=settings, store=store)
+    return ApiEngine(settings, store)
