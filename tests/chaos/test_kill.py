@@ -3,6 +3,7 @@
 import json
 import signal
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.processes import media_processes
 from tests.support.stores import let_claims_lapse
 from tests.support.waiting import wait_for
 from workflow_engine.executor.prefect_server import LocalServer
+from workflow_engine.store import Store
 
 
 @pytest.fixture
@@ -26,7 +28,9 @@ def test_kill_9_loses_nothing_and_the_next_run_goes_on(alone: CommandLine, large
     command = ("run", EXAMPLES / "ladder.json", large, "--json", "--executor", "inline")
     process = alone.start(*command)
     cover = alone.cwd / "mediaflow-out/renditions/large/cover.jpg"
-    wait_for(cover.exists)
+    wait_for(cover.exists)  # and then for its success, which is committed after it
+    with closing(Store.open(f"sqlite:///{alone.data}/mediaflow.db")) as store:
+        wait_for(lambda: store.executions.newest()[0].activity("cover").state.ended)
     wait_for(lambda: list(alone.data.rglob("attempt-*/[!s]*.mp4")))
     process.send_signal(signal.SIGKILL)
     process.communicate()
