@@ -10,8 +10,8 @@ from pydantic import AfterValidator
 
 from workflow_engine.buckets import parse
 from workflow_engine.errors import Code, InvalidInputError, Problem
-from workflow_engine.placeholders import Names, check_key, unknown_placeholders
 from workflow_engine.records import ObjectRef
+from workflow_engine.topology.placeholders import Names, check_key, unknown_placeholders
 from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import Text, WireModel, shown, wire_error
 

@@ -27,7 +27,7 @@ from workflow_engine.activity import (
     StepResult,
 )
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.placeholders import decode_object
+from workflow_engine.topology.placeholders import decode_object
 from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import (
     Choice,

@@ -27,10 +27,8 @@ from workflow_engine.ingest.admission import WorkflowMatcher
 from workflow_engine.ingest.intake import Intake
 from workflow_engine.jobs import Jobs
 from workflow_engine.messages import Outbox, configured
-from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph, Workflow
 from workflow_engine.planning.plan import Plan
-from workflow_engine.private import close_folder, private_folder
 from workflow_engine.records import ExecutionRecord, Json, ObjectRef
 from workflow_engine.records.catalog import MediaRecord, TemplateKind, WorkflowRecord
 from workflow_engine.run.history import ExecutionHistory
@@ -44,6 +42,8 @@ from workflow_engine.run.source import Source
 from workflow_engine.run.submission import Submissions
 from workflow_engine.settings import Settings
 from workflow_engine.store import Store
+from workflow_engine.store.private import close_folder, private_folder
+from workflow_engine.topology.placeholders import Names
 
 #: in the data directory: the mount points that buckets were found on
 MOUNTS_FILE = "mount-points"

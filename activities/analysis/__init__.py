@@ -28,8 +28,8 @@ from workflow_engine.activity import (
     StepResult,
 )
 from workflow_engine.errors import ActivityError, Code
-from workflow_engine.placeholders import Names
 from workflow_engine.records import Json
+from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import Boolean, JsonObject, WireModel
 
 

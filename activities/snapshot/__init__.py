@@ -25,8 +25,8 @@ from workflow_engine.activity import (
     StepResult,
 )
 from workflow_engine.errors import ActivityError, Code, Problem
-from workflow_engine.placeholders import placeholders_in
 from workflow_engine.records import ObjectRef
+from workflow_engine.topology.placeholders import placeholders_in
 
 __all__ = ["Snapshot", "SnapshotParameters"]
 

@@ -16,8 +16,8 @@ from activities.snapshot.keyframes import Reel
 from activities.snapshot.moments import Size, fill, moments, step_of
 from workflow_engine.activity import ActivityContext, Produced
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
-from workflow_engine.placeholders import check_key
 from workflow_engine.records import ObjectRef
+from workflow_engine.topology.placeholders import check_key
 
 
 @dataclass(frozen=True, kw_only=True)

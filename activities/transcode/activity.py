@@ -42,8 +42,8 @@ from workflow_engine.activity import (
     TemplateLookup,
 )
 from workflow_engine.errors import ActivityError, InstallationError, InvalidInputError, Problem
-from workflow_engine.placeholders import Names
 from workflow_engine.records import Json, ObjectRef
+from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
 Member = tuple[Sequence[RenditionJob], ActivityContext]

@@ -16,11 +16,11 @@ from tests.support.bench import Bench, states
 from tests.support.queued import INPUT, Queue
 from tests.support.s3 import ENVIRONMENT, Proxy, S3Server
 from tests.support.waiting import wait_for
+from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord
-from workflow_engine.retry import RetryPolicy
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.settings import load_settings
 

@@ -9,13 +9,13 @@ import pytest
 from tests.support.bench import states
 from tests.support.places import EXAMPLES
 from tests.support.s3 import ENVIRONMENT, Proxy, S3Server
-from workflow_engine import doctor
 from workflow_engine.buckets import s3_client
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.planning.plan import Plan
 from workflow_engine.records import Digests, ExecutionRecord, ExecutionState
+from workflow_engine.service import doctor
 from workflow_engine.settings import BucketSettings, Settings
 
 

@@ -14,8 +14,8 @@ from workflow_engine.activity import (
     TemplateLookup,
     no_templates,
 )
-from workflow_engine.placeholders import Names
 from workflow_engine.records import Digests, ExecutionRecord, ObjectRef
+from workflow_engine.topology.placeholders import Names
 
 RUN_ID = "0123456789abcdef0123456789abcdef"
 

@@ -10,37 +10,31 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE = ("topology", "planning", "placeholders", "errors")
+PURE = ("topology", "planning", "errors")
 IO_MODULES = {"os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "logging"}
 #: the rooms of the engine, and single modules, with the floor that each stands on: it may import
 #: itself and what stands on lower floors, so nothing ever climbs back up, by whatever way
 LAYERS = {
     "errors": 0,
-    "private": 0,
     "records": 0,
-    "files": 1,
-    "placeholders": 1,
-    "retry": 1,
-    "buckets.urls": 2,
-    "topology": 3,
-    "activity": 4,
-    "settings": 4,
-    "buckets": 5,
-    "planning": 5,
-    "store": 5,
-    "catalog": 6,
-    "messages": 6,
-    "run": 7,
-    "executor": 8,
-    "ingest": 8,
-    "jobs": 8,
-    "engine": 9,
-    "api": 10,
-    "doctor": 10,
-    "testing": 10,
-    "listening": 11,
-    "service": 11,
-    "cli": 12,
+    "topology": 1,
+    "activity": 2,
+    "planning": 3,
+    "settings": 3,
+    "buckets": 4,
+    "store": 4,
+    "catalog": 5,
+    "messages": 5,
+    "run": 6,
+    "executor": 7,
+    "ingest": 7,
+    "jobs": 7,
+    "engine": 8,
+    "api": 9,
+    "testing": 9,
+    "listening": 10,
+    "service": 10,
+    "cli": 11,
 }
 #: rooms of Transcode and what each may import; the way of an output runs through them upwards
 TRANSCODE = {
@@ -72,7 +66,7 @@ BEGINNINGS = (
     "watchdog.observers.inotify",
     *INTERNAL,
 )
-FOR_ACTIVITIES = {"activity", "buckets", "errors", "placeholders", "records", "topology"}
+FOR_ACTIVITIES = {"activity", "buckets", "errors", "records", "topology"}
 
 
 def sources(*parts: str) -> list[Path]:

@@ -15,10 +15,10 @@ from activities.subtitles.document import STYLE, Event, SubtitleDocument
 from tests.support.topologies import snapshot, start, text, topology, transcode
 from tests.support.transcode_plans import media
 from workflow_engine.activity import Activity, SideInput, SideInputFacts, StepResult, load_registry
-from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import load
 from workflow_engine.planning.plan import Input, plan_all
 from workflow_engine.records import Digests, ObjectRef
+from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
 MP4, HLS, COPY, MP3 = (

@@ -21,12 +21,12 @@ from workflow_engine.activity import (
     load_registry,
 )
 from workflow_engine.errors import ActivityError, Code, InvalidInputError, TopologyError
-from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import load
 from workflow_engine.planning.plan import Input, Planner, plan_all
 from workflow_engine.records import Digests, ObjectRef
 from workflow_engine.testing import FakeRegistry
 from workflow_engine.topology import problems_of
+from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
 ID = "f" * 32

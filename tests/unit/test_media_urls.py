@@ -8,8 +8,8 @@ from workflow_engine.buckets import check_bucket_name, object_url, parse
 from workflow_engine.catalog.media import media_id
 from workflow_engine.catalog.media_details import media_file
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.placeholders import check_key
 from workflow_engine.records import ObjectRef
+from workflow_engine.topology.placeholders import check_key
 
 
 @pytest.mark.parametrize(

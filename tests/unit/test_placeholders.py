@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.placeholders import (
+from workflow_engine.topology.placeholders import (
     Names,
     check_key,
     decode_object,

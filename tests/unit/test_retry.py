@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from workflow_engine.activity.retry import JITTER, RetryPolicy
 from workflow_engine.errors import (
     ActivityError,
     Code,
@@ -14,7 +15,6 @@ from workflow_engine.errors import (
     file_error,
     transience,
 )
-from workflow_engine.retry import JITTER, RetryPolicy
 
 MIDDLE = 0.5
 

@@ -27,6 +27,9 @@ from workflow_engine.activity.registry import (
     Registry,
     load_registry,
 )
+from workflow_engine.activity.retry import (
+    RetryPolicy,
+)
 from workflow_engine.activity.runs import (
     ActivityContext,
     ActivityResult,
@@ -51,13 +54,6 @@ from workflow_engine.errors import (
     Transient,
     pointer_to,
 )
-from workflow_engine.placeholders import (
-    Names,
-    check_key,
-    decode_object,
-    placeholders_in,
-    unknown_placeholders,
-)
 from workflow_engine.records import (
     ActivityRecord,
     ActivityState,
@@ -69,8 +65,12 @@ from workflow_engine.records import (
     Output,
     StepResult,
 )
-from workflow_engine.retry import (
-    RetryPolicy,
+from workflow_engine.topology.placeholders import (
+    Names,
+    check_key,
+    decode_object,
+    placeholders_in,
+    unknown_placeholders,
 )
 from workflow_engine.topology.places import (
     BucketName,

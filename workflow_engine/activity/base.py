@@ -14,6 +14,7 @@ from workflow_engine.activity.plans import (
     Step,
     TemplateLookup,
 )
+from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.activity.runs import (
     ActivityContext,
     ActivityResult,
@@ -22,9 +23,8 @@ from workflow_engine.activity.runs import (
     Finding,
 )
 from workflow_engine.errors import Problem
-from workflow_engine.placeholders import Names
 from workflow_engine.records import Json, ObjectRef, StepResult
-from workflow_engine.retry import RetryPolicy
+from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
 P = TypeVar("P", bound=WireModel)

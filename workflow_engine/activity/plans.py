@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from workflow_engine.errors import ActivityError, Code, Problem
-from workflow_engine.placeholders import Names
 from workflow_engine.records import Digests, Json, ObjectRef, StepResult
+from workflow_engine.topology.placeholders import Names
 
 #: from an id to a custom template as it was added, None when there is none: Name and sections, or
 #: Name and Config of a watermark

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflow_engine.activity.plans import SideInput, SideInputFacts
-from workflow_engine.placeholders import Names
 from workflow_engine.records import ExecutionRecord, Json, ObjectRef
+from workflow_engine.topology.placeholders import Names
 
 
 def read_nothing(name: str) -> "Mapping[SideInput, SideInputFacts]":

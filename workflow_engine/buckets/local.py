@@ -20,8 +20,8 @@ from workflow_engine.buckets.faults import changed, not_found, other_content
 from workflow_engine.buckets.interface import ObjectInfo, Place
 from workflow_engine.buckets.mounts import Mounts
 from workflow_engine.errors import Code, InvalidInputError, file_error
-from workflow_engine.placeholders import check_key
 from workflow_engine.records import Block, Digests, DigestSum
+from workflow_engine.topology.placeholders import check_key
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from workflow_engine.buckets.interface import Bucket, Place
 from workflow_engine.buckets.local import LocalBucket, SingleFileBucket
 from workflow_engine.buckets.mounts import Mounts
 from workflow_engine.buckets.s3 import S3Bucket
-from workflow_engine.buckets.urls import check_bucket_name, parse
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.placeholders import check_key
 from workflow_engine.records import ObjectRef
 from workflow_engine.settings import BucketSettings
+from workflow_engine.topology.placeholders import check_key
 from workflow_engine.topology.suggest import Suggester
+from workflow_engine.topology.urls import check_bucket_name, parse
 
 
 class Buckets:

@@ -24,9 +24,9 @@ from workflow_engine.buckets.s3_client import ABSENT, Client
 from workflow_engine.buckets.s3_read import Reader, Version, find, object_info
 from workflow_engine.buckets.s3_write import Memory, Stream, Upload, Writer, copies
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError, file_error
-from workflow_engine.placeholders import check_key, is_key
 from workflow_engine.records import Block, Digests, utc_now
 from workflow_engine.settings import BucketSettings
+from workflow_engine.topology.placeholders import check_key, is_key
 
 #: whom a grant speaks of that opens a bucket
 _EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"

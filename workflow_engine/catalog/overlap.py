@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from workflow_engine.activity import Binding, Role, TemplateLookup
 from workflow_engine.errors import Code, Problem, Severity, pointer_to
-from workflow_engine.placeholders import AFTER_ENCODING, Names, decode_object
 from workflow_engine.planning.graph import Graph, Node
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 from workflow_engine.topology.object_names import starts_a_run
+from workflow_engine.topology.placeholders import AFTER_ENCODING, Names, decode_object
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9]*)\}")
 _SLASHES = re.compile(r"/{2,}")

@@ -19,7 +19,6 @@ from workflow_engine.catalog.checks import Named, check
 from workflow_engine.catalog.templates import checked_content, lookup_form, preset_ids
 from workflow_engine.catalog.workflow_rules import problem_text, refused_file
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError, pointer_to
-from workflow_engine.files import read_text
 from workflow_engine.records import Json, utc_now
 from workflow_engine.records.catalog import (
     TemplateKind,
@@ -27,6 +26,7 @@ from workflow_engine.records.catalog import (
     TemplateState,
     WorkflowFileRecord,
 )
+from workflow_engine.settings.files import read_text
 from workflow_engine.topology.document import Document
 from workflow_engine.topology.encoded import decode_json
 from workflow_engine.topology.wire import shown

@@ -8,9 +8,9 @@ from workflow_engine.activity import Registry
 from workflow_engine.catalog.pipelines import pipeline_of
 from workflow_engine.catalog.template_lookup import TemplateFinder
 from workflow_engine.errors import TopologyError
-from workflow_engine.files import read_text
 from workflow_engine.planning import graph as graphs
 from workflow_engine.planning.graph import Graph, Workflow
+from workflow_engine.settings.files import read_text
 from workflow_engine.store import Store
 from workflow_engine.topology.overrides import apply_overrides
 

@@ -9,7 +9,7 @@ def doctor(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object to stdout."),
 ) -> None:
     """Check ffmpeg, encoders, filters, the store, buckets and Prefect."""
-    from workflow_engine.doctor import examine
+    from workflow_engine.service.doctor import examine
 
     findings = examine(settings())
     if as_json:

@@ -43,8 +43,8 @@ def add(
     """Add a file to the library, and let `serve` run a workflow on it."""
     from workflow_engine.api.actions.media import shapes_of
     from workflow_engine.catalog.media import NewMedia
-    from workflow_engine.files import read_text
     from workflow_engine.records.catalog import WorkflowState
+    from workflow_engine.settings.files import read_text
 
     with opened_engine() as engine:
         chosen = engine.workflows.find(workflow) if workflow else None

@@ -124,7 +124,7 @@ class _Given(NamedTuple):
 
 def _read(file: Path) -> _Given:
     from workflow_engine.catalog.template_files import object_in
-    from workflow_engine.files import read_text
+    from workflow_engine.settings.files import read_text
     from workflow_engine.topology.document import Document
 
     document = Document(read_text(file), str(file))

@@ -82,7 +82,7 @@ def _checked(
 ) -> tuple[list[Problem], str]:
     """Return the problems of a file and, unless there are errors, what it is."""
     from workflow_engine.catalog.template_files import FOLDER, template_of_file
-    from workflow_engine.files import read_text
+    from workflow_engine.settings.files import read_text
 
     try:
         if path.absolute().parent.name == FOLDER:
@@ -97,8 +97,8 @@ def _checked(
 
 
 def _loaded(path: Path, registry: "Registry", templates: KnownTemplates) -> "Graph":
-    from workflow_engine.files import read_text
     from workflow_engine.planning import graph
+    from workflow_engine.settings.files import read_text
 
     text = read_text(path)
     return graph.load(text, registry, str(path), templates=templates.beside(path))

@@ -40,7 +40,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Register a workflow; it is Active at once."""
-    from workflow_engine.files import read_text
+    from workflow_engine.settings.files import read_text
 
     text = read_text(topology)
     with opened_engine() as engine:
@@ -113,7 +113,7 @@ def show(
 @app.command()
 def update(wanted: Wanted, topology: TopologyFile, as_json: AsJson = False) -> None:
     """Replace the topology of an inactive workflow; runs that exist keep theirs."""
-    from workflow_engine.files import read_text
+    from workflow_engine.settings.files import read_text
 
     text = read_text(topology)
     with opened_engine() as engine:

@@ -23,7 +23,6 @@ from workflow_engine.ingest.explanation import Explanation
 from workflow_engine.ingest.reconcile import Reconciler
 from workflow_engine.ingest.settling import StabilityChecker
 from workflow_engine.ingest.unmatched import UnmatchedLog
-from workflow_engine.placeholders import check_key
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import (
     BucketStatus,
@@ -34,6 +33,7 @@ from workflow_engine.records.ingest import (
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import Store
 from workflow_engine.topology.object_names import is_candidate
+from workflow_engine.topology.placeholders import check_key
 
 log = logging.getLogger(__name__)
 

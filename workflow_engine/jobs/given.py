@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.placeholders import check_key, decode_object, placeholders_in
 from workflow_engine.records import Json, ObjectRef
+from workflow_engine.topology.placeholders import check_key, decode_object, placeholders_in
 from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import Text, WireModel, wire_error
 

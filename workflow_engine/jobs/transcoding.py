@@ -9,7 +9,6 @@ from workflow_engine.jobs.echo import members, output_echo
 from workflow_engine.jobs.given import JobInput, refuse_workflow_placeholders
 from workflow_engine.jobs.new_job import NewJob
 from workflow_engine.jobs.topologies import Target
-from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ExecutionKind,
@@ -21,6 +20,7 @@ from workflow_engine.records import (
 )
 from workflow_engine.records.catalog import PipelineRecord
 from workflow_engine.store import ExecutionFilter, Store
+from workflow_engine.topology.placeholders import Names
 
 #: how long the result of an analysis may be used (specification, analysis, 1)
 ANALYSIS_LIFE = timedelta(days=15)

@@ -24,9 +24,9 @@ from workflow_engine.activity import (
     no_templates,
 )
 from workflow_engine.errors import ActivityError, Code, InvalidInputError, MediaflowError, Problem
-from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph, Node
 from workflow_engine.records import Digests, Json, ObjectRef
+from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
 #: more activities than this in one process cost more memory than a second decode is worth

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_engine.activity import ActivityContext
+from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.errors import MediaflowError
-from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, ExecutionState
-from workflow_engine.retry import RetryPolicy
 from workflow_engine.run.attempts import Attempts
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.environment import RunEnvironment
@@ -20,6 +19,7 @@ from workflow_engine.run.journal import Journal, Observer
 from workflow_engine.run.outcomes import failed, verdict
 from workflow_engine.run.work_directory import WorkDirectory
 from workflow_engine.store import Claim
+from workflow_engine.topology.placeholders import Names
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.errors import MediaflowError, Transient, file_error, transience
 from workflow_engine.records import ActivityState, FailedAttempt, new_id, utc_now
-from workflow_engine.retry import RetryPolicy
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.journal import Journal
 

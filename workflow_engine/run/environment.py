@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workflow_engine.activity import TemplateLookup, no_templates
+from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.buckets import Buckets
 from workflow_engine.records import ObjectRef
-from workflow_engine.retry import RetryPolicy
 from workflow_engine.run.completion import Completion
 from workflow_engine.run.source import Source
 from workflow_engine.store import Store

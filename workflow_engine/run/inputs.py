@@ -10,11 +10,11 @@ from pathlib import Path
 from workflow_engine.activity import Binding
 from workflow_engine.buckets import Bucket, Buckets, ObjectInfo, SingleFileBucket, plain_path
 from workflow_engine.errors import Code, InvalidInputError, file_error
-from workflow_engine.files import readable_file
-from workflow_engine.placeholders import check_key
 from workflow_engine.records import Digests, ExecutionRecord, ObjectRef, content_version
 from workflow_engine.run.source import Source
+from workflow_engine.settings.files import readable_file
 from workflow_engine.store import Store
+from workflow_engine.topology.placeholders import check_key
 
 
 class Inputs:

@@ -11,7 +11,6 @@ from pathlib import Path
 from workflow_engine.activity import ActivityContext, StepResult, TemplateLookup, no_templates
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
-from workflow_engine.placeholders import Names
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Input, Plan, Planned, plan_activity, plan_all
 from workflow_engine.records import ExecutionRecord, ObjectRef
@@ -19,6 +18,7 @@ from workflow_engine.run.reuse import Finished
 from workflow_engine.run.side_inputs import SideInputs
 from workflow_engine.run.source import Source, SourceFile
 from workflow_engine.store import Store
+from workflow_engine.topology.placeholders import Names
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workflow_engine.activity import TemplateLookup
+from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.buckets import Buckets
 from workflow_engine.catalog import publish_states
 from workflow_engine.errors import (
@@ -21,7 +22,6 @@ from workflow_engine.errors import (
 from workflow_engine.messages import Outbox, Sender
 from workflow_engine.planning.graph import Graph, Workflow
 from workflow_engine.records import ExecutionRecord, ExecutionState, utc_now
-from workflow_engine.retry import RetryPolicy
 from workflow_engine.run import lease
 from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.cancellation import Cancellation

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from workflow_engine.activity import Activity, ActivityContext, SideInput, SideInputFacts
 from workflow_engine.errors import ActivityError, InvalidInputError
-from workflow_engine.placeholders import Names
 from workflow_engine.records import Digests, ObjectRef
 from workflow_engine.run.source import Source, SourceFile
+from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
 #: characters of a file name that tell one content from another

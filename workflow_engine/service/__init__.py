@@ -1,9 +1,10 @@
 """What `serve` runs beside the API: components that start, stop, and say what is wrong.
 
 `dispatcher.py` runs executions, `prefect.py` keeps the Prefect server, `workflow_files.py` loads
-`[workflows] dir`, `messages.Sender` delivers messages. `server.py` puts them together, with what
-packages add by entry points `NAME = "module:factory"` of the group `mediaflow.services`: the
-factory takes the engine and returns a `Component`, and the triggers are the first of them.
+`[workflows] dir`, `messages.Sender` delivers messages; `doctor.py` checks what this
+machine can do. `server.py` puts them together, with what packages add by entry points
+`NAME = "module:factory"` of the group `mediaflow.services`: the factory takes the engine and
+returns a `Component`, and the triggers are the first of them.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,8 @@
 8080
 
 `models.py` has the keys, their types and defaults; `loading.py` reads the file and explains what
-is wrong with it; `environment.py` reads the variables, which win over the file.
+is wrong with it; `environment.py` reads the variables, which win over the file; `files.py`
+checks the files that a user names.
 """
 
 from workflow_engine.settings.loading import load_settings

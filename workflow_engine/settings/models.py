@@ -31,7 +31,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from workflow_engine.retry import RetryPolicy
+from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.settings.environment import environment_values
 
 #: of secrets in the serialization of Standard Webhooks

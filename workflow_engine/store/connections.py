@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
-from workflow_engine.private import close_file, private_file, private_folder
+from workflow_engine.store.private import close_file, private_file, private_folder
 
 #: how long a transaction waits for the other writers, in seconds
 BUSY_SECONDS = 60

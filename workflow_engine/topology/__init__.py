@@ -2,8 +2,9 @@
 
 `document.py` parses the text and knows positions, `wire.py` holds the annotations for values
 that may come as strings, `overrides.py` replaces parameters for one run, `schema.py` prints the
-JSON Schema. The parameters of each activity belong to the activity's own model; `planning.graph`
-brings the two together.
+JSON Schema; `urls.py` reads object URLs, `placeholders.py` fills {FileName} and its like and says
+what a key may be. The parameters of each activity belong to the activity's own model;
+`planning.graph` brings the two together.
 """
 
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from workflow_engine.buckets.urls import check_bucket_name
 from workflow_engine.errors import InvalidInputError
+from workflow_engine.topology.urls import check_bucket_name
 from workflow_engine.topology.wire import Text, wire_error
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from activities.transcode.model.output import TranscodeOutput
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
-from workflow_engine.placeholders import AFTER_ENCODING, Names, check_key, decode_object
+from workflow_engine.topology.placeholders import AFTER_ENCODING, Names, check_key, decode_object
 
 #: what an OutputObject may hold
 ALLOWED = frozenset({"ObjectPrefix", "FileName", "ExtName", "RunId", "MediaId"}) | AFTER_ENCODING

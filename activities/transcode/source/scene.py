@@ -15,8 +15,8 @@ from activities.transcode.model.settings import OutputSettings
 from activities.transcode.source.segments import JoinedInputs
 from workflow_engine.activity import PlanContext, SideInput, SideInputFacts, TemplateLookup
 from workflow_engine.errors import Problem
-from workflow_engine.placeholders import Names
 from workflow_engine.records import ObjectRef
+from workflow_engine.topology.placeholders import Names
 
 
 @dataclass(frozen=True, kw_only=True)

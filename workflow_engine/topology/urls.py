@@ -14,8 +14,8 @@ import re
 from urllib.parse import quote, unquote, urlsplit
 
 from workflow_engine.errors import Code, InvalidInputError
-from workflow_engine.placeholders import check_key, decode_object
 from workflow_engine.records import ObjectRef
+from workflow_engine.topology.placeholders import check_key, decode_object
 
 # Wider than the rule for new buckets in the cloud (specification, api, 13): topologies name
 # folders here, and a folder may be called "in".

@@ -10,9 +10,9 @@ from workflow_engine.activity import Finding, load_registry
 from workflow_engine.buckets import Buckets, S3Bucket
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.executor import prefect_api, prefect_server
-from workflow_engine.private import private_folder
 from workflow_engine.settings import Settings
 from workflow_engine.store import Store, shown_url
+from workflow_engine.store.private import private_folder
 
 
 def examine(settings: Settings) -> list[Finding]:
