@@ -88,7 +88,7 @@ conformance: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.service
-	$(BIN)/python -m benchmarks.landing
+	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.buckets
 	$(BIN)/python -m benchmarks.ladder
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from tests.support.bench import Bench
 from tests.support.catalog_calls import ACTIONS, Call, client_model
 from tests.support.event_service import Cloud, Service
-from tests.support.landing_home import Home
+from tests.support.ingest_home import Home
 from tests.support.sqs_server import sqs_server
 from tests.support.stores import POSTGRES
 from triggers import sqs

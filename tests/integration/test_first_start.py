@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_local_bucket import pretend_mounted
-from tests.support.landing_home import Home, flow
+from tests.support.ingest_home import Home, flow
 from tests.support.waiting import wait_for
 from tests.support.watching import TICK, Watching
 from workflow_engine.records import utc_now

@@ -99,7 +99,7 @@ def test_what_is_measured_of_the_source_is_measured_by_plan_and_run(engine: Engi
     source = engine.open_input(engine.load(Path("flow.json")), str(clip))
     plan = engine.plan(engine.load(Path("flow.json")), source)
     (planned,) = [one for one in plan.activities if one.node.name == "work"]
-    assert "work" in plan.reused and len(planned.side) == 2
+    assert "work" in plan.reused and len(planned.side_inputs) == 2
     assert "volume=volume=" in " ".join(made.result.commands[0])
     assert run(engine, work, clip).reused
 

@@ -91,4 +91,4 @@ def test_a_plan_reads_them_too(bench: Bench, side: Path):
     assert planned["a"].error and '"logo"' in planned["a"].error.message
     (side / "logo").write_text("one ")
     planned = {p.node.name: p for p in bench.engine.plan(workflow, source).activities}
-    assert planned["a"].step and len(planned["a"].side) == 1
+    assert planned["a"].step and len(planned["a"].side_inputs) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.integration.test_store_landing import new, note, taking
+from tests.integration.test_store_ingest import new, note, taking
 from tests.support.stores import execution, load, output, queue, success
 from workflow_engine.records import (
     ExecutionState,

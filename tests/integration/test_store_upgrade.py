@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.test_store_landing import new, note, taking
+from tests.integration.test_store_ingest import new, note, taking
 from tests.support.stores import lines_of, process
 from workflow_engine.records import ActivityState, Digests, ExecutionState, StepResult
 from workflow_engine.records.catalog import TemplateKind

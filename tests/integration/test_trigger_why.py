@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from tests.integration.test_store_retention import prune
-from tests.support.landing_home import Home, flow
+from tests.support.ingest_home import Home, flow
 from tests.support.stores import add, success
 from workflow_engine import cli
 from workflow_engine.engine import Engine

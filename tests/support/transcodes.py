@@ -61,8 +61,10 @@ def planned(
     context = make_plan_context(source, media=info, templates=templates)
     read, activity = Transcode.parameters.model_validate(wire), Transcode()
     files: dict[str, Path] = {}
-    while wanted := [one for one in activity.reads(read, context) if one not in context.side]:
-        found = dict(context.side)
+    while wanted := [
+        one for one in activity.reads(read, context) if one not in context.side_inputs
+    ]:
+        found = dict(context.side_inputs)
         for one in wanted:
             own = one.ref.object == context.source.object
             path = source if own else objects[f"{one.ref.bucket}/{one.ref.object}"]
@@ -72,7 +74,7 @@ def planned(
                 facts = activity.describe(one, make_context(Path(work), path))
             found[one] = SideInputFacts(name=name, digests=digests, facts=facts)
             files[name] = path
-        context = replace(context, side=found)
+        context = replace(context, side_inputs=found)
     step = activity.plan(read, context)
     assert isinstance(step, Step)
     return step, files

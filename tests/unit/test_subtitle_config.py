@@ -78,7 +78,7 @@ def plan(tmp_path, read, text=SRT):
         facts = describe_subtitles(wanted, make_context(tmp_path / str(n), file))
         digests = Digests(size=0, sha256="0" * 64, md5="0" * 32)
         sides[wanted] = SideInputFacts(name="side-1f.srt", digests=digests, facts=facts)
-    step = Transcode().plan(read, replace(context, side=sides))
+    step = Transcode().plan(read, replace(context, side_inputs=sides))
     assert isinstance(step, Step)
     return step
 

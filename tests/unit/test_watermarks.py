@@ -147,7 +147,7 @@ def planned(facts, **fields):
         name="side-1f.png", digests=Digests(size=0, sha256="0" * 64, md5="0" * 32), facts=facts
     )
     with pytest.raises(ActivityError) as caught:
-        Transcode().plan(read, replace(context, side={wanted: side}))
+        Transcode().plan(read, replace(context, side_inputs={wanted: side}))
     return caught.value
 
 

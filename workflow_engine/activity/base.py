@@ -124,8 +124,8 @@ class Activity(ABC, Generic[P]):
     def reads(self, parameters: P, context: PlanContext) -> Iterable[SideInput]:
         """Yield what else the activity reads for this input. Pure.
 
-        It is asked again with the answers in `context.side`, until it names nothing new: so a
-        list that is read may name further objects. Raises as `plan` does.
+        It is asked again with the answers in `context.side_inputs`, until it names nothing new: so
+        a list that is read may name further objects. Raises as `plan` does.
         """
         return ()
 

@@ -73,7 +73,7 @@ class PlanContext:
     names: Names
     upstream: Mapping[str, StepResult]
     templates: TemplateLookup = no_templates
-    side: Mapping[SideInput, SideInputFacts] = field(
+    side_inputs: Mapping[SideInput, SideInputFacts] = field(
         default_factory=dict[SideInput, SideInputFacts]
     )
 

@@ -22,7 +22,7 @@ _LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.I
 _PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
-class Gate:
+class AccessCheck:
     """Lets requests in. Safe to use from several threads."""
 
     def __init__(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from workflow_engine.api.access import Gate
+from workflow_engine.api.access import AccessCheck
 from workflow_engine.api.action import Action, Request
 from workflow_engine.api.actions.unsupported import unsupported
 from workflow_engine.api.answers import (
@@ -81,7 +81,7 @@ class Calls:
         self._engine = engine
         self._actions = actions
         self._metrics = metrics
-        self._gate = Gate(secrets, nonces)
+        self._gate = AccessCheck(secrets, nonces)
         self._paths = ServerPaths(engine.settings)
         self._limits = RateLimits(
             {name: action.rate for name, action in actions.items()}, service.rate_limits

@@ -21,7 +21,7 @@ from workflow_engine.buckets.faults import changed, not_found, other_content
 from workflow_engine.buckets.interface import ObjectInfo, Place
 from workflow_engine.buckets.parallel import in_parallel
 from workflow_engine.buckets.s3_client import ABSENT, Client
-from workflow_engine.buckets.s3_read import Reader, Version, find, object_info
+from workflow_engine.buckets.s3_read import ObjectReader, Version, find, object_info
 from workflow_engine.buckets.s3_write import Memory, Stream, Upload, Writer, copies
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError, file_error
 from workflow_engine.records import Block, Digests, utc_now
@@ -101,7 +101,7 @@ class S3Bucket:
 
     def read(self, key: str, *, version: str = "", cancel: Event | None = None) -> Iterator[Block]:
         """See `Bucket.read`."""
-        return Reader(self.client, self._pinned(key, version), cancel).blocks()
+        return ObjectReader(self.client, self._pinned(key, version), cancel).blocks()
 
     def fetch(
         self, key: str, target: Path, *, version: str = "", cancel: Event | None = None
@@ -110,7 +110,7 @@ class S3Bucket:
         pinned = self._pinned(key, version)
         part = target.with_name(files.hidden_name(target))
         try:
-            found = Reader(self.client, pinned, cancel).save(part)
+            found = ObjectReader(self.client, pinned, cancel).save(part)
             if found.size != pinned.size or (pinned.md5 and found.md5 != pinned.md5):
                 raise MediaflowError(
                     Code.RESOURCE_CONTENT_BAD,

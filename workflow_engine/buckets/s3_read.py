@@ -117,7 +117,7 @@ def find(client: Client, key: str) -> Version | None:
     return found
 
 
-class Reader:
+class ObjectReader:
     """Reads one version of an object of a bucket."""
 
     def __init__(

@@ -21,7 +21,7 @@ from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.executor.prefect_api import answers, get, ui_url
 from workflow_engine.executor.prefect_ends import leave_open
 from workflow_engine.executor.prefect_session import session, silence, unsilence
-from workflow_engine.executor.prefect_tasks import Gate, create_flow_run, flow_of, parameters
+from workflow_engine.executor.prefect_tasks import FlowGate, create_flow_run, flow_of, parameters
 from workflow_engine.run.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -51,13 +51,13 @@ class PrefectExecutor:
         The flow has a thread of its own, so that a server that went away or hangs cannot hold up
         the end of the run, and signals stay with the main thread.
         """
-        gate = Gate()
+        gate = FlowGate()
         try:
             self._execute(runner, gate)
         finally:
             gate.over.set()
 
-    def _execute(self, runner: Runner, gate: Gate) -> None:
+    def _execute(self, runner: Runner, gate: FlowGate) -> None:
         errors: list[BaseException] = []
         flow = threading.Thread(
             target=self._flow, args=(runner, gate, errors), name="flow", daemon=True
@@ -74,7 +74,9 @@ class PrefectExecutor:
             raise InterruptedRunError(runner.interruption)
         InlineExecutor().execute(runner)
 
-    def _await(self, flow: threading.Thread, runner: Runner, gate: Gate, health: "_Health") -> bool:
+    def _await(
+        self, flow: threading.Thread, runner: Runner, gate: FlowGate, health: "_Health"
+    ) -> bool:
         """Wait for the flow; False when it had to be left behind.
 
         It is left behind once no activity runs in it any more and the server is lost, or the run
@@ -96,7 +98,7 @@ class PrefectExecutor:
             time.sleep(0.1)
         return True
 
-    def _flow(self, runner: Runner, gate: Gate, errors: list[BaseException]) -> None:
+    def _flow(self, runner: Runner, gate: FlowGate, errors: list[BaseException]) -> None:
         try:
             session(self._api_url).copy().run(self._run_flow, runner, gate)
         except BaseException as error:
@@ -105,7 +107,7 @@ class PrefectExecutor:
         if self._flow_run_id and goes_on and (errors or not runner.ended()):
             leave_open(self._api_url, self._flow_run_id)
 
-    def _run_flow(self, runner: Runner, gate: Gate) -> None:
+    def _run_flow(self, runner: Runner, gate: FlowGate) -> None:
         from prefect.context import SyncClientContext
         from prefect.flow_engine import run_flow
 

@@ -41,7 +41,7 @@ _LOCKED_PAUSE = 0.02
 _FOLLOW_PERIOD = 0.2
 
 
-class Gate:
+class FlowGate:
     """Lets activities run inside the flow until it is closed; then they run elsewhere."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class _Work:
     """What the flow and the tasks of an execution work on."""
 
     runner: Runner
-    gate: Gate
+    gate: FlowGate
     show: Show
 
 
@@ -85,7 +85,7 @@ _work: ContextVar[_Work] = ContextVar("work")
 
 
 @contextmanager
-def flow_of(runner: Runner, gate: Gate) -> "Generator[Flow[Any, Any]]":
+def flow_of(runner: Runner, gate: FlowGate) -> "Generator[Flow[Any, Any]]":
     """Give the flow of an execution, which must run on this thread."""
     show = Show()
     runner.watch(show)
@@ -145,7 +145,7 @@ def _activity(name: str) -> "State[Any]":
         return _state(cancelled(error.message))
 
 
-def _run(runner: Runner, gate: Gate, show: Show, name: str) -> EndState:
+def _run(runner: Runner, gate: FlowGate, show: Show, name: str) -> EndState:
     """Run an activity and say how it ended. Raises InterruptedRunError."""
     if not gate.enter():
         return _follow(runner, gate, name)
@@ -161,7 +161,7 @@ def _run(runner: Runner, gate: Gate, show: Show, name: str) -> EndState:
     return task_state(outcome.record)
 
 
-def _follow(runner: Runner, gate: Gate, name: str) -> EndState:
+def _follow(runner: Runner, gate: FlowGate, name: str) -> EndState:
     """Wait for the end of an activity that runs elsewhere, because the server was lost."""
     while True:
         over = gate.over.is_set() or runner.cancel.is_set()

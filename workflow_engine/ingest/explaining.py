@@ -14,7 +14,7 @@ from workflow_engine.buckets import Bucket, Buckets, ObjectInfo, plain_path
 from workflow_engine.catalog.matching import Rule, Verdict, verdict
 from workflow_engine.errors import MediaflowError
 from workflow_engine.ingest.admission import OwnOutputs, WorkflowMatcher
-from workflow_engine.ingest.explanation import Explanation, Facts, Outcome, explain
+from workflow_engine.ingest.explanation import Explanation, ExplanationKind, Facts, explain
 from workflow_engine.ingest.stability import known_as, look_at
 from workflow_engine.records import (
     ExecutionKind,
@@ -107,7 +107,7 @@ class Explainer:
                 return name, "/" if key == "." else key + "/" * wanted.is_dir()
         folders = ", ".join(f'"{root}" ({name})' for name, root in sorted(roots.items()))
         return Explanation(
-            outcome=Outcome.NO_BUCKET,
+            outcome=ExplanationKind.NO_BUCKET,
             conclusion=f'"{path}" lies in the folder of no configured bucket.',
             remedy=f"The folders are: {folders or 'none'}.",
         )
@@ -115,7 +115,7 @@ class Explainer:
     def _without_bucket(self, name: str) -> Explanation:
         meant = Suggester(self._settings).remedy(name)
         return Explanation(
-            outcome=Outcome.NO_BUCKET,
+            outcome=ExplanationKind.NO_BUCKET,
             conclusion=f'The bucket "{name}" is not configured, so nothing that lands in it is '
             "noticed.",
             remedy=f"{meant} Add [buckets.{name}] to the configuration.".strip(),

@@ -23,7 +23,7 @@ from workflow_engine.topology.object_names import name_fault
 _NAMED = 5
 
 
-class Outcome(StrEnum):
+class ExplanationKind(StrEnum):
     """What became of an object."""
 
     #: its present version has executions, or had some that retention has removed
@@ -107,7 +107,7 @@ class Explanation:
     `facts` is None for an object that belongs to no bucket.
     """
 
-    outcome: Outcome
+    outcome: ExplanationKind
     conclusion: str
     remedy: str = ""
     facts: Facts | None = None
@@ -119,7 +119,7 @@ def explain(facts: Facts) -> Explanation:
     return Explanation(outcome=outcome, conclusion=conclusion, remedy=remedy, facts=facts)
 
 
-_Answer = tuple[Outcome, str, str]
+_Answer = tuple[ExplanationKind, str, str]
 
 
 def _about_object(facts: Facts) -> _Answer | None:
@@ -129,27 +129,31 @@ def _about_object(facts: Facts) -> _Answer | None:
     if facts.removed:
         named = ", ".join(list(facts.removed.values())[:_NAMED])
         return (
-            Outcome.RUNS,
+            ExplanationKind.RUNS,
             f"It has run, so long ago that its executions were removed from the store: {named}.",
             f"To run it again: mediaflow media add {facts.url} --workflow NAME",
         )
     fault = name_fault(facts.key)
     if fault:
-        return Outcome.NAME, f"It starts nothing: {fault}.", "Name a file, or rename it."
+        return ExplanationKind.NAME, f"It starts nothing: {fault}.", "Name a file, or rename it."
     if facts.problem:
-        return Outcome.UNREADABLE, f"It cannot be looked at: {facts.problem}", ""
+        return ExplanationKind.UNREADABLE, f"It cannot be looked at: {facts.problem}", ""
     if facts.info is None:
         before = " Earlier versions of it have run." if facts.runs else ""
         return (
-            Outcome.MISSING,
+            ExplanationKind.MISSING,
             f'There is no such object in the bucket "{facts.bucket}".{before}',
             "Check the key: it is compared exactly, upper and lower case included.",
         )
     if not facts.info.size:
-        return Outcome.EMPTY, "It starts nothing: it is empty.", "It is taken when it has content."
+        return (
+            ExplanationKind.EMPTY,
+            "It starts nothing: it is empty.",
+            "It is taken when it has content.",
+        )
     if facts.owner:
         return (
-            Outcome.OWN_OUTPUT,
+            ExplanationKind.OWN_OUTPUT,
             f"It starts nothing: it is an output of the run {facts.owner}, and outputs of "
             "mediaflow start no runs.",
             f"To run a workflow on it: mediaflow media add {facts.url} --workflow NAME",
@@ -166,7 +170,7 @@ def _about_intake(facts: Facts) -> _Answer:
         since = wire_time(facts.watched.since) if facts.watched else "that"
         also = "" if starting else f" No workflow takes it now either: {reason}."
         return (
-            Outcome.SKIPPED,
+            ExplanationKind.SKIPPED,
             f'It was skipped: it lay there before {since}, when the bucket "{facts.bucket}" was '
             f'first watched, and existing = "skip".{also}',
             f"To run it: {replay}" if starting else _remedy(facts, replay),
@@ -174,21 +178,21 @@ def _about_intake(facts: Facts) -> _Answer:
     if facts.known and starting:
         names = ", ".join(f'"{verdict.workflow.name}"' for verdict in starting)
         return (
-            Outcome.TAKEN_BEFORE,
+            ExplanationKind.TAKEN_BEFORE,
             f"It was processed at {wire_time(facts.known[0].taken)}, when no workflow took it. "
             f"{names} would now, but what changes of workflows starts nothing for older objects.",
             f"To run it: {replay}",
         )
     if not facts.kind:
         return (
-            Outcome.NOT_WATCHED,
+            ExplanationKind.NOT_WATCHED,
             f'It starts nothing: the bucket "{facts.bucket}" has no events, so nothing that lands '
             "in it is noticed.",
             f'Set events, such as "watch" or "poll", in [buckets.{facts.bucket}], or run what lies '
             f"there: {replay}",
         )
     if not starting:
-        return Outcome.NOT_MATCHED, f"It starts nothing: {reason}.", _remedy(facts, replay)
+        return ExplanationKind.NOT_MATCHED, f"It starts nothing: {reason}.", _remedy(facts, replay)
     if facts.arrival is not None:
         return _waits(facts, facts.arrival)
     return _not_noticed(facts)
@@ -200,21 +204,21 @@ def _runs(facts: Facts) -> _Answer:
     more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
     what = "the run" if len(runs) == 1 else f"{len(runs)} runs:"
     show = f"mediaflow execution show {runs[0].run_id}"
-    return Outcome.RUNS, f"It started {what} {named}{more}.", f"To see it: {show}"
+    return ExplanationKind.RUNS, f"It started {what} {named}{more}.", f"To see it: {show}"
 
 
 def _waits(facts: Facts, arrival: Arrival) -> _Answer:
     noticed = f"It was noticed at {wire_time(arrival.first_noticed)}"
     if not facts.alive:
         return (
-            Outcome.WAITS,
+            ExplanationKind.WAITS,
             f"{noticed} and waits: no mediaflow serve is running that would take it in.",
             "Start it: mediaflow serve",
         )
     if facts.growing:
-        return Outcome.WAITS, f"{noticed} and is not finished: {facts.growing}.", ""
+        return ExplanationKind.WAITS, f"{noticed} and is not finished: {facts.growing}.", ""
     due = wire_time(arrival.due)
-    return Outcome.WAITS, f"{noticed} and is processed at {due} or soon after.", ""
+    return ExplanationKind.WAITS, f"{noticed} and is processed at {due} or soon after.", ""
 
 
 def _not_noticed(facts: Facts) -> _Answer:
@@ -222,23 +226,23 @@ def _not_noticed(facts: Facts) -> _Answer:
     if not facts.alive:
         if facts.watched is None and facts.skips:
             return (
-                Outcome.NOT_NOTICED,
+                ExplanationKind.NOT_NOTICED,
                 "It was not noticed: no mediaflow serve has watched the bucket yet. The first one "
                 'skips what lies there when it starts, because existing = "skip".',
                 f"To run it: {_replay(facts)}",
             )
         seen = f" since {wire_time(listener.updated)}" if listener else " yet"
         return (
-            Outcome.NOT_NOTICED,
+            ExplanationKind.NOT_NOTICED,
             f"It was not noticed: no mediaflow serve has watched the bucket{seen}.",
             "Start it: mediaflow serve",
         )
     assert listener is not None
     if listener.problem:
-        return Outcome.NOT_NOTICED, f"It was not noticed yet. {listener.problem}", ""
+        return ExplanationKind.NOT_NOTICED, f"It was not noticed yet. {listener.problem}", ""
     last = wire_time(listener.last_reconcile) if listener.last_reconcile else "never"
     return (
-        Outcome.NOT_NOTICED,
+        ExplanationKind.NOT_NOTICED,
         f"It was not noticed yet. The next event, or the next listing, finds it; the last listing "
         f"was: {last}.",
         "",

@@ -58,7 +58,7 @@ class Planned:
     skip: Skip | None = None
     error: ActivityError | InvalidInputError | None = None
     key: str = ""
-    side: Mapping[SideInput, SideInputFacts] = field(
+    side_inputs: Mapping[SideInput, SideInputFacts] = field(
         default_factory=dict[SideInput, SideInputFacts]
     )
 
@@ -117,8 +117,8 @@ def plan_activity(
         return Planned(node=node, skip=step)
     nearest = graph.nearest[name]
     consumed = {kind: keys.get(nearest.get(kind, ""), "") for kind in step.consumes}
-    key = content_key(node, step, given.digests, consumed, context.side)
-    return Planned(node=node, step=step, key=key, side=context.side)
+    key = content_key(node, step, given.digests, consumed, context.side_inputs)
+    return Planned(node=node, step=step, key=key, side_inputs=context.side_inputs)
 
 
 def _with_side_inputs(
@@ -126,11 +126,11 @@ def _with_side_inputs(
 ) -> PlanContext:
     while True:
         asked = node.activity.reads(node.parameters, context)
-        wanted = [one for one in dict.fromkeys(asked) if one not in context.side]
+        wanted = [one for one in dict.fromkeys(asked) if one not in context.side_inputs]
         if not wanted:
             return context
         found = {one: side_inputs(node.activity, one) for one in wanted}
-        context = replace(context, side={**context.side, **found})
+        context = replace(context, side_inputs={**context.side_inputs, **found})
 
 
 def _context(
@@ -156,7 +156,7 @@ def content_key(
     step: Step,
     source: Digests,
     consumed: Mapping[str, str],
-    side: Mapping[SideInput, SideInputFacts],
+    side_inputs: Mapping[SideInput, SideInputFacts],
 ) -> str:
     """Return the hash of everything that shapes the bytes of a step's outputs.
 
@@ -170,7 +170,7 @@ def content_key(
         "parameters": dict(step.identity),
         "source": source.sha256,
         "consumed": dict(consumed),
-        "side": [[wanted.identity, found.digests.sha256] for wanted, found in side.items()],
+        "side": [[one.identity, facts.digests.sha256] for one, facts in side_inputs.items()],
     }
     text = json.dumps(identity, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -298,7 +298,7 @@ class Planner:
         """Return what an activity read beside the input, as far as it was planned."""
         with self._lock:
             planned = self._planned.get(name)
-            return planned.side if planned else {}
+            return planned.side_inputs if planned else {}
 
     def keep(self, name: str, result: StepResult) -> None:
         """Take the result of an activity that succeeded, for those behind it."""

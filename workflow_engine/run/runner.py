@@ -209,7 +209,7 @@ class Runner:
     def _require_unchanged(self, planned: Planned) -> None:
         if planned.node.role is not Role.REPORT:
             self._source.require_unchanged()
-            self._side_inputs.require_unchanged(planned.side)
+            self._side_inputs.require_unchanged(planned.side_inputs)
 
     def _report_bucket(self) -> str:
         """Where the report of a run without any output goes: beside the outputs it would have."""

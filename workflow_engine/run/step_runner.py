@@ -62,7 +62,7 @@ class StepRunner:
         source = work / self._run.names.source_name
         if self._run.graph.nodes[name].role is not Role.REPORT:
             self._file.link(source)
-            self._side_inputs.link(self._planner.plan(name).side, work)
+            self._side_inputs.link(self._planner.plan(name).side_inputs, work)
 
         def progress(fraction: float) -> None:
             try:

@@ -15,15 +15,15 @@ from workflow_engine.records.catalog import (
     WorkflowState,
 )
 from workflow_engine.store.schema import metadata
-from workflow_engine.store.types import Choice, FreeText, JsonText, Moment
+from workflow_engine.store.types import EnumText, FreeText, JsonText, Moment
 
 workflows = sa.Table(
     "workflows",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", FreeText, nullable=False),
-    sa.Column("state", Choice(WorkflowState), nullable=False),
-    sa.Column("trigger_mode", Choice(TriggerMode), nullable=False),
+    sa.Column("state", EnumText(WorkflowState), nullable=False),
+    sa.Column("trigger_mode", EnumText(TriggerMode), nullable=False),
     sa.Column("created", Moment, nullable=False),
     sa.Column("bucket", sa.Text, nullable=False),
     sa.Column("prefix", FreeText, nullable=False),
@@ -77,7 +77,7 @@ media = sa.Table(
     sa.Column("category_id", sa.BigInteger),
     sa.Column("tags", JsonText(tuple), nullable=False),
     sa.Column("cover_url", FreeText, nullable=False),
-    sa.Column("publish_state", Choice(PublishState), nullable=False),
+    sa.Column("publish_state", EnumText(PublishState), nullable=False),
     sa.Column("deleted", sa.Boolean, nullable=False),
     sa.Column("created", Moment, nullable=False),
     sa.Column("properties", JsonText(), nullable=False),
@@ -88,7 +88,7 @@ media_buckets = sa.Table(
     "media_buckets",
     metadata,
     sa.Column("bucket", sa.Text, primary_key=True),
-    sa.Column("type", Choice(BucketType), primary_key=True),
+    sa.Column("type", EnumText(BucketType), primary_key=True),
     sa.Column("referer", FreeText, nullable=False),
     sa.Column("role", FreeText, nullable=False),
 )
@@ -98,7 +98,7 @@ pipelines = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", FreeText, nullable=False),
-    sa.Column("state", Choice(PipelineState), nullable=False),
+    sa.Column("state", EnumText(PipelineState), nullable=False),
     sa.Column("speed", sa.Text, nullable=False),
     sa.Column("speed_level", sa.Integer, nullable=False),
     sa.Column("queue", FreeText, nullable=False),
@@ -113,9 +113,9 @@ templates = sa.Table(
     "templates",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("kind", Choice(TemplateKind), nullable=False),
+    sa.Column("kind", EnumText(TemplateKind), nullable=False),
     sa.Column("name", FreeText, nullable=False),
-    sa.Column("state", Choice(TemplateState), nullable=False),
+    sa.Column("state", EnumText(TemplateState), nullable=False),
     sa.Column("created", Moment, nullable=False),
     sa.Column("file", FreeText, nullable=False, server_default=""),
     sa.Column("content", JsonText(), nullable=False),

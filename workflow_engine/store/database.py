@@ -25,7 +25,7 @@ from workflow_engine.records import utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord
 from workflow_engine.store import catalog_schema, connections, migrations, schema
 from workflow_engine.store.connections import WRITE, open_engine, shown_url
-from workflow_engine.store.fast_queries import Query, Reader, Rows
+from workflow_engine.store.fast_queries import Query, QueryReader, Rows
 from workflow_engine.store.faults import explained
 from workflow_engine.store.mapping import PIPELINE
 
@@ -49,7 +49,7 @@ class Database:
         """
         self._engine = open_engine(url)
         self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
-        self._reader = Reader(self._engine)
+        self._reader = QueryReader(self._engine)
         self._writing = threading.Lock()
         self.shown_url = shown_url(url)
         try:

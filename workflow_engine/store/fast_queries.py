@@ -109,7 +109,7 @@ def _converters(compiled: SQLCompiler, dialect: sa.Dialect) -> dict[str, _Conver
     }
 
 
-class Reader:
+class QueryReader:
     """Runs prepared queries, each one a transaction. Safe to use from several threads."""
 
     def __init__(self, engine: sa.Engine) -> None:

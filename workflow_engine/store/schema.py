@@ -20,7 +20,7 @@ from workflow_engine.records import (
     Output,
     StepResult,
 )
-from workflow_engine.store.types import Choice, FreeText, JsonText, Moment
+from workflow_engine.store.types import EnumText, FreeText, JsonText, Moment
 
 #: written into a new store; a store with a higher number belongs to a newer mediaflow
 SCHEMA_VERSION = 5
@@ -87,7 +87,7 @@ executions = sa.Table(
     "executions",
     metadata,
     sa.Column("run_id", sa.Text, primary_key=True),
-    sa.Column("kind", Choice(ExecutionKind), nullable=False),
+    sa.Column("kind", EnumText(ExecutionKind), nullable=False),
     sa.Column("workflow_id", sa.Text, nullable=False),
     sa.Column("workflow", FreeText, nullable=False),
     sa.Column("bucket", sa.Text, nullable=False),
@@ -96,7 +96,7 @@ executions = sa.Table(
     sa.Column("media_id", sa.Text, nullable=False),
     sa.Column("pipeline_id", sa.Text, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
-    sa.Column("state", Choice(ExecutionState), nullable=False),
+    sa.Column("state", EnumText(ExecutionState), nullable=False),
     sa.Column("code", FreeText, nullable=False),
     sa.Column(
         "outcome",
@@ -232,7 +232,7 @@ activities = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("type", sa.Text, nullable=False),
-    sa.Column("state", Choice(ActivityState), nullable=False),
+    sa.Column("state", EnumText(ActivityState), nullable=False),
     sa.Column("job_id", sa.Text, nullable=False),
     sa.Column("started", Moment),
     sa.Column("ended", Moment),

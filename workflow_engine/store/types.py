@@ -62,7 +62,7 @@ class FreeText(sa.types.TypeDecorator[str]):
         return None if value is None else storable(value)
 
 
-class Choice(sa.types.TypeDecorator[E]):
+class EnumText(sa.types.TypeDecorator[E]):
     """A member of an enumeration, as its text."""
 
     impl = sa.Text

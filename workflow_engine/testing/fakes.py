@@ -134,7 +134,9 @@ class FakeWork(Activity[FakeWorkParameters]):
         while key:
             wanted = SideInput(ref=ObjectRef(bucket="side", object=key), kind="text")
             yield wanted
-            key = context.side[wanted].facts["See"] if wanted in context.side else None
+            key = (
+                context.side_inputs[wanted].facts["See"] if wanted in context.side_inputs else None
+            )
 
     def describe(self, side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
         """Tell which object it names."""
@@ -151,7 +153,7 @@ class FakeWork(Activity[FakeWorkParameters]):
             outputs=(output,),
             identity={"Text": parameters.text},
             share=parameters.share or "",
-            resolved=(parameters, tuple(side.name for side in context.side.values())),
+            resolved=(parameters, tuple(side.name for side in context.side_inputs.values())),
         )
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:

@@ -40,7 +40,7 @@ class OutputRequest:
     @property
     def side_inputs(self) -> Mapping[SideInput, SideInputFacts]:
         """What is known of the side inputs that the stages asked for."""
-        return self.context.side
+        return self.context.side_inputs
 
 
 @dataclass(frozen=True, kw_only=True)

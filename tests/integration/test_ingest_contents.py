@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.landing_home import Home, flow
+from tests.support.ingest_home import Home, flow
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.ingest import contents
 from workflow_engine.records import Digests, ExecutionRecord

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_local_bucket import pretend_mounted
-from tests.support.landing_home import SETTLE, Home, flow, replace_buckets
+from tests.support.ingest_home import SETTLE, Home, flow, replace_buckets
 from tests.support.stores import lines_of, process
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine

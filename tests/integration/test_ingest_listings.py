@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.landing_home import SETTLE, Home, flow, replace_buckets
+from tests.support.ingest_home import SETTLE, Home, flow, replace_buckets
 from workflow_engine.buckets import LocalBucket, ObjectInfo
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError

@@ -205,7 +205,7 @@ class TestArrivals:
     def test_many_processes_note_the_same_keys(self, url: str, store: Store):
         script = """
             import random
-            from tests.integration.test_store_landing import note
+            from tests.integration.test_store_ingest import note
             for _ in range(20):
                 note(store, *random.sample([f"k{n}" for n in range(50)], 30))
             print("done")
@@ -278,7 +278,7 @@ class TestTaking:
         note(store, *(f"k{number}" for number in range(60)))
         script = """
             import random
-            from tests.integration.test_store_landing import taking, waiting
+            from tests.integration.test_store_ingest import taking, waiting
             arrivals = waiting(store)
             print("ready", flush=True)
             random.shuffle(arrivals)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.landing_home import SETTLE, Home, flow
+from tests.support.ingest_home import SETTLE, Home, flow
 from tests.support.stores import add, success
 from tests.support.topologies import text, topology
 from workflow_engine.engine import Engine

@@ -84,7 +84,7 @@ def latencies(child: str, count: int, pause: float, settle: float) -> list[float
 
 def start(child: str, home: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.landing", child, str(home)],
+        [sys.executable, "-m", "benchmarks.ingest", child, str(home)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
