@@ -13,7 +13,7 @@ SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 # one lock for every system and Python; no line names an index
 COMPILED := --universal --generate-hashes --python-version 3.11 --no-header --quiet
 
-.PHONY: help setup demo test-unit test test-long lint conformance bench lock clean
+.PHONY: help setup demo test-unit test test-long coverage lint conformance bench lock clean
 
 help:
 	@echo "make setup      install into $(VENV) from the lock file; EXTRAS=postgres for its driver, too"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-unit  the pure ones: no media, no servers, half a minute"
 	@echo "make test       all tests but those that take minutes each"
 	@echo "make test-long  the tests that take longer, too"
+	@echo "make coverage   what make test covers, in lines and branches"
 	@echo "make lint       ruff and pyright"
 	@echo "make conformance  the table of docs/conformance.md, out of the tests"
 	@echo "make bench      timings, side by side"
@@ -66,7 +67,7 @@ demo: setup
 	@echo "address above; $(BIN)/mediaflow prefect stop ends its server."
 
 # compiled modules are kept: a test may start ten processes
-test-unit test test-long: export PYTHONDONTWRITEBYTECODE :=
+test-unit test test-long coverage: export PYTHONDONTWRITEBYTECODE :=
 
 test-unit: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 -q tests/unit -m "not long"
@@ -76,6 +77,9 @@ test: $(TESTED)
 
 test-long: $(TESTED)
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+coverage: $(TESTED)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not long" --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
