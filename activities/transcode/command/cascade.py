@@ -13,11 +13,18 @@ from activities.transcode.command.rendition import Size
 STEP = 4 / 3
 
 
+def follows(filters: Sequence[Filter]) -> bool:
+    """Whether the filters take pictures of any size; see `activities.shape`."""
+    return any(one.name == "scale" and ("eval", "frame") in one.options for one in filters)
+
+
 def split_at_scale(filters: Sequence[Filter]) -> tuple[tuple[Filter, ...], Size] | None:
     """Return the filters before a plain `scale` and its size; None where there is none."""
     for index, one in enumerate(filters):
         if one.name == "scale":
             options = dict(one.options)
+            if "eval" in options:
+                continue  # it keeps the source in its own size
             if options.keys() != {"w", "h"}:
                 return None
             return tuple(filters[:index]), (int(str(options["w"])), int(str(options["h"])))

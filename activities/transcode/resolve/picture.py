@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from activities.probe import VideoStream
+from activities.shape import steady
 from activities.templates import Kind
 from activities.templates.sections import Gif, Video
 from activities.transcode.command.filters import Chain, Filter, filter_of
@@ -22,7 +23,7 @@ from activities.transcode.source.geometry import (
     Placement,
     upright,
 )
-from activities.transcode.source.rates import MAX_RATE, frame_rate, wanted_rate
+from activities.transcode.source.rates import MAX_RATE, constant_rate, frame_rate, wanted_rate
 from activities.transcode.source.scene import OutputRequest, Scene, Timeline
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
@@ -50,7 +51,13 @@ def resolve_picture(
     assert video is not None
     if settings.copy:
         size = (stream.width, stream.height)
-        return Picture(stream=stream.index, codec=stream.codec, size=size, part=size)
+        return Picture(
+            stream=stream.index,
+            codec=stream.codec,
+            size=size,
+            part=size,
+            shown_until=_shown_until(settings.container, timeline, stream),
+        )
     placement = placement_of(request, stream, warnings)
     scene = Scene(
         request=request,
@@ -103,13 +110,22 @@ def resolve_picture(
     )
 
 
+def _shown_until(container: str, timeline: Timeline, stream: VideoStream) -> float | None:
+    """Return when the picture of a copy ends, where its container would count beyond that.
+
+    They take the length of the packet that is last in decoding order, which another frame has.
+    """
+    counted = container in ("flv", "mpd") and stream.has_b_frames and timeline.exact
+    return timeline.shown if counted else None
+
+
 def _filters(
     scene: Scene, stream: VideoStream, placement: Placement
 ) -> tuple[tuple[Filter, ...], Fraction, bool]:
     """Return the chain of filters, the frame rate behind it, and whether it gives fields.
 
-    Order (specification, transcode, 4): deinterlace, blur, turn, crop, scale, pad, the stages,
-    fps. Lines must be one picture before they are turned, and what is blurred has the
+    Order (specification, transcode, 4): deinterlace, blur, turn, crop, scale, pad, fps, the stages.
+    Lines must be one picture before they are turned, and what is blurred has the
     coordinates of the source, so these two come first.
     """
     settings, video = scene.request.settings, scene.request.settings.video
@@ -120,7 +136,8 @@ def _filters(
     output_rate = frame_rate(video.fps) if video.fps is not None else None
     interlace = video.scan_mode == "interlaced"
     keep = stream.interlaced and not (stages or blurred) and _keeps_fields(video, placement)
-    chain: list[Filter] = []
+    squeeze = settings.trans.adj_dar_method == "rescale"
+    chain = [filter_of(name, **options) for name, options in steady(stream, squeeze=squeeze)]
     if stream.interlaced and not keep:
         # one frame out of two fields: the frame rate stays
         chain.append(filter_of("bwdif", mode="send_frame"))
@@ -136,15 +153,13 @@ def _filters(
     sar = placement.sar
     # max: the filter would otherwise round the ratio to terms of at most 100
     chain.append(filter_of("setsar", sar=f"{sar.numerator}/{sar.denominator}", max=65535))
-    chain += stages
     if interlace and not keep:
         rate, steps = _interlaced(source_rate, output_rate)
-        return (*chain, *steps), rate, True
-    if output_rate is None and source_rate > MAX_RATE:
-        output_rate = MAX_RATE
-    if output_rate is not None:
-        chain.append(filter_of("fps", fps=output_rate))
-    return tuple(chain), output_rate or source_rate, keep
+        return (*chain, *stages, *steps), rate, True
+    # before what is drawn at a time: a source may show one picture for seconds
+    chain += constant_rate(scene, stream)
+    chain += stages
+    return tuple(chain), scene.rate, keep
 
 
 def _palette(

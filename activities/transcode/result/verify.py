@@ -82,7 +82,9 @@ def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
             return
         raise _wrong(rendition, "it has no duration")
     large = rendition.container not in SEGMENTED and path.stat().st_size >= most_bytes(rendition)
-    if large or (length >= rendition.limit - 1 and not rendition.mux):
+    # pictures that repeat themselves stay for as long as MuxConfig says
+    film = rendition.container not in ("gif", "webp")
+    if large or (length >= rendition.limit - 1 and film):
         declared = f"the {expected:.3f} seconds that its header declares"
         raise _broken_off(f"it is longer than {declared if expected else 'its size allows'}")
     if expected is None or not rendition.exact:
@@ -90,8 +92,17 @@ def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
     unseen = PACKED_SECONDS if rendition.container in ("ts", "m3u8") else 0.0
     if rendition.picture and rendition.picture.encoding:
         unseen = max(unseen, float(1 / rendition.picture.encoding.rate))
-    if expected - length > max(SHORT_SECONDS, SHORT_SHARE * expected) + unseen:
+    spare = max(SHORT_SECONDS, SHORT_SHARE * expected) + unseen
+    if expected - length > spare:
         raise _broken_off(f"it ends after {length:.3f} of {expected:.3f} seconds")
+    listed = media.duration or length
+    if film and max(length - expected, expected - listed, listed - expected) > spare:
+        told = listed if abs(listed - expected) > spare else length
+        if rendition.copy:
+            raise _cannot_copy(rendition, told, expected)
+        raise _broken_off(
+            f"it is {told:.3f} seconds long, where its header declares {expected:.3f}"
+        )
 
 
 def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
@@ -105,7 +116,9 @@ def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
     if rendition.container != "m3u8" or not both or rendition.key:
         return media.duration
     segments = files_of(path).content
-    first, last = (MediaInfo.parse(probe_json(segments[n])) for n in (0, -1))
+    # by name: a segment of some kilobytes is not recognized
+    opened = {"f": "mpegts"}
+    first, last = (MediaInfo.parse(probe_json(segments[n], opened=opened)) for n in (0, -1))
     end = last.start_time + (last.duration or 0.0)
     return max(media.duration or 0.0, end - first.start_time)
 
@@ -115,6 +128,15 @@ def _broken_off(reason: str) -> ActivityError:
         Code.RESOURCE_CONTENT_BAD,
         f'The resource operated "InputFile" is bad: {reason}.',
         remedy="Upload the file again, complete.",
+    )
+
+
+def _cannot_copy(rendition: Rendition, told: float, expected: float) -> ActivityError:
+    return ActivityError(
+        Code.RESOURCE_NOT_SUPPORTED,
+        'The resource operated "InputFile" is not supported: copied into the container '
+        f'"{rendition.container}", its {expected:.3f} seconds would be told as {told:.3f}.',
+        remedy="Use a template that encodes, or another container.",
     )
 
 
