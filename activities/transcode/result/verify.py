@@ -95,14 +95,17 @@ def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
     spare = max(SHORT_SECONDS, SHORT_SHARE * expected) + unseen
     if expected - length > spare:
         raise _broken_off(f"it ends after {length:.3f} of {expected:.3f} seconds")
-    listed = media.duration or length
-    if film and max(length - expected, expected - listed, listed - expected) > spare:
-        told = listed if abs(listed - expected) > spare else length
-        if rendition.copy:
-            raise _cannot_copy(rendition, told, expected)
-        raise _broken_off(
-            f"it is {told:.3f} seconds long, where its header declares {expected:.3f}"
-        )
+    if film and not rendition.copy and max(length, media.duration or 0.0) - expected > spare:
+        raise _broken_off(f"it is {length:.3f} seconds long, and declares {expected:.3f}")
+
+
+def wrong_length(rendition: Rendition, media: MediaInfo) -> tuple[float, float] | None:
+    """Return the seconds that a copy tells and those of its source, where they differ."""
+    expected, told = rendition.duration, media.duration
+    if not rendition.copy or not rendition.exact or expected is None or told is None:
+        return None
+    spare = max(SHORT_SECONDS, SHORT_SHARE * expected)
+    return (told, expected) if abs(told - expected) > spare else None
 
 
 def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
@@ -128,15 +131,6 @@ def _broken_off(reason: str) -> ActivityError:
         Code.RESOURCE_CONTENT_BAD,
         f'The resource operated "InputFile" is bad: {reason}.',
         remedy="Upload the file again, complete.",
-    )
-
-
-def _cannot_copy(rendition: Rendition, told: float, expected: float) -> ActivityError:
-    return ActivityError(
-        Code.RESOURCE_NOT_SUPPORTED,
-        'The resource operated "InputFile" is not supported: copied into the container '
-        f'"{rendition.container}", its {expected:.3f} seconds would be told as {told:.3f}.',
-        remedy="Use a template that encodes, or another container.",
     )
 
 

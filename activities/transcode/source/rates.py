@@ -13,6 +13,7 @@ from activities.templates.sections import Video
 from activities.transcode.command.filters import Filter, filter_of
 from activities.transcode.model.containers import IMAGE_CODECS
 from activities.transcode.source.scene import Scene
+from activities.transcode.source.streams import WITHOUT_TIMES
 
 #: frames per second: a source above it is brought down to it (specification, transcode, 4)
 MAX_RATE = Fraction(60)
@@ -53,10 +54,17 @@ def constant_rate(scene: Scene, stream: VideoStream) -> Iterator[Filter]:
     timeline = scene.timeline
     if timeline.joined:
         return  # each part is brought to it by itself
+    if scene.request.media.format_name in WITHOUT_TIMES and stream.has_b_frames:
+        # put in order, the first picture seems late
+        yield filter_of("setpts", expr="PTS-STARTPTS")
     # where a change of the picture begins a new graph, that must not begin at 0
     begin = {"start_time": 0} if followed(stream) else {}
     yield filter_of("fps", fps=scene.rate, **begin)
-    if timeline.exact and timeline.duration and timeline.shown:
-        missing = round((timeline.duration - timeline.shown) * scene.rate)
-        if missing > 0:
-            yield filter_of("tpad", stop_mode="clone", stop=missing)
+    if not (timeline.exact and timeline.duration and timeline.shown):
+        return
+    missing = round((timeline.duration - timeline.shown) * scene.rate)
+    if missing > 0:
+        yield filter_of("tpad", stop_mode="clone", stop=missing)
+    if timeline.start:
+        # a Clip may begin within a picture, which then counts twice
+        yield filter_of("trim", end_frame=max(1, round(timeline.duration * scene.rate)))
