@@ -55,7 +55,7 @@ class Analysis(Activity[AnalysisParameters]):
 
     type_name = "Analysis"
     role = Role.ANALYSIS
-    version = 2
+    version = 3
     parameters = AnalysisParameters
 
     def tools(self) -> Mapping[str, str]:

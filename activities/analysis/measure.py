@@ -14,6 +14,7 @@ from activities import ffmpeg
 from activities.analysis.classes import PRESET, Size
 from activities.analysis.config import AnalysisConfig
 from activities.ffmpeg import graph
+from activities.fields import marked_fields, whole_pictures
 from activities.probe import MediaInfo, VideoStream
 from workflow_engine.activity import ActivityContext
 
@@ -61,11 +62,13 @@ def command(
     interlaced: dict[str, str] = {}
     if config.keeps_fields(video):
         # each field has 4:2:0 chroma of its own
+        for name, options in marked_fields(video):
+            picture = picture.filter(name, options=options)
         picture = picture.filter("scale", width, max(4, height - height % 4), interl=1)
         interlaced = {"flags": "+ilme+ildct"}
     else:
-        if video.interlaced:
-            picture = picture.filter("bwdif", mode="send_frame")
+        for name, options in whole_pictures(video):
+            picture = picture.filter(name, options=options)
         picture = picture.filter("scale", width, height)
     # square pixels; ffmpeg has turned the picture upright by itself
     picture = picture.filter("setsar", 1)

@@ -2,18 +2,19 @@
 
 `MediaInfo.of` probes a file; `streams` reads single streams, `properties` gives the wire form
 of specification, mediainfo, 2, `completeness` tells whether the file was cut off, `ends` when
-each stream ends, `raw` describes sound that does not say what it is, and `sizes` refuses pictures
-without a size.
+each stream ends, `fields` whether frames hold two fields, `raw` describes sound that does not say
+what it is, and `sizes` refuses pictures without a size.
 """
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from activities import ffmpeg
 from activities.probe.completeness import counts_its_frames, missing_bytes
 from activities.probe.ends import WITHOUT_ENDS, stream_ends
+from activities.probe.fields import measured_fields
 from activities.probe.properties import properties
 from activities.probe.raw import RAW_FORMATS, RawSound
 from activities.probe.sizes import LONGER_LOOK, require_size
@@ -105,7 +106,8 @@ class MediaInfo:
         """Probe a local file; `playlists` allows HLS lists that mediaflow wrote itself.
 
         `raw` says what the sound of a file without any description is. With `ends`, streams get
-        a duration of their own also where that takes reading their packets.
+        a duration and an order of fields of their own also where that takes reading packets or
+        decoding some seconds.
 
         Raises ActivityError when it cannot be used: unreadable, a list of other files, no audio
         and no video, pictures without a size, or of no length (specification, mediainfo, 3).
@@ -133,11 +135,23 @@ class MediaInfo:
             end_of = stream_ends(path, indexes, media.start_time + media.duration, cancel=cancel)
             ends_by_index = {str(n): round(end - media.start_time, 6) for n, end in end_of.items()}
             media = cls.parse({**media.probe, "ends": ends_by_index})
+        if ends and not media.still:
+            media = media._with_fields(path, cancel)
         if not media.videos and not media.audios:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
         if media.duration == 0:
             raise ffmpeg.content_bad("its duration is 0")
         return media
+
+    def _with_fields(self, path: Path, cancel: threading.Event | None) -> "MediaInfo":
+        fields: dict[str, Json] = {}
+        for stream in self.videos:
+            found = measured_fields(
+                path, stream, self.duration, opened=dict(self.opened), cancel=cancel
+            )
+            if found:
+                fields[str(stream.index)] = asdict(found)
+        return self.parse({**self.probe, "fields": fields}) if fields else self
 
     @classmethod
     def parse(cls, probe: Mapping[str, Json]) -> "MediaInfo":
@@ -152,6 +166,7 @@ class MediaInfo:
         video = [s for s in streams if s.get("codec_type") == "video"]
         subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
         spare = _spare_kilobits(container, audio, video)
+        fields = section(probe.get("fields"))
         return cls(
             probe=probe,
             format_name=str(container.get("format_name", "")),
@@ -162,7 +177,7 @@ class MediaInfo:
             bitrate_kbps=kilobits(container),
             # the position counts attached pictures too, as ffmpeg's 0:v:n does
             videos=tuple(
-                video_stream(s, position, spare)
+                video_stream(s, position, spare, section(fields.get(str(s.get("index")))))
                 for position, s in enumerate(video)
                 if not is_picture(s)
             ),

@@ -43,7 +43,7 @@ class Snapshot(Activity[SnapshotParameters]):
     """Takes pictures of the source; the one may be the cover of the media."""
 
     type_name = "Snapshot"
-    version = 3
+    version = 4
     aliases = ("Screenshot",)
     parameters = SnapshotParameters
 

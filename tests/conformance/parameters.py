@@ -175,6 +175,15 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "DigiWaterMark": "an invisible watermark",
         "SuperReso": "super resolution",
     },
+    "Real files": {
+        "fields that nothing tells of": "whole pictures; with Fps 50, one for each field",
+        "fields that are told": "whole pictures, scaled or not; fields only by ScanMode or remux",
+        "fields that do not keep time": "film and fields in turn: whole pictures, rate as it is",
+        "telecined film": "the pictures of the film, 24000/1001 a second",
+        "whole pictures": "what never had fields stays as sharp as it is",
+        "snapshots of fields": "whole pictures",
+        "merged parts in fields": "whole pictures",
+    },
 }
 
 _ANSWERS = "In answers only; ignored in requests, with a warning."

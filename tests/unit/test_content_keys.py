@@ -41,7 +41,7 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "hls": (transcode(template=HLS), "50f529fa5f85c643"),
     "copy": (transcode(template=COPY), "75543126cb031f2d"),
     "mp3": (transcode(template=MP3), "6302c2c2aeaca66c"),
-    "smart": (transcode(template=SMART), "13ec416f1f593788"),
+    "smart": (transcode(template=SMART), "be0972a4f72bb697"),
     "border": (transcode(template=MP4, Video={"Crop": "border"}), "da21eec88fb48bcc"),
     "border of a clip": (
         transcode(
@@ -68,15 +68,15 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "442dc4fc33b4b55e"),
     "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "4a89ddfd8d8511a1"),
     "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "c98375b89e697998"),
-    "picture": (snapshot(), "de9fd3cead4a4b74"),
+    "picture": (snapshot(), "356b25b4cad4043b"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
-        "f7bb5784822c0e99",
+        "85f251f38295d336",
     ),
 }
-ANALYSIS = "f079fb41253352cd"
-START = "6f52c5f0d6dce640"
-RAW_START = "3cd11b5a08de55cc"
+ANALYSIS = "245d4902844128d2"
+START = "950545ea8801ccb4"
+RAW_START = "705988e9e9d405ee"
 
 #: by `SideInput.kind`: what is found out about every such object
 FACTS: dict[str, Any] = {

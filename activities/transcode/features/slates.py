@@ -6,6 +6,7 @@ Specification: transcode, 14.
 from collections.abc import Iterator
 from fractions import Fraction
 
+from activities.fields import whole_pictures
 from activities.objects import object_of
 from activities.probe import VideoStream
 from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
@@ -202,13 +203,15 @@ def _canvas(tail: TailSlate, size: Size, scene: Scene) -> tuple[Filter, ...]:
 
 def _picture(segment: MediaSegment, scene: Scene, size: Size, steps: tuple[Filter, ...]) -> Chain:
     assert segment.video is not None
-    bob = (filter_of("bwdif", mode="send_frame"),) if segment.video.interlaced else ()
     sar = scene.sar
     return Chain(
         input=segment.input,
         stream=str(segment.video.index),
         filters=(
-            *bob,
+            *(
+                filter_of(name, **options)
+                for name, options in whole_pictures(segment.video, scene.rate)
+            ),
             filter_of("scale", w=size[0], h=size[1]),
             filter_of("setsar", sar=f"{sar.numerator}/{sar.denominator}", max=65535),
             *steps,
