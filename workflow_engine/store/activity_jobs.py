@@ -147,12 +147,14 @@ def _asked_of_activities(
         "pipeline_id": chosen.pipeline_id,
         "since": chosen.since,
         "until": chosen.until,
-        "after": after,
     }
+    if created and (chosen.until is None or created <= chosen.until):
+        # one upper bound, the lower one: an index is entered at one place
+        given |= {"until": None, "after": after}
     values = {name: value for name, value in given.items() if value}
     for outcome in outcomes_of(chosen) or ("",):
         own = values | ({"outcome": outcome} if outcome else {})
-        yield _query(frozenset(own)), own | ({"moment": created} if after else {})
+        yield _query(frozenset(own)), own | {"moment": created}
 
 
 @cache
