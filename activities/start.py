@@ -30,6 +30,7 @@ from workflow_engine.activity import (
     StepResult,
 )
 from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.records import ExecutionKind
 from workflow_engine.topology.placeholders import decode_object
 from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import (
@@ -148,6 +149,7 @@ class Start(Activity[StartParameters]):
 
     type_name = "Start"
     role = Role.START
+    job_kind = ExecutionKind.MEDIA_INFO
     parameters = StartParameters
     version = 2
 

@@ -25,7 +25,7 @@ from workflow_engine.activity.runs import (
     Finding,
 )
 from workflow_engine.errors import Problem
-from workflow_engine.records import Json, ObjectRef, StepResult
+from workflow_engine.records import ExecutionKind, Json, ObjectRef, StepResult
 from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
@@ -89,6 +89,8 @@ class Activity(ABC, Generic[P]):
     version: ClassVar[int] = 1
     #: whether a finished step may stand in for a later one with the same content key
     reusable: ClassVar[bool] = True
+    #: which jobs of the API it is known by in workflows; None: it has none
+    job_kind: ClassVar[ExecutionKind | None] = None
     #: when to try again after an error that is `transient`; None: as `[retry]` says
     retry: ClassVar[RetryPolicy | None] = None
 
@@ -130,6 +132,10 @@ class Activity(ABC, Generic[P]):
     def object_names(self, parameters: P, templates: TemplateLookup) -> Iterable[ObjectRef]:
         """Yield `destinations` whose names are whole: with the extensions that templates give."""
         return self.destinations(parameters)
+
+    def job_count(self, parameters: P) -> int:
+        """Return how many jobs of `job_kind` it is known by: one for each output, at least one."""
+        return 1
 
     def tools(self) -> Mapping[str, str]:
         """Return name and version of every program that shapes the outputs."""
