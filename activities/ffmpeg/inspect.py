@@ -141,8 +141,8 @@ def _list_of_files(kind: str, detail: str = "") -> ActivityError:
         Code.RESOURCE_NOT_SUPPORTED,
         f'The resource operated "InputFile" is a list of other files ({kind}), '
         "which cannot be used here.",
-        remedy="Give the media file itself. An HLS playlist can only be the input of a run, and its "
-        'name must end with ".m3u8".',
+        remedy="Give the media file itself. An HLS playlist can only be the input of a run, under "
+        'a name that ends with ".m3u8".',
         detail=detail,
     )
 
