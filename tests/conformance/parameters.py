@@ -175,6 +175,17 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "DigiWaterMark": "an invisible watermark",
         "SuperReso": "super resolution",
     },
+    "Real files": {
+        "playlist: MPEG-TS segments": "every frame at its time, whole segments and byte ranges",
+        "playlist: fragmented MP4": "the same, with the header of EXT-X-MAP",
+        "playlist: FILE of the command line": "segments are read beside the file",
+        "playlist: AES-128": "decrypted, with a vector that is given or counted",
+        "playlist: EXT-X-DISCONTINUITY": "parts behind each other, time stamps that run on",
+        "playlist: packed AAC and MP3": "sound only, tags of segments left out",
+        "playlist: media info": "hls, the size of the list, length and rates of the segments",
+        "playlist: remux": "the packets of the segments",
+        "playlist: Clip, MergeList, WaterMarks, Analysis": "as with a film in one file",
+    },
 }
 
 _ANSWERS = "In answers only; ignored in requests, with a warning."

@@ -1,12 +1,14 @@
 """The base class of activity types."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from workflow_engine.activity.plans import (
+    Composite,
     Neighbourhood,
     PlanContext,
     SideInput,
@@ -106,6 +108,22 @@ class Activity(ABC, Generic[P]):
         Raises InvalidInputError; its pointer is relative to `Parameters`.
         """
         return None
+
+    def composite(self, source: ObjectRef, document: Callable[[], Path]) -> Composite | None:
+        """Return what an input is made of; asked of the Start. None: it is a file by itself.
+
+        `document` fetches the object, so it is called only where the name calls for it. Raises
+        ActivityError for one that names what it must not.
+        """
+        return None
+
+    def join(self, parts: Mapping[str, Path], context: ActivityContext) -> Path:
+        """Make one file of a composite input in `context.work`; asked of the Start.
+
+        `context.source` is the input, `parts` has a file for each of `Composite.parts`. What all
+        activities of the run get as their source is the file returned. Raises as `run` does.
+        """
+        raise NotImplementedError(f"{self.type_name} has no composite inputs")
 
     def destinations(self, parameters: P) -> Iterable[ObjectRef]:
         """Yield bucket and object template of everything the activity may write."""
