@@ -185,6 +185,11 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "playlist: media info": "hls, the size of the list, length and rates of the segments",
         "playlist: remux": "the packets of the segments",
         "playlist: Clip, MergeList, WaterMarks, Analysis": "as with a film in one file",
+        "job: JobId of an activity": "a job of its kind, while it runs and afterwards",
+        "job: several Outputs": "a job each, with the files of that output",
+        "job: a result of an earlier run": "jobs of its own, with Properties",
+        "job: ListJob": "jobs of workflows beside others: states, pipelines, times, pages",
+        "job: CancelJob": "refused; the message names the run and how to cancel it",
     },
 }
 

@@ -156,6 +156,7 @@ def everything(**more: tuple[str, dict[str, Any]]) -> str:
     )
 
 
+@pytest.mark.proves("job: JobId of an activity", by="the answers of all four actions")
 def test_every_family_answers_while_it_runs_and_afterwards(engine: Engine, media_dir: Path):
     source = upload(media.clip(media_dir, seconds=2, size="320x180"))
     run_id = queued(engine, everything(), source)
@@ -203,6 +204,7 @@ def test_every_family_answers_while_it_runs_and_afterwards(engine: Engine, media
         assert sorted(missing["String"]) == sorted(others)
 
 
+@pytest.mark.proves("job: several Outputs", by="files, sizes and answers")
 def test_each_output_is_a_job(engine: Engine, media_dir: Path):
     source = upload(media.clip(media_dir, seconds=2, size="320x180"))
     run_id = queued(engine, everything(), source)
@@ -223,6 +225,7 @@ def test_each_output_is_a_job(engine: Engine, media_dir: Path):
     assert sorted(one["JobId"] for one in listed) == sorted(ids)
 
 
+@pytest.mark.proves("job: a result of an earlier run", by="the answers")
 def test_a_result_of_an_earlier_run_gets_jobs_of_its_own(engine: Engine, audio_clip: Path):
     source = upload(audio_clip)
     text = topology(sound=transcode(output("{RunId}%2Fa"), output("{RunId}%2Fb")))
@@ -277,6 +280,7 @@ def test_a_start_that_fails_is_a_job_that_failed(engine: Engine, tmp_path: Path)
     assert call(engine, "ListJob")["JobList"]["Job"] == []
 
 
+@pytest.mark.proves("job: CancelJob", by="its errors, and what runs on")
 def test_a_job_of_a_run_is_not_cancelled(engine: Engine, audio_clip: Path):
     run_id = queued(engine, topology(sound=transcode(output("x"))), upload(audio_clip))
     found: list[tuple[str, str]] = []
@@ -334,6 +338,7 @@ def test_the_jobs_of_a_cancelled_run(engine: Engine, audio_clip: Path):
     assert call(engine, "ListJob", State="TranscodeFail")["JobList"]["Job"] == []
 
 
+@pytest.mark.proves("job: ListJob", by="the pages")
 def test_they_are_listed_among_the_others(engine: Engine, audio_clip: Path):
     source = upload(audio_clip)
     own = [submit(engine, source, output(f"{n}"))[0]["Job"]["JobId"] for n in range(2)]
