@@ -146,7 +146,7 @@ def test_the_job_ids_of_activities_answer(service: Service, legacy: Legacy):
     }
     topology["Dependencies"] = {
         "start": ["sd", "shots", "look"],
-        **dict.fromkeys(("sd", "shots", "look"), ["report"]),
+        **{name: ["report"] for name in ("sd", "shots", "look")},
         "report": [],
     }
     workflow = legacy("AddMediaWorkflow", Name="jobs", Topology=json.dumps(topology))
