@@ -8,7 +8,7 @@ what it is, and `sizes` refuses pictures without a size.
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from activities import ffmpeg
@@ -135,13 +135,11 @@ class MediaInfo:
             end_of = stream_ends(path, indexes, media.start_time + media.duration, cancel=cancel)
             ends_by_index = {str(n): round(end - media.start_time, 6) for n, end in end_of.items()}
             media = cls.parse({**media.probe, "ends": ends_by_index})
-        if ends and not media.still:
-            media = media._with_fields(path, cancel)
         if not media.videos and not media.audios:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
         if media.duration == 0:
             raise ffmpeg.content_bad("its duration is 0")
-        return media
+        return media._with_fields(path, cancel) if ends and not media.still else media
 
     def _with_fields(self, path: Path, cancel: threading.Event | None) -> "MediaInfo":
         fields: dict[str, Json] = {}
@@ -194,6 +192,13 @@ class MediaInfo:
     def to_json(self) -> dict[str, Json]:
         """Return the wire form under `Properties`, and under `Probe` what `from_json` needs."""
         return {"Properties": self.properties(), "Probe": dict(self.probe)}
+
+    def listed(self, size: int) -> "MediaInfo":
+        """Return this info of joined segments as that of the playlist of `size` bytes.
+
+        Its rates stay those of the segments.
+        """
+        return replace(self, probe={**self.probe, "playlist": {"size": str(size)}})
 
     def properties(self) -> dict[str, Json]:
         """Return the Properties of specification, mediainfo, 2: strings, missing ones left out."""
