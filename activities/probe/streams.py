@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import cast
 
 from activities.ffmpeg import MAX_PIXELS
+from activities.probe.colour import Colour, ColourTags, colour_of
 from workflow_engine.records import Json
 
 #: seconds, about 11 days; a header that claims more is taken for a lie
@@ -122,8 +123,18 @@ class VideoStream:
     duration: float | None
     pix_fmt: str
     field_order: str
-    color_range: str
+    tags: ColourTags
     has_b_frames: int
+
+    @property
+    def colour(self) -> Colour:
+        """What the samples mean."""
+        return colour_of(self.tags, self.width, self.height, self.codec)[0]
+
+    @property
+    def contradiction(self) -> str:
+        """What the colour tags say that cannot be, empty when they are sound."""
+        return colour_of(self.tags, self.width, self.height, self.codec)[1]
 
     @property
     def sized(self) -> bool:
@@ -203,6 +214,19 @@ def is_picture(stream: Mapping[str, Json]) -> bool:
     return bool(disposition.get("attached_pic") or disposition.get("timed_thumbnails"))
 
 
+def _colour_tags(stream: Mapping[str, Json]) -> ColourTags:
+    dolby = next((s for s in sections(stream.get("side_data_list")) if "dv_profile" in s), None)
+    return ColourTags(
+        pix_fmt=_text(stream, "pix_fmt"),
+        matrix=_text(stream, "color_space"),
+        transfer=_text(stream, "color_transfer"),
+        primaries=_text(stream, "color_primaries"),
+        range=_text(stream, "color_range"),
+        dolby_vision=whole(dolby.get("dv_profile")) if dolby else None,
+        base=whole(dolby.get("dv_bl_signal_compatibility_id")) if dolby else None,
+    )
+
+
 def video_stream(
     stream: Mapping[str, Json], position: int, bitrate_kbps: float | None
 ) -> VideoStream:
@@ -220,7 +244,7 @@ def video_stream(
         duration=own_duration(stream),
         pix_fmt=_text(stream, "pix_fmt"),
         field_order=_text(stream, "field_order"),
-        color_range=_text(stream, "color_range"),
+        tags=_colour_tags(stream),
         has_b_frames=whole(stream.get("has_b_frames")),
     )
 

@@ -175,6 +175,11 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "DigiWaterMark": "an invisible watermark",
         "SuperReso": "super resolution",
     },
+    "Real files": {
+        "colour: HDR": "SDR by tone mapping, tagged BT.709, with a warning",
+        "colour: no tags": "BT.709 from 720 lines on, else BT.601; BT.709 and tagged",
+        "colour: RGB and full range": "limited BT.709, tagged",
+    },
 }
 
 _ANSWERS = "In answers only; ignored in requests, with a warning."
