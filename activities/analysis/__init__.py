@@ -29,7 +29,7 @@ from workflow_engine.activity import (
     StepResult,
 )
 from workflow_engine.errors import ActivityError, Code
-from workflow_engine.records import Json
+from workflow_engine.records import ExecutionKind, Json
 from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import Boolean, JsonObject, WireModel
 
@@ -56,6 +56,7 @@ class Analysis(Activity[AnalysisParameters]):
 
     type_name = "Analysis"
     role = Role.ANALYSIS
+    job_kind = ExecutionKind.ANALYSIS
     version = 3
     parameters = AnalysisParameters
 

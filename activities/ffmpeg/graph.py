@@ -99,6 +99,16 @@ def open_input(
     return GraphStream(InputNode("input", args=[number] if number else [], kwargs=values).stream())
 
 
+def open_parts(names: str, demuxer: str) -> GraphStream:
+    """Open files behind each other, as one; `names` is a list of ours in ffmpeg's own form.
+
+    The files lie beside the list and are opened with `demuxer` only.
+    """
+    guards = {**input_guards("concat"), "format_whitelist": f"concat,{demuxer}"}
+    values = {"f": "concat", **guards, "filename": f"file:{names}"}
+    return GraphStream(InputNode("input", kwargs=values).stream())
+
+
 def generate(name: str, options: Mapping[str, object]) -> GraphStream:
     """Return the stream of a filter without inputs, such as `color` and `anullsrc`."""
     return GraphStream(_SourceNode(name, options).stream())

@@ -8,7 +8,7 @@ without a size.
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from activities import ffmpeg
@@ -180,6 +180,13 @@ class MediaInfo:
     def to_json(self) -> dict[str, Json]:
         """Return the wire form under `Properties`, and under `Probe` what `from_json` needs."""
         return {"Properties": self.properties(), "Probe": dict(self.probe)}
+
+    def listed(self, size: int) -> "MediaInfo":
+        """Return this info of joined segments as that of the playlist of `size` bytes.
+
+        Its rates stay those of the segments.
+        """
+        return replace(self, probe={**self.probe, "playlist": {"size": str(size)}})
 
     def properties(self) -> dict[str, Json]:
         """Return the Properties of specification, mediainfo, 2: strings, missing ones left out."""

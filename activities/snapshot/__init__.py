@@ -26,7 +26,7 @@ from workflow_engine.activity import (
     StepResult,
 )
 from workflow_engine.errors import ActivityError, Code, Problem
-from workflow_engine.records import ObjectRef
+from workflow_engine.records import ExecutionKind, ObjectRef
 from workflow_engine.topology.placeholders import placeholders_in
 
 __all__ = ["Snapshot", "SnapshotParameters"]
@@ -46,6 +46,7 @@ class Snapshot(Activity[SnapshotParameters]):
     type_name = "Snapshot"
     version = 4
     aliases = ("Screenshot",)
+    job_kind = ExecutionKind.SNAPSHOT
     parameters = SnapshotParameters
 
     def check(
