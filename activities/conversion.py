@@ -73,7 +73,7 @@ def _steps(found: Colour, target: Colour) -> Iterator[Step]:
         if not found.rgb:
             yield "format", {"pix_fmts": "gbrp"}
     elif found.rgb:
-        yield "scale", {"out_color_matrix": target.matrix} | _range(target)
+        yield "scale", {"out_color_matrix": target.matrix, **_range(target)}
     elif _ALIKE.get(found.matrix, found.matrix) == _ALIKE.get(target.matrix, target.matrix):
         if found.full is not target.full:
             yield "scale", _range(target)
