@@ -68,6 +68,7 @@ _STREAM_KEYS = (
     *("sample_fmt", "sample_rate", "channels", "channel_layout"),
 )
 _TAGS = ("language", "rotate", "BPS", "BPS-eng", "DURATION")
+_SIDE_DATA = ("rotation", "dv_profile", "dv_level", "dv_bl_signal_compatibility_id")
 _DISPOSITIONS = ("default", "attached_pic", "timed_thumbnails")
 
 
@@ -252,6 +253,9 @@ def _trimmed_stream(stream: Mapping[str, Json]) -> dict[str, Json]:
     tags, disposition = section(stream.get("tags")), section(stream.get("disposition"))
     kept["tags"] = {k: str(tags[k])[:_MAX_TAG] for k in _TAGS if k in tags}
     kept["disposition"] = {k: 1 for k in _DISPOSITIONS if disposition.get(k)}
-    turned = [item for item in sections(stream.get("side_data_list")) if "rotation" in item]
-    kept["side_data_list"] = [{"rotation": item["rotation"]} for item in turned]
+    told = [
+        {k: item[k] for k in _SIDE_DATA if k in item}
+        for item in sections(stream.get("side_data_list"))
+    ]
+    kept["side_data_list"] = [item for item in told if item]
     return kept

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import cast
 
 from activities.ffmpeg import MAX_PIXELS
+from activities.probe.colour import Colour, ColourTags, colour_of
 from workflow_engine.records import Json
 
 #: seconds, about 11 days; a header that claims more is taken for a lie
@@ -130,8 +131,18 @@ class VideoStream:
     field_order: str
     measured: bool
     pulldown: bool
-    color_range: str
+    tags: ColourTags
     has_b_frames: int
+
+    @property
+    def colour(self) -> Colour:
+        """What the samples mean."""
+        return colour_of(self.tags, self.width, self.height, self.codec)[0]
+
+    @property
+    def contradiction(self) -> str:
+        """What the colour tags say that cannot be, empty when they are sound."""
+        return colour_of(self.tags, self.width, self.height, self.codec)[1]
 
     @property
     def sized(self) -> bool:
@@ -216,6 +227,19 @@ def is_picture(stream: Mapping[str, Json]) -> bool:
     return bool(disposition.get("attached_pic") or disposition.get("timed_thumbnails"))
 
 
+def _colour_tags(stream: Mapping[str, Json]) -> ColourTags:
+    dolby = next((s for s in sections(stream.get("side_data_list")) if "dv_profile" in s), None)
+    return ColourTags(
+        pix_fmt=_text(stream, "pix_fmt"),
+        matrix=_text(stream, "color_space"),
+        transfer=_text(stream, "color_transfer"),
+        primaries=_text(stream, "color_primaries"),
+        range=_text(stream, "color_range"),
+        dolby_vision=whole(dolby.get("dv_profile")) if dolby else None,
+        base=whole(dolby.get("dv_bl_signal_compatibility_id")) if dolby else None,
+    )
+
+
 def video_stream(
     stream: Mapping[str, Json],
     position: int,
@@ -242,7 +266,7 @@ def video_stream(
         field_order=_text(fields, "order") or _text(stream, "field_order"),
         measured=bool(fields),
         pulldown=pulldown,
-        color_range=_text(stream, "color_range"),
+        tags=_colour_tags(stream),
         has_b_frames=whole(stream.get("has_b_frames")),
     )
 

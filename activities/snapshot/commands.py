@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from activities.conversion import JPEG, conversion
 from activities.ffmpeg import graph
 from activities.fields import single_pictures
 from activities.probe import VideoStream
@@ -39,7 +40,7 @@ class Shot:
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """What all pictures of one activity share.
+    """What all pictures of one activity share. `video` is the stream that they are taken of.
 
     `start_time` (seconds) is where the container's clock begins, which moments count from.
     """
@@ -120,10 +121,10 @@ class Camera:
             # of all frames up to each tick the last one, which is the frame shown at that time;
             # before the first frame that one
             .filter("fps", fps=rate, start_time=0, round="up")
-            # JPEG is BT.601 in full range; ffmpeg has turned the picture upright by itself
-            .filter("scale", *self.size, out_range="full", out_color_matrix="bt601")
+            # ffmpeg has turned the picture upright by itself
+            .filter("scale", *self.size)
             .filter("setsar", 1)
-            .filter("format", "yuvj420p")
+            .chain(conversion(self.video, JPEG, "yuvj420p"))
         )
 
 

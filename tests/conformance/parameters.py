@@ -176,6 +176,9 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "SuperReso": "super resolution",
     },
     "Real files": {
+        "colour: HDR": "SDR by tone mapping, tagged BT.709, with a warning",
+        "colour: no tags": "BT.709 from 720 lines on, else BT.601; BT.709 and tagged",
+        "colour: RGB and full range": "limited BT.709, tagged",
         "fields that nothing tells of": "whole pictures; with Fps 50, one for each field",
         "fields that are told": "whole pictures, scaled or not; fields only by ScanMode or remux",
         "fields that do not keep time": "film and fields in turn: whole pictures, rate as it is",

@@ -13,6 +13,7 @@ from activities.transcode.command.filters import Chain, CommandInput, Filter, fi
 from activities.transcode.command.rendition import Size
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import FULL, OWN, Slate, TailSlate
+from activities.transcode.source.colour import colour_filters
 from activities.transcode.source.geometry import upright
 from activities.transcode.source.scene import OutputRequest, Scene, SoundScene
 from activities.transcode.source.segments import (
@@ -202,17 +203,17 @@ def _canvas(tail: TailSlate, size: Size, scene: Scene) -> tuple[Filter, ...]:
 
 
 def _picture(segment: MediaSegment, scene: Scene, size: Size, steps: tuple[Filter, ...]) -> Chain:
-    assert segment.video is not None
+    video = scene.request.settings.video
+    assert segment.video is not None and video is not None
+    first = whole_pictures(segment.video, scene.rate)
     sar = scene.sar
     return Chain(
         input=segment.input,
         stream=str(segment.video.index),
         filters=(
-            *(
-                filter_of(name, **options)
-                for name, options in whole_pictures(segment.video, scene.rate)
-            ),
+            *(filter_of(name, **options) for name, options in first),
             filter_of("scale", w=size[0], h=size[1]),
+            *colour_filters(video, segment.video, scene.colour),
             filter_of("setsar", sar=f"{sar.numerator}/{sar.denominator}", max=65535),
             *steps,
         ),
