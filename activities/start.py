@@ -6,11 +6,12 @@ topology, 4.1 and 9; mediainfo, 2 and 3.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, cast
+from pathlib import Path
+from typing import Annotated, NamedTuple, cast
 
 from pydantic import AfterValidator, model_validator
 
-from activities import ffmpeg
+from activities import ffmpeg, playlist
 from activities.probe import RAW_FORMATS, MediaInfo, RawSound, missing_bytes
 from workflow_engine.activity import (
     Activity,
@@ -18,15 +19,18 @@ from workflow_engine.activity import (
     ActivityResult,
     Artifact,
     Binding,
+    Composite,
     DescribeMedia,
     Effect,
     Finding,
+    ObjectRef,
     PlanContext,
     Role,
     Step,
     StepResult,
 )
 from workflow_engine.errors import Code, InvalidInputError
+from workflow_engine.records import ExecutionKind
 from workflow_engine.topology.placeholders import decode_object
 from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import (
@@ -38,6 +42,10 @@ from workflow_engine.topology.wire import (
     shown,
     wire_error,
 )
+
+#: what the names of playlists end with
+_PLAYLIST = ".m3u8"
+_UNFINISHED = "the playlist has no #EXT-X-ENDLIST, so it is live or still being written"
 
 
 def _pipeline_id(value: str) -> str:
@@ -129,17 +137,25 @@ class StartParameters(WireModel):
     role_name: Annotated[str, Text(max_bytes=256)] = "AliyunMTSDefaultRole"
 
 
+class _Resolved(NamedTuple):
+    """What Start looks for; `listed` are the bytes of the playlist that the input is."""
+
+    raw: RawSound | None = None
+    listed: int | None = None
+
+
 class Start(Activity[StartParameters]):
     """Probes the input; a run whose Start fails skips everything but Report."""
 
     type_name = "Start"
     role = Role.START
+    job_kind = ExecutionKind.MEDIA_INFO
     parameters = StartParameters
-    version = 2
+    version = 3
 
     def tools(self) -> Mapping[str, str]:
-        """The prober."""
-        return {"ffprobe": ffmpeg.versions()["ffprobe"]}
+        """The prober, and the decoder that shows it fields."""
+        return ffmpeg.versions()
 
     def binding(self, parameters: StartParameters) -> Binding:
         """The bucket and the prefix of InputFile; the receiver that MessageType prefers."""
@@ -164,10 +180,26 @@ class Start(Activity[StartParameters]):
         """Look for the prober."""
         yield ffmpeg.ffprobe_finding()
 
+    def composite(self, source: ObjectRef, document: Callable[[], Path]) -> Composite | None:
+        """A playlist is made of its segments (specification, transcode, 21)."""
+        if not source.object.lower().endswith(_PLAYLIST):
+            return None
+        with document().open("rb") as file:
+            content = file.read(playlist.MAX_BYTES + 1)
+        if not playlist.is_list(content):
+            return None
+        parsed = playlist.parse(content)
+        return Composite(parts=parsed.objects, unfinished="" if parsed.finished else _UNFINISHED)
+
+    def join(self, parts: Mapping[str, Path], context: ActivityContext) -> Path:
+        """Put the segments of a playlist together."""
+        return playlist.join(playlist.parse(context.source.read_bytes()), parts, context)
+
     def plan(self, parameters: StartParameters, context: PlanContext) -> Step:
-        """Only what is said of raw sound shapes the media info."""
+        """Only what is said of raw sound, and the size of a playlist, shape the media info."""
         raw = parameters.input_file.raw
-        return Step(identity={"Raw": raw.to_json()} if raw else {}, resolved=raw)
+        listed = context.digests.size if context.composite else None
+        return Step(identity={"Raw": raw.to_json()} if raw else {}, resolved=_Resolved(raw, listed))
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Probe the input and refuse what cannot be worked on.
@@ -175,12 +207,15 @@ class Start(Activity[StartParameters]):
         Raises ActivityError: `InvalidParameter.ResourceContentBad` for what is not media or was
         cut off, `.ResourceNotSupported` for playlists and still pictures.
         """
-        raw = cast("RawSound | None", step.resolved)
+        resolved = cast("_Resolved | None", step.resolved) or _Resolved()
+        raw = resolved.raw
         media = MediaInfo.of(context.source, raw=raw, ends=True, cancel=context.cancel)
         if not raw and (missing := missing_bytes(context.source)):
             raise ffmpeg.content_bad(f"the file is cut off, {missing} bytes are missing")
         if media.still:
             raise ffmpeg.still_picture()
+        if resolved.listed is not None:
+            media = media.listed(resolved.listed)
         return ActivityResult(data=media.to_json())
 
     def effects(self, result: StepResult) -> Iterable[Effect]:

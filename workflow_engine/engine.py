@@ -181,7 +181,7 @@ class Engine:
 
     @_Part
     def jobs(self) -> Jobs:
-        """Jobs outside of workflows."""
+        """Jobs, those of workflows among them."""
         return Jobs(
             store=self.store,
             parse=self.parse,
@@ -189,6 +189,7 @@ class Engine:
             pipelines=self.pipelines,
             queue=self.queue,
             history=self.history,
+            templates=self._templates.accepted,
         )
 
     @_Part

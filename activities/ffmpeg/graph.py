@@ -11,7 +11,7 @@ every guard of `flags.py`. Values of options are written with `str`; None is an 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,13 @@ class GraphStream:
         """Return the stream behind a filter; `others` are its further inputs."""
         streams = [self.node, *(other.node for other in others)]
         return GraphStream(ffmpeg.filter(streams, name, *arguments, **(options or {}), **more))
+
+    def chain(self, steps: Iterable[tuple[str, Mapping[str, object]]]) -> "GraphStream":
+        """Return the stream behind a line of filters, by name and options."""
+        stream = self
+        for name, options in steps:
+            stream = stream.filter(name, options=options)
+        return stream
 
     def split(self, count: int, *, sound: bool = False) -> list["GraphStream"]:
         """Return the stream `count` times."""
@@ -90,6 +97,16 @@ def open_input(
     values |= {**input_guards(str(values.get("f", ""))), "filename": f"file:{path}"}
     # `args` are part of a node's identity and not of the command
     return GraphStream(InputNode("input", args=[number] if number else [], kwargs=values).stream())
+
+
+def open_parts(names: str, demuxer: str) -> GraphStream:
+    """Open files behind each other, as one; `names` is a list of ours in ffmpeg's own form.
+
+    The files lie beside the list and are opened with `demuxer` only.
+    """
+    guards = {**input_guards("concat"), "format_whitelist": f"concat,{demuxer}"}
+    values = {"f": "concat", **guards, "filename": f"file:{names}"}
+    return GraphStream(InputNode("input", kwargs=values).stream())
 
 
 def generate(name: str, options: Mapping[str, object]) -> GraphStream:

@@ -140,8 +140,9 @@ def _list_of_files(kind: str, detail: str = "") -> ActivityError:
     return ActivityError(
         Code.RESOURCE_NOT_SUPPORTED,
         f'The resource operated "InputFile" is a list of other files ({kind}), '
-        "which is not supported as input.",
-        remedy="Give the media file itself.",
+        "which cannot be used here.",
+        remedy="Give the media file itself. An HLS playlist can only be the input of a run, under "
+        'a name that ends with ".m3u8".',
         detail=detail,
     )
 

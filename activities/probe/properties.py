@@ -22,12 +22,17 @@ from workflow_engine.records import Json
 #: entries of each stream list
 MAX_STREAMS = 4
 
+#: how a playlist is called, whatever its segments come in
+_HLS = {"format_name": "hls", "format_long_name": "Apple HTTP Live Streaming"}
+
 Values = dict[str, Json]
 
 
 def properties(probe: Mapping[str, Json]) -> Values:
     """Return the `Properties` object of an ffprobe description."""
     container = section(probe.get("format"))
+    if listed := section(probe.get("playlist")):
+        container = {**container, **listed, **_HLS}
     streams = sections(probe.get("streams"))
     video = [s for s in streams if s.get("codec_type") == "video" and not is_picture(s)]
     audio = [s for s in streams if s.get("codec_type") == "audio"]

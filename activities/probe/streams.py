@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import cast
 
 from activities.ffmpeg import MAX_PIXELS
+from activities.probe.colour import Colour, ColourTags, colour_of
 from workflow_engine.records import Json
 
 #: seconds, about 11 days; a header that claims more is taken for a lie
@@ -30,6 +31,8 @@ _STANDARD_RATES = [
 ]
 #: clocks of streams that count fields: two of a frame, or five of two frames (soft telecine)
 _FIELD_RATES = (Fraction(2), Fraction(5, 2))
+#: frames of film, of those that telecine makes of them
+_FILM = Fraction(4, 5)
 #: seconds; a stream that begins later has its end in an mkv's tag, or its length: who knows
 _LATE = 0.5
 
@@ -130,6 +133,10 @@ class VideoStream:
     audio, else file size by duration. `duration` is in seconds, None when unknown; it
     `begins` so many seconds after the file.
     `has_b_frames` is how many frames the decoder holds back to put them in order.
+
+    `field_order` is ffprobe's: tt and bt show the top field first. `measured` means that it was
+    seen in the pictures, and that their headers may tell another. With `pulldown` five frames hold
+    four of film; `fps` is the film's.
     """
 
     index: int
@@ -145,7 +152,9 @@ class VideoStream:
     begins: float
     pix_fmt: str
     field_order: str
-    color_range: str
+    measured: bool
+    pulldown: bool
+    tags: ColourTags
     has_b_frames: int
 
     @property
@@ -154,14 +163,29 @@ class VideoStream:
         return None if self.duration is None else self.begins + self.duration
 
     @property
+    def colour(self) -> Colour:
+        """What the samples mean."""
+        return colour_of(self.tags, self.width, self.height, self.codec)[0]
+
+    @property
+    def contradiction(self) -> str:
+        """What the colour tags say that cannot be, empty when they are sound."""
+        return colour_of(self.tags, self.width, self.height, self.codec)[1]
+
+    @property
     def sized(self) -> bool:
         """Whether the picture has a size, and one that ffmpeg is allowed to decode."""
         return self.width > 0 and self.height > 0 and self.width * self.height <= MAX_PIXELS
 
     @property
     def interlaced(self) -> bool:
-        """Whether the stream says that its frames hold two fields."""
+        """Whether frames hold two fields."""
         return self.field_order in ("tt", "bb", "tb", "bt")
+
+    @property
+    def coded_fps(self) -> Fraction:
+        """Frames per second as they are coded, of telecined film too."""
+        return self.fps / _FILM if self.pulldown else self.fps
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -266,13 +290,32 @@ def is_picture(stream: Mapping[str, Json]) -> bool:
     return bool(disposition.get("attached_pic") or disposition.get("timed_thumbnails"))
 
 
+def _colour_tags(stream: Mapping[str, Json]) -> ColourTags:
+    dolby = next((s for s in sections(stream.get("side_data_list")) if "dv_profile" in s), None)
+    return ColourTags(
+        pix_fmt=_text(stream, "pix_fmt"),
+        matrix=_text(stream, "color_space"),
+        transfer=_text(stream, "color_transfer"),
+        primaries=_text(stream, "color_primaries"),
+        range=_text(stream, "color_range"),
+        dolby_vision=whole(dolby.get("dv_profile")) if dolby else None,
+        base=whole(dolby.get("dv_bl_signal_compatibility_id")) if dolby else None,
+    )
+
+
 def video_stream(
-    stream: Mapping[str, Json], position: int, origin: float, bitrate_kbps: float | None
+    stream: Mapping[str, Json],
+    position: int,
+    origin: float,
+    bitrate_kbps: float | None,
+    fields: Mapping[str, Json],
 ) -> VideoStream:
     """Build a video stream of a file that begins at `origin`.
 
-    `bitrate_kbps` stands in when the stream has none of its own.
+    `bitrate_kbps` stands in when the stream has none of its own; `fields` is what was measured of
+    its fields, if anything.
     """
+    pulldown = bool(fields.get("pulldown"))
     return VideoStream(
         index=whole(stream.get("index")),
         position=position,
@@ -281,13 +324,15 @@ def video_stream(
         height=whole(stream.get("height")),
         sar=ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
         rotation=rotation(stream),
-        fps=_fps(stream),
+        fps=_fps(stream) * (_FILM if pulldown else 1),
         bitrate_kbps=kilobits(stream) or bitrate_kbps,
         duration=own_duration(stream),
         begins=begins(stream, origin),
         pix_fmt=_text(stream, "pix_fmt"),
-        field_order=_text(stream, "field_order"),
-        color_range=_text(stream, "color_range"),
+        field_order=_text(fields, "order") or _text(stream, "field_order"),
+        measured=bool(fields),
+        pulldown=pulldown,
+        tags=_colour_tags(stream),
         has_b_frames=whole(stream.get("has_b_frames")),
     )
 

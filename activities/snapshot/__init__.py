@@ -7,6 +7,7 @@ finds the key frames for FrameType intra, `job` puts them together. Specificatio
 from collections.abc import Iterable, Mapping, Sequence
 
 from activities import ffmpeg
+from activities.conversion import JPEG, told
 from activities.objects import name_faults
 from activities.probe import MediaInfo
 from activities.snapshot.config import SnapshotParameters
@@ -25,7 +26,7 @@ from workflow_engine.activity import (
     StepResult,
 )
 from workflow_engine.errors import ActivityError, Code, Problem
-from workflow_engine.records import ObjectRef
+from workflow_engine.records import ExecutionKind, ObjectRef
 from workflow_engine.topology.placeholders import placeholders_in
 
 __all__ = ["Snapshot", "SnapshotParameters"]
@@ -43,8 +44,9 @@ class Snapshot(Activity[SnapshotParameters]):
     """Takes pictures of the source; the one may be the cover of the media."""
 
     type_name = "Snapshot"
-    version = 3
+    version = 5
     aliases = ("Screenshot",)
+    job_kind = ExecutionKind.SNAPSHOT
     parameters = SnapshotParameters
 
     def check(
@@ -186,6 +188,7 @@ def _planned(job: SnapshotJob, times: Sequence[int] | None) -> PlannedOutput:
 def _warnings(
     job: SnapshotJob, video_end: float, times: int, taken: int, damage: int
 ) -> Iterable[str]:
+    yield from (message for message, _ in told(job.video, JPEG))
     if damage:
         yield f"{Code.SOURCE_DAMAGED}: damage in the source was concealed."
     declared = job.declared_end

@@ -42,7 +42,7 @@ from workflow_engine.activity import (
     TemplateLookup,
 )
 from workflow_engine.errors import ActivityError, InstallationError, InvalidInputError, Problem
-from workflow_engine.records import Json, ObjectRef
+from workflow_engine.records import ExecutionKind, Json, ObjectRef
 from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
@@ -54,6 +54,7 @@ class Transcode(Activity[TranscodeParameters]):
 
     type_name = "Transcode"
     role = Role.RENDITION
+    job_kind = ExecutionKind.TRANSCODE
     parameters = TranscodeParameters
     documents: ClassVar[Mapping[str, type[WireModel]]] = {
         "Template": CustomTemplate,
@@ -89,6 +90,10 @@ class Transcode(Activity[TranscodeParameters]):
             append = parameters.append_extension
             name = with_extension(output.output_object, container, append=append)
             yield ObjectRef(bucket=parameters.output_bucket or "", object=name)
+
+    def job_count(self, parameters: TranscodeParameters) -> int:
+        """A job for each output; the stream of a package is one."""
+        return len(parameters.outputs) or 1
 
     def examine(self) -> Iterator[Finding]:
         """Look for the encoders, the filters that not every ffmpeg has, and the fonts."""

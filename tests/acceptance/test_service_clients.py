@@ -136,6 +136,62 @@ def test_add_media_runs_a_workflow_to_finished_outputs(service: Service, legacy:
         assert run_id in [run["RunId"] for run in runs]
 
 
+def test_the_job_ids_of_activities_answer(service: Service, legacy: Legacy):
+    topology = json.loads(MINIMAL)
+    file = {"Bucket": "renditions", "Location": "local", "Object": "{RunId}%2F{Count}.jpg"}
+    config = {"OutputFile": file, "Num": "2", "Interval": "1", "Time": "0"}
+    topology["Activities"] |= {
+        "shots": {"Type": "Snapshot", "Parameters": {"SnapshotConfig": config}},
+        "look": {"Type": "Analysis", "Parameters": {}},
+    }
+    topology["Dependencies"] = {
+        "start": ["sd", "shots", "look"],
+        **{name: ["report"] for name in ("sd", "shots", "look")},
+        "report": [],
+    }
+    workflow = legacy("AddMediaWorkflow", Name="jobs", Topology=json.dumps(topology))
+    media = legacy(
+        "AddMedia",
+        FileURL=url("incoming/clip.mp4"),
+        MediaWorkflowId=workflow["MediaWorkflow"]["MediaWorkflowId"],
+    )["Media"]
+    run_id, *_ = media["RunIdList"]["RunId"]
+
+    def begun() -> Any:
+        answer = legacy("QueryMediaWorkflowExecutionList", RunIds=run_id)
+        (run,) = answer["MediaWorkflowExecutionList"]["MediaWorkflowExecution"]
+        found = {a["Name"]: a.get("JobId", "") for a in run["ActivityList"]["Activity"]}
+        return found if found.keys() >= {"start", "sd", "shots", "look"} else None
+
+    # from the moment they are shown, whether they still run or not
+    ids = wait_for(begun)
+    client = service.tea()
+    asked = tea.QueryJobListRequest(job_ids=ids["sd"])
+    (early,) = client.query_job_list(asked).body.job_list.job
+    assert early.state in ("Transcoding", "TranscodeSuccess")
+    assert early.output.output_file.object == f"{run_id}/clip.mp4"
+    ended(legacy, run_id)
+    (job,) = client.query_job_list(asked).body.job_list.job
+    assert (job.job_id, job.state, job.percent) == (ids["sd"], "TranscodeSuccess", 100)
+    assert job.output.properties.streams.video_stream_list.video_stream[0].codec_name == "h264"
+    listed = client.list_job(tea.ListJobRequest(state="TranscodeSuccess", maximum_page_size=100))
+    assert ids["sd"] in [one.job_id for one in listed.body.job_list.job]
+    for family, name in (("MediaInfo", "start"), ("Snapshot", "shots"), ("Analysis", "look")):
+        answer = legacy(f"Query{family}JobList", **{f"{family}JobIds": ids[name]})
+        (found,) = answer[f"{family}JobList"][f"{family}Job"]
+        assert found["State"] == "Success"
+    info = tea.QueryMediaInfoJobListRequest(media_info_job_ids=ids["start"])
+    (probe,) = client.query_media_info_job_list(info).body.media_info_job_list.media_info_job
+    assert (probe.properties.width, probe.input.object) == ("640", "incoming/clip.mp4")
+    pictures = tea.QuerySnapshotJobListRequest(snapshot_job_ids=ids["shots"])
+    (shots,) = client.query_snapshot_job_list(pictures).body.snapshot_job_list.snapshot_job
+    assert (shots.count, shots.snapshot_config.num) == ("2", "2")
+    with pytest.raises(ServerException) as refused:
+        legacy("CancelJob", JobId=ids["sd"])
+    assert refused.value.get_error_code() == "PermissionDenied.JobInComplete"
+    assert f"mediaflow execution cancel {run_id}" in refused.value.get_error_msg()
+
+
 def test_messages_tell_of_start_and_report(service: Service, legacy: Legacy):
     topology = json.loads(MINIMAL)
     topology["Activities"]["start"]["Parameters"]["QueueName"] = "done"

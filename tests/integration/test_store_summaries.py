@@ -48,6 +48,7 @@ def told(position: int, record: ActivityRecord) -> ActivitySummary:
         type=record.type,
         state=str(record.state),
         job_id=record.job_id,
+        further_jobs=to_json(list(record.further_jobs)) if record.further_jobs else None,
         code=record.code,
         message=record.message,
         started=record.started and wire_time(record.started),
@@ -85,6 +86,7 @@ class TestSummaries:
             "z",
             state=ActivityState.RUNNING,
             job_id="2" * 32,
+            further_jobs=("3" * 32,),
             started=MOMENT.astimezone(timezone(timedelta(hours=8))),
             message='"quoted" \\ ä 🎬\n\t\x01',
         )

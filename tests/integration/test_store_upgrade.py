@@ -10,7 +10,13 @@ import sqlalchemy as sa
 
 from tests.integration.test_store_ingest import new, note, taking
 from tests.support.stores import lines_of, process
-from workflow_engine.records import ActivityState, Digests, ExecutionState, StepResult
+from workflow_engine.records import (
+    ActivityState,
+    Digests,
+    ExecutionKind,
+    ExecutionState,
+    StepResult,
+)
 from workflow_engine.records.catalog import TemplateKind
 from workflow_engine.store import ExecutionFilter, Store
 from workflow_engine.store.schema import SCHEMA_VERSION
@@ -108,6 +114,21 @@ def test_it_keeps_its_rows(old: str):
     (message,) = store.messages.due(limit=9, lock_seconds=60)
     assert (message.receiver, message.created) == ("queue:q", MOMENT)
     assert [one.bucket for one in store.media_buckets.all()] == ["in"]
+    store.close()
+
+
+def test_its_activities_become_jobs(old: str):
+    store = Store.open(old)
+    ids = [letter * 32 for letter in "abc"]
+    (probe,) = store.activity_jobs.by_ids(ExecutionKind.MEDIA_INFO, ids)
+    assert (probe.job_id, probe.activity, probe.created) == (ids[0], "start", MOMENT)
+    found = store.activity_jobs.by_ids(ExecutionKind.TRANSCODE, ids)
+    assert {(one.run_id, one.activity, one.state) for one in found} == {
+        (DONE, "hd", ExecutionState.COMPLETED),
+        (DONE, "sd", ExecutionState.FAIL),
+    }
+    failed = ExecutionFilter(kind=ExecutionKind.TRANSCODE, state=ExecutionState.FAIL)
+    assert store.activity_jobs.page(failed, limit=9).items == [ids[2]]
     store.close()
 
 

@@ -232,13 +232,13 @@ INSERT INTO executions (run_id, kind, workflow_id, workflow, bucket, object, loc
     VALUES ('22222222222222222222222222222222', 'workflow', '99999999999999999999999999999999', 'wf', 'in', 'b.flv', '', '66666666666666666666666666666666', 'e822335184ecbec79f153415ccfdf4cf', 6, 'Queued', '', '2024-03-01 00:00:08.123456', NULL, 'k2', NULL, NULL, 0, FALSE, FALSE, '/in/a/ä 1.flv', '3-17', '', '', '', '', '{}', '', '{}', '{"Activities": "☃"}');
 
 INSERT INTO activities (run_id, name, position, type, state, job_id, started, ended, progress, reused, step_key, code, message, message_result, detail, commands, warnings, data)
-    VALUES ('11111111111111111111111111111111', 'start', 0, 'Start', 'Success', '', '2024-02-29 23:59:59.123456', '2024-03-01 00:00:00.123456', 1.0, FALSE, 'key of start', '', '', '{}', '', '[]', '[]', '{"Properties":{"Width":"640"}}');
+    VALUES ('11111111111111111111111111111111', 'start', 0, 'Start', 'Success', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', '2024-02-29 23:59:59.123456', '2024-03-01 00:00:00.123456', 1.0, FALSE, 'key of start', '', '', '{}', '', '[]', '[]', '{"Properties":{"Width":"640"}}');
 
 INSERT INTO activities (run_id, name, position, type, state, job_id, started, ended, progress, reused, step_key, code, message, message_result, detail, commands, warnings, data)
-    VALUES ('11111111111111111111111111111111', 'hd', 1, 'Transcode', 'Success', '', '2024-02-29 23:59:59.123456', '2024-03-01 00:00:00.123456', 1.0, FALSE, 'key of hd', '', '', '{"MessageId":"1"}', '', '[["ffmpeg","-i","x"]]', '["w"]', '{"n":1}');
+    VALUES ('11111111111111111111111111111111', 'hd', 1, 'Transcode', 'Success', 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb', '2024-02-29 23:59:59.123456', '2024-03-01 00:00:00.123456', 1.0, FALSE, 'key of hd', '', '', '{"MessageId":"1"}', '', '[["ffmpeg","-i","x"]]', '["w"]', '{"n":1}');
 
 INSERT INTO activities (run_id, name, position, type, state, job_id, started, ended, progress, reused, step_key, code, message, message_result, detail, commands, warnings, data)
-    VALUES ('11111111111111111111111111111111', 'sd', 2, 'Transcode', 'Fail', '', '2024-02-29 23:59:59.123456', '2024-03-01 00:00:00.123456', 0.0, FALSE, NULL, 'InternalError', 'no', '{}', 'tail', '[]', '[]', '{}');
+    VALUES ('11111111111111111111111111111111', 'sd', 2, 'Transcode', 'Fail', 'cccccccccccccccccccccccccccccccc', '2024-02-29 23:59:59.123456', '2024-03-01 00:00:00.123456', 0.0, FALSE, NULL, 'InternalError', 'no', '{}', 'tail', '[]', '[]', '{}');
 
 INSERT INTO activities (run_id, name, position, type, state, job_id, started, ended, progress, reused, step_key, code, message, message_result, detail, commands, warnings, data)
     VALUES ('22222222222222222222222222222222', 'start', 0, 'Start', 'Waiting', '', NULL, NULL, 0.0, FALSE, NULL, '', '', '{}', '', '[]', '[]', '{}');

@@ -37,21 +37,21 @@ TEXT = {"Content": "aGk=", "FontName": "WenQuanYi Zen Hei"}
 
 #: what a step does, and the beginning of its key
 TABLE: dict[str, tuple[dict[str, Any], str]] = {
-    "mp4": (transcode(), "a79080dff65bcf9c"),
-    "hls": (transcode(template=HLS), "ea8e0033590ca582"),
+    "mp4": (transcode(), "295239a9b7f8def5"),
+    "hls": (transcode(template=HLS), "42f3214634ac31a2"),
     "copy": (transcode(template=COPY), "75543126cb031f2d"),
     "mp3": (transcode(template=MP3), "15c536ac502bb6d7"),
-    "smart": (transcode(template=SMART), "41b233e176de35a7"),
-    "border": (transcode(template=MP4, Video={"Crop": "border"}), "e612955820e45fd0"),
+    "smart": (transcode(template=SMART), "ea7875e0bdc7e729"),
+    "border": (transcode(template=MP4, Video={"Crop": "border"}), "992cf6b56ba61cd7"),
     "border of a clip": (
         transcode(
             template=MP4,
             Video={"Crop": "border"},
             Clip={"TimeSpan": {"Seek": "1.5", "Duration": "20"}},
         ),
-        "ff74180a8362d20d",
+        "44689a982a1c259c",
     ),
-    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "b24d000897023ef3"),
+    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "56153bb407765b29"),
     "volume of a clip": (
         transcode(
             template=MP3,
@@ -60,23 +60,23 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "77186cac580e7994",
     ),
-    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "b861f4d8a90629c4"),
-    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "e11fd7a6c95c6982"),
-    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "c330ad523bcc6c68"),
-    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "ed12c74b700dd9dd"),
-    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "748ea4d6755dd27c"),
-    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "0ce5a17268358fd7"),
-    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "c0f6c56edfe9b583"),
-    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "002c4537201846ac"),
-    "picture": (snapshot(), "de9fd3cead4a4b74"),
+    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "75409a1c59c57196"),
+    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "7cd93a6c48093d4c"),
+    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "a1d820a9e1b54458"),
+    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "bb09f9cc5a230853"),
+    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "790c9ee10ae0c54e"),
+    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "a3a853726324203c"),
+    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "19e721ec87111a73"),
+    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "8f24fff75509f061"),
+    "picture": (snapshot(), "99fcaf18ce9ea78e"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
-        "f7bb5784822c0e99",
+        "e1fbce109720c54b",
     ),
 }
-ANALYSIS = "f079fb41253352cd"
-START = "6f52c5f0d6dce640"
-RAW_START = "3cd11b5a08de55cc"
+ANALYSIS = "31239524be337814"
+START = "950545ea8801ccb4"
+RAW_START = "705988e9e9d405ee"
 
 #: by `SideInput.kind`: what is found out about every such object
 FACTS: dict[str, Any] = {

@@ -448,7 +448,7 @@ def test_a_packaged_transcode_says_that_packages_are_not_made():
 def test_scan_mode(scan, source, expected, fields, rate):
     found = encoding(Video={"ScanMode": scan}, source=media(**source))
     filters = own_filters(found)
-    names = [f.name for f in filters if f.name not in ("scale", "setsar")]
+    names = [f.name for f in filters if f.name not in ("scale", "setparams", "setsar")]
     assert (names, found.fields, found.rate) == (expected, fields, rate)
     (scale,) = [f for f in filters if f.name == "scale"]
     # only fields that stay fields are scaled one by one
@@ -456,9 +456,11 @@ def test_scan_mode(scan, source, expected, fields, rate):
     assert ("interl", "1") not in scale.options or fields
 
 
-def test_fields_of_an_unscaled_source_stay():
-    kept = encoding(Video={"Width": "1920"}, source=media(field_order="tt"))
-    assert kept.fields and [f.name for f in own_filters(kept)] == ["setsar", "fps"]
+def test_fields_of_an_unscaled_source_stay_on_request_only():
+    shape, source = {"Width": "1920"}, media(field_order="tt")
+    assert not encoding(Video=shape, source=source).fields
+    kept = encoding(Video=shape | {"ScanMode": "interlaced"}, source=source)
+    assert kept.fields and [f.name for f in own_filters(kept)] == ["setparams", "setsar", "fps"]
 
 
 def test_limits_bound_an_output_of_a_lying_source():

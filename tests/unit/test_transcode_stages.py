@@ -54,7 +54,7 @@ def test_equal_chains_are_inputs_of_their_own(logos):
 def test_stages_stand_behind_size_and_frame_rate(logos):
     found = rendition(Video={"Fps": "10", "Pad": "1280:800:0:0"})
     assert [one.name for one in own_filters(found.picture.encoding)] == [
-        *("scale", "pad", "setsar", "fps", "overlay", "overlay", "drawtext")
+        *("scale", "setparams", "pad", "setsar", "fps", "overlay", "overlay", "drawtext")
     ]
     assert [file.text for file in found.written_files] == ["it's"]
 

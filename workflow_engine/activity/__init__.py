@@ -13,6 +13,7 @@ from workflow_engine.activity.base import (
     Role,
 )
 from workflow_engine.activity.plans import (
+    Composite,
     Neighbourhood,
     PlanContext,
     PlannedOutput,
@@ -102,6 +103,7 @@ __all__ = [
     "Choice",
     "ClockTime",
     "Code",
+    "Composite",
     "DescribeMedia",
     "Digests",
     "Effect",

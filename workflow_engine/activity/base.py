@@ -1,12 +1,14 @@
 """The base class of activity types."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 from workflow_engine.activity.plans import (
+    Composite,
     Neighbourhood,
     PlanContext,
     SideInput,
@@ -23,7 +25,7 @@ from workflow_engine.activity.runs import (
     Finding,
 )
 from workflow_engine.errors import Problem
-from workflow_engine.records import Json, ObjectRef, StepResult
+from workflow_engine.records import ExecutionKind, Json, ObjectRef, StepResult
 from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
@@ -87,6 +89,8 @@ class Activity(ABC, Generic[P]):
     version: ClassVar[int] = 1
     #: whether a finished step may stand in for a later one with the same content key
     reusable: ClassVar[bool] = True
+    #: which jobs of the API it is known by in workflows; None: it has none
+    job_kind: ClassVar[ExecutionKind | None] = None
     #: when to try again after an error that is `transient`; None: as `[retry]` says
     retry: ClassVar[RetryPolicy | None] = None
 
@@ -105,6 +109,22 @@ class Activity(ABC, Generic[P]):
         """
         return None
 
+    def composite(self, source: ObjectRef, document: Callable[[], Path]) -> Composite | None:
+        """Return what an input is made of; asked of the Start. None: it is a file by itself.
+
+        `document` fetches the object, so it is called only where the name calls for it. Raises
+        ActivityError for one that names what it must not.
+        """
+        return None
+
+    def join(self, parts: Mapping[str, Path], context: ActivityContext) -> Path:
+        """Make one file of a composite input in `context.work`; asked of the Start.
+
+        `context.source` is the input, `parts` has a file for each of `Composite.parts`. What all
+        activities of the run get as their source is the file returned. Raises as `run` does.
+        """
+        raise NotImplementedError(f"{self.type_name} has no composite inputs")
+
     def destinations(self, parameters: P) -> Iterable[ObjectRef]:
         """Yield bucket and object template of everything the activity may write."""
         return ()
@@ -112,6 +132,10 @@ class Activity(ABC, Generic[P]):
     def object_names(self, parameters: P, templates: TemplateLookup) -> Iterable[ObjectRef]:
         """Yield `destinations` whose names are whole: with the extensions that templates give."""
         return self.destinations(parameters)
+
+    def job_count(self, parameters: P) -> int:
+        """Return how many jobs of `job_kind` it is known by: one for each output, at least one."""
+        return 1
 
     def tools(self) -> Mapping[str, str]:
         """Return name and version of every program that shapes the outputs."""

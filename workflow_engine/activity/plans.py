@@ -60,11 +60,25 @@ class SideInputFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Composite:
+    """An input that is made of further objects, such as the segments of a playlist.
+
+    `parts` are their names relative to the folder of the input, each once. `unfinished` says that
+    parts are still to come: a clause about the input, without a full stop; empty where all of them
+    are named.
+    """
+
+    parts: tuple[str, ...]
+    unfinished: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanContext:
     """The input of one run, as far as planning needs it.
 
     `upstream` maps a type to the result of the nearest ancestor of that type, for those that
-    have one. `side` holds what `Activity.reads` asked for.
+    have one. `side` holds what `Activity.reads` asked for. `composite` is set for an input that is
+    made of further objects, whose content `digests` cover, too.
     """
 
     activity: str
@@ -76,6 +90,7 @@ class PlanContext:
     side_inputs: Mapping[SideInput, SideInputFacts] = field(
         default_factory=dict[SideInput, SideInputFacts]
     )
+    composite: Composite | None = None
 
     def media(self) -> Mapping[str, Json]:
         """Return the media info that Start found: its result's `data`."""

@@ -8,6 +8,7 @@ on the disk before its name is.
 import errno
 import logging
 import os
+import posixpath
 import stat
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -243,6 +244,23 @@ class SingleFileBucket:
         self._key = key
         self._path = path.absolute()
         self._mounts = mounts or Mounts()
+
+    def beside(self, name: str) -> "SingleFileBucket":
+        """Return the bucket of another file, by its name relative to the folder of this one.
+
+        Raises InvalidInputError for one that a symbolic link takes out of that folder.
+        """
+        key = posixpath.join(posixpath.dirname(self._key), name)
+        check_key(key)
+        folder = self._path.parent
+        root, path = os.path.realpath(folder), os.path.realpath(folder / name)
+        if os.path.commonpath((root, path)) != root:
+            raise InvalidInputError(
+                Code.OBJECT_KEY,
+                f'The file "{folder / name}" leads out of its folder by a symbolic link.',
+                remedy="Put the file itself there.",
+            )
+        return SingleFileBucket(self.name, key, folder / name, self._mounts)
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `Bucket.head`."""

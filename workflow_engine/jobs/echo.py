@@ -115,6 +115,12 @@ def members(value: Json) -> dict[str, Json]:
     return cast("dict[str, Json]", decoded) if isinstance(decoded, dict) else {}
 
 
+def items(value: Json) -> list[Json]:
+    """Return the items of a JSON array, encoded or not; none for anything else."""
+    decoded = _decoded(value)
+    return cast("list[Json]", decoded) if isinstance(decoded, list) else []
+
+
 def _decoded(value: Json) -> Json:
     try:
         return decode_json(value)
@@ -132,9 +138,7 @@ def _formed(value: Json, form: Form) -> Json:
     if isinstance(form, dict):
         return _object(value, form)
     if isinstance(form, list):
-        items = _decoded(value)
-        found = cast("list[Json]", items) if isinstance(items, list) else []
-        return [_formed(item, form[0]) for item in found]
+        return [_formed(item, form[0]) for item in items(value)]
     if form is _B:
         return str(value).lower() == "true"
     return _text(value)

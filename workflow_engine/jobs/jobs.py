@@ -1,19 +1,27 @@
-"""`Jobs`: submit, find and cancel jobs outside of workflows."""
+"""`Jobs`: submit, find and cancel jobs; those of workflows are found beside the others."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from workflow_engine.activity import TemplateLookup
 from workflow_engine.buckets import Buckets
 from workflow_engine.catalog.checks import placed
 from workflow_engine.catalog.media import media_id
 from workflow_engine.catalog.pipelines import Pipelines
-from workflow_engine.errors import Code, InvalidInputError, TopologyError, pointer_to
+from workflow_engine.errors import (
+    Code,
+    InvalidInputError,
+    MediaflowError,
+    TopologyError,
+    pointer_to,
+)
 from workflow_engine.jobs import boost, topologies
 from workflow_engine.jobs.echo import analysis_echo, members, snapshot_echo
 from workflow_engine.jobs.given import JobInput, refuse_workflow_placeholders
 from workflow_engine.jobs.new_job import NewJob
+from workflow_engine.jobs.of_activities import as_execution
 from workflow_engine.jobs.states import jobs_in
 from workflow_engine.jobs.topologies import Target
 from workflow_engine.jobs.transcoding import transcode_job
@@ -21,6 +29,7 @@ from workflow_engine.messages.job_states import job_state
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
+    ActivityJob,
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
@@ -55,6 +64,7 @@ class Jobs:
         pipelines: Pipelines,
         queue: ExecutionQueue,
         history: ExecutionHistory,
+        templates: TemplateLookup,
     ) -> None:
         self._store = store
         self._parse_topology = parse
@@ -62,6 +72,7 @@ class Jobs:
         self._pipelines = pipelines
         self._queue = queue
         self._history = history
+        self._templates = templates
 
     # --- submit --------------------------------------------------------------------------
 
@@ -197,7 +208,25 @@ class Jobs:
 
     def by_ids(self, kind: ExecutionKind, job_ids: Sequence[str]) -> list[ExecutionRecord]:
         """Return those of some jobs that exist and are of a kind, the newest first."""
-        return self._store.executions.by_ids(job_ids, kind=kind)
+        own = self._store.executions.by_ids(job_ids, kind=kind)
+        of_activities = self._store.activity_jobs.by_ids(kind, job_ids)
+        runs = {
+            run.run_id: run
+            for run in self._store.executions.by_ids({job.run_id for job in of_activities})
+        }
+        graphs = {text: self._graph(text) for text in {run.topology for run in runs.values()}}
+        found = own + [
+            as_execution(job, run, graphs[run.topology], self._templates)
+            for job in of_activities
+            if (run := runs.get(job.run_id))  # it may have been removed in between
+        ]
+        return sorted(found, key=lambda job: (job.created, job.run_id), reverse=True)
+
+    def _graph(self, topology: str) -> Graph | None:
+        try:
+            return self._parse_topology(topology)
+        except MediaflowError:  # of an activity type that is gone, or refused by now
+            return None
 
     def page(
         self,
@@ -210,16 +239,15 @@ class Jobs:
         limit: int,
         after: str = "",
     ) -> Page[ExecutionRecord]:
-        """Return a page of the jobs of a kind, the newest first, whole.
+        """Return a page of the jobs of a kind, those of workflows among them, the newest first.
 
         `state` is a word of that kind. A pipeline that is not known means the one that its jobs
         went to. Raises InvalidInputError.
         """
         pipeline = self._pipelines.accepted(pipeline_id).id if pipeline_id else ""
         chosen = replace(jobs_in(kind, state), since=since, until=until, pipeline_id=pipeline)
-        brief = self._history.page(chosen, limit=limit, after=after)
-        whole = self.by_ids(kind, [record.run_id for record in brief.items])
-        return Page(items=whole, next_token=brief.next_token)
+        ids = self._history.job_page(chosen, limit=limit, after=after)
+        return Page(items=self.by_ids(kind, ids.items), next_token=ids.next_token)
 
     def wait(self, job_id: str, seconds: float) -> ExecutionRecord:
         """Return a job once it has ended, or as it stands after so many seconds.
@@ -241,18 +269,20 @@ class Jobs:
         """Cancel a transcode job that has not begun.
 
         Raises InvalidInputError: `PermissionDenied.JobInRunning`, `.JobInComplete`,
-        `.JobInFailure`, or `InvalidParameter.ResourceNotFound`.
+        `.JobInFailure`, `InvalidParameter.InvalidState` for one of a workflow that waits, or
+        `InvalidParameter.ResourceNotFound`.
         """
         job = self._transcode_job(job_id)
+        for part in self._store.activity_jobs.by_ids(ExecutionKind.TRANSCODE, [job_id]):
+            raise _part_of_a_run(part, job)
         if not job.state.ended:
             self._store.queue.request_cancel(job_id, only_queued=True)
             job = self._transcode_job(job_id)
             if job.code == Code.CANCELLED:
                 return
-        what = f"has ended as {job_state(job)}" if job.state.ended else "is running"
         raise InvalidInputError(
             _REFUSED[job.state],
-            f'The job "{job_id}" {what}.',
+            f'The job "{job_id}" {_standing(job)}.',
             pointer="/JobId",
             remedy="Only jobs that wait in their pipeline can be cancelled.",
         )
@@ -267,3 +297,21 @@ class Jobs:
                 remedy="Use a JobId that SubmitJobs returned.",
             )
         return found[0]
+
+
+def _standing(job: ExecutionRecord) -> str:
+    if job.state is ExecutionState.QUEUED:
+        return "waits"
+    return f"has ended as {job_state(job)}" if job.state.ended else "is running"
+
+
+def _part_of_a_run(part: ActivityJob, job: ExecutionRecord) -> InvalidInputError:
+    """Return why the job of an activity is not cancelled (specification, topology, 7)."""
+    waits = job.state is ExecutionState.QUEUED
+    return InvalidInputError(
+        Code.INVALID_STATE if waits else _REFUSED[job.state],
+        f'The job "{part.job_id}" {_standing(job)}; it is the activity "{part.activity}" of the '
+        f'run "{part.run_id}", which can only be cancelled as a whole.',
+        pointer="/JobId",
+        remedy=f"Use `mediaflow execution cancel {part.run_id}`.",
+    )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from workflow_engine.activity import (
     Activity,
+    Composite,
     PlanContext,
     SideInput,
     SideInputFacts,
@@ -70,6 +71,7 @@ class Input:
     ref: ObjectRef
     digests: Digests
     names: Names
+    composite: Composite | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +150,7 @@ def _context(
         names=given.names,
         upstream={kind: results[ancestor] for kind, ancestor in nearest if ancestor in results},
         templates=templates,
+        composite=given.composite,
     )
 
 

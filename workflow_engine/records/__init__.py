@@ -6,6 +6,7 @@ The ground floor: nothing here imports anything else of the engine, or does anyt
 
 from workflow_engine.records.executions import (
     DEFAULT_PRIORITY,
+    ActivityJob,
     ActivityRecord,
     ActivityState,
     ExecutionKind,
@@ -35,6 +36,7 @@ from workflow_engine.records.objects import (
 
 __all__ = [
     "DEFAULT_PRIORITY",
+    "ActivityJob",
     "ActivityRecord",
     "ActivityState",
     "Block",

@@ -81,6 +81,25 @@ DEFAULT_PRIORITY = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ActivityJob:
+    """A job that clients of the API know an activity of a workflow by (specification, topology, 7).
+
+    A Transcode has one for each of its outputs, at the place `position`. `state` and `cancelled`
+    are those of the activity in the words of executions, since a job is shown as an execution.
+    """
+
+    job_id: str
+    run_id: str
+    activity: str
+    position: int
+    kind: ExecutionKind
+    pipeline_id: str
+    created: datetime
+    state: ExecutionState
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FailedAttempt:
     """An attempt at an activity that a transient cause ended; another one followed."""
 
@@ -112,7 +131,8 @@ class ActivityRecord:
 
     `progress` runs from 0 to 1. `detail` holds the last lines of a failed tool. While it is
     Running, `message` tells of the next attempt; `attempts` are those that failed before.
-    `result` is what it left; it is empty until the activity has succeeded.
+    `result` is what it left; it is empty until the activity has succeeded. `further_jobs` are the
+    jobs of its outputs behind the first.
     """
 
     name: str
@@ -129,6 +149,12 @@ class ActivityRecord:
     reused: bool = False
     result: StepResult = field(default_factory=StepResult)
     message_result: Mapping[str, str] = field(default_factory=dict[str, str])
+    further_jobs: tuple[str, ...] = ()
+
+    @property
+    def job_ids(self) -> tuple[str, ...]:
+        """The jobs that it is known by, one for each output of a Transcode."""
+        return (self.job_id, *self.further_jobs) if self.job_id else ()
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -151,6 +177,8 @@ class ActivityRecord:
         if self.message_result:
             wire["MNSMessageResult"] = dict(self.message_result)
         wire["Outputs"] = [output.to_wire() for output in self.outputs]
+        if self.further_jobs:
+            wire["JobIdList"] = list(self.job_ids)
         wire["Reused"] = self.reused
         wire["Progress"] = round(self.progress, 4)
         if self.result.warnings:

@@ -4,14 +4,20 @@
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workflow_engine.activity import ActivityContext
 from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.errors import MediaflowError
 from workflow_engine.planning.graph import Graph
-from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, ExecutionState
+from workflow_engine.records import (
+    ActivityRecord,
+    ActivityState,
+    ExecutionKind,
+    ExecutionRecord,
+    ExecutionState,
+)
 from workflow_engine.run.attempts import Attempts
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.environment import RunEnvironment
@@ -42,7 +48,14 @@ class ActiveRun:
         self.names = Names.of(record.input.object, run_id=record.run_id, media_id=record.media_id)
         self.fresh = record.fresh
         self.cancellation = Cancellation()
-        self.journal = Journal(record, claim, environment.store, environment.completion, observers)
+        self.journal = Journal(
+            record,
+            claim,
+            environment.store,
+            environment.completion,
+            observers,
+            jobs=dict(_jobs(graph)) if record.kind is ExecutionKind.WORKFLOW else None,
+        )
         self.attempts = Attempts(self.journal, self._policy, self.cancellation)
         self.work = WorkDirectory(environment.work_root, record.run_id)
 
@@ -98,3 +111,10 @@ class ActiveRun:
     def clean(self) -> None:
         """Remove what lies in the work directory."""
         self.work.remove()
+
+
+def _jobs(graph: Graph) -> Iterator[tuple[str, tuple[ExecutionKind, int]]]:
+    """Yield of which kind and how many the jobs of activities are; most types have none."""
+    for name, node in graph.nodes.items():
+        if kind := node.activity.job_kind:
+            yield name, (kind, node.activity.job_count(node.parameters))

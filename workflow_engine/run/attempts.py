@@ -7,12 +7,11 @@ at once when the run does. `retry.py` has the arithmetic. Decision 20.
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.errors import MediaflowError, Transient, file_error, transience
-from workflow_engine.records import ActivityState, FailedAttempt, new_id, utc_now
+from workflow_engine.records import FailedAttempt, utc_now
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.journal import Journal
 
@@ -85,14 +84,5 @@ class Attempts:
         record = self._journal.activity(name)
         if record.state.ended:  # what it left in an earlier run is looked at
             return
-        self._journal.save(
-            replace(
-                record,
-                state=ActivityState.RUNNING,
-                started=record.started or utc_now(),
-                job_id=record.job_id or new_id(),
-                progress=0.0,
-                message=message,
-                attempts=(*record.attempts, *failed),
-            )
-        )
+        attempts = (*record.attempts, *failed)
+        self._journal.run(name, progress=0.0, message=message, attempts=attempts)

@@ -31,6 +31,10 @@ class ExecutionHistory:
         """Return a page of summaries, as `page` does of brief executions."""
         return self._store.executions.summary_page(self._recent(chosen), limit=limit, after=after)
 
+    def job_page(self, chosen: ExecutionFilter, *, limit: int, after: str = "") -> Page[str]:
+        """Return a page of the ids of jobs, those of activities among them, newest first."""
+        return self._store.activity_jobs.page(self._recent(chosen), limit=limit, after=after)
+
     def _recent(self, chosen: ExecutionFilter) -> ExecutionFilter:
         oldest = utc_now() - timedelta(days=self._days)
         since = max(chosen.since, oldest) if chosen.since else oldest

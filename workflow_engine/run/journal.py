@@ -10,10 +10,13 @@ from typing import Protocol
 from workflow_engine.errors import StoreError
 from workflow_engine.messages import Outgoing
 from workflow_engine.records import (
+    ActivityJob,
     ActivityRecord,
     ActivityState,
+    ExecutionKind,
     ExecutionRecord,
     ExecutionState,
+    new_id,
     utc_now,
 )
 from workflow_engine.run.completion import Completion
@@ -45,13 +48,16 @@ class Journal:
         store: Store,
         completion: Completion,
         observers: Sequence[Observer],
+        jobs: Mapping[str, tuple[ExecutionKind, int]] | None = None,
     ) -> None:
+        """`jobs` says of which kind and how many the jobs of activities are, by name."""
         self._record = record
         self._activities = {activity.name: activity for activity in record.activities}
         self._claim = claim
         self._store = store
         self._completion = completion
         self._observers = list(observers)
+        self._jobs = jobs or {}
         self._lock = threading.Lock()
         self._unsaved: dict[str, float] = {}
         self._progress_saved = -PROGRESS_SECONDS
@@ -85,7 +91,42 @@ class Journal:
     def reset(self, name: str) -> None:
         """Forget how an activity ended in an earlier attempt."""
         self._store.steps.reset(self._claim, name)
-        self._show(ActivityRecord(name=name, type=self._activities[name].type))
+        was = self._activities[name]
+        self._show(
+            ActivityRecord(
+                name=name, type=was.type, job_id=was.job_id, further_jobs=was.further_jobs
+            )
+        )
+
+    def run(self, name: str, **changes: object) -> ActivityRecord:
+        """Save that an activity runs, with other changes; its jobs exist from then on."""
+        record = self._activities[name]
+        ids = record.job_ids
+        kind, count = self._jobs.get(name, (ExecutionKind.WORKFLOW, 0))
+        ids = (*ids, *(new_id() for _ in range(count - len(ids))))[:count]
+        record = replace(
+            record,
+            state=ActivityState.RUNNING,
+            started=record.started or utc_now(),
+            job_id=ids[0] if ids else "",
+            further_jobs=ids[1:],
+            **changes,
+        )
+        jobs = [
+            ActivityJob(
+                job_id=job_id,
+                run_id=self._record.run_id,
+                activity=name,
+                position=position,
+                kind=kind,
+                pipeline_id=self._record.pipeline_id,
+                created=utc_now(),
+                state=ExecutionState.RUNNING,
+            )
+            for position, job_id in enumerate(ids)
+        ]
+        self._store.steps.save(self._claim, record, jobs=jobs)
+        return self._show(record)
 
     def save(self, record: ActivityRecord) -> ActivityRecord:
         """Save an activity; one that has ended comes back with what became of its message."""

@@ -39,7 +39,15 @@ def skipped(record: ActivityRecord, reason: str) -> ActivityRecord:
     """Return an activity that a rule left out."""
     now = utc_now()
     started = record.started or now
-    return replace(record, state=ActivityState.SKIPPED, started=started, ended=now, message=reason)
+    return replace(
+        record,
+        state=ActivityState.SKIPPED,
+        job_id="",
+        further_jobs=(),
+        started=started,
+        ended=now,
+        message=reason,
+    )
 
 
 def failed(record: ActivityRecord, code: str, message: str, detail: str = "") -> ActivityRecord:

@@ -10,8 +10,8 @@ from workflow_engine.errors import (
     StoreError,
 )
 from workflow_engine.planning.plan import Input, Planned, Planner
-from workflow_engine.records import Digests
 from workflow_engine.run.active_run import ActiveRun
+from workflow_engine.run.composite import Content, open_content
 from workflow_engine.run.publisher import Publisher
 from workflow_engine.run.recovery import Recovery
 from workflow_engine.run.runner import Runner
@@ -30,7 +30,8 @@ def prepare(run: ActiveRun, open_input: Callable[[], Source]) -> Runner:
     """
     run.journal.begin()
     environment = run.environment
-    source, file, digests = _opened(run, open_input)
+    source, content = _opened(run, open_input)
+    file = content.file
     publisher = Publisher(environment.store, run.claim, source, environment.buckets)
     side_inputs = SideInputs(
         source=source,
@@ -40,7 +41,9 @@ def prepare(run: ActiveRun, open_input: Callable[[], Source]) -> Runner:
         make_folder=run.work.attempt,
         context=partial(run.context, run.record.run_id),
     )
-    facts = Input(ref=source.ref, digests=digests, names=run.names)
+    facts = Input(
+        ref=source.ref, digests=content.digests, names=run.names, composite=content.composite
+    )
     planner = Planner(run.graph, facts, environment.templates, side_inputs.read)
     Recovery(run, planner, publisher).keep_all()
     find_finished = _nothing if run.fresh else publisher.finished.find
@@ -55,25 +58,29 @@ def prepare(run: ActiveRun, open_input: Callable[[], Source]) -> Runner:
     )
 
 
-def _opened(run: ActiveRun, open_input: Callable[[], Source]) -> tuple[Source, SourceFile, Digests]:
+def _opened(run: ActiveRun, open_input: Callable[[], Source]) -> tuple[Source, Content]:
     """Open and read the input."""
+    start, cancel = run.graph.start, run.cancellation.event
 
-    def read() -> tuple[Source, SourceFile, Digests]:
+    def read() -> tuple[Source, Content]:
         source = open_input()
-        file = SourceFile(source, run.work.attempt, run.cancellation.event)
-        digests = file.digests()
-        version, fingerprint = source.info.version, source.info.fingerprint
-        run.environment.store.digests.save(source.place, version, digests, fingerprint)
-        return source, file, digests
+        return source, open_content(
+            source,
+            start.activity,
+            make_folder=run.work.attempt,
+            context=partial(run.context, start.name),
+            cancel=cancel,
+            store=run.environment.store,
+        )
 
     try:
-        return run.attempts.call(run.graph.start.name, read)
+        return run.attempts.call(start.name, read)
     except (InterruptedRunError, StoreError, LeaseLostError):
         raise
     except MediaflowError as error:
         missing = Source.missing(run.record.input, error)
-        file = SourceFile(missing, run.work.attempt, run.cancellation.event)
-        return missing, file, NO_DIGESTS
+        file = SourceFile(missing, run.work.attempt, cancel)
+        return missing, Content(file=file, digests=NO_DIGESTS)
 
 
 def _nothing(planned: Planned) -> None:

@@ -14,6 +14,7 @@ from workflow_engine.errors import ActivityError, Code, InvalidInputError
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Input, Plan, Planned, plan_activity, plan_all
 from workflow_engine.records import ExecutionRecord, ObjectRef
+from workflow_engine.run.composite import open_content
 from workflow_engine.run.reuse import Finished
 from workflow_engine.run.side_inputs import SideInputs
 from workflow_engine.run.source import Source, SourceFile
@@ -50,8 +51,18 @@ def preview(
         def make_folder() -> Path:
             return Path(tempfile.mkdtemp(dir=folder))
 
-        file = SourceFile(source, make_folder, threading.Event())
-        given = Input(ref=source.ref, digests=file.digests(), names=names)
+        content = open_content(
+            source,
+            graph.start.activity,
+            make_folder=make_folder,
+            context=lambda work, file: _looking(graph.start.name, work, file, names),
+            cancel=threading.Event(),
+            store=store,
+        )
+        file = content.file
+        given = Input(
+            ref=source.ref, digests=content.digests, names=names, composite=content.composite
+        )
         start = _start(graph, given, file, finished, Path(folder))
         side_inputs = SideInputs(
             source=source,

@@ -34,8 +34,6 @@ from workflow_engine.records import (
     ActivityState,
     ExecutionRecord,
     ExecutionState,
-    new_id,
-    utc_now,
 )
 from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.journal import Observer
@@ -145,15 +143,7 @@ class Runner:
         self._run.cancellation.require_none()
         if reason := self._blocked(name):
             return Outcome(record=self._journal.save(skipped(record, reason)))
-        self._journal.save(
-            replace(
-                record,
-                state=ActivityState.RUNNING,
-                started=record.started or utc_now(),
-                job_id=record.job_id or new_id(),
-                message="",
-            )
-        )
+        self._journal.run(name, message="")
         try:
             return self._attempt(name)
         except InterruptedRunError:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from workflow_engine.records import ActivityState, ExecutionKind, ExecutionRecord, ExecutionState
 from workflow_engine.records.catalog import MessageRecord
-from workflow_engine.store import claims, mapping, pages
+from workflow_engine.store import activity_jobs, claims, mapping, pages
 from workflow_engine.store.bucket_sets import sets_by_id
 from workflow_engine.store.claims import Claim
 from workflow_engine.store.database import Database
@@ -151,13 +151,13 @@ class ExecutionTable:
             if changes:
                 claims.update_execution(connection, claim.run_id, changes)
             if state is not None and state.ended:
-                count_failed(connection, claim.run_id)
+                settle(connection, claim.run_id)
             if announce is not None:
                 add_message(connection, announce)
 
 
-def count_failed(connection: sa.Connection, run_id: str) -> None:
-    """Save how many activities of an execution have failed."""
+def settle(connection: sa.Connection, run_id: str) -> None:
+    """Save how many activities of an execution that has ended failed, and end its jobs."""
     failed = (
         sa.select(sa.func.count())
         .select_from(activities)
@@ -167,6 +167,7 @@ def count_failed(connection: sa.Connection, run_id: str) -> None:
     connection.execute(
         sa.update(executions).where(executions.c.run_id == run_id).values(failed=failed)
     )
+    activity_jobs.end(connection, run_id)
 
 
 def load_executions(connection: sa.Connection, chosen: sa.Select[Any]) -> list[ExecutionRecord]:

@@ -126,7 +126,7 @@ def execution_page(
     Raises InvalidInputError when there is no such execution.
     """
     created = connection.scalar(_CREATED, {"after": after}) if after else None
-    query, values = _asked(_EXECUTIONS, chosen, after, created)
+    query, values = asked(_EXECUTIONS, chosen, after, created)
     found = connection.execute(query, {**values, "limit": limit + 1}).mappings().all()
     return _page(_brief(connection, found), limit)
 
@@ -136,7 +136,7 @@ def summary_page(
 ) -> Page[ExecutionSummary]:
     """Return a page of summaries, as `execution_page` does of brief executions."""
     known = database.rows(_CREATED, {"after": after}) if after else ()
-    query, values = _asked(SUMMARIES, chosen, after, known[0][0] if known else None)
+    query, values = asked(SUMMARIES, chosen, after, known[0][0] if known else None)
     found = database.rows(query, {**values, "limit": limit + 1})
     return _page(list(map(summary_of, found)), limit)
 
@@ -146,7 +146,7 @@ def line_page(
 ) -> Page[ExecutionLine]:
     """Return a page of lines, as `execution_page` does of brief executions."""
     known = database.rows(_CREATED, {"after": after}) if after else ()
-    query, values = _asked(LINES, chosen, after, known[0][0] if known else None)
+    query, values = asked(LINES, chosen, after, known[0][0] if known else None)
     found = database.rows(query, {**values, "limit": limit + 1})
     return _page(list(map(ExecutionLine._make, found)), limit)
 
@@ -157,7 +157,7 @@ def _page(found: list[_E], limit: int) -> Page[_E]:
     return Page(items=found[:limit], next_token=found[limit - 1].run_id if more else "")
 
 
-def _asked(
+def asked(
     selected: Select, chosen: ExecutionFilter, after: str, created: datetime | None
 ) -> tuple[Query, Mapping[str, Any]]:
     """Return the query of a page and its values, all but the limit.
@@ -174,10 +174,10 @@ def _asked(
             names = names - {"until"} | {"after"}
             values |= {"after": after, "created": created}
     values.pop("failed", None)  # a condition without a value
-    return _page_query(selected, frozenset(names), _kinds(chosen), _outcomes(chosen)), values
+    return _page_query(selected, frozenset(names), _kinds(chosen), outcomes_of(chosen)), values
 
 
-def _outcomes(chosen: ExecutionFilter) -> tuple[str, ...]:
+def outcomes_of(chosen: ExecutionFilter) -> tuple[str, ...]:
     """Return the values of the column `outcome` that a filter leaves; none: all of them."""
     if chosen.state is None:
         return ()

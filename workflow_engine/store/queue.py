@@ -20,7 +20,7 @@ from workflow_engine.store import bucket_sets, claims, next_execution
 from workflow_engine.store.bucket_sets import Waiting
 from workflow_engine.store.claims import Claim
 from workflow_engine.store.database import Database
-from workflow_engine.store.executions import count_failed
+from workflow_engine.store.executions import settle
 from workflow_engine.store.messages import add_message
 from workflow_engine.store.new_executions import add_all, first_like, known_pipeline
 from workflow_engine.store.news import QUEUE, listen, tell
@@ -324,5 +324,5 @@ def _end(
         "fence": row["fence"] + 1,
     }
     claims.update_execution(connection, row["run_id"], changes)
-    count_failed(connection, row["run_id"])
+    settle(connection, row["run_id"])
     return state

@@ -23,7 +23,7 @@ from workflow_engine.records import (
 from workflow_engine.store.types import EnumText, FreeText, JsonText, Moment
 
 #: written into a new store; a store with a higher number belongs to a newer mediaflow
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 def _commands(found: Json) -> tuple[tuple[str, ...], ...]:
@@ -234,6 +234,7 @@ activities = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     sa.Column("state", EnumText(ActivityState), nullable=False),
     sa.Column("job_id", sa.Text, nullable=False),
+    sa.Column("further_jobs", JsonText(tuple), nullable=False, server_default="[]"),
     sa.Column("started", Moment),
     sa.Column("ended", Moment),
     sa.Column("progress", sa.Float, nullable=False),
@@ -252,6 +253,30 @@ activities = sa.Table(
     # while its outputs are published: what its success will add (`mapping.Intended`)
     sa.Column("intended", JsonText()),
     sa.Index("activities_by_step", "step_key", "ended"),
+)
+
+# What clients of the API know activities of workflows by (`activity_jobs.py`). The outcome is that
+# of an execution: `Cancelled` for what was cancelled, else its state.
+activity_jobs = sa.Table(
+    "activity_jobs",
+    metadata,
+    sa.Column("job_id", sa.Text, primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("activity", sa.Text, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("kind", EnumText(ExecutionKind), nullable=False),
+    sa.Column("pipeline_id", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("created", Moment, nullable=False),
+    sa.ForeignKeyConstraint(["run_id", "activity"], [activities.c.run_id, activities.c.name]),
+    sa.Index("activity_jobs_by_activity", "run_id", "activity"),
+    # lists, newest first
+    sa.Index("activity_jobs_by_kind", "kind", "created", "job_id"),
+    sa.Index("activity_jobs_by_outcome", "kind", "outcome", "created", "job_id"),
+    sa.Index("activity_jobs_by_pipeline", "kind", "pipeline_id", "created", "job_id"),
+    sa.Index(
+        "activity_jobs_by_pipeline_outcome", "kind", "pipeline_id", "outcome", "created", "job_id"
+    ),
 )
 
 # What an activity publishes. A row is an intent until the activity is Success, then an output.

@@ -10,9 +10,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workflow_engine.records import ActivityRecord, ActivityState, Json, Output, StepResult
+from workflow_engine.records import (
+    ActivityJob,
+    ActivityRecord,
+    ActivityState,
+    Json,
+    Output,
+    StepResult,
+)
 from workflow_engine.records.catalog import MessageRecord
-from workflow_engine.store import claims, mapping
+from workflow_engine.store import activity_jobs, claims, mapping
 from workflow_engine.store.claims import Claim
 from workflow_engine.store.database import Database
 from workflow_engine.store.mapping import Intended, Intent
@@ -28,15 +35,24 @@ class StepTable:
         self._database = database
 
     def save(
-        self, claim: Claim, record: ActivityRecord, *, announce: MessageRecord | None = None
+        self,
+        claim: Claim,
+        record: ActivityRecord,
+        *,
+        announce: MessageRecord | None = None,
+        jobs: Sequence[ActivityJob] = (),
     ) -> None:
         """Save everything of an activity except its outputs, and the message about it.
 
-        Raises LeaseLostError, KeyError.
+        `jobs` are those of one that begins. Raises LeaseLostError, KeyError.
         """
         with self._database.write() as connection:
             claims.check(connection, claim)
             _update(connection, claim, record.name, _columns(record))
+            if jobs:
+                activity_jobs.begin(connection, jobs)
+            else:
+                activity_jobs.follow(connection, claim.run_id, record)
             if announce is not None:
                 add_message(connection, announce)
 
@@ -137,6 +153,7 @@ class StepTable:
             claims.check(connection, claim)
             claims.update_execution(connection, claim.run_id, {"lapses": 0})
             _update(connection, claim, record.name, row)
+            activity_jobs.follow(connection, claim.run_id, record)
             _replace_objects(connection, claim.run_id, record.name, (), published=False)
             _replace_objects(connection, claim.run_id, record.name, record.outputs, published=True)
             if properties is not None:
@@ -175,13 +192,18 @@ def _update(connection: sa.Connection, claim: Claim, name: str, changes: dict[st
 
 
 def _reset(connection: sa.Connection, claim: Claim, name: str) -> None:
-    """Bring an activity back to what it was when the execution was added. Raises KeyError."""
+    """Bring an activity back to what it was when the execution was added. Raises KeyError.
+
+    Clients know its jobs already, which stay.
+    """
     kind = sa.select(activities.c.type).where(
         activities.c.run_id == claim.run_id, activities.c.name == name
     )
     waiting = ActivityRecord(name=name, type=connection.scalar(kind) or "")
     changes = _columns(waiting) | {"step_key": None, "intended": None}
+    del changes["job_id"], changes["further_jobs"]
     _update(connection, claim, name, changes)
+    activity_jobs.follow(connection, claim.run_id, waiting)
     for published in (True, False):
         _replace_objects(connection, claim.run_id, name, (), published=published)
 

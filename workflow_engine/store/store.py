@@ -3,6 +3,7 @@
 Every method of its parts is one transaction, safe to call from several threads and processes.
 """
 
+from workflow_engine.store.activity_jobs import ActivityJobTable
 from workflow_engine.store.arrivals import ArrivalTable
 from workflow_engine.store.connections import database_exists
 from workflow_engine.store.database import Database
@@ -31,6 +32,7 @@ class Store:
         self.queue = QueueTable(database)
         self.executions = ExecutionTable(database)
         self.steps = StepTable(database)
+        self.activity_jobs = ActivityJobTable(database)
         self.digests = DigestTable(database)
         self.workflows = WorkflowTable(database)
         self.media = MediaTable(database)

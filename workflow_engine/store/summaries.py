@@ -19,7 +19,8 @@ from workflow_engine.store.schema import activities, executions
 class ActivitySummary(NamedTuple):
     """What lists show of an activity.
 
-    Moments are as in `YYYY-MM-DDThh:mm:ssZ`. `message_result` is JSON text, None for nothing.
+    Moments are as in `YYYY-MM-DDThh:mm:ssZ`. `further_jobs` and `message_result` are JSON text,
+    None for nothing.
     """
 
     position: int
@@ -27,6 +28,7 @@ class ActivitySummary(NamedTuple):
     type: str
     state: str
     job_id: str
+    further_jobs: str | None
     code: str
     message: str
     started: str | None
@@ -90,6 +92,7 @@ _ACTIVITIES = (
             activities.c.type,
             activities.c.state,
             activities.c.job_id,
+            sa.func.nullif(activities.c.further_jobs, "[]"),
             activities.c.code,
             activities.c.message,
             WireTime(activities.c.started),

@@ -24,12 +24,19 @@ class MessageResultShape(TypedDict):
     ErrorMessage: NotRequired[str]
 
 
+class JobIds(TypedDict):
+    """The jobs of an activity that has several: one for each output. An extension."""
+
+    JobId: list[str]
+
+
 class ActivityShape(TypedDict):
     """An activity that has begun (specification, topology, 7)."""
 
     Name: str
     Type: str
     JobId: NotRequired[str]
+    JobIdList: NotRequired[JobIds]
     State: str
     Code: NotRequired[str]
     Message: NotRequired[str]
@@ -116,6 +123,8 @@ def _activity_shape(summary: ActivitySummary) -> ActivityShape:
     shape: ActivityShape = {"Name": summary.name, "Type": summary.type, "State": summary.state}
     if summary.job_id:
         shape["JobId"] = summary.job_id
+    if summary.further_jobs:
+        shape["JobIdList"] = {"JobId": [summary.job_id, *orjson.loads(summary.further_jobs)]}
     if summary.code:
         shape["Code"] = summary.code
     if summary.message:
