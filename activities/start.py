@@ -154,8 +154,8 @@ class Start(Activity[StartParameters]):
     version = 3
 
     def tools(self) -> Mapping[str, str]:
-        """The prober."""
-        return {"ffprobe": ffmpeg.versions()["ffprobe"]}
+        """The prober, and the decoder that shows it fields."""
+        return ffmpeg.versions()
 
     def binding(self, parameters: StartParameters) -> Binding:
         """The bucket and the prefix of InputFile; the receiver that MessageType prefers."""

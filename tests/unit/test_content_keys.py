@@ -41,7 +41,7 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "hls": (transcode(template=HLS), "c83322ab593ebed4"),
     "copy": (transcode(template=COPY), "75543126cb031f2d"),
     "mp3": (transcode(template=MP3), "6302c2c2aeaca66c"),
-    "smart": (transcode(template=SMART), "a4626172d8058562"),
+    "smart": (transcode(template=SMART), "251694a88dd6bb34"),
     "border": (transcode(template=MP4, Video={"Crop": "border"}), "17512da6eb8947b9"),
     "border of a clip": (
         transcode(
@@ -68,15 +68,15 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "97488999c127ea1b"),
     "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "ef9bad10cd051ec5"),
     "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "d1c8bb777978b60c"),
-    "picture": (snapshot(), "356b25b4cad4043b"),
+    "picture": (snapshot(), "99fcaf18ce9ea78e"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
-        "85f251f38295d336",
+        "e1fbce109720c54b",
     ),
 }
-ANALYSIS = "245d4902844128d2"
-START = "b7fc79c5fbeb1d87"
-RAW_START = "28a06e04da88dcec"
+ANALYSIS = "31239524be337814"
+START = "950545ea8801ccb4"
+RAW_START = "705988e9e9d405ee"
 
 #: by `SideInput.kind`: what is found out about every such object
 FACTS: dict[str, Any] = {
