@@ -16,6 +16,7 @@ from activities import ffmpeg
 from activities.analysis import classes, measure
 from activities.analysis.classes import DefinitionVerdict
 from activities.analysis.config import AnalysisConfig
+from activities.conversion import SDR, told
 from activities.probe import MediaInfo, VideoStream
 from workflow_engine.activity import (
     Activity,
@@ -56,7 +57,7 @@ class Analysis(Activity[AnalysisParameters]):
     type_name = "Analysis"
     role = Role.ANALYSIS
     job_kind = ExecutionKind.ANALYSIS
-    version = 2
+    version = 4
     parameters = AnalysisParameters
 
     def tools(self) -> Mapping[str, str]:
@@ -119,7 +120,7 @@ class Analysis(Activity[AnalysisParameters]):
         return ActivityResult(
             data=_data(verdicts, resolved),
             commands=tuple(meter.commands),
-            warnings=_warnings(meter),
+            warnings=_warnings(meter, resolved.video),
         )
 
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
@@ -169,7 +170,11 @@ def _rows(verdicts: list[DefinitionVerdict]) -> list[dict[str, str]]:
     ]
 
 
-def _warnings(meter: measure.Meter) -> tuple[str, ...]:
+def _warnings(meter: measure.Meter, video: VideoStream) -> tuple[str, ...]:
+    found = tuple(message for message, _ in told(video, SDR))
     if not meter.decode_errors:
-        return ()
-    return (f"{Code.SOURCE_DAMAGED}: damage in the source was concealed while it was measured.",)
+        return found
+    return (
+        *found,
+        f"{Code.SOURCE_DAMAGED}: damage in the source was concealed while it was measured.",
+    )

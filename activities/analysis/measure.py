@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from activities import ffmpeg
 from activities.analysis.classes import PRESET, Size
 from activities.analysis.config import AnalysisConfig
+from activities.conversion import SDR, conversion, needs_light
 from activities.ffmpeg import graph
+from activities.fields import marked_fields, whole_pictures
 from activities.probe import MediaInfo, VideoStream
 from workflow_engine.activity import ActivityContext
 
@@ -59,14 +61,20 @@ def command(
     picture = opened[f"v:{video.position}"]
     width, height = size
     interlaced: dict[str, str] = {}
-    if config.keeps_fields(video):
+    # light is not converted field by field
+    keep = config.keeps_fields(video) and not needs_light(video.colour, SDR)
+    if keep:
         # each field has 4:2:0 chroma of its own
+        for name, options in marked_fields(video):
+            picture = picture.filter(name, options=options)
         picture = picture.filter("scale", width, max(4, height - height % 4), interl=1)
         interlaced = {"flags": "+ilme+ildct"}
     else:
-        if video.interlaced:
-            picture = picture.filter("bwdif", mode="send_frame")
+        for name, options in whole_pictures(video):
+            picture = picture.filter(name, options=options)
         picture = picture.filter("scale", width, height)
+    # as the renditions will be
+    picture = picture.chain(conversion(video, SDR, "yuv420p"))
     # square pixels; ffmpeg has turned the picture upright by itself
     picture = picture.filter("setsar", 1)
     options = {

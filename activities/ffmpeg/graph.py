@@ -11,7 +11,7 @@ every guard of `flags.py`. Values of options are written with `str`; None is an 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,13 @@ class GraphStream:
         """Return the stream behind a filter; `others` are its further inputs."""
         streams = [self.node, *(other.node for other in others)]
         return GraphStream(ffmpeg.filter(streams, name, *arguments, **(options or {}), **more))
+
+    def chain(self, steps: Iterable[tuple[str, Mapping[str, object]]]) -> "GraphStream":
+        """Return the stream behind a line of filters, by name and options."""
+        stream = self
+        for name, options in steps:
+            stream = stream.filter(name, options=options)
+        return stream
 
     def split(self, count: int, *, sound: bool = False) -> list["GraphStream"]:
         """Return the stream `count` times."""

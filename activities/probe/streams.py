@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import cast
 
 from activities.ffmpeg import MAX_PIXELS
+from activities.probe.colour import Colour, ColourTags, colour_of
 from workflow_engine.records import Json
 
 #: seconds, about 11 days; a header that claims more is taken for a lie
@@ -19,6 +20,8 @@ MAX_DURATION = 1_000_000.0
 MAX_NUMBER = float(1 << 64)
 #: frames per second, exclusive: time bases that look like rates (1000, 90000) begin here
 MAX_FPS = 1000
+#: frames of film, of those that telecine makes of them
+_FILM = Fraction(4, 5)
 #: seconds; a stream that begins later has its end in an mkv's tag, or its length: who knows
 _LATE = 0.5
 
@@ -108,6 +111,10 @@ class VideoStream:
     `bitrate_kbps` is the best that is known: the stream's own, else the container's without its
     audio, else file size by duration. `duration` is in seconds, None when unknown.
     `has_b_frames` is how many frames the decoder holds back to put them in order.
+
+    `field_order` is ffprobe's: tt and bt show the top field first. `measured` means that it was
+    seen in the pictures, and that their headers may tell another. With `pulldown` five frames hold
+    four of film; `fps` is the film's.
     """
 
     index: int
@@ -122,8 +129,20 @@ class VideoStream:
     duration: float | None
     pix_fmt: str
     field_order: str
-    color_range: str
+    measured: bool
+    pulldown: bool
+    tags: ColourTags
     has_b_frames: int
+
+    @property
+    def colour(self) -> Colour:
+        """What the samples mean."""
+        return colour_of(self.tags, self.width, self.height, self.codec)[0]
+
+    @property
+    def contradiction(self) -> str:
+        """What the colour tags say that cannot be, empty when they are sound."""
+        return colour_of(self.tags, self.width, self.height, self.codec)[1]
 
     @property
     def sized(self) -> bool:
@@ -132,8 +151,13 @@ class VideoStream:
 
     @property
     def interlaced(self) -> bool:
-        """Whether the stream says that its frames hold two fields."""
+        """Whether frames hold two fields."""
         return self.field_order in ("tt", "bb", "tb", "bt")
+
+    @property
+    def coded_fps(self) -> Fraction:
+        """Frames per second as they are coded, of telecined film too."""
+        return self.fps / _FILM if self.pulldown else self.fps
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -203,10 +227,30 @@ def is_picture(stream: Mapping[str, Json]) -> bool:
     return bool(disposition.get("attached_pic") or disposition.get("timed_thumbnails"))
 
 
+def _colour_tags(stream: Mapping[str, Json]) -> ColourTags:
+    dolby = next((s for s in sections(stream.get("side_data_list")) if "dv_profile" in s), None)
+    return ColourTags(
+        pix_fmt=_text(stream, "pix_fmt"),
+        matrix=_text(stream, "color_space"),
+        transfer=_text(stream, "color_transfer"),
+        primaries=_text(stream, "color_primaries"),
+        range=_text(stream, "color_range"),
+        dolby_vision=whole(dolby.get("dv_profile")) if dolby else None,
+        base=whole(dolby.get("dv_bl_signal_compatibility_id")) if dolby else None,
+    )
+
+
 def video_stream(
-    stream: Mapping[str, Json], position: int, bitrate_kbps: float | None
+    stream: Mapping[str, Json],
+    position: int,
+    bitrate_kbps: float | None,
+    fields: Mapping[str, Json],
 ) -> VideoStream:
-    """Build a video stream; `bitrate_kbps` stands in when the stream has none of its own."""
+    """Build a video stream; `bitrate_kbps` stands in when the stream has none of its own.
+
+    `fields` is what was measured of its fields, if anything.
+    """
+    pulldown = bool(fields.get("pulldown"))
     return VideoStream(
         index=whole(stream.get("index")),
         position=position,
@@ -215,12 +259,14 @@ def video_stream(
         height=whole(stream.get("height")),
         sar=ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
         rotation=rotation(stream),
-        fps=_fps(stream),
+        fps=_fps(stream) * (_FILM if pulldown else 1),
         bitrate_kbps=kilobits(stream) or bitrate_kbps,
         duration=own_duration(stream),
         pix_fmt=_text(stream, "pix_fmt"),
-        field_order=_text(stream, "field_order"),
-        color_range=_text(stream, "color_range"),
+        field_order=_text(fields, "order") or _text(stream, "field_order"),
+        measured=bool(fields),
+        pulldown=pulldown,
+        tags=_colour_tags(stream),
         has_b_frames=whole(stream.get("has_b_frames")),
     )
 

@@ -7,6 +7,7 @@ finds the key frames for FrameType intra, `job` puts them together. Specificatio
 from collections.abc import Iterable, Mapping, Sequence
 
 from activities import ffmpeg
+from activities.conversion import JPEG, told
 from activities.objects import name_faults
 from activities.probe import MediaInfo
 from activities.snapshot.config import SnapshotParameters
@@ -43,7 +44,7 @@ class Snapshot(Activity[SnapshotParameters]):
     """Takes pictures of the source; the one may be the cover of the media."""
 
     type_name = "Snapshot"
-    version = 3
+    version = 5
     aliases = ("Screenshot",)
     job_kind = ExecutionKind.SNAPSHOT
     parameters = SnapshotParameters
@@ -187,6 +188,7 @@ def _planned(job: SnapshotJob, times: Sequence[int] | None) -> PlannedOutput:
 def _warnings(
     job: SnapshotJob, video_end: float, times: int, taken: int, damage: int
 ) -> Iterable[str]:
+    yield from (message for message, _ in told(job.video, JPEG))
     if damage:
         yield f"{Code.SOURCE_DAMAGED}: damage in the source was concealed."
     declared = job.declared_end

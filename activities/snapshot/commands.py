@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from activities.conversion import JPEG, conversion
 from activities.ffmpeg import graph
+from activities.fields import single_pictures
+from activities.probe import VideoStream
 from activities.snapshot.moments import Size
 
 #: pictures of one process: each has a decoder of its own, so this bounds the memory
@@ -37,7 +40,7 @@ class Shot:
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """What all pictures of one activity share. `position` is that of `0:v:position`.
+    """What all pictures of one activity share. `video` is the stream that they are taken of.
 
     `start_time` (seconds) is where the container's clock begins, which moments count from.
     """
@@ -45,7 +48,7 @@ class Camera:
     source: str
     format_name: str
     start_time: float
-    position: int
+    video: VideoStream
     size: Size
 
     @property
@@ -61,12 +64,12 @@ class Camera:
     def seek(self, shots: Sequence[Shot], *, keys_only: bool) -> tuple[str, ...]:
         """Return the command that takes a few pictures, each by its own seek.
 
-        `keys_only` decodes nothing but key frames.
+        `keys_only` decodes nothing but key frames, unless they hold fields: what these lack is in
+        the frames beside them.
         """
+        keys = keys_only and not self.video.interlaced
         starts = [self._start(shot.moment) for shot in shots]
-        clocks = {
-            start: self._opened(start, uses, keys_only) for start, uses in Counter(starts).items()
-        }
+        clocks = {start: self._opened(start, uses, keys) for start, uses in Counter(starts).items()}
         outputs: list[graph.GraphOutput] = []
         for shot, start in zip(shots, starts, strict=True):
             picture = self._pictures(clocks[start].pop(), shot.moment, "1")
@@ -104,8 +107,11 @@ class Camera:
         # when the size changes, scale follows; a new graph would count from 0 again
         options["reinit_filter"] = 0
         opened = graph.open_input(self.source, options)
+        picture = opened[f"v:{self.video.position}"]
+        for name, values in single_pictures(self.video):
+            picture = picture.filter(name, options=values)
         # count in microseconds: the source's own unit may be as long as a frame
-        return opened[f"v:{self.position}"].filter("settb", "AVTB").split(uses)
+        return picture.filter("settb", "AVTB").split(uses)
 
     def _pictures(self, clock: graph.GraphStream, moment: float, rate: str) -> graph.GraphStream:
         """The frame shown at `moment` and, at `rate`, those after it, as pictures."""
@@ -115,10 +121,10 @@ class Camera:
             # of all frames up to each tick the last one, which is the frame shown at that time;
             # before the first frame that one
             .filter("fps", fps=rate, start_time=0, round="up")
-            # JPEG is BT.601 in full range; ffmpeg has turned the picture upright by itself
-            .filter("scale", *self.size, out_range="full", out_color_matrix="bt601")
+            # ffmpeg has turned the picture upright by itself
+            .filter("scale", *self.size)
             .filter("setsar", 1)
-            .filter("format", "yuvj420p")
+            .chain(conversion(self.video, JPEG, "yuvj420p"))
         )
 
 

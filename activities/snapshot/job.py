@@ -133,7 +133,7 @@ class SnapshotJob:
             source=source,
             format_name=self.media.format_name,
             start_time=self.media.start_time,
-            position=self.video.position,
+            video=self.video,
             size=self.size,
         )
 

@@ -135,6 +135,8 @@ class Video(WireModel):
     bufsize: Annotated[int, Number(1000, 128000, unit="kbit")] = 6000
     maxrate: Annotated[float, Number(10, 50000, unit="kbit/s")] | None = None
     pix_fmt: Annotated[str, Choice(PIXEL_FORMATS)] = "yuv420p"
+    # an extension of ours
+    hdr: Annotated[str, Choice(("Auto", "Keep", "ToSdr"), any_case=True)] = "Auto"
     remove: Bit = False
     crop: (
         Annotated[

@@ -37,21 +37,21 @@ TEXT = {"Content": "aGk=", "FontName": "WenQuanYi Zen Hei"}
 
 #: what a step does, and the beginning of its key
 TABLE: dict[str, tuple[dict[str, Any], str]] = {
-    "mp4": (transcode(), "0f1b74b2fd1183ff"),
-    "hls": (transcode(template=HLS), "50f529fa5f85c643"),
+    "mp4": (transcode(), "ce30892b9dbc08c7"),
+    "hls": (transcode(template=HLS), "c83322ab593ebed4"),
     "copy": (transcode(template=COPY), "75543126cb031f2d"),
     "mp3": (transcode(template=MP3), "6302c2c2aeaca66c"),
-    "smart": (transcode(template=SMART), "13ec416f1f593788"),
-    "border": (transcode(template=MP4, Video={"Crop": "border"}), "da21eec88fb48bcc"),
+    "smart": (transcode(template=SMART), "251694a88dd6bb34"),
+    "border": (transcode(template=MP4, Video={"Crop": "border"}), "17512da6eb8947b9"),
     "border of a clip": (
         transcode(
             template=MP4,
             Video={"Crop": "border"},
             Clip={"TimeSpan": {"Seek": "1.5", "Duration": "20"}},
         ),
-        "5ee81cbc2df89c05",
+        "47053ff03c02f575",
     ),
-    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "23fbfcf5277a6c66"),
+    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "5df4a70ee51c93d6"),
     "volume of a clip": (
         transcode(
             template=MP3,
@@ -60,23 +60,23 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "bc7b8e948af886c8",
     ),
-    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "61672a5514d9d9f6"),
-    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "e68a8a4f73f1a2be"),
-    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "cb9bd4ba58338534"),
-    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "aca035f9facf39ce"),
-    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "5e909d58ece78cce"),
-    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "442dc4fc33b4b55e"),
-    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "4a89ddfd8d8511a1"),
-    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "c98375b89e697998"),
-    "picture": (snapshot(), "de9fd3cead4a4b74"),
+    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "5aeb4f63396258ef"),
+    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "9ec95079fc927615"),
+    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "e4c28282d3cda9cb"),
+    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "ce0eedd4fa27e943"),
+    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "8630c24049478217"),
+    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "97488999c127ea1b"),
+    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "ef9bad10cd051ec5"),
+    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "d1c8bb777978b60c"),
+    "picture": (snapshot(), "99fcaf18ce9ea78e"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
-        "f7bb5784822c0e99",
+        "e1fbce109720c54b",
     ),
 }
-ANALYSIS = "f079fb41253352cd"
-START = "6f52c5f0d6dce640"
-RAW_START = "3cd11b5a08de55cc"
+ANALYSIS = "31239524be337814"
+START = "950545ea8801ccb4"
+RAW_START = "705988e9e9d405ee"
 
 #: by `SideInput.kind`: what is found out about every such object
 FACTS: dict[str, Any] = {

@@ -424,7 +424,7 @@ def test_a_packaged_transcode_says_that_packages_are_not_made():
     ("scan", "source", "expected", "fields", "rate"),
     [
         ("auto", {"field_order": "progressive"}, [], False, 25),
-        ("auto", {"field_order": "tt"}, ["bwdif"], False, 25),  # scaled: fields would mix
+        ("auto", {"field_order": "tt"}, ["bwdif"], False, 25),
         ("progressive", {"field_order": "tt"}, ["bwdif"], False, 25),
         ("interlaced", {"field_order": "tt"}, [], True, 25),
         ("interlaced", {}, ["fps", "setfield"], True, 25),
@@ -433,7 +433,7 @@ def test_a_packaged_transcode_says_that_packages_are_not_made():
 )
 def test_scan_mode(scan, source, expected, fields, rate):
     found = encoding(Video={"ScanMode": scan}, source=media(**source))
-    names = [f.name for f in found.filters if f.name not in ("scale", "setsar")]
+    names = [f.name for f in found.filters if f.name not in ("scale", "setparams", "setsar")]
     assert (names, found.fields, found.rate) == (expected, fields, rate)
     (scale,) = [f for f in found.filters if f.name == "scale"]
     # only fields that stay fields are scaled one by one
@@ -441,9 +441,11 @@ def test_scan_mode(scan, source, expected, fields, rate):
     assert ("interl", "1") not in scale.options or fields
 
 
-def test_fields_of_an_unscaled_source_stay():
-    kept = encoding(Video={"Width": "1920"}, source=media(field_order="tt"))
-    assert kept.fields and [f.name for f in kept.filters] == ["setsar"]
+def test_fields_of_an_unscaled_source_stay_on_request_only():
+    shape, source = {"Width": "1920"}, media(field_order="tt")
+    assert not encoding(Video=shape, source=source).fields
+    kept = encoding(Video=shape | {"ScanMode": "interlaced"}, source=source)
+    assert kept.fields and [f.name for f in kept.filters] == ["setparams", "setsar"]
 
 
 def test_limits_bound_an_output_of_a_lying_source():

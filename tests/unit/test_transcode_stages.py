@@ -53,7 +53,7 @@ def test_equal_chains_are_inputs_of_their_own(logos):
 def test_stages_stand_behind_size_and_before_the_frame_rate(logos):
     found = rendition(Video={"Fps": "10", "Pad": "1280:800:0:0"})
     assert [one.name for one in found.picture.encoding.filters] == [
-        *("scale", "pad", "setsar", "overlay", "overlay", "drawtext", "fps")
+        *("scale", "setparams", "pad", "setsar", "overlay", "overlay", "drawtext", "fps")
     ]
     assert [file.text for file in found.written_files] == ["it's"]
 

@@ -5,6 +5,8 @@ does not see it (specification: ffmpeg facts, "One decode for several outputs").
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 
 from activities.transcode.command.filters import Filter
 from activities.transcode.command.rendition import Size
@@ -13,14 +15,41 @@ from activities.transcode.command.rendition import Size
 STEP = 4 / 3
 
 
-def split_at_scale(filters: Sequence[Filter]) -> tuple[tuple[Filter, ...], Size] | None:
-    """Return the filters before a plain `scale` and its size; None where there is none."""
+#: filters that convert colours, which stand behind the scale
+_COLOURS = frozenset(
+    {"colorspace", "format", "premultiply", "scale", "setparams", "tonemap", "zscale"}
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rung:
+    """One size of a ladder: the filters before the scale, its size, and those of the colours.
+
+    What is scaled from another rung has its colours already.
+    """
+
+    before: tuple[Filter, ...]
+    size: Size
+    colours: tuple[Filter, ...]
+
+    @property
+    def length(self) -> int:
+        """How many filters of the line it stands for."""
+        return len(self.before) + 1 + len(self.colours)
+
+
+def rung_of(filters: Sequence[Filter]) -> Rung | None:
+    """Return what stands up to a plain `scale`, and the colours behind it; None without one."""
     for index, one in enumerate(filters):
         if one.name == "scale":
             options = dict(one.options)
             if options.keys() != {"w", "h"}:
                 return None
-            return tuple(filters[:index]), (int(str(options["w"])), int(str(options["h"])))
+            return Rung(
+                before=tuple(filters[:index]),
+                size=(int(str(options["w"])), int(str(options["h"]))),
+                colours=tuple(takewhile(lambda one: one.name in _COLOURS, filters[index + 1 :])),
+            )
     return None
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from activities.ffmpeg.graph import GraphStream, open_input
-from activities.transcode.command.cascade import parents, split_at_scale
-from activities.transcode.command.filters import CommandInput, simple
+from activities.transcode.command.cascade import Rung, parents, rung_of
+from activities.transcode.command.filters import CommandInput, Filter, simple
 from activities.transcode.command.rendition import Rendition, Size, VideoEncoding
 
 
@@ -77,11 +77,11 @@ class Decode:
         for number, target in enumerate(targets):
             picture, encoding = target.rendition.picture, _encoding(target)
             assert picture and encoding
-            scaled = split_at_scale(encoding.filters)
+            rung = rung_of(encoding.filters)
             # pictures of one rung have one pixel format: ffmpeg settles on that of the first
             key = number
-            if scaled and simple(scaled[0]):
-                key = (scaled[0], picture.part, encoding.pix_fmt)
+            if rung and simple(rung.before):
+                key = (rung.before, rung.colours, picture.part, encoding.pix_fmt)
             head = (target.rendition.origin, picture.stream)
             ladders.setdefault((head, key), []).append(target)
         firsts = {
@@ -96,24 +96,23 @@ class Decode:
         """Give each target of a ladder its picture, and say how many filters that took."""
         first = members[0].rendition.picture
         assert first and first.encoding
-        encodings = [encoding for member in members if (encoding := _encoding(member))]
-        scaled = [split_at_scale(encoding.filters) for encoding in encodings]
-        if len(members) == 1 or scaled[0] is None:
+        rungs = [rung for member in members if (rung := _rung(member))]
+        if len(members) == 1 or not rungs:
             self._pictures |= {member: (head, 0) for member in members}
             return
-        before = scaled[0][0]
-        sizes = [one[1] for one in scaled if one]
+        sizes = [rung.size for rung in rungs]
         above = parents(sizes, first.part)
-        for one in before:
-            head = head.filter(one.name, options=dict(one.options))
+        head = _behind(head, rungs[0].before)
         users: dict[Size | None, int] = Counter(above.values())
         users.update({size: users.get(size, 0) + sizes.count(size) for size in above})
         outlets: dict[Size | None, Iterator[GraphStream]] = {None: iter(head.split(users[None]))}
         for size, parent in above.items():
-            rung = next(outlets[parent]).filter("scale", w=size[0], h=size[1])
-            outlets[size] = iter(rung.split(users[size]))
-        for member, size in zip(members, sizes, strict=True):
-            self._pictures[member] = next(outlets[size]), len(before) + 1
+            scaled = next(outlets[parent]).filter("scale", w=size[0], h=size[1])
+            if parent is None:
+                scaled = _behind(scaled, rungs[0].colours)
+            outlets[size] = iter(scaled.split(users[size]))
+        for member, rung in zip(members, rungs, strict=True):
+            self._pictures[member] = next(outlets[rung.size]), rung.length
 
     def _origin(self, origin: CommandInput) -> GraphStream:
         return open_input(self._source, dict(origin.options))
@@ -144,6 +143,15 @@ class Decode:
 def _encoding(target: RenditionTarget) -> VideoEncoding | None:
     picture = target.rendition.picture
     return picture.encoding if picture else None
+
+
+def _rung(target: RenditionTarget) -> Rung | None:
+    encoding = _encoding(target)
+    return rung_of(encoding.filters) if encoding else None
+
+
+def _behind(head: GraphStream, filters: Sequence[Filter]) -> GraphStream:
+    return head.chain((one.name, dict(one.options)) for one in filters)
 
 
 def _stream(target: RenditionTarget) -> int:

@@ -9,11 +9,13 @@ from fractions import Fraction
 
 from pydantic import ValidationError
 
+from activities.fields import whole_pictures
 from activities.objects import object_of
 from activities.probe import MediaInfo
 from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import MergeConfig, MergePart
+from activities.transcode.source.colour import colour_filters
 from activities.transcode.source.geometry import SizeSettings, SourcePicture, place, upright
 from activities.transcode.source.scene import OutputRequest, Scene, SoundScene
 from activities.transcode.source.segments import (
@@ -180,7 +182,8 @@ def _segment(
 
 def _picture_chain(part: MediaSegment, scene: Scene) -> Chain:
     """Return a part's picture in the size of the output: whole, on black, unless cropped."""
-    assert part.video is not None
+    video = scene.request.settings.video
+    assert part.video is not None and video is not None
     method = scene.request.settings.trans.adj_dar_method
     source = upright(part.video)
     placed = place(
@@ -192,10 +195,11 @@ def _picture_chain(part: MediaSegment, scene: Scene) -> Chain:
             method=method if method in ("crop", "rescale") else "pad",
         ),
     )
-    steps = [filter_of("bwdif", mode="send_frame")] if part.video.interlaced else []
+    steps = [filter_of(name, **options) for name, options in whole_pictures(part.video, scene.rate)]
     steps += placed.before_scale
     if placed.scale:
         steps.append(filter_of("scale", w=placed.scale[0], h=placed.scale[1]))
+    steps += colour_filters(video, part.video, scene.colour)
     steps += placed.after_scale
     sar = scene.sar
     steps.append(filter_of("setsar", sar=f"{sar.numerator}/{sar.denominator}", max=65535))

@@ -6,12 +6,14 @@ Specification: transcode, 14.
 from collections.abc import Iterator
 from fractions import Fraction
 
+from activities.fields import whole_pictures
 from activities.objects import object_of
 from activities.probe import VideoStream
 from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.command.rendition import Size
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import FULL, OWN, Slate, TailSlate
+from activities.transcode.source.colour import colour_filters
 from activities.transcode.source.geometry import upright
 from activities.transcode.source.scene import OutputRequest, Scene, SoundScene
 from activities.transcode.source.segments import (
@@ -201,15 +203,17 @@ def _canvas(tail: TailSlate, size: Size, scene: Scene) -> tuple[Filter, ...]:
 
 
 def _picture(segment: MediaSegment, scene: Scene, size: Size, steps: tuple[Filter, ...]) -> Chain:
-    assert segment.video is not None
-    bob = (filter_of("bwdif", mode="send_frame"),) if segment.video.interlaced else ()
+    video = scene.request.settings.video
+    assert segment.video is not None and video is not None
+    first = whole_pictures(segment.video, scene.rate)
     sar = scene.sar
     return Chain(
         input=segment.input,
         stream=str(segment.video.index),
         filters=(
-            *bob,
+            *(filter_of(name, **options) for name, options in first),
             filter_of("scale", w=size[0], h=size[1]),
+            *colour_filters(video, segment.video, scene.colour),
             filter_of("setsar", sar=f"{sar.numerator}/{sar.denominator}", max=65535),
             *steps,
         ),

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 
+from activities.conversion import needs_light
+from activities.fields import marked_fields, whole_pictures
 from activities.probe import VideoStream
 from activities.templates import Kind
 from activities.templates.sections import Gif, Video
@@ -18,6 +20,7 @@ from activities.transcode.features.registry import picture_filters
 from activities.transcode.model.containers import PROFILE_PIXEL_FORMATS
 from activities.transcode.model.settings import OutputSettings
 from activities.transcode.resolve.placement import placement_of
+from activities.transcode.source.colour import colour_filters, colour_warnings, target_of
 from activities.transcode.source.geometry import (
     Placement,
     upright,
@@ -58,7 +61,9 @@ def resolve_picture(
         size=placement.size,
         sar=placement.sar,
         rate=wanted_rate(video, stream),
+        colour=target_of(video, stream),
     )
+    warnings += colour_warnings(video, stream)
     filters, rate, fields = _filters(scene, stream, placement)
     if settings.output.de_watermark and video.pix_fmt.endswith("10le"):
         warnings.append(_coarse(video.pix_fmt))
@@ -110,20 +115,24 @@ def _filters(
 
     Order (specification, transcode, 4): deinterlace, blur, turn, crop, scale, pad, the stages,
     fps. Lines must be one picture before they are turned, and what is blurred has the
-    coordinates of the source, so these two come first.
+    coordinates of the source, so these two come first. Colours are converted at the final size.
     """
     settings, video = scene.request.settings, scene.request.settings.video
     assert video is not None
     stages = picture_filters(scene)
     blurred = tuple(blur(scene.request, scene.timeline, upright(stream)))
-    source_rate = stream.fps
     output_rate = frame_rate(video.fps) if video.fps is not None else None
     interlace = video.scan_mode == "interlaced"
-    keep = stream.interlaced and not (stages or blurred) and _keeps_fields(video, placement)
-    chain: list[Filter] = []
-    if stream.interlaced and not keep:
-        # one frame out of two fields: the frame rate stays
-        chain.append(filter_of("bwdif", mode="send_frame"))
+    keep = interlace and stream.interlaced and not (stages or blurred) and _keeps_fields(placement)
+    # light is not converted field by field
+    keep = keep and not needs_light(stream.colour, scene.colour)
+    source_rate = stream.coded_fps if keep else stream.fps
+    first = marked_fields(stream) if keep else whole_pictures(stream, output_rate)
+    chain = [filter_of(name, **options) for name, options in first]
+    colours = colour_filters(video, stream, scene.colour)
+    if blurred:
+        # with 8 bits of a colour, which HDR does not bear
+        chain += colours
     chain += (*blurred, *placement.before_scale)
     if placement.scale:
         width, height = placement.scale
@@ -132,6 +141,9 @@ def _filters(
             # keeps edges where a picture is enlarged
             how["flags"] = "lanczos"
         chain.append(filter_of("scale", w=width, h=height, **how))
+    if not blurred:
+        # the smaller picture costs less
+        chain += colours
     chain += placement.after_scale
     sar = placement.sar
     # max: the filter would otherwise round the ratio to terms of at most 100
@@ -164,17 +176,9 @@ def _palette(
     return filter_of("paletteuse", looking, **dither)
 
 
-def _keeps_fields(video: Video, placement: Placement) -> bool:
-    """Whether an interlaced source may stay so.
-
-    Cutting and padding would mix its fields. Scaling need not, but only who asks for fields
-    wants them in a smaller picture.
-    """
-    if video.profile == "baseline" or video.codec != "H.264" or placement.size[1] % 4:
-        return False
-    if placement.before_scale or placement.after_scale or video.scan_mode == "progressive":
-        return False
-    return placement.scale is None or video.scan_mode == "interlaced"
+def _keeps_fields(placement: Placement) -> bool:
+    """Whether the fields of a source get through: cutting and padding would mix them."""
+    return not (placement.before_scale or placement.after_scale or placement.size[1] % 4)
 
 
 def _interlaced(

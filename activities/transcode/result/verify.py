@@ -54,9 +54,8 @@ def _check_picture(rendition: Rendition, picture: Picture, media: MediaInfo) -> 
 
 def _is_format(video: VideoStream, pix_fmt: str) -> bool:
     """Whether a stream has a pixel format; `yuvj` is `yuv` of full range under an older name."""
-    full = "yuvj" in video.pix_fmt or video.color_range == "pc"
     same = video.pix_fmt.replace("yuvj", "yuv") == pix_fmt.replace("yuvj", "yuv")
-    return same and (full or "yuvj" not in pix_fmt)
+    return same and (video.colour.full or "yuvj" not in pix_fmt)
 
 
 def _check_sound(rendition: Rendition, sound: Sound, media: MediaInfo) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from activities.probe import AudioStream, MediaInfo
+from activities.probe.colour import Colour
 from activities.transcode.command.filters import CommandInput, Filter
 from activities.transcode.command.rendition import AudioEncoding, Size
 from activities.transcode.model.settings import OutputSettings
@@ -65,7 +66,7 @@ class Timeline:
 class Scene:
     """The picture at its final size and shape, behind Pad; `rate` is the output's.
 
-    `sar` is the shape of its pixels.
+    `sar` is the shape of its pixels, `colour` what its samples mean.
     """
 
     request: OutputRequest
@@ -73,6 +74,7 @@ class Scene:
     size: Size
     sar: Fraction
     rate: Fraction
+    colour: Colour
 
 
 @dataclass(frozen=True, kw_only=True)
