@@ -13,6 +13,7 @@ from pathlib import Path
 
 from activities import ffmpeg
 from activities.probe.completeness import counts_its_frames, missing_bytes
+from activities.probe.counting import counted
 from activities.probe.ends import WITHOUT_ENDS, stream_ends
 from activities.probe.fields import measured_fields
 from activities.probe.properties import properties
@@ -60,7 +61,7 @@ _FORMAT_KEYS = (
     *("duration", "size", "bit_rate"),
 )
 _STREAM_KEYS = (
-    *("index", "codec_name", "codec_long_name", "profile", "codec_type", "codec_tag_string"),
+    *("index", "id", "codec_name", "codec_long_name", "profile", "codec_type", "codec_tag_string"),
     *("codec_tag", "mime_codec_string", "width", "height", "has_b_frames"),
     *("sample_aspect_ratio", "display_aspect_ratio", "pix_fmt", "level", "field_order"),
     *("color_range", "color_space", "color_transfer", "color_primaries", "r_frame_rate"),
@@ -197,6 +198,20 @@ class MediaInfo:
     def to_json(self) -> dict[str, Json]:
         """Return the wire form under `Properties`, and under `Probe` what `from_json` needs."""
         return {"Properties": self.properties(), "Probe": dict(self.probe)}
+
+    def counted(
+        self,
+        path: Path,
+        *,
+        playlists: bool = False,
+        cancel: threading.Event | None = None,
+    ) -> "MediaInfo":
+        """Return this info of a file with what its packets tell: numbers, rates, network costs.
+
+        Without them where the file cannot be read to its end.
+        """
+        counts = counted(self.probe, path, playlists=playlists, cancel=cancel)
+        return self if counts is None else self.parse({**self.probe, "packets": counts})
 
     def listed(self, size: int) -> "MediaInfo":
         """Return this info of joined segments as that of the playlist of `size` bytes.
