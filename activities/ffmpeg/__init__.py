@@ -12,6 +12,7 @@ from activities.ffmpeg.run import Limits, ProcessReport, run
 from activities.ffmpeg.tools import (
     Capabilities,
     capabilities,
+    decodes,
     ffmpeg_path,
     ffprobe_path,
     versions,
@@ -27,6 +28,7 @@ __all__ = [
     "blame",
     "capabilities",
     "content_bad",
+    "decodes",
     "ffmpeg_findings",
     "ffmpeg_path",
     "ffprobe_finding",

@@ -18,6 +18,13 @@ from workflow_engine.errors import Code, InstallationError
 
 _log = logging.getLogger(__name__)
 
+#: codecs that every ffmpeg decodes; asking one takes as long as probing a file
+_USUAL = frozenset(
+    {
+        *("h264", "hevc", "mpeg4", "mpeg2video", "mjpeg", "vp8", "vp9", "png", "gif"),
+        *("aac", "mp3", "ac3", "eac3", "opus", "vorbis", "flac", "pcm_s16le", "pcm_s24le"),
+    }
+)
 #: seconds that a tool gets to describe itself
 _SELF_DESCRIPTION_TIMEOUT = 20.0
 
@@ -75,6 +82,14 @@ class Capabilities:
 def capabilities() -> Capabilities:
     """Return what the ffmpeg of `ffmpeg_path` can do. Raises InstallationError."""
     return _capabilities(ffmpeg_path())
+
+
+def decodes(codec: str) -> bool:
+    """Return whether the ffmpeg of `ffmpeg_path` has a decoder, for a codec as ffprobe calls it.
+
+    Raises InstallationError.
+    """
+    return codec in _USUAL or codec in _decoded(ffmpeg_path())
 
 
 def _find(tool: str, variable: str, wheel: str, bundled: Path | None) -> Path:
@@ -154,6 +169,11 @@ def _capabilities(tool: Path) -> Capabilities:
     return Capabilities(
         encoders=_names(_describe(tool, "-encoders")), filters=_names(_describe(tool, "-filters"))
     )
+
+
+@cache
+def _decoded(tool: Path) -> frozenset[str]:
+    return frozenset(re.findall(r"^ D[A-Z.]{5} (\w+)", _describe(tool, "-codecs"), re.MULTILINE))
 
 
 def _names(listing: str) -> frozenset[str]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from activities import ffmpeg
+from activities.probe.choice import best_audio, best_video
 from activities.probe.completeness import counts_its_frames, missing_bytes
 from activities.probe.counting import counted
 from activities.probe.ends import WITHOUT_ENDS, stream_ends
@@ -127,9 +128,9 @@ class MediaInfo:
             return cls.parse(probe)
 
         media = look(raw.options if raw else None)
-        if media.videos and media.video is None and not media.still:
+        if media.videos and not any(one.sized for one in media.videos) and not media.still:
             longer = look(LONGER_LOOK)
-            media = longer if longer.video else media
+            media = longer if any(one.sized for one in longer.videos) else media
             require_size(path, media.videos, heard=bool(media.audios), cancel=cancel)
         indexes = [stream.index for stream in (*media.videos, *media.audios)]
         if ends and media.lacks_ends and not raw:
@@ -238,14 +239,19 @@ class MediaInfo:
 
     @property
     def video(self) -> VideoStream | None:
-        """The first video stream that is not an attached picture and whose picture has a size."""
-        return next((stream for stream in self.videos if stream.sized), None)
+        """The picture of the film: see `choice.py`."""
+        return best_video(self.videos, broadcast=self.format_name == "mpegts")
 
     @property
     def default_audio(self) -> AudioStream | None:
-        """The audio stream marked as default, else the first."""
-        marked = [stream for stream in self.audios if stream.default]
-        return (marked or [*self.audios, None])[0]
+        """The sound of the film: see `choice.py`."""
+        return best_audio(self.audios, self.video)
+
+
+def _decodable(stream: Mapping[str, Json]) -> bool:
+    codec, tag = stream.get("codec_name"), stream.get("codec_tag_string")
+    # an encrypted track of mp4 is called like what is in it
+    return tag not in ("enca", "encv") and isinstance(codec, str) and ffmpeg.decodes(codec)
 
 
 def _last(ends: Mapping[str, Json]) -> float | None:
@@ -272,14 +278,25 @@ def _trimmed(answer: Mapping[str, Json]) -> dict[str, Json]:
     """Keep what is used: file names, and tags of any length, must not reach the store."""
     container = section(answer.get("format"))
     streams = sections(answer.get("streams"))[:_MAX_STREAMS]
+    programs = {
+        number(stream.get("index")): program.get("program_id")
+        for program in sections(answer.get("programs"))
+        for stream in sections(program.get("streams"))
+    }
     return {
         "format": {k: container[k] for k in _FORMAT_KEYS if k in container},
-        "streams": [_trimmed_stream(stream) for stream in streams],
+        "streams": [
+            _trimmed_stream(stream, programs.get(number(stream.get("index")))) for stream in streams
+        ],
     }
 
 
-def _trimmed_stream(stream: Mapping[str, Json]) -> dict[str, Json]:
+def _trimmed_stream(stream: Mapping[str, Json], program: Json) -> dict[str, Json]:
     kept = {k: stream[k] for k in _STREAM_KEYS if k in stream}
+    if program is not None:
+        kept["program"] = program
+    if stream.get("codec_type") in ("audio", "video") and not _decodable(stream):
+        kept["undecodable"] = True
     tags, disposition = section(stream.get("tags")), section(stream.get("disposition"))
     kept["tags"] = {k: str(tags[k])[:_MAX_TAG] for k in _TAGS if k in tags}
     kept["disposition"] = {k: 1 for k in _DISPOSITIONS if disposition.get(k)}

@@ -31,6 +31,8 @@ _STANDARD_RATES = [
 ]
 #: clocks of streams that count fields: two of a frame, or five of two frames (soft telecine)
 _FIELD_RATES = (Fraction(2), Fraction(5, 2))
+#: codecs of single pictures, of which some make films as well
+PICTURE_CODECS = frozenset({"bmp", "jpegls", "mjpeg", "png", "tiff", "webp"})
 #: frames of film, of those that telecine makes of them
 _FILM = Fraction(4, 5)
 #: seconds; a stream that begins later has its end in an mkv's tag, or its length: who knows
@@ -132,7 +134,8 @@ class VideoStream:
     `bitrate_kbps` is the best that is known: the stream's own, else the container's without its
     audio, else file size by duration. `duration` is in seconds, None when unknown; it
     `begins` so many seconds after the file.
-    `has_b_frames` is how many frames the decoder holds back to put them in order.
+    `has_b_frames` is how many frames the decoder holds back to put them in order. `program` is that
+    of a broadcast. `single` means that it is one picture, as a cover is.
 
     `field_order` is ffprobe's: tt and bt show the top field first. `measured` means that it was
     seen in the pictures, and that their headers may tell another. With `pulldown` five frames hold
@@ -150,6 +153,9 @@ class VideoStream:
     bitrate_kbps: float | None
     duration: float | None
     begins: float
+    decodable: bool
+    program: int | None
+    single: bool
     pix_fmt: str
     field_order: str
     measured: bool
@@ -213,6 +219,8 @@ class AudioStream:
     bitrate_kbps: float | None
     duration: float | None
     begins: float
+    decodable: bool
+    program: int | None
     default: bool
     language: str
     sample_fmt: str
@@ -290,6 +298,18 @@ def is_picture(stream: Mapping[str, Json]) -> bool:
     return bool(disposition.get("attached_pic") or disposition.get("timed_thumbnails"))
 
 
+def _program(stream: Mapping[str, Json]) -> int | None:
+    return whole(stream["program"]) if "program" in stream else None
+
+
+def _is_single(stream: Mapping[str, Json]) -> bool:
+    frames, seconds = whole(stream.get("nb_frames")), own_duration(stream)
+    if frames or stream.get("codec_name") not in PICTURE_CODECS:
+        return frames == 1
+    # some containers count no frames: a picture that nothing says more of is no film
+    return seconds is None or seconds * _fps(stream) < 2
+
+
 def _colour_tags(stream: Mapping[str, Json]) -> ColourTags:
     dolby = next((s for s in sections(stream.get("side_data_list")) if "dv_profile" in s), None)
     return ColourTags(
@@ -328,6 +348,9 @@ def video_stream(
         bitrate_kbps=kilobits(stream) or bitrate_kbps,
         duration=own_duration(stream),
         begins=begins(stream, origin),
+        decodable=not stream.get("undecodable"),
+        program=_program(stream),
+        single=_is_single(stream),
         pix_fmt=_text(stream, "pix_fmt"),
         field_order=_text(fields, "order") or _text(stream, "field_order"),
         measured=bool(fields),
@@ -348,6 +371,8 @@ def audio_stream(stream: Mapping[str, Json], position: int, origin: float) -> Au
         bitrate_kbps=kilobits(stream),
         duration=own_duration(stream),
         begins=begins(stream, origin),
+        decodable=not stream.get("undecodable"),
+        program=_program(stream),
         default=bool(section(stream.get("disposition")).get("default")),
         language=_language(stream),
         sample_fmt=_text(stream, "sample_fmt"),

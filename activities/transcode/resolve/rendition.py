@@ -25,7 +25,7 @@ from activities.transcode.model.containers import (
 from activities.transcode.model.settings import OutputSettings
 from activities.transcode.resolve.picture import DEFAULT_CRF, bitrate_error, resolve_picture
 from activities.transcode.source.scene import OutputRequest, SoundScene, Timeline
-from activities.transcode.source.streams import audio_stream, video_stream
+from activities.transcode.source.streams import audio_stream, passed_over, video_stream
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
 #: seconds of an HLS segment unless MuxConfig says otherwise
@@ -57,6 +57,7 @@ def resolve(request: OutputRequest) -> tuple[Rendition, list[Problem]]:
     video, audio = video_stream(settings, media), audio_stream(settings, media)
     warnings: list[Problem] = []
     picture = sound = None
+    warnings += passed_over(media, video, audio)
     if audio is None and settings.audio and media.audios:
         warnings.append(_silent())
     timeline = joined_timeline(request, video, audio)

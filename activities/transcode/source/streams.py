@@ -3,16 +3,17 @@
 Specification: transcode, 2 (AudioStreamMap, VideoStreamMap) and 19 (remux).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from activities.ffmpeg import content_bad
 from activities.probe import AudioStream, MediaInfo, VideoStream
+from activities.probe.choice import preferred_audio
 from activities.transcode.model.containers import CONTAINERS, FLV_MP3_RATES, WITHOUT_ROTATION
 from activities.transcode.model.joined import track_number
 from activities.transcode.model.settings import OutputSettings
 from activities.transcode.source.timeline import source_span
-from workflow_engine.errors import ActivityError, Code
+from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
 S = TypeVar("S", AudioStream, VideoStream)
 
@@ -32,11 +33,11 @@ def video_stream(settings: OutputSettings, media: MediaInfo) -> VideoStream | No
         return None
     track = settings.output.video_stream_map
     stream = _numbered(media.videos, track) if track else media.video
-    if stream is None:
-        which = f" {track}; it has {len(media.videos)}" if track else ""
+    if stream is None or not (stream.decodable or settings.copy):
+        lack = _lack("video", media.videos, track)
         raise ActivityError(
             Code.RESOURCE_NOT_SUPPORTED,
-            f'The resource operated "InputFile" is not supported: it has no video stream{which}, '
+            f'The resource operated "InputFile" is not supported: {lack}, '
             f'and the template "{settings.template.id}" makes video.',
             pointer="/VideoStreamMap" if track else "",
             remedy="Take VideoStreamMap out, or name a stream that is there."
@@ -48,6 +49,34 @@ def video_stream(settings: OutputSettings, media: MediaInfo) -> VideoStream | No
     if settings.copy:
         _require_copyable(settings, media, stream)
     return stream
+
+
+def _lack(kind: str, streams: Sequence[S], track: str | None) -> str:
+    """Say why there is no stream of a kind to take."""
+    unknown = ", ".join(one.codec or UNKNOWN for one in streams if not one.decodable)
+    if unknown:
+        return f"it has no {kind} stream that can be decoded; {unknown} cannot"
+    return f"it has no {kind} stream" + (f" {track}; it has {len(streams)}" if track else "")
+
+
+def passed_over(
+    media: MediaInfo, video: VideoStream | None, audio: AudioStream | None
+) -> Iterator[Problem]:
+    """Yield warnings of streams that come before the chosen ones, and cannot be decoded."""
+    first = preferred_audio(media.audios)
+    covers = [one for one in media.videos if one.single]
+    pairs = (
+        ("video", next((one for one in media.videos if one not in covers), None), video),
+        ("audio", first, audio),
+    )
+    for kind, preferred, chosen in pairs:
+        if preferred and chosen and preferred != chosen and not preferred.decodable:
+            yield Problem(
+                code=Code.RESOURCE_NOT_SUPPORTED,
+                message=f'The {kind} stream {preferred.index} of "InputFile" cannot be decoded '
+                f"({preferred.codec or UNKNOWN}); stream {chosen.index} is taken instead.",
+                severity=Severity.WARNING,
+            )
 
 
 def _numbered(streams: Sequence[S], track: str) -> S | None:
@@ -78,15 +107,16 @@ def audio_stream(settings: OutputSettings, media: MediaInfo) -> AudioStream | No
         return None
     track = settings.output.audio_stream_map
     stream = _numbered(media.audios, track) if track else media.default_audio
-    if stream is None:
-        if track is None and settings.video is not None:
+    if stream is None or not (stream.decodable or settings.copy):
+        if not media.audios and track is None and settings.video is not None:
             return None
         raise ActivityError(
             Code.NO_AUDIO_STREAM,
-            f'The resource operated "InputFile" has no audio stream{f" {track}" if track else ""}'
-            f"; it has {len(media.audios)}.",
+            f'The resource operated "InputFile" is not supported: '
+            f"{_lack('audio', media.audios, track)}.",
             pointer="/AudioStreamMap" if track else "",
-            remedy="Use a source with sound, or a template and an AudioStreamMap that fit it.",
+            remedy="Use a source with sound, or a template and an AudioStreamMap that fit it. "
+            "With Audio.Remove the output is silent.",
         )
     if settings.video and ends_before(settings, stream):
         return None
