@@ -17,10 +17,13 @@ from activities.transcode.model.naming import finish_key, index_stem, part_key, 
 from activities.transcode.result.files import Files, files_of
 from activities.transcode.result.manifest import named_manifest
 from activities.transcode.result.playlist import named_playlist, segment_tags
-from activities.transcode.result.verify import verify
+from activities.transcode.result.verify import verify, wrong_length
 from workflow_engine.activity import ActivityResult, Produced, StepResult
 from workflow_engine.errors import Code
 from workflow_engine.records import Digests, Json, ObjectRef
+
+#: what is described without ffprobe, which reads neither of them whole
+_DESCRIBED = (".mpd", ".webp")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +50,11 @@ def finish(
     work: Path,
     commands: Sequence[tuple[str, ...]],
     reports: Sequence[ProcessReport],
+    *,
+    count_limit: int,
 ) -> ActivityResult:
     """Verify the files of an activity and return its result. Raises ActivityError."""
-    made = [_made(job, stem_of(work, index)) for index, job in enumerate(jobs)]
+    made = [_made(job, stem_of(work, index), count_limit) for index, job in enumerate(jobs)]
     keys = [_key(job, one) for job, one in zip(jobs, made, strict=True)]
     # bit rates and digests in names can make equal ones
     require_distinct(keys)
@@ -60,7 +65,7 @@ def finish(
         data={"Outputs": [_facts(job, one) for job, one in zip(jobs, made, strict=True)]},
         outputs=(*content, *indexes),
         commands=tuple(commands),
-        warnings=(*_damage(reports), *_missing_cuts(jobs, made)),
+        warnings=(*_damage(reports), *_missing_cuts(jobs, made), *_wrong_lengths(jobs, made)),
     )
 
 
@@ -93,10 +98,12 @@ def renamed(jobs: Sequence[RenditionJob], finished: StepResult) -> list[ObjectRe
     return content + indexes
 
 
-def _made(job: RenditionJob, stem: Path) -> _FinishedOutput:
+def _made(job: RenditionJob, stem: Path, count_limit: int) -> _FinishedOutput:
     path = stem.with_suffix(f".{job.rendition.container}")
-    media = verify(path, job.rendition)
-    return _FinishedOutput(files=files_of(path), media=media)
+    media, files = verify(path, job.rendition), files_of(path)
+    if path.suffix not in _DESCRIBED and files.size <= count_limit:
+        media = media.counted(path, playlists=files.index is not None)
+    return _FinishedOutput(files=files, media=media)
 
 
 def _key(job: RenditionJob, made: _FinishedOutput) -> str:
@@ -161,6 +168,16 @@ def _damage(reports: Sequence[ProcessReport]) -> Iterator[str]:
             f"{Code.SOURCE_DAMAGED}: {errors} places of the source could not be decoded and were "
             "concealed."
         )
+
+
+def _wrong_lengths(jobs: Sequence[RenditionJob], made: Sequence[_FinishedOutput]) -> Iterator[str]:
+    for job, one in zip(jobs, made, strict=True):
+        if lengths := wrong_length(job.rendition, one.media):
+            told, expected = lengths
+            yield (
+                f'The copy in the container "{job.rendition.container}" tells {told:.3f} of '
+                f"{expected:.3f} seconds. Use a template that encodes, or another container."
+            )
 
 
 def _missing_cuts(jobs: Sequence[RenditionJob], made: Sequence[_FinishedOutput]) -> Iterator[str]:
