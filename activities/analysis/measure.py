@@ -17,6 +17,7 @@ from activities.conversion import SDR, conversion, needs_light
 from activities.ffmpeg import graph
 from activities.fields import marked_fields, whole_pictures
 from activities.probe import MediaInfo, VideoStream
+from activities.shape import OPENED, followed, steady
 from workflow_engine.activity import ActivityContext
 
 SAMPLES = 5
@@ -57,8 +58,9 @@ def command(
     source: str, video: VideoStream, window: SampleWindow, size: Size, config: AnalysisConfig
 ) -> tuple[str, ...]:
     """Return the command of one sample encode; `source` is a file name in the work directory."""
-    opened = graph.open_input(source, {"ss": f"{window.start:.3f}"})
-    picture = opened[f"v:{video.position}"]
+    follow = OPENED if followed(video) else {}
+    opened = graph.open_input(source, {"ss": f"{window.start:.3f}", **follow})
+    picture = opened[f"v:{video.position}"].chain(steady(video))
     width, height = size
     interlaced: dict[str, str] = {}
     # light is not converted field by field

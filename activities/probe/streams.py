@@ -79,29 +79,34 @@ def duration(value: Json) -> float | None:
 
 
 def own_duration(stream: Mapping[str, Json]) -> float | None:
-    """Return the seconds of one stream: its own, else those of the tag that mkv and webm carry.
+    """Return the seconds of one stream: those of the tag that mkv and webm carry, else its own.
+
+    Where there is such a tag, ffprobe's own figure is a guess.
+    """
+    tagged = _tagged_end(stream)
+    return duration(stream.get("duration")) if tagged is None else tagged
+
+
+def _tagged_end(stream: Mapping[str, Json]) -> float | None:
+    """Return the end of a stream by its tag, in seconds.
 
     ffmpeg writes the stream's end into the tag, other tools its length, so that the tag of a
     stream that begins late tells nothing.
     """
-    own = duration(stream.get("duration"))
-    if own or (number(stream.get("start_time")) or 0.0) > _LATE:
-        return own
     tagged = section(stream.get("tags")).get("DURATION")
     parts = re.fullmatch(r"(\d{1,5}):(\d{2}):(\d{2}(?:\.\d{1,9})?)", str(tagged))
-    if parts is None:
-        return own
+    if parts is None or (number(stream.get("start_time")) or 0.0) > _LATE:
+        return None
     return duration(int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3]))
 
 
 def begins(stream: Mapping[str, Json], origin: float) -> float:
     """Return the seconds by which a stream begins after the file does, at `origin`.
 
-    0 where its duration is counted from the beginning of the file anyway: see `own_duration`.
+    0 where its duration is counted from the beginning of the file anyway.
     """
     start = number(stream.get("start_time"))
-    counted = duration(stream.get("duration")) is None
-    return 0.0 if counted or start is None else max(0.0, start - origin)
+    return 0.0 if start is None or _tagged_end(stream) is not None else max(0.0, start - origin)
 
 
 def kilobits(stream: Mapping[str, Json]) -> float | None:
@@ -135,7 +140,8 @@ class VideoStream:
     audio, else file size by duration. `duration` is in seconds, None when unknown; it
     `begins` so many seconds after the file.
     `has_b_frames` is how many frames the decoder holds back to put them in order. `program` is that
-    of a broadcast. `single` means that it is one picture, as a cover is.
+    of a broadcast. `single` means that it is one picture, as a cover is; `varying` that its
+    pictures come at varying times.
 
     `field_order` is ffprobe's: tt and bt show the top field first. `measured` means that it was
     seen in the pictures, and that their headers may tell another. With `pulldown` five frames hold
@@ -156,6 +162,7 @@ class VideoStream:
     decodable: bool
     program: int | None
     single: bool
+    varying: bool
     pix_fmt: str
     field_order: str
     measured: bool
@@ -177,6 +184,11 @@ class VideoStream:
     def contradiction(self) -> str:
         """What the colour tags say that cannot be, empty when they are sound."""
         return colour_of(self.tags, self.width, self.height, self.codec)[1]
+
+    @property
+    def reordered_lengths(self) -> bool:
+        """Whether the last packet may have the length of another picture, which may be seconds."""
+        return self.varying and self.has_b_frames > 0
 
     @property
     def sized(self) -> bool:
@@ -277,6 +289,12 @@ def _counted_rate(stream: Mapping[str, Json]) -> Fraction:
     return Fraction(25)
 
 
+def _varies(stream: Mapping[str, Json]) -> bool:
+    """Whether pictures seem to come at varying times."""
+    average, base = (_sane_rate(stream, key) for key in ("avg_frame_rate", "r_frame_rate"))
+    return not (average and base and _near(average, base))
+
+
 def _sane_rate(stream: Mapping[str, Json], key: str) -> Fraction | None:
     rate = ratio(stream.get(key))
     return rate if rate is not None and Fraction(1, 1000) <= rate < MAX_FPS else None
@@ -303,11 +321,12 @@ def _program(stream: Mapping[str, Json]) -> int | None:
 
 
 def _is_single(stream: Mapping[str, Json]) -> bool:
-    frames, seconds = whole(stream.get("nb_frames")), own_duration(stream)
+    frames, end = whole(stream.get("nb_frames")), own_duration(stream)
     if frames or stream.get("codec_name") not in PICTURE_CODECS:
         return frames == 1
     # some containers count no frames: a picture that nothing says more of is no film
-    return seconds is None or seconds * _fps(stream) < 2
+    start = number(stream.get("start_time")) or 0.0
+    return end is None or (end - start) * _fps(stream) < 2
 
 
 def _colour_tags(stream: Mapping[str, Json]) -> ColourTags:
@@ -351,6 +370,7 @@ def video_stream(
         decodable=not stream.get("undecodable"),
         program=_program(stream),
         single=_is_single(stream),
+        varying=_varies(stream),
         pix_fmt=_text(stream, "pix_fmt"),
         field_order=_text(fields, "order") or _text(stream, "field_order"),
         measured=bool(fields),

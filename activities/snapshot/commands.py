@@ -14,6 +14,7 @@ from activities.conversion import JPEG, conversion
 from activities.ffmpeg import graph
 from activities.fields import single_pictures
 from activities.probe import VideoStream
+from activities.shape import steady
 from activities.snapshot.moments import Size
 
 #: pictures of one process: each has a decoder of its own, so this bounds the memory
@@ -108,7 +109,7 @@ class Camera:
         options["reinit_filter"] = 0
         opened = graph.open_input(self.source, options)
         picture = opened[f"v:{self.video.position}"]
-        for name, values in single_pictures(self.video):
+        for name, values in (*steady(self.video), *single_pictures(self.video)):
             picture = picture.filter(name, options=values)
         # count in microseconds: the source's own unit may be as long as a frame
         return picture.filter("settb", "AVTB").split(uses)

@@ -257,3 +257,10 @@ def hashes(path: Path, kinds: str = "va") -> list[str]:
 def extinf(playlist: Path) -> float:
     """The seconds that a playlist adds up to."""
     return sum(float(one) for one in re.findall(r"#EXTINF:([\d.]+)", playlist.read_text()))
+
+
+def joined(made: Made, n: int) -> Path:
+    """The segments of an HLS output behind each other, which a transport stream may be."""
+    path = made[n].with_name(f"joined-{n}.ts")
+    path.write_bytes(b"".join(segment.path.read_bytes() for segment in made.segments(n)))
+    return path

@@ -135,7 +135,10 @@ def _video(rendition: Rendition, picture: Picture) -> Options:
 
 
 def _shown_until(end: float) -> str:
-    """Shorten the last packets: with B-frames a packet's own length is that of another picture."""
+    """Return the filter that shortens the last packets.
+
+    It stands at the output: at the input, ffmpeg 9 loses the packets that wait in it.
+    """
     late = f"gt((PTS+DURATION)*TB,{end:.6f})"
     return f"setts=duration='if({late},max({end:.6f}/TB-PTS,1),DURATION)'"
 

@@ -119,9 +119,9 @@ def resolve_picture(
 def _shown_until(container: str, timeline: Timeline, stream: VideoStream) -> float | None:
     """Return when the picture of a copy ends, where its container would count beyond that.
 
-    They take the length of the packet that is last in decoding order, which another frame has.
+    With B-frames a packet may have the length of another picture, which may be seconds.
     """
-    counted = container in ("flv", "mpd") and stream.has_b_frames and timeline.exact
+    counted = container in ("flv", "mpd") and stream.reordered_lengths and timeline.exact
     return timeline.shown if counted else None
 
 

@@ -17,6 +17,7 @@ from activities.transcode.model.naming import finish_key, index_stem, part_key, 
 from activities.transcode.result.files import Files, files_of
 from activities.transcode.result.manifest import named_manifest
 from activities.transcode.result.playlist import named_playlist, segment_tags
+from activities.transcode.result.shapes import shapes
 from activities.transcode.result.verify import verify, wrong_length
 from workflow_engine.activity import ActivityResult, Produced, StepResult
 from workflow_engine.errors import Code
@@ -65,7 +66,7 @@ def finish(
         data={"Outputs": [_facts(job, one) for job, one in zip(jobs, made, strict=True)]},
         outputs=(*content, *indexes),
         commands=tuple(commands),
-        warnings=(*_damage(reports), *_missing_cuts(jobs, made), *_wrong_lengths(jobs, made)),
+        warnings=(*_damage(reports), *_missing_cuts(jobs, made), *_copied_faults(jobs, made)),
     )
 
 
@@ -170,13 +171,22 @@ def _damage(reports: Sequence[ProcessReport]) -> Iterator[str]:
         )
 
 
-def _wrong_lengths(jobs: Sequence[RenditionJob], made: Sequence[_FinishedOutput]) -> Iterator[str]:
+def _copied_faults(jobs: Sequence[RenditionJob], made: Sequence[_FinishedOutput]) -> Iterator[str]:
+    """Yield what a copy cannot mend: a length that its container tells, a shape that changes."""
     for job, one in zip(jobs, made, strict=True):
+        if not job.rendition.copy:
+            continue
+        container = job.rendition.container
         if lengths := wrong_length(job.rendition, one.media):
             told, expected = lengths
             yield (
-                f'The copy in the container "{job.rendition.container}" tells {told:.3f} of '
+                f'The copy in the container "{container}" tells {told:.3f} of '
                 f"{expected:.3f} seconds. Use a template that encodes, or another container."
+            )
+        if job.rendition.picture and len(sizes := sorted(shapes(one.files, one.media))) > 1:
+            yield (
+                f'The picture of the copy in the container "{container}" changes its size: '
+                f"{', '.join(sizes)}. Use a template that encodes, which fits all of it into one."
             )
 
 

@@ -60,11 +60,11 @@ def constant_rate(scene: Scene, stream: VideoStream) -> Iterator[Filter]:
     # where a change of the picture begins a new graph, that must not begin at 0
     begin = {"start_time": 0} if followed(stream) else {}
     yield filter_of("fps", fps=scene.rate, **begin)
-    if not (timeline.exact and timeline.duration and timeline.shown):
+    if not timeline.exact or not timeline.duration or timeline.shown is None:
         return
     missing = round((timeline.duration - timeline.shown) * scene.rate)
     if missing > 0:
         yield filter_of("tpad", stop_mode="clone", stop=missing)
-    if timeline.start:
+    if timeline.start or not timeline.shown or stream.reordered_lengths:
         # a Clip may begin within a picture, which then counts twice
         yield filter_of("trim", end_frame=max(1, round(timeline.duration * scene.rate)))

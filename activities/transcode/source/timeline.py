@@ -21,7 +21,7 @@ def timeline_of(
     """
     duration, exact = _whole(request.media, video, audio)
     span = source_span(request.settings.output)
-    shown = (video.end if video else None) or duration
+    shown = video.end if video and video.end is not None else duration
     options = request.media.opened
     if span is None:
         origin = CommandInput(options=options)
