@@ -17,7 +17,8 @@ STEP = 4 / 3
 
 #: filters that convert colours, which stand behind the scale
 _COLOURS = frozenset(
-    {"colorspace", "format", "premultiply", "scale", "setparams", "tonemap", "zscale"}
+    {"colorspace", "format", "premultiply", "scale", "setparams", "sidedata"}
+    | {"tonemap", "zscale"}
 )
 
 

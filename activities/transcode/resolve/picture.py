@@ -19,7 +19,12 @@ from activities.transcode.features.registry import picture_filters
 from activities.transcode.model.containers import PROFILE_PIXEL_FORMATS
 from activities.transcode.model.settings import OutputSettings
 from activities.transcode.resolve.placement import placement_of
-from activities.transcode.source.colour import colour_filters, colour_warnings, target_of
+from activities.transcode.source.colour import (
+    colour_filters,
+    colour_warnings,
+    named_colours,
+    target_of,
+)
 from activities.transcode.source.geometry import (
     Placement,
     upright,
@@ -97,6 +102,7 @@ def resolve_picture(
         key_times=cuts,
         pix_fmt=pix_fmt,
         fields=fields,
+        hdr=bool(scene.colour.hdr),
     )
     return Picture(
         stream=stream.index,
@@ -127,7 +133,7 @@ def _filters(
     # light is not converted field by field
     keep = keep and not needs_light(stream.colour, scene.colour)
     colours = colour_filters(video, stream, scene.colour)
-    chain: list[Filter] = []
+    chain = [named_colours(stream)]
     if stream.interlaced and not keep:
         # one frame out of two fields: the frame rate stays
         chain.append(filter_of("bwdif", mode="send_frame"))
