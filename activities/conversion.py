@@ -71,7 +71,8 @@ def conversion(video: VideoStream, target: Colour, pix_fmt: str) -> Iterator[Ste
     yield from steps
     if steps:
         yield "format", {"pix_fmts": pix_fmt}
-    yield "setparams", _tags(target)
+    if steps or _tags(found) != _tags(target):
+        yield "setparams", _tags(target)
 
 
 def _steps(found: Colour, target: Colour) -> Iterator[Step]:

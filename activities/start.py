@@ -151,11 +151,11 @@ class Start(Activity[StartParameters]):
     role = Role.START
     job_kind = ExecutionKind.MEDIA_INFO
     parameters = StartParameters
-    version = 2
+    version = 3
 
     def tools(self) -> Mapping[str, str]:
-        """The prober."""
-        return {"ffprobe": ffmpeg.versions()["ffprobe"]}
+        """The prober, and the decoder that shows it fields."""
+        return ffmpeg.versions()
 
     def binding(self, parameters: StartParameters) -> Binding:
         """The bucket and the prefix of InputFile; the receiver that MessageType prefers."""
@@ -214,9 +214,17 @@ class Start(Activity[StartParameters]):
             raise ffmpeg.content_bad(f"the file is cut off, {missing} bytes are missing")
         if media.still:
             raise ffmpeg.still_picture()
+        warnings: list[str] = []
+        if media.size <= context.count_limit:
+            media = media.counted(context.source, cancel=context.cancel)
+        else:
+            warnings.append(
+                f"The input has {media.size} bytes, more than [runner] count_limit: figures that "
+                "take reading it through are left out of its media info."
+            )
         if resolved.listed is not None:
             media = media.listed(resolved.listed)
-        return ActivityResult(data=media.to_json())
+        return ActivityResult(data=media.to_json(), warnings=tuple(warnings))
 
     def effects(self, result: StepResult) -> Iterable[Effect]:
         """Keep the media info with the media."""

@@ -26,15 +26,16 @@ from workflow_engine.errors import Code, SettingsError
 from workflow_engine.ingest.admission import WorkflowMatcher
 from workflow_engine.ingest.intake import Intake
 from workflow_engine.jobs import Jobs
+from workflow_engine.jobs.topologies import media_info_of_files
 from workflow_engine.messages import Outbox, configured
 from workflow_engine.planning.graph import Graph, Workflow
 from workflow_engine.planning.plan import Plan
-from workflow_engine.records import ExecutionRecord, Json, ObjectRef
+from workflow_engine.records import ExecutionRecord, Json, ObjectRef, StepResult
 from workflow_engine.records.catalog import MediaRecord, TemplateKind, WorkflowRecord
 from workflow_engine.run.history import ExecutionHistory
 from workflow_engine.run.inputs import Inputs
 from workflow_engine.run.journal import Observer
-from workflow_engine.run.preview import preview
+from workflow_engine.run.preview import describe, preview
 from workflow_engine.run.queue import ExecutionQueue
 from workflow_engine.run.runner import Executor
 from workflow_engine.run.service import OnStart, RunService, ignore
@@ -267,7 +268,28 @@ class Engine:
             store=None if fresh else self._known_store(),
             fuse=self.settings.runner.fuse,
             templates=self._templates.current,
+            count_limit=self.settings.runner.count_limit,
         )
+
+    def media_info(self, given: str) -> tuple[ObjectRef, StepResult]:
+        """Look at a file, or an object of a configured bucket by its URL, as Start does.
+
+        Returns the object and what Start leaves: the data of the result has the `Properties` of
+        specification, mediainfo, 2. Nothing is kept. Raises InvalidInputError when there is no
+        such input, ActivityError when it cannot be used.
+        """
+        graph = self.parse(media_info_of_files())
+        source = self._inputs.open(graph.binding, given)
+        names = Names.of(source.ref.object, media_id=media_id(source.ref))
+        found = describe(
+            graph,
+            source,
+            names,
+            buckets=self.buckets,
+            store=self._known_store(),
+            count_limit=self.settings.runner.count_limit,
+        )
+        return source.ref, found
 
     # --- the queue -----------------------------------------------------------------------
 

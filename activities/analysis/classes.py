@@ -190,7 +190,6 @@ def _template(
     if height >= _MIN_SIDE:  # else it follows from the width, or is the source's
         picture["Height"] = str(height)
     if video.interlaced:
-        # "auto" would deinterlace a smaller picture
         picture["ScanMode"] = "interlaced" if config.keeps_fields(video) else "progressive"
     template: dict[str, Json] = {
         "Id": f"S00000000-{digit}{definition.serial}",

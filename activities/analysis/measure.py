@@ -15,6 +15,7 @@ from activities.analysis.classes import PRESET, Size
 from activities.analysis.config import AnalysisConfig
 from activities.conversion import SDR, conversion, named, needs_light
 from activities.ffmpeg import graph
+from activities.fields import marked_fields, whole_pictures
 from activities.probe import MediaInfo, VideoStream
 from workflow_engine.activity import ActivityContext
 
@@ -64,11 +65,13 @@ def command(
     keep = config.keeps_fields(video) and not needs_light(video.colour, SDR)
     if keep:
         # each field has 4:2:0 chroma of its own
+        for name, options in marked_fields(video):
+            picture = picture.filter(name, options=options)
         picture = picture.filter("scale", width, max(4, height - height % 4), interl=1)
         interlaced = {"flags": "+ilme+ildct"}
     else:
-        if video.interlaced:
-            picture = picture.filter("bwdif", mode="send_frame")
+        for name, options in whole_pictures(video):
+            picture = picture.filter(name, options=options)
         picture = picture.filter("scale", width, height)
     # as the renditions will be
     picture = picture.chain(conversion(video, SDR, "yuv420p"))

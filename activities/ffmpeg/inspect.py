@@ -81,11 +81,13 @@ def ask(
     opened: Mapping[str, str] | None = None,
     playlists: bool = False,
     timeout: float = 60,
+    endless: bool = False,
     cancel: threading.Event | None = None,
 ) -> None:
     """Run ffprobe on a local file with these arguments; `on_line` gets every line it prints.
 
-    Options and errors are those of `probe_json`.
+    An `endless` answer may be longer than any description. Other options, and errors, are those of
+    `probe_json`.
     """
     _check_file(path, playlists)
     command = (
@@ -97,14 +99,15 @@ def ask(
     def take(line: str) -> None:
         nonlocal size
         size += len(line)
-        if size <= MAX_ANSWER:
+        if endless or size <= MAX_ANSWER:
             on_line(line)
 
     def check() -> ActivityError | None:
         if watch.elapsed > timeout:
             message = f"ffprobe did not end within {timeout:g} seconds and was stopped."
             return ActivityError(Code.TIMEOUT, message, detail="\n".join(tail.lines))
-        return content_bad("its description is endless") if size > MAX_ANSWER else None
+        too_long = size > MAX_ANSWER and not endless
+        return content_bad("its description is endless") if too_long else None
 
     # the root, so that no relative name inside a file can mean anything
     status = supervise(

@@ -2,18 +2,20 @@
 
 `MediaInfo.of` probes a file; `streams` reads single streams, `properties` gives the wire form
 of specification, mediainfo, 2, `completeness` tells whether the file was cut off, `ends` when
-each stream ends, `raw` describes sound that does not say what it is, and `sizes` refuses pictures
-without a size.
+each stream ends, `fields` whether frames hold two fields, `raw` describes sound that does not say
+what it is, and `sizes` refuses pictures without a size.
 """
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from activities import ffmpeg
 from activities.probe.completeness import counts_its_frames, missing_bytes
+from activities.probe.counting import counted
 from activities.probe.ends import WITHOUT_ENDS, stream_ends
+from activities.probe.fields import measured_fields
 from activities.probe.properties import properties
 from activities.probe.raw import RAW_FORMATS, RawSound
 from activities.probe.sizes import LONGER_LOOK, require_size
@@ -59,7 +61,7 @@ _FORMAT_KEYS = (
     *("duration", "size", "bit_rate"),
 )
 _STREAM_KEYS = (
-    *("index", "codec_name", "codec_long_name", "profile", "codec_type", "codec_tag_string"),
+    *("index", "id", "codec_name", "codec_long_name", "profile", "codec_type", "codec_tag_string"),
     *("codec_tag", "mime_codec_string", "width", "height", "has_b_frames"),
     *("sample_aspect_ratio", "display_aspect_ratio", "pix_fmt", "level", "field_order"),
     *("color_range", "color_space", "color_transfer", "color_primaries", "r_frame_rate"),
@@ -106,7 +108,8 @@ class MediaInfo:
         """Probe a local file; `playlists` allows HLS lists that mediaflow wrote itself.
 
         `raw` says what the sound of a file without any description is. With `ends`, streams get
-        a duration of their own also where that takes reading their packets.
+        a duration and an order of fields of their own also where that takes reading packets or
+        decoding some seconds.
 
         Raises ActivityError when it cannot be used: unreadable, a list of other files, no audio
         and no video, pictures without a size, or of no length (specification, mediainfo, 3).
@@ -138,7 +141,17 @@ class MediaInfo:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
         if media.duration == 0:
             raise ffmpeg.content_bad("its duration is 0")
-        return media
+        return media._with_fields(path, cancel) if ends and not media.still else media
+
+    def _with_fields(self, path: Path, cancel: threading.Event | None) -> "MediaInfo":
+        fields: dict[str, Json] = {}
+        for stream in self.videos:
+            found = measured_fields(
+                path, stream, self.duration, opened=dict(self.opened), cancel=cancel
+            )
+            if found:
+                fields[str(stream.index)] = asdict(found)
+        return self.parse({**self.probe, "fields": fields}) if fields else self
 
     @classmethod
     def parse(cls, probe: Mapping[str, Json]) -> "MediaInfo":
@@ -153,6 +166,7 @@ class MediaInfo:
         video = [s for s in streams if s.get("codec_type") == "video"]
         subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
         spare = _spare_kilobits(container, audio, video)
+        fields = section(probe.get("fields"))
         return cls(
             probe=probe,
             format_name=str(container.get("format_name", "")),
@@ -163,7 +177,7 @@ class MediaInfo:
             bitrate_kbps=kilobits(container),
             # the position counts attached pictures too, as ffmpeg's 0:v:n does
             videos=tuple(
-                video_stream(s, position, spare)
+                video_stream(s, position, spare, section(fields.get(str(s.get("index")))))
                 for position, s in enumerate(video)
                 if not is_picture(s)
             ),
@@ -180,6 +194,20 @@ class MediaInfo:
     def to_json(self) -> dict[str, Json]:
         """Return the wire form under `Properties`, and under `Probe` what `from_json` needs."""
         return {"Properties": self.properties(), "Probe": dict(self.probe)}
+
+    def counted(
+        self,
+        path: Path,
+        *,
+        playlists: bool = False,
+        cancel: threading.Event | None = None,
+    ) -> "MediaInfo":
+        """Return this info of a file with what its packets tell: numbers, rates, network costs.
+
+        Without them where the file cannot be read to its end.
+        """
+        counts = counted(self.probe, path, playlists=playlists, cancel=cancel)
+        return self if counts is None else self.parse({**self.probe, "packets": counts})
 
     def listed(self, size: int) -> "MediaInfo":
         """Return this info of joined segments as that of the playlist of `size` bytes.

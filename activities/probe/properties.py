@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from activities.probe.streams import (
+    duration,
     is_picture,
     kilobits,
     number,
@@ -25,6 +26,11 @@ MAX_STREAMS = 4
 #: how a playlist is called, whatever its segments come in
 _HLS = {"format_name": "hls", "format_long_name": "Apple HTTP Live Streaming"}
 
+#: share by which the rate of a tag may be off
+_PLAUSIBLE = 0.1
+#: of streams whose packets may hold a field each, and how near to twice the frames those are
+_FIELDS, _HALVED = ("tt", "bb", "tb", "bt"), 0.1
+
 Values = dict[str, Json]
 
 
@@ -33,7 +39,14 @@ def properties(probe: Mapping[str, Json]) -> Values:
     container = section(probe.get("format"))
     if listed := section(probe.get("playlist")):
         container = {**container, **listed, **_HLS}
-    streams = sections(probe.get("streams"))
+    counts = section(probe.get("packets"))
+    if duration(container.get("duration")) is None:
+        # live recorders, and streams without any container
+        container = {**container, "duration": max(_lengths(counts), default=None)}
+    streams = [
+        {**stream, "counted": section(counts.get(str(stream.get("index"))))}
+        for stream in sections(probe.get("streams"))
+    ]
     video = [s for s in streams if s.get("codec_type") == "video" and not is_picture(s)]
     audio = [s for s in streams if s.get("codec_type") == "audio"]
     subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
@@ -115,8 +128,9 @@ def _video(stream: Mapping[str, Json], container: Mapping[str, Json]) -> Values:
         "Level": _level(stream.get("level")),
         "Fps": _rate(stream.get("r_frame_rate")),
         "AvgFPS": _rate(stream.get("avg_frame_rate")),
-        "Bitrate": _rate_of(kilobits(stream)),
-        "NumFrames": stream.get("nb_frames"),
+        "Bitrate": _rate_of(_stream_rate(stream)),
+        "NumFrames": _frames(stream) or stream.get("nb_frames"),
+        "NetworkCost": _network_cost(stream),
         "Rotate": tags.get("rotate") or rotation(stream) or None,
         "ColorRange": stream.get("color_range"),
         "ColorTransfer": stream.get("color_transfer"),
@@ -131,8 +145,47 @@ def _audio(stream: Mapping[str, Json], container: Mapping[str, Json]) -> Values:
         "Samplerate": stream.get("sample_rate"),
         "Channels": stream.get("channels"),
         "ChannelLayout": stream.get("channel_layout"),
-        "Bitrate": _rate_of(kilobits(stream)),
-        "NumFrames": stream.get("nb_frames"),
+        "Bitrate": _rate_of(_stream_rate(stream)),
+        "NumFrames": stream.get("nb_frames") or _frames(stream),
+    }
+
+
+def _lengths(counts: Mapping[str, Json]) -> list[float]:
+    """Return the seconds that streams have by their packets, as far as those tell any."""
+    lengths = (number(section(count).get("Seconds")) for count in counts.values())
+    return [length for length in lengths if length]
+
+
+def _stream_rate(stream: Mapping[str, Json]) -> float | None:
+    """Return the kbit/s of a stream: those it says, else counted ones; tags may say anything."""
+    counted, said = number(section(stream.get("counted")).get("Rate")), kilobits(stream)
+    if counted is None or (said and abs(said / counted - 1) <= _PLAUSIBLE):
+        return said
+    return said if number(stream.get("bit_rate")) else counted
+
+
+def _frames(stream: Mapping[str, Json]) -> int | None:
+    """Return the frames of a stream by its packets, of which some hold a field each."""
+    counted = section(stream.get("counted"))
+    packets, seconds = whole(counted.get("Packets")), number(counted.get("Seconds"))
+    rate = ratio(stream.get("avg_frame_rate"))
+    if stream.get("field_order") in _FIELDS and rate and seconds:
+        doubled = 2 * rate * seconds
+        if abs(packets / doubled - 1) < _HALVED:
+            return (packets + 1) // 2
+    return packets or None
+
+
+def _network_cost(stream: Mapping[str, Json]) -> Values | None:
+    """Return what playing a stream asks of a network (specification, mediainfo, 2)."""
+    counted = section(stream.get("counted"))
+    rate, peak, preload = (number(counted.get(name)) for name in ("Rate", "Peak", "Preload"))
+    if rate is None or peak is None or preload is None:
+        return None
+    return {
+        "PreloadTime": f"{preload:.3f}",
+        "CostBandwidth": f"{peak:.3f}",
+        "AvgBitrate": f"{rate:.3f}",
     }
 
 
@@ -163,8 +216,10 @@ def _rate_of(kbps: float | None) -> str | None:
 
 
 def _container_rate(container: Mapping[str, Json]) -> str | None:
-    rate = number(container.get("bit_rate"))
-    return None if rate is None else f"{rate / 1000:.3f}"
+    rate, seconds = number(container.get("bit_rate")), duration(container.get("duration"))
+    if rate is None and seconds:
+        rate = whole(container.get("size")) * 8 / seconds
+    return _rate_of(rate / 1000) if rate else None
 
 
 def _rate(value: Json) -> str | None:

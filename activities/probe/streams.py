@@ -20,6 +20,8 @@ MAX_DURATION = 1_000_000.0
 MAX_NUMBER = float(1 << 64)
 #: frames per second, exclusive: time bases that look like rates (1000, 90000) begin here
 MAX_FPS = 1000
+#: frames of film, of those that telecine makes of them
+_FILM = Fraction(4, 5)
 #: seconds; a stream that begins later has its end in an mkv's tag, or its length: who knows
 _LATE = 0.5
 
@@ -109,6 +111,10 @@ class VideoStream:
     `bitrate_kbps` is the best that is known: the stream's own, else the container's without its
     audio, else file size by duration. `duration` is in seconds, None when unknown.
     `has_b_frames` is how many frames the decoder holds back to put them in order.
+
+    `field_order` is ffprobe's: tt and bt show the top field first. `measured` means that it was
+    seen in the pictures, and that their headers may tell another. With `pulldown` five frames hold
+    four of film; `fps` is the film's.
     """
 
     index: int
@@ -123,6 +129,8 @@ class VideoStream:
     duration: float | None
     pix_fmt: str
     field_order: str
+    measured: bool
+    pulldown: bool
     tags: ColourTags
     has_b_frames: int
 
@@ -143,8 +151,13 @@ class VideoStream:
 
     @property
     def interlaced(self) -> bool:
-        """Whether the stream says that its frames hold two fields."""
+        """Whether frames hold two fields."""
         return self.field_order in ("tt", "bb", "tb", "bt")
+
+    @property
+    def coded_fps(self) -> Fraction:
+        """Frames per second as they are coded, of telecined film too."""
+        return self.fps / _FILM if self.pulldown else self.fps
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -228,9 +241,16 @@ def _colour_tags(stream: Mapping[str, Json]) -> ColourTags:
 
 
 def video_stream(
-    stream: Mapping[str, Json], position: int, bitrate_kbps: float | None
+    stream: Mapping[str, Json],
+    position: int,
+    bitrate_kbps: float | None,
+    fields: Mapping[str, Json],
 ) -> VideoStream:
-    """Build a video stream; `bitrate_kbps` stands in when the stream has none of its own."""
+    """Build a video stream; `bitrate_kbps` stands in when the stream has none of its own.
+
+    `fields` is what was measured of its fields, if anything.
+    """
+    pulldown = bool(fields.get("pulldown"))
     return VideoStream(
         index=whole(stream.get("index")),
         position=position,
@@ -239,11 +259,13 @@ def video_stream(
         height=whole(stream.get("height")),
         sar=ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
         rotation=rotation(stream),
-        fps=_fps(stream),
+        fps=_fps(stream) * (_FILM if pulldown else 1),
         bitrate_kbps=kilobits(stream) or bitrate_kbps,
         duration=own_duration(stream),
         pix_fmt=_text(stream, "pix_fmt"),
-        field_order=_text(stream, "field_order"),
+        field_order=_text(fields, "order") or _text(stream, "field_order"),
+        measured=bool(fields),
+        pulldown=pulldown,
         tags=_colour_tags(stream),
         has_b_frames=whole(stream.get("has_b_frames")),
     )

@@ -44,7 +44,7 @@ class Snapshot(Activity[SnapshotParameters]):
     """Takes pictures of the source; the one may be the cover of the media."""
 
     type_name = "Snapshot"
-    version = 4
+    version = 5
     aliases = ("Screenshot",)
     job_kind = ExecutionKind.SNAPSHOT
     parameters = SnapshotParameters

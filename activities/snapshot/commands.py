@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from activities.conversion import JPEG, conversion, named
 from activities.ffmpeg import graph
+from activities.fields import single_pictures
 from activities.probe import VideoStream
 from activities.snapshot.moments import Size
 
@@ -63,12 +64,12 @@ class Camera:
     def seek(self, shots: Sequence[Shot], *, keys_only: bool) -> tuple[str, ...]:
         """Return the command that takes a few pictures, each by its own seek.
 
-        `keys_only` decodes nothing but key frames.
+        `keys_only` decodes nothing but key frames, unless they hold fields: what these lack is in
+        the frames beside them.
         """
+        keys = keys_only and not self.video.interlaced
         starts = [self._start(shot.moment) for shot in shots]
-        clocks = {
-            start: self._opened(start, uses, keys_only) for start, uses in Counter(starts).items()
-        }
+        clocks = {start: self._opened(start, uses, keys) for start, uses in Counter(starts).items()}
         outputs: list[graph.GraphOutput] = []
         for shot, start in zip(shots, starts, strict=True):
             picture = self._pictures(clocks[start].pop(), shot.moment, "1")
@@ -106,8 +107,11 @@ class Camera:
         # when the size changes, scale follows; a new graph would count from 0 again
         options["reinit_filter"] = 0
         opened = graph.open_input(self.source, options)
+        picture = opened[f"v:{self.video.position}"]
+        for name, values in single_pictures(self.video):
+            picture = picture.filter(name, options=values)
         # count in microseconds: the source's own unit may be as long as a frame
-        return opened[f"v:{self.video.position}"].filter("settb", "AVTB").split(uses)
+        return picture.filter("settb", "AVTB").split(uses)
 
     def _pictures(self, clock: graph.GraphStream, moment: float, rate: str) -> graph.GraphStream:
         """The frame shown at `moment` and, at `rate`, those after it, as pictures."""

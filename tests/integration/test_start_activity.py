@@ -21,7 +21,7 @@ def test_it_hands_on_the_media_info(tmp_path: Path, bunny: Path) -> None:
     result = start(tmp_path, bunny)
     stored = json.loads(json.dumps(dict(result.data)))
     assert stored["Properties"]["Width"] == "1280"
-    assert MediaInfo.from_json(stored) == MediaInfo.of(bunny)
+    assert MediaInfo.from_json(stored) == MediaInfo.of(bunny).counted(bunny)
     (table,) = Start().artifacts(StepResult(data=result.data))
     assert table.kind == "table" and table.title == "Media info"
     assert [row["Stream"] for row in table.content] == ["file", "video 0", "audio 1"]

@@ -37,46 +37,46 @@ TEXT = {"Content": "aGk=", "FontName": "WenQuanYi Zen Hei"}
 
 #: what a step does, and the beginning of its key
 TABLE: dict[str, tuple[dict[str, Any], str]] = {
-    "mp4": (transcode(), "ce30892b9dbc08c7"),
-    "hls": (transcode(template=HLS), "c83322ab593ebed4"),
-    "copy": (transcode(template=COPY), "75543126cb031f2d"),
-    "mp3": (transcode(template=MP3), "6302c2c2aeaca66c"),
-    "smart": (transcode(template=SMART), "a4626172d8058562"),
-    "border": (transcode(template=MP4, Video={"Crop": "border"}), "17512da6eb8947b9"),
+    "mp4": (transcode(), "7672aa265a35c37b"),
+    "hls": (transcode(template=HLS), "45aa3b14bdbe5f11"),
+    "copy": (transcode(template=COPY), "9e7b0b9809432d53"),
+    "mp3": (transcode(template=MP3), "97020e90cc84f1f6"),
+    "smart": (transcode(template=SMART), "22fc7fe1fc47bbff"),
+    "border": (transcode(template=MP4, Video={"Crop": "border"}), "fc7e3607c5612f96"),
     "border of a clip": (
         transcode(
             template=MP4,
             Video={"Crop": "border"},
             Clip={"TimeSpan": {"Seek": "1.5", "Duration": "20"}},
         ),
-        "47053ff03c02f575",
+        "6768bf149e1a8ffa",
     ),
-    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "5df4a70ee51c93d6"),
+    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "fb1bdd4ec09cd2b2"),
     "volume of a clip": (
         transcode(
             template=MP3,
             Audio={"Volume": {"Method": "auto"}},
             Clip={"TimeSpan": {"Seek": "1.5"}},
         ),
-        "bc7b8e948af886c8",
+        "9229998d64ff1b57",
     ),
-    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "5aeb4f63396258ef"),
-    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "9ec95079fc927615"),
-    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "e4c28282d3cda9cb"),
-    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "ce0eedd4fa27e943"),
-    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "8630c24049478217"),
-    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "97488999c127ea1b"),
-    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "ef9bad10cd051ec5"),
-    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "d1c8bb777978b60c"),
-    "picture": (snapshot(), "356b25b4cad4043b"),
+    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "3aeb24b956f3a3e2"),
+    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "c8f03cb31e995f5a"),
+    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "0f571192f58a5830"),
+    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "b85ecbef916242b3"),
+    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "6832e74d5ddc228d"),
+    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "688725ff290f02aa"),
+    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "cc2448bfb4ead5e2"),
+    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "f7625e820a7f281c"),
+    "picture": (snapshot(), "99fcaf18ce9ea78e"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
-        "85f251f38295d336",
+        "e1fbce109720c54b",
     ),
 }
-ANALYSIS = "245d4902844128d2"
-START = "6f52c5f0d6dce640"
-RAW_START = "3cd11b5a08de55cc"
+ANALYSIS = "31239524be337814"
+START = "950545ea8801ccb4"
+RAW_START = "705988e9e9d405ee"
 
 #: by `SideInput.kind`: what is found out about every such object
 FACTS: dict[str, Any] = {

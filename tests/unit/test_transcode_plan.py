@@ -424,7 +424,7 @@ def test_a_packaged_transcode_says_that_packages_are_not_made():
     ("scan", "source", "expected", "fields", "rate"),
     [
         ("auto", {"field_order": "progressive"}, [], False, 25),
-        ("auto", {"field_order": "tt"}, ["bwdif"], False, 25),  # scaled: fields would mix
+        ("auto", {"field_order": "tt"}, ["bwdif"], False, 25),
         ("progressive", {"field_order": "tt"}, ["bwdif"], False, 25),
         ("interlaced", {"field_order": "tt"}, [], True, 25),
         ("interlaced", {}, ["fps", "setfield"], True, 25),
@@ -441,8 +441,10 @@ def test_scan_mode(scan, source, expected, fields, rate):
     assert ("interl", "1") not in scale.options or fields
 
 
-def test_fields_of_an_unscaled_source_stay():
-    kept = encoding(Video={"Width": "1920"}, source=media(field_order="tt"))
+def test_fields_of_an_unscaled_source_stay_on_request_only():
+    shape, source = {"Width": "1920"}, media(field_order="tt")
+    assert not encoding(Video=shape, source=source).fields
+    kept = encoding(Video=shape | {"ScanMode": "interlaced"}, source=source)
     assert kept.fields and [f.name for f in kept.filters] == ["setparams", "setsar"]
 
 

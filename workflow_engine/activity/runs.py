@@ -11,6 +11,9 @@ from workflow_engine.activity.plans import SideInput, SideInputFacts
 from workflow_engine.records import ExecutionRecord, Json, ObjectRef
 from workflow_engine.topology.placeholders import Names
 
+#: bytes, 20 GiB; the default of `[runner] count_limit`
+COUNT_LIMIT = 20 << 30
+
 
 def read_nothing(name: str) -> "Mapping[SideInput, SideInputFacts]":
     """Return {}: what is read beside the input where no activity reads anything."""
@@ -69,6 +72,7 @@ class ActivityContext:
     and may be called often. Set `cancel` means: stop, kill what you started, raise
     InterruptedRunError. `slot` is held while a media process runs. `execution` returns the
     execution as it stands, and `read_by` what an activity of it read beside the input, for Report.
+    Files of more bytes than `count_limit` are not read through only to describe them.
     """
 
     activity: str
@@ -81,6 +85,7 @@ class ActivityContext:
     slot: Callable[[], AbstractContextManager[object]]
     execution: Callable[[], ExecutionRecord]
     read_by: Callable[[str], Mapping[SideInput, SideInputFacts]] = read_nothing
+    count_limit: int = COUNT_LIMIT
     log: logging.LoggerAdapter[logging.Logger]
 
 

@@ -1,4 +1,4 @@
-"""`media add|list|show`: the media library."""
+"""`media add|list|show`: the media library; `media info`: what is in a file."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from workflow_engine.cli.execution import AsJson
 if TYPE_CHECKING:
     from workflow_engine.api.media_shapes import FactsShape, MadeShape, MediaShape
 
-app = typer.Typer(help="The media library: add, list, show.", no_args_is_help=True)
+app = typer.Typer(help="The media library: add, list, show, info.", no_args_is_help=True)
 
 
 @app.command()
@@ -117,6 +117,32 @@ def show(
     else:
         for line in _lines(shape):
             emit(printable(line))
+
+
+@app.command()
+def info(
+    given: Annotated[
+        str,
+        typer.Argument(help="A file, or the URL of an object in a bucket.", metavar="FILE|URL"),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show what is in a media file; nothing is kept.
+
+    With --json: what SubmitMediaInfoJob answers, without JobId.
+    """
+    from workflow_engine.cli.media_info import lines
+
+    with opened_engine() as engine:
+        ref, found = engine.media_info(given)
+    properties = found.data["Properties"]
+    for warning in found.warnings:
+        typer.echo(printable(f"warning: {warning}"), err=True)
+    if as_json:
+        print_json({"State": "Success", "Input": ref.to_wire(), "Properties": properties})
+        return
+    for line in lines(given, properties):
+        emit(printable(line))
 
 
 def _print(shape: "MediaShape") -> None:

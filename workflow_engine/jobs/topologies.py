@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from workflow_engine.errors import InvalidInputError, pointer_to
 from workflow_engine.jobs.given import JobInput
 from workflow_engine.records import Json
+from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 
 _PARAMETERS = re.compile(r"^/Activities/[^/]+/Parameters(?=/|$)")
 _OUTPUT = "/Outputs/0"
@@ -34,6 +35,12 @@ Activities = Mapping[str, tuple[str, Mapping[str, Json]]]
 def media_info(given: JobInput, pipeline_id: str) -> str:
     """Return the topology that probes an object, as JSON text."""
     return _chain({"start": _start(given, pipeline_id)})
+
+
+def media_info_of_files() -> str:
+    """Return the topology that probes a file outside of buckets, as JSON text."""
+    start: dict[str, Json] = {"PipelineId": DEFAULT_PIPELINE_ID, "InputFile": {"Bucket": "files"}}
+    return _chain({"start": ("Start", start)})
 
 
 def snapshot(given: JobInput, pipeline_id: str, config: Json) -> str:

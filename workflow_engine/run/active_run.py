@@ -79,6 +79,7 @@ class ActiveRun:
             progress=lambda fraction: None,
             cancel=self.cancellation.event,
             slot=self.environment.slot,
+            count_limit=self.environment.count_limit,
             execution=lambda: self.record,
             log=logging.LoggerAdapter(log, {"run_id": run_id, "activity": activity}),
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from workflow_engine.activity import TemplateLookup, no_templates
 from workflow_engine.activity.retry import RetryPolicy
+from workflow_engine.activity.runs import COUNT_LIMIT
 from workflow_engine.buckets import Buckets
 from workflow_engine.records import ObjectRef
 from workflow_engine.run.completion import Completion
@@ -27,3 +28,4 @@ class RunEnvironment:
     retry: RetryPolicy  # of activity types that have none of their own
     templates: TemplateLookup = no_templates
     fuse: bool = True
+    count_limit: int = COUNT_LIMIT

@@ -1,11 +1,12 @@
-"""What a run would do: the input and what is read beside it are measured, nothing is encoded."""
+"""What a run would do, and what its Start would find: all is measured, nothing is encoded."""
 
 import logging
 import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from workflow_engine.activity import ActivityContext, StepResult, TemplateLookup, no_templates
@@ -34,55 +35,51 @@ def preview(
     store: Store | None,
     fuse: bool,
     templates: TemplateLookup = no_templates,
+    count_limit: int,
 ) -> Plan:
     """Plan every activity for an input; `store` is asked for finished steps.
 
-    `opener` pins what activities read beside the input.
-
-    Raises ActivityError when Start itself would fail.
+    `opener` pins what activities read beside the input. Raises ActivityError when Start itself
+    would fail.
     """
-    known = Finished(store, buckets) if store is not None else None
-
-    def finished(planned: Planned) -> StepResult | None:
-        return known.find(planned) if known is not None else None
-
-    with tempfile.TemporaryDirectory(prefix="mediaflow-plan-") as folder:
-
-        def make_folder() -> Path:
-            return Path(tempfile.mkdtemp(dir=folder))
-
-        content = open_content(
-            source,
-            graph.start.activity,
-            make_folder=make_folder,
-            context=lambda work, file: _looking(graph.start.name, work, file, names),
-            cancel=threading.Event(),
-            store=store,
-        )
-        file = content.file
-        given = Input(
-            ref=source.ref, digests=content.digests, names=names, composite=content.composite
-        )
-        start = _start(graph, given, file, finished, Path(folder))
+    with _looking_at(graph, source, names, buckets, store, count_limit) as look:
+        start = look.start()
         side_inputs = SideInputs(
             source=source,
-            file=file,
+            file=look.file,
             names=names,
             opener=opener,
-            make_folder=make_folder,
-            context=lambda work, side: _looking("plan", work, side, names),
+            make_folder=look.make_folder,
+            context=partial(look.context, "plan"),
         )
         plan = plan_all(
             graph,
-            given,
+            look.input,
             start,
-            finished,
+            look.finished,
             fuse=fuse,
             templates=templates,
             side_inputs=side_inputs.read,
         )
     placed = tuple(_placed(one, source, buckets) for one in plan.activities)
     return replace(plan, activities=placed)
+
+
+def describe(
+    graph: Graph,
+    source: Source,
+    names: Names,
+    *,
+    buckets: Buckets,
+    store: Store | None,
+    count_limit: int,
+) -> StepResult:
+    """Return what Start finds out about an input; `store` is asked whether it did before.
+
+    Raises ActivityError.
+    """
+    with _looking_at(graph, source, names, buckets, store, count_limit) as look:
+        return look.start()
 
 
 def _placed(planned: Planned, source: Source, buckets: Buckets) -> Planned:
@@ -95,40 +92,85 @@ def _placed(planned: Planned, source: Source, buckets: Buckets) -> Planned:
     return planned
 
 
-def _start(
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """A look at an input, in a temporary directory: Start only reads."""
+
+    graph: Graph
+    input: Input
+    file: SourceFile
+    folder: Path
+    context: Callable[[str, Path, Path], ActivityContext]
+    finished: Callable[[Planned], StepResult | None]
+
+    def make_folder(self) -> Path:
+        """Make an empty folder."""
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
+    def start(self) -> StepResult:
+        """Return what Start found before, else run it. Raises ActivityError."""
+        node = self.graph.start
+        planned = plan_activity(self.graph, node.name, self.input, {}, {})
+        if planned.step is None:
+            raise planned.error or ActivityError(Code.INTERNAL, "Start cannot be planned.")
+        if found := self.finished(planned):
+            return found
+        link = self.folder / self.input.names.source_name
+        self.file.link(link)
+        result = node.activity.run(planned.step, self.context(node.name, self.folder, link))
+        return StepResult(data=result.data, warnings=result.warnings)
+
+
+@contextmanager
+def _looking_at(
     graph: Graph,
-    given: Input,
-    file: SourceFile,
-    finished: Callable[[Planned], StepResult | None],
-    work: Path,
-) -> StepResult:
-    """Return what Start found before, else run it in a temporary directory: it only reads."""
-    planned = plan_activity(graph, graph.start.name, given, {}, {})
-    if planned.step is None:
-        raise planned.error or ActivityError(Code.INTERNAL, "Start cannot be planned.")
-    if found := finished(planned):
-        return found
-    link = work / given.names.source_name
-    file.link(link)
-    context = _looking(graph.start.name, work, link, given.names)
-    result = graph.start.activity.run(planned.step, context)
-    return StepResult(data=result.data)
+    source: Source,
+    names: Names,
+    buckets: Buckets,
+    store: Store | None,
+    count_limit: int,
+) -> Generator[_Look]:
+    """Open an input for a while."""
+    known = Finished(store, buckets) if store is not None else None
+
+    def context(activity: str, work: Path, file: Path) -> ActivityContext:
+        return ActivityContext(
+            activity=activity,
+            run_id="",
+            work=work,
+            source=file,
+            names=names,
+            progress=lambda fraction: None,
+            cancel=threading.Event(),
+            slot=nullcontext,
+            execution=_no_execution,
+            count_limit=count_limit,
+            log=logging.LoggerAdapter(log, {}),
+        )
+
+    with tempfile.TemporaryDirectory(prefix="mediaflow-plan-") as folder:
+        content = open_content(
+            source,
+            graph.start.activity,
+            make_folder=lambda: Path(tempfile.mkdtemp(dir=folder)),
+            context=partial(context, graph.start.name),
+            cancel=threading.Event(),
+            store=store,
+        )
+        yield _Look(
+            graph=graph,
+            input=Input(
+                ref=source.ref, digests=content.digests, names=names, composite=content.composite
+            ),
+            file=content.file,
+            folder=Path(folder),
+            context=context,
+            finished=known.find if known is not None else _nothing,
+        )
 
 
-def _looking(activity: str, work: Path, file: Path, names: Names) -> ActivityContext:
-    """Return the context of an activity that only reads."""
-    return ActivityContext(
-        activity=activity,
-        run_id="",
-        work=work,
-        source=file,
-        names=names,
-        progress=lambda fraction: None,
-        cancel=threading.Event(),
-        slot=nullcontext,
-        execution=_no_execution,
-        log=logging.LoggerAdapter(log, {}),
-    )
+def _nothing(planned: Planned) -> None:
+    """No finished step is known."""
 
 
 def _no_execution() -> ExecutionRecord:

@@ -32,6 +32,7 @@ from pydantic_settings import (
 )
 
 from workflow_engine.activity.retry import RetryPolicy
+from workflow_engine.activity.runs import COUNT_LIMIT
 from workflow_engine.settings.environment import environment_values
 
 #: of secrets in the serialization of Standard Webhooks
@@ -147,6 +148,8 @@ class RunnerSettings(_Section):
     processes: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 4), ge=1)
     #: decode once for sibling outputs (decision 7)
     fuse: bool = True
+    #: bytes; larger inputs are not read through for their media info
+    count_limit: int = Field(default=COUNT_LIMIT, ge=0)
 
 
 class RetrySettings(_Section):

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from pydantic import ValidationError
 
+from activities.fields import whole_pictures
 from activities.objects import object_of
 from activities.probe import MediaInfo
 from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
@@ -195,8 +196,7 @@ def _picture_chain(part: MediaSegment, scene: Scene) -> Chain:
         ),
     )
     steps = [named_colours(part.video)]
-    if part.video.interlaced:
-        steps.append(filter_of("bwdif", mode="send_frame"))
+    steps += (filter_of(name, **how) for name, how in whole_pictures(part.video, scene.rate))
     steps += placed.before_scale
     if placed.scale:
         steps.append(filter_of("scale", w=placed.scale[0], h=placed.scale[1]))

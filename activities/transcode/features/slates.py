@@ -6,6 +6,7 @@ Specification: transcode, 14.
 from collections.abc import Iterator
 from fractions import Fraction
 
+from activities.fields import whole_pictures
 from activities.objects import object_of
 from activities.probe import VideoStream
 from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
@@ -204,14 +205,14 @@ def _canvas(tail: TailSlate, size: Size, scene: Scene) -> tuple[Filter, ...]:
 def _picture(segment: MediaSegment, scene: Scene, size: Size, steps: tuple[Filter, ...]) -> Chain:
     video = scene.request.settings.video
     assert segment.video is not None and video is not None
-    bob = (filter_of("bwdif", mode="send_frame"),) if segment.video.interlaced else ()
+    first = whole_pictures(segment.video, scene.rate)
     sar = scene.sar
     return Chain(
         input=segment.input,
         stream=str(segment.video.index),
         filters=(
             named_colours(segment.video),
-            *bob,
+            *(filter_of(name, **options) for name, options in first),
             filter_of("scale", w=size[0], h=size[1]),
             *colour_filters(video, segment.video, scene.colour),
             filter_of("setsar", sar=f"{sar.numerator}/{sar.denominator}", max=65535),

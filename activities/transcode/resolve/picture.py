@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from activities.conversion import needs_light
+from activities.fields import marked_fields, whole_pictures
 from activities.probe import VideoStream
 from activities.templates import Kind
 from activities.templates.sections import Gif, Video
@@ -126,17 +127,16 @@ def _filters(
     assert video is not None
     stages = picture_filters(scene)
     blurred = tuple(blur(scene.request, scene.timeline, upright(stream)))
-    source_rate = stream.fps
     output_rate = frame_rate(video.fps) if video.fps is not None else None
     interlace = video.scan_mode == "interlaced"
-    keep = stream.interlaced and not (stages or blurred) and _keeps_fields(video, placement)
+    keep = interlace and stream.interlaced and not (stages or blurred) and _keeps_fields(placement)
     # light is not converted field by field
     keep = keep and not needs_light(stream.colour, scene.colour)
-    colours = colour_filters(video, stream, scene.colour)
+    source_rate = stream.coded_fps if keep else stream.fps
+    first = marked_fields(stream) if keep else whole_pictures(stream, output_rate)
     chain = [named_colours(stream)]
-    if stream.interlaced and not keep:
-        # one frame out of two fields: the frame rate stays
-        chain.append(filter_of("bwdif", mode="send_frame"))
+    chain += (filter_of(name, **options) for name, options in first)
+    colours = colour_filters(video, stream, scene.colour)
     if blurred:
         # with 8 bits of a colour, which HDR does not bear
         chain += colours
@@ -183,17 +183,9 @@ def _palette(
     return filter_of("paletteuse", looking, **dither)
 
 
-def _keeps_fields(video: Video, placement: Placement) -> bool:
-    """Whether an interlaced source may stay so.
-
-    Cutting and padding would mix its fields. Scaling need not, but only who asks for fields
-    wants them in a smaller picture.
-    """
-    if video.profile == "baseline" or video.codec != "H.264" or placement.size[1] % 4:
-        return False
-    if placement.before_scale or placement.after_scale or video.scan_mode == "progressive":
-        return False
-    return placement.scale is None or video.scan_mode == "interlaced"
+def _keeps_fields(placement: Placement) -> bool:
+    """Whether the fields of a source get through: cutting and padding would mix them."""
+    return not (placement.before_scale or placement.after_scale or placement.size[1] % 4)
 
 
 def _interlaced(

@@ -1,0 +1,117 @@
+"""What a stream is made of, packet by packet: how many, how large, and what they ask of a network.
+
+One pass through the packets, without decoding, in a memory that does not grow with the file. An
+mp4 tells the same in its index, which is read instead (`samples.py`). Specification: mediainfo, 2.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from activities import ffmpeg
+from activities.probe.streams import number
+from workflow_engine.records import Json
+
+#: seconds for any file, and bytes in a second that the slowest storage gives
+_PATIENCE, _SLOWEST = 60.0, 10_000_000
+#: corners of a curve that are kept: real films have some hundred
+_MOST_CORNERS = 1 << 16
+
+
+class Flow:
+    """The packets of one stream as they are decoded one after the other."""
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self.bytes = 0
+        self._first: float | None = None
+        self._time = 0.0  # since the first packet; never runs back
+        self._end = 0.0
+        self._second, self._in_second, self._most = 0, 0, 0
+        # of the bytes that have to be there by a time, the upper hull: all that can be the
+        # largest backlog, whatever the average will be
+        self._corners: list[tuple[float, int]] = []
+
+    def add(self, begin: float | None, seconds: float | None, size: int) -> None:
+        """Take the next packet: when it is decoded, how long it lasts, and its bytes."""
+        if begin is not None:
+            self._first = begin if self._first is None else self._first
+            self._time = max(self._time, begin - self._first)
+        else:
+            self._time = self._end
+        self._end = max(self._end, self._time + (seconds or 0.0))
+        self.packets += 1
+        self.bytes += size
+        second = int(self._time)
+        if second != self._second:
+            self._second, self._in_second = second, 0
+        self._in_second += size
+        self._most = max(self._most, self._in_second)
+        self._turn(self._time, self.bytes)
+
+    def _turn(self, time: float, total: int) -> None:
+        corners = self._corners
+        if corners and corners[-1][0] == time:
+            corners.pop()
+        while len(corners) > 1:
+            (t0, b0), (t1, b1) = corners[-2:]
+            if (b1 - b0) * (time - t1) > (total - b1) * (t1 - t0):
+                break
+            corners.pop()
+        corners.append((time, total))
+        if len(corners) > _MOST_CORNERS:
+            del corners[1:-1:2]
+
+    @property
+    def seconds(self) -> float:
+        """How long the packets last."""
+        return self._end
+
+    def told(self, seconds: float | None) -> dict[str, Json]:
+        """Return the figures of a stream that lasts so many seconds.
+
+        `Rate` and `Peak` are in kbit/s, `Preload` and `Seconds` in seconds.
+        """
+        told: dict[str, Json] = {"Packets": self.packets, "Bytes": self.bytes, "Seconds": seconds}
+        if seconds and self.bytes:
+            rate = self.bytes / seconds
+            backlog = max(total - rate * time for time, total in self._corners)
+            told |= {
+                "Rate": rate * 8 / 1000,
+                "Peak": max(self._most, rate) * 8 / 1000,
+                "Preload": backlog / rate,
+            }
+        return told
+
+
+def flows(
+    path: Path,
+    indexes: Iterable[int],
+    *,
+    opened: Mapping[str, str],
+    playlists: bool = False,
+    cancel: threading.Event | None = None,
+) -> Mapping[int, Flow]:
+    """Read the packets of some streams of a local file; `opened` and errors as in `probe_json`."""
+    found = {index: Flow() for index in indexes}
+
+    def take(line: str) -> None:
+        index, *numbers = line.strip().split(",")
+        if not index.isdigit() or int(index) not in found or len(numbers) < 4:
+            return
+        shown, decoded, seconds, size = (number(text) for text in numbers[:4])
+        begin = decoded if decoded is not None else shown
+        found[int(index)].add(begin, seconds, int(size or 0))
+
+    rows = "packet=stream_index,pts_time,dts_time,duration_time,size"
+    ffmpeg.ask(
+        path,
+        ("-show_entries", rows, "-of", "csv=p=0"),
+        take,
+        opened=opened,
+        playlists=playlists,
+        timeout=_PATIENCE + path.stat().st_size / _SLOWEST,
+        endless=True,
+        cancel=cancel,
+    )
+    return found

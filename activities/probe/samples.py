@@ -1,0 +1,96 @@
+"""The index of an mp4 or mov: how large each sample of a track is, and when it is decoded.
+
+ffprobe reads the samples themselves to tell that, which takes as long as reading the whole file;
+their index is some bytes each. Fragmented files have no index and are left to ffprobe. A file is
+hostile: every size is held against what is there.
+"""
+
+import os
+import sys
+from array import array
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from activities.probe.boxes import FIRST_BOXES
+from activities.probe.packets import Flow
+
+#: samples of one track: a day at 100 frames per second
+_MOST_SAMPLES = 10_000_000
+#: boxes that are looked at
+_MOST_BOXES = 100_000
+#: those that hold the others
+_PATH = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+
+
+class _Box(NamedTuple):
+    kind: bytes
+    begin: int  # of its content
+    end: int
+
+
+def flows(path: Path) -> Mapping[int, Flow]:
+    """Return the samples of each track that has an index, by track id; none for other files."""
+    found: dict[int, Flow] = {}
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if file.read(8)[4:] not in FIRST_BOXES:
+            return found
+        tables: dict[bytes, bytes] = {}
+        for box in _boxes(file, 0, size):
+            if box.kind == b"trak":
+                tables = {}
+            elif box.kind in (b"tkhd", b"mdhd", b"stts", b"stsz"):
+                file.seek(box.begin)
+                tables[box.kind] = file.read(min(box.end - box.begin, 8 * _MOST_SAMPLES))
+                if len(tables) == 4 and (flow := _flow(tables)):
+                    found[_word(tables[b"tkhd"], 20 if tables[b"tkhd"][:1] == b"\1" else 12)] = flow
+    return found
+
+
+def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[_Box]:
+    """Yield the boxes of a file in their order, those inside of others behind them."""
+    waiting, seen = [(begin, end)], 0
+    while waiting:
+        at, end = waiting.pop()
+        while at + 8 <= end and seen < _MOST_BOXES:
+            seen += 1
+            file.seek(at)
+            header = file.read(16)
+            length, kind, head = _word(header, 0), header[4:8], 8
+            if length == 1:
+                length, head = int.from_bytes(header[8:16], "big"), 16
+            length = length or end - at
+            if length < head or at + length > end:
+                break
+            yield _Box(kind, at + head, at + length)
+            if kind in _PATH:
+                waiting.append((at + length, end))
+                at, end = at + head, at + length
+            else:
+                at += length
+
+
+def _flow(tables: Mapping[bytes, bytes]) -> Flow | None:
+    """Return the samples of a track, None where the index does not tell them."""
+    times, sizes, head = tables[b"stts"], tables[b"stsz"], tables[b"mdhd"]
+    scale = _word(head, 20 if head[:1] == b"\1" else 12)
+    same, count = _word(sizes, 4), _word(sizes, 8)
+    if not scale or not 0 < count <= _MOST_SAMPLES:
+        return None
+    each = array("I", [] if same else sizes[12 : 12 + 4 * count])
+    if sys.byteorder == "little":
+        each.byteswap()
+    if not same and len(each) != count:
+        return None
+    flow, at, n = Flow(), 0, 0
+    for entry in range(min(_word(times, 4), (len(times) - 8) // 8)):
+        repeats, delta = _word(times, 8 + 8 * entry), _word(times, 12 + 8 * entry)
+        for _ in range(min(repeats, count - n)):
+            flow.add(at / scale, delta / scale, same or each[n])
+            at, n = at + delta, n + 1
+    return flow if n == count else None
+
+
+def _word(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 4], "big")
