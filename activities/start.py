@@ -23,7 +23,6 @@ from workflow_engine.activity import (
     DescribeMedia,
     Effect,
     Finding,
-    ObjectRef,
     PlanContext,
     Role,
     Step,
@@ -43,8 +42,6 @@ from workflow_engine.topology.wire import (
     wire_error,
 )
 
-#: what the names of playlists end with
-_PLAYLIST = ".m3u8"
 _UNFINISHED = "the playlist has no #EXT-X-ENDLIST, so it is live or still being written"
 
 
@@ -151,6 +148,8 @@ class Start(Activity[StartParameters]):
     role = Role.START
     job_kind = ExecutionKind.MEDIA_INFO
     parameters = StartParameters
+    composites = (".m3u8",)
+    numbered_parts = (".ts", ".m4s", ".mp4")
     version = 3
 
     def tools(self) -> Mapping[str, str]:
@@ -180,11 +179,9 @@ class Start(Activity[StartParameters]):
         """Look for the prober."""
         yield ffmpeg.ffprobe_finding()
 
-    def composite(self, source: ObjectRef, document: Callable[[], Path]) -> Composite | None:
+    def composite(self, document: Path) -> Composite | None:
         """A playlist is made of its segments (specification, transcode, 21)."""
-        if not source.object.lower().endswith(_PLAYLIST):
-            return None
-        with document().open("rb") as file:
+        with document.open("rb") as file:
             content = file.read(playlist.MAX_BYTES + 1)
         if not playlist.is_list(content):
             return None

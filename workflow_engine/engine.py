@@ -25,6 +25,7 @@ from workflow_engine.catalog.workflows import Workflows
 from workflow_engine.errors import Code, SettingsError
 from workflow_engine.ingest.admission import WorkflowMatcher
 from workflow_engine.ingest.intake import Intake
+from workflow_engine.ingest.parts import Parts
 from workflow_engine.jobs import Jobs
 from workflow_engine.jobs.topologies import media_info_of_files
 from workflow_engine.messages import Outbox, configured
@@ -208,6 +209,7 @@ class Engine:
             buckets=self.buckets,
             settings=self.settings.buckets,
             matcher=matcher,
+            parts=Parts(self.store, self.registry, self.settings.hls, self.settings.data_dir),
             queued=self.queued,
             scratch=self.settings.data_dir,
         )

@@ -132,9 +132,9 @@ class MediaInfo:
             media = longer if longer.video else media
             require_size(path, media.videos, heard=bool(media.audios), cancel=cancel)
         indexes = [stream.index for stream in (*media.videos, *media.audios)]
-        unknown = media.format_name in WITHOUT_ENDS and len(indexes) > 1
-        if ends and unknown and media.duration:
-            end_of = stream_ends(path, indexes, media.start_time + media.duration, cancel=cancel)
+        if ends and media.lacks_ends and not raw:
+            whole_file = media.start_time + media.duration if media.duration else None
+            end_of = stream_ends(path, indexes, whole_file, cancel=cancel)
             ends_by_index = {str(n): round(end - media.start_time, 6) for n, end in end_of.items()}
             media = cls.parse({**media.probe, "ends": ends_by_index})
         if not media.videos and not media.audios:
@@ -158,10 +158,14 @@ class MediaInfo:
         """Read ffprobe's JSON."""
         container = section(probe.get("format"))
         streams = sections(probe.get("streams"))
-        if container.get("format_name") in WITHOUT_ENDS:
+        ends = section(probe.get("ends"))
+        origin = number(container.get("start_time")) or 0.0
+        if ends or container.get("format_name") in WITHOUT_ENDS:
             # what ffprobe gives to every stream is the duration of the file
-            ends = section(probe.get("ends"))
-            streams = [{**s, "duration": ends.get(str(s.get("index")))} for s in streams]
+            streams = [
+                {**s, "start_time": origin, "duration": ends.get(str(s.get("index")))}
+                for s in streams
+            ]
         audio = [s for s in streams if s.get("codec_type") == "audio"]
         video = [s for s in streams if s.get("codec_type") == "video"]
         subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
@@ -170,18 +174,18 @@ class MediaInfo:
         return cls(
             probe=probe,
             format_name=str(container.get("format_name", "")),
-            duration=duration(container.get("duration")),
+            duration=duration(container.get("duration")) or _last(ends),
             guessed=container.get("format_name") in _GUESSED_DURATION and not probe.get("counted"),
-            start_time=number(container.get("start_time")) or 0.0,
+            start_time=origin,
             size=whole(container.get("size")),
             bitrate_kbps=kilobits(container),
             # the position counts attached pictures too, as ffmpeg's 0:v:n does
             videos=tuple(
-                video_stream(s, position, spare, section(fields.get(str(s.get("index")))))
+                video_stream(s, position, origin, spare, section(fields.get(str(s.get("index")))))
                 for position, s in enumerate(video)
                 if not is_picture(s)
             ),
-            audios=tuple(audio_stream(s, position) for position, s in enumerate(audio)),
+            audios=tuple(audio_stream(s, position, origin) for position, s in enumerate(audio)),
             subtitles=tuple(subtitle_stream(s, n) for n, s in enumerate(subtitles)),
             opened=tuple((k, str(v)) for k, v in section(probe.get("opened")).items()),
         )
@@ -221,6 +225,13 @@ class MediaInfo:
         return properties(self.probe)
 
     @property
+    def lacks_ends(self) -> bool:
+        """Whether its packets must be read to know when its streams end, or the file itself."""
+        if self.duration is None:
+            return not self.still and not self.guessed
+        return self.format_name in WITHOUT_ENDS and len(self.videos) + len(self.audios) > 1
+
+    @property
     def still(self) -> bool:
         """Whether it is a picture and no film; ffprobe cannot tell the size of all of them."""
         return self.format_name.endswith("_pipe")
@@ -235,6 +246,10 @@ class MediaInfo:
         """The audio stream marked as default, else the first."""
         marked = [stream for stream in self.audios if stream.default]
         return (marked or [*self.audios, None])[0]
+
+
+def _last(ends: Mapping[str, Json]) -> float | None:
+    return max((end for end in map(duration, ends.values()) if end), default=None)
 
 
 def _spare_kilobits(

@@ -1,4 +1,4 @@
-"""When each stream ends, for containers that only tell how long the longest of them is.
+"""When each stream ends, for files that tell the end of the longest one only, or of none.
 
 What is joined needs it: where sound and picture do not end together, silence and a held picture
 must fill the difference. Only packets near the end are read, where that is enough.
@@ -22,14 +22,15 @@ _SLACK = 0.5
 def stream_ends(
     path: Path,
     streams: Collection[int],
-    duration: float,
+    duration: float | None,
     *,
     cancel: threading.Event | None = None,
 ) -> Mapping[int, float]:
     """Return the second of the file at which each of its streams ends, by index.
 
-    `duration` is what the file says of itself, in seconds. Nothing is returned for a file that
-    ends before that, or whose packets cannot be listed in a minute. Raises InterruptedRunError.
+    `duration` is what the file says of itself, in seconds, None when it says nothing, as films
+    that a browser recorded. Nothing is returned for a file that ends before that, or whose packets
+    cannot be listed in a minute. Raises InterruptedRunError.
     """
     ends: dict[int, float] = {}
 
@@ -41,7 +42,7 @@ def stream_ends(
 
     rows = ("-show_entries", "packet=stream_index,pts_time,duration_time", "-of", "csv=p=0")
     try:
-        for start in (max(0.0, duration - _NEAR), 0.0):
+        for start in (max(0.0, (duration or 0.0) - _NEAR), 0.0):
             near = ("-read_intervals", f"{start:.3f}%") if start else ()
             ffmpeg.ask(path, (*rows, *near), take, cancel=cancel)
             if ends.keys() >= set(streams):
@@ -49,7 +50,7 @@ def stream_ends(
     except ActivityError:
         return {}
     ended = max(ends.values(), default=0.0)
-    return ends if ended >= duration - _SLACK else {}
+    return ends if ended >= (duration or 0.0) - _SLACK else {}
 
 
 def _seconds(text: str) -> float | None:

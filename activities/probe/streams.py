@@ -4,6 +4,7 @@ Everything ffprobe says comes from the file and may be missing, malformed or abs
 reader below gives None (or a sane default) then, and never raises.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,16 @@ MAX_DURATION = 1_000_000.0
 MAX_NUMBER = float(1 << 64)
 #: frames per second, exclusive: time bases that look like rates (1000, 90000) begin here
 MAX_FPS = 1000
+#: the fastest clock that is taken for a frame rate where pictures come at varying times
+MAX_BASE = 240
+#: share by which two rates may differ and still be one
+_SAME_RATE = Fraction(1, 200)
+_STANDARD_RATES = [
+    *(Fraction(n * 1000, 1001) for n in (24, 30, 60)),
+    *(Fraction(n) for n in (24, 25, 30, 50, 60)),
+]
+#: clocks of streams that count fields: two of a frame, or five of two frames (soft telecine)
+_FIELD_RATES = (Fraction(2), Fraction(5, 2))
 #: frames of film, of those that telecine makes of them
 _FILM = Fraction(4, 5)
 #: seconds; a stream that begins later has its end in an mkv's tag, or its length: who knows
@@ -81,6 +92,16 @@ def own_duration(stream: Mapping[str, Json]) -> float | None:
     return duration(int(parts[1]) * 3600 + int(parts[2]) * 60 + float(parts[3]))
 
 
+def begins(stream: Mapping[str, Json], origin: float) -> float:
+    """Return the seconds by which a stream begins after the file does, at `origin`.
+
+    0 where its duration is counted from the beginning of the file anyway: see `own_duration`.
+    """
+    start = number(stream.get("start_time"))
+    counted = duration(stream.get("duration")) is None
+    return 0.0 if counted or start is None else max(0.0, start - origin)
+
+
 def kilobits(stream: Mapping[str, Json]) -> float | None:
     """Return a stream's own bit rate in kbit/s (1000), from the stream or its BPS tag."""
     tags = section(stream.get("tags"))
@@ -109,7 +130,8 @@ class VideoStream:
 
     `index` counts all streams of the file, `position` the video streams (`0:v:position`).
     `bitrate_kbps` is the best that is known: the stream's own, else the container's without its
-    audio, else file size by duration. `duration` is in seconds, None when unknown.
+    audio, else file size by duration. `duration` is in seconds, None when unknown; it
+    `begins` so many seconds after the file.
     `has_b_frames` is how many frames the decoder holds back to put them in order.
 
     `field_order` is ffprobe's: tt and bt show the top field first. `measured` means that it was
@@ -127,12 +149,18 @@ class VideoStream:
     fps: Fraction
     bitrate_kbps: float | None
     duration: float | None
+    begins: float
     pix_fmt: str
     field_order: str
     measured: bool
     pulldown: bool
     tags: ColourTags
     has_b_frames: int
+
+    @property
+    def end(self) -> float | None:
+        """The second of the file at which it ends, None when unknown."""
+        return None if self.duration is None else self.begins + self.duration
 
     @property
     def colour(self) -> Colour:
@@ -184,9 +212,15 @@ class AudioStream:
     channels: int
     bitrate_kbps: float | None
     duration: float | None
+    begins: float
     default: bool
     language: str
     sample_fmt: str
+
+    @property
+    def end(self) -> float | None:
+        """The second of the file at which it ends, None when unknown."""
+        return None if self.duration is None else self.begins + self.duration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,15 +244,44 @@ def _language(stream: Mapping[str, Json]) -> str:
 
 
 def _fps(stream: Mapping[str, Json]) -> Fraction:
-    for key in ("avg_frame_rate", "r_frame_rate"):
-        rate = ratio(stream.get(key))
-        if rate is not None and Fraction(1, 1000) <= rate < MAX_FPS:
-            return rate
+    """Return the rate at which a picture is shown, as a constant one.
+
+    Where pictures come at equal times, that is their rate, else the rate of the clock that they
+    keep to: an average would show bursts of pictures too late (specification, transcode, 22.3).
+    """
+    average, base = (_sane_rate(stream, key) for key in ("avg_frame_rate", "r_frame_rate"))
+    if average is None:
+        return base or _counted_rate(stream)
+    if average == base:
+        return average
+    if base and any(_near(times * average, base) for times in _FIELD_RATES):
+        return _standard(average)
+    if base and base <= MAX_BASE:
+        return _standard(base)
+    return _standard(Fraction(math.ceil(average * 10), 10))
+
+
+def _counted_rate(stream: Mapping[str, Json]) -> Fraction:
     frames, seconds = whole(stream.get("nb_frames")), duration(stream.get("duration"))
     # real cameras are faster than MAX_FPS too, and these numbers are no time bases
     if seconds and seconds <= frames <= 100 * MAX_FPS * seconds:
         return Fraction(frames / seconds).limit_denominator(1001)
     return Fraction(25)
+
+
+def _sane_rate(stream: Mapping[str, Json], key: str) -> Fraction | None:
+    rate = ratio(stream.get(key))
+    return rate if rate is not None and Fraction(1, 1000) <= rate < MAX_FPS else None
+
+
+def _near(one: Fraction, other: Fraction) -> bool:
+    return abs(one - other) <= _SAME_RATE * other
+
+
+def _standard(rate: Fraction) -> Fraction:
+    """Return the standard rate that one is meant to be, else itself."""
+    nearest = min(_STANDARD_RATES, key=lambda standard: abs(standard - rate))
+    return nearest if _near(rate, nearest) else rate
 
 
 def is_picture(stream: Mapping[str, Json]) -> bool:
@@ -243,12 +306,14 @@ def _colour_tags(stream: Mapping[str, Json]) -> ColourTags:
 def video_stream(
     stream: Mapping[str, Json],
     position: int,
+    origin: float,
     bitrate_kbps: float | None,
     fields: Mapping[str, Json],
 ) -> VideoStream:
-    """Build a video stream; `bitrate_kbps` stands in when the stream has none of its own.
+    """Build a video stream of a file that begins at `origin`.
 
-    `fields` is what was measured of its fields, if anything.
+    `bitrate_kbps` stands in when the stream has none of its own; `fields` is what was measured of
+    its fields, if anything.
     """
     pulldown = bool(fields.get("pulldown"))
     return VideoStream(
@@ -262,6 +327,7 @@ def video_stream(
         fps=_fps(stream) * (_FILM if pulldown else 1),
         bitrate_kbps=kilobits(stream) or bitrate_kbps,
         duration=own_duration(stream),
+        begins=begins(stream, origin),
         pix_fmt=_text(stream, "pix_fmt"),
         field_order=_text(fields, "order") or _text(stream, "field_order"),
         measured=bool(fields),
@@ -271,8 +337,8 @@ def video_stream(
     )
 
 
-def audio_stream(stream: Mapping[str, Json], position: int) -> AudioStream:
-    """Build an audio stream."""
+def audio_stream(stream: Mapping[str, Json], position: int, origin: float) -> AudioStream:
+    """Build an audio stream of a file that begins at `origin`."""
     return AudioStream(
         index=whole(stream.get("index")),
         position=position,
@@ -281,6 +347,7 @@ def audio_stream(stream: Mapping[str, Json], position: int) -> AudioStream:
         channels=whole(stream.get("channels")),
         bitrate_kbps=kilobits(stream),
         duration=own_duration(stream),
+        begins=begins(stream, origin),
         default=bool(section(stream.get("disposition")).get("default")),
         language=_language(stream),
         sample_fmt=_text(stream, "sample_fmt"),

@@ -234,13 +234,17 @@ class TestOwnOutputs:
                 home.put(key, key)
                 self.publish(home, key, ended=ended, intent=intent)
                 home.note(key)
-        home.put("picture.jpg")
-        self.publish(home, "picture.jpg")
-        home.note("picture.jpg")
+        playlist = "#EXTM3U\n#EXTINF:4,\nfilm-00001.ts\n#EXTINF:4,\ngone.ts\n#EXT-X-ENDLIST\n"
+        others = {"picture.jpg": "x", "film.m3u8": playlist, "film-00001.ts": "segment"}
+        for key, content in others.items():
+            home.put(key, content)
+            self.publish(home, key)
+            home.note(key)
         home.settle()
         assert not [run for run in home.runs() if run.workflow == "w"]
         assert home.intake.reconcile("uploads").new == 0
         assert home.intake.replay("uploads").new == 0
+        assert home.waiting() == []
         watched = home.store.intake.watched("uploads")
         assert watched is not None
         assert watched.unmatched == 0  # nobody asks why they start nothing

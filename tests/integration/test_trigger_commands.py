@@ -92,6 +92,7 @@ class TestStatus:
             "Events": "watch",
             "Waiting": 2,
             "Empty": 0,
+            "Incomplete": 0,
             "NotMatched": 0,
             "SkippedAsExisting": 0,
             "WatchedSince": "",

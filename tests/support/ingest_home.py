@@ -42,9 +42,17 @@ class Home:
 
     def __init__(self, path: Path, url: str) -> None:
         self.path = path
-        (path / "mediaflow.toml").write_text(CONFIGURATION.format(url=url, settle=SETTLE))
+        self._configuration = CONFIGURATION.format(url=url, settle=SETTLE)
+        (path / "mediaflow.toml").write_text(self._configuration)
         for folder in ("uploads", "everything"):
             (path / folder).mkdir()
+        self.engine = Engine(load_settings(None))
+        self.intake = self.engine.intake
+
+    def configure(self, more: str) -> None:
+        """Begin again with further lines of configuration."""
+        (self.path / "mediaflow.toml").write_text(self._configuration + more)
+        self.engine.close()
         self.engine = Engine(load_settings(None))
         self.intake = self.engine.intake
 

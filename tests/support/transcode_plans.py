@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from activities.transcode import Transcode
-from activities.transcode.command.rendition import RenditionJob
+from activities.transcode.command.filters import Filter
+from activities.transcode.command.rendition import RenditionJob, VideoEncoding
 from tests.support.context import make_plan_context
 from workflow_engine.activity import Step, no_templates
 from workflow_engine.errors import ActivityError
@@ -97,3 +98,9 @@ def failure(**fields):
     with pytest.raises(ActivityError) as caught:
         step_of(**fields)
     return caught.value
+
+
+def own_filters(found: VideoEncoding) -> list[Filter]:
+    """The filters of an output behind those that keep the source in the size it announces."""
+    names = [one.name for one in found.filters]
+    return [*found.filters[names.index("setsar") + 1 :]]

@@ -252,3 +252,8 @@ def hashes(path: Path, kinds: str = "va") -> list[str]:
     maps = [part for kind in kinds for part in ("-map", f"0:{kind}")]
     text = decoded(path, *maps, "-c", "copy", "-f", "streamhash")
     return [line.rpartition("=")[2] for line in text.decode().splitlines()]
+
+
+def extinf(playlist: Path) -> float:
+    """The seconds that a playlist adds up to."""
+    return sum(float(one) for one in re.findall(r"#EXTINF:([\d.]+)", playlist.read_text()))

@@ -25,6 +25,7 @@ from tests.support.transcode_plans import (
     failure,
     media,
     option,
+    own_filters,
     plan,
     rendition,
     step_of,
@@ -143,18 +144,31 @@ def test_decimal_frame_rates_are_exact_fractions(value, rate):
 
 
 @pytest.mark.parametrize(
-    ("source", "video", "rate", "filters"),
+    ("source", "video", "rate"),
     [
-        ("25/1", {}, Fraction(25), []),
-        ("30000/1001", {}, Fraction(30000, 1001), []),
-        ("120/1", {}, Fraction(60), ["fps=fps=60"]),
-        ("25/1", {"Fps": "12.5"}, Fraction(25, 2), ["fps=fps=25/2"]),
+        (("25/1", "25/1"), {}, Fraction(25)),
+        (("30000/1001", "30000/1001"), {}, Fraction(30000, 1001)),
+        (("120/1", "120/1"), {}, Fraction(60)),
+        (("25/1", "25/1"), {"Fps": "12.5"}, Fraction(25, 2)),
+        # a phone; a screen recording; a clock that is no rate; fields; soft telecine; a slide show
+        (("29520/1003", "30/1"), {}, Fraction(30)),
+        (("2997/100", "30000/1001"), {}, Fraction(30000, 1001)),
+        (("5/1", "60/1"), {}, Fraction(60)),
+        (("2671/100", "1000/1"), {}, Fraction(268, 10)),
+        (("2991/100", "90000/1"), {}, Fraction(30)),
+        (("25/1", "50/1"), {}, Fraction(25)),
+        (("24000/1001", "60000/1001"), {}, Fraction(24000, 1001)),
+        (("1/2", "1/2"), {}, Fraction(10)),
+        (("3/1", "3/1"), {}, Fraction(12)),
+        (("1/2", "1/2"), {"Fps": "1"}, Fraction(1)),
     ],
 )
-def test_the_frame_rate_is_the_source_s_up_to_60_unless_given(source, video, rate, filters):
-    found = encoding(Video=video, source=media(avg_frame_rate=source))
+def test_the_frame_rate_is_constant_and_the_source_s_unless_given(source, video, rate):
+    average, base = source
+    found = encoding(Video=video, source=media(avg_frame_rate=average, r_frame_rate=base))
     assert found.rate == rate
-    assert [str(f) for f in found.filters if f.name == "fps"] == filters
+    (step,) = [str(f) for f in found.filters if f.name == "fps"]
+    assert step == f"fps=fps={rate}:start_time=0"
 
 
 @pytest.mark.parametrize(
@@ -423,19 +437,20 @@ def test_a_packaged_transcode_says_that_packages_are_not_made():
 @pytest.mark.parametrize(
     ("scan", "source", "expected", "fields", "rate"),
     [
-        ("auto", {"field_order": "progressive"}, [], False, 25),
-        ("auto", {"field_order": "tt"}, ["bwdif"], False, 25),
-        ("progressive", {"field_order": "tt"}, ["bwdif"], False, 25),
-        ("interlaced", {"field_order": "tt"}, [], True, 25),
+        ("auto", {"field_order": "progressive"}, ["fps"], False, 25),
+        ("auto", {"field_order": "tt"}, ["bwdif", "fps"], False, 25),  # scaled: fields would mix
+        ("progressive", {"field_order": "tt"}, ["bwdif", "fps"], False, 25),
+        ("interlaced", {"field_order": "tt"}, ["fps"], True, 25),
         ("interlaced", {}, ["fps", "setfield"], True, 25),
         ("interlaced", {"avg_frame_rate": "50/1"}, ["fps", "interlace"], True, 25),
     ],
 )
 def test_scan_mode(scan, source, expected, fields, rate):
     found = encoding(Video={"ScanMode": scan}, source=media(**source))
-    names = [f.name for f in found.filters if f.name not in ("scale", "setparams", "setsar")]
+    filters = own_filters(found)
+    names = [f.name for f in filters if f.name not in ("scale", "setparams", "setsar")]
     assert (names, found.fields, found.rate) == (expected, fields, rate)
-    (scale,) = [f for f in found.filters if f.name == "scale"]
+    (scale,) = [f for f in filters if f.name == "scale"]
     # only fields that stay fields are scaled one by one
     assert ("interl", "1") in scale.options or not (fields and "field_order" in source)
     assert ("interl", "1") not in scale.options or fields
@@ -445,7 +460,7 @@ def test_fields_of_an_unscaled_source_stay_on_request_only():
     shape, source = {"Width": "1920"}, media(field_order="tt")
     assert not encoding(Video=shape, source=source).fields
     kept = encoding(Video=shape | {"ScanMode": "interlaced"}, source=source)
-    assert kept.fields and [f.name for f in kept.filters] == ["setparams", "setsar"]
+    assert kept.fields and [f.name for f in own_filters(kept)] == ["setsar", "fps"]
 
 
 def test_limits_bound_an_output_of_a_lying_source():

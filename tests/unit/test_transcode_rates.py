@@ -90,7 +90,8 @@ def test_a_given_side_is_judged_as_it_is(video, larger):
 
 def test_fast_sources_are_brought_down():
     fast = encoding(source=media(avg_frame_rate="480/1"))
-    assert fast.rate == 60 and "fps=fps=60" in [str(step) for step in fast.filters]
+    assert fast.rate == 60
+    assert "fps=fps=60:start_time=0" in [str(step) for step in fast.filters]
 
 
 def test_the_source_s_rate_is_none_that_the_codec_has_not():

@@ -14,6 +14,7 @@ from tests.support.transcode_plans import (
     MP4,
     failure,
     media,
+    own_filters,
     plan,
     rendition,
     step_of,
@@ -50,10 +51,10 @@ def test_equal_chains_are_inputs_of_their_own(logos):
     assert graph(command).count("overlay=") == 2
 
 
-def test_stages_stand_behind_size_and_before_the_frame_rate(logos):
+def test_stages_stand_behind_size_and_frame_rate(logos):
     found = rendition(Video={"Fps": "10", "Pad": "1280:800:0:0"})
-    assert [one.name for one in found.picture.encoding.filters] == [
-        *("setparams", "scale", "pad", "setsar", "overlay", "overlay", "drawtext", "fps")
+    assert [one.name for one in own_filters(found.picture.encoding)] == [
+        *("scale", "pad", "setsar", "fps", "overlay", "overlay", "drawtext")
     ]
     assert [file.text for file in found.written_files] == ["it's"]
 
@@ -170,11 +171,13 @@ def test_a_ladder_is_scaled_rung_by_rung():
             {"OutputObject": f"{n}", "TemplateId": MP4, "Video": {"Width": f"{w}"} | video}
             for n, w in enumerate(wanted)
         ]
-        return graph(plan(*outputs).commands[0])
+        text = graph(plan(*outputs).commands[0])
+        assert "[s0]scale=eval=frame" in text  # to the size that the source announces
+        return text.partition("setsar=")[2].partition(";")[2]
 
     rungs = widths(320, 1280, 640, 1280)
-    assert "[s0]scale=h=720:w=1280" in rungs and rungs.count("scale=") == 3
+    assert rungs.startswith("[s3]scale=h=720:w=1280") and rungs.count("scale=") == 3
     # each has its own way to the picture that is scaled
     assert widths(320, 1280, Fps="10").count("scale=") == 2
     cropped = widths(320, 1280, Crop="1000:1000:0:0")
-    assert "[s0]crop=" in cropped and cropped.count("crop=") == 1
+    assert cropped.startswith("[s3]crop=") and cropped.count("crop=") == 1

@@ -1,7 +1,7 @@
 """The base class of activity types."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -91,6 +91,11 @@ class Activity(ABC, Generic[P]):
     reusable: ClassVar[bool] = True
     #: which jobs of the API it is known by in workflows; None: it has none
     job_kind: ClassVar[ExecutionKind | None] = None
+    #: what the names of inputs end with that may be made of further objects, in lower case; asked
+    #: of the Start
+    composites: ClassVar[tuple[str, ...]] = ()
+    #: what the names of such objects often end with, behind a number
+    numbered_parts: ClassVar[tuple[str, ...]] = ()
     #: when to try again after an error that is `transient`; None: as `[retry]` says
     retry: ClassVar[RetryPolicy | None] = None
 
@@ -109,11 +114,11 @@ class Activity(ABC, Generic[P]):
         """
         return None
 
-    def composite(self, source: ObjectRef, document: Callable[[], Path]) -> Composite | None:
+    def composite(self, document: Path) -> Composite | None:
         """Return what an input is made of; asked of the Start. None: it is a file by itself.
 
-        `document` fetches the object, so it is called only where the name calls for it. Raises
-        ActivityError for one that names what it must not.
+        It is asked of inputs with the names of `composites`. Raises ActivityError for one that
+        names what it must not.
         """
         return None
 

@@ -168,6 +168,8 @@ def _line(bucket: "BucketStatus") -> str:
     parts.append(waiting)
     if bucket.empty:
         parts.append(f"{bucket.empty} empty")
+    if bucket.incomplete:
+        parts.append(f"{bucket.incomplete} incomplete")
     if bucket.watched is not None and bucket.watched.unmatched:
         parts.append(f"{bucket.watched.unmatched} not matched")
     if listener is None:
@@ -193,6 +195,8 @@ def _remarks(bucket: "BucketStatus") -> Iterator[str]:
             "when the bucket was first watched. To run what has no run yet: "
             f"mediaflow trigger replay {bucket.bucket}"
         )
+    if bucket.incomplete:
+        yield f"What one waits for: mediaflow trigger why oss://{bucket.bucket}/KEY"
     if watched is not None and watched.unmatched:
         yield f"Why one is not matched: mediaflow trigger why oss://{bucket.bucket}/KEY"
 
@@ -205,6 +209,7 @@ def _bucket_json(bucket: "BucketStatus") -> dict[str, Json]:
         "Waiting": bucket.waiting,
         "LagSeconds": round(_lag(bucket), 3),
         "Empty": bucket.empty,
+        "Incomplete": bucket.incomplete,
         "NotMatched": watched.unmatched if watched else 0,
         "SkippedAsExisting": watched.skipped if watched else 0,
         "WatchedSince": _time(watched.since) if watched else "",

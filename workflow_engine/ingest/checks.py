@@ -43,6 +43,8 @@ def checks(facts: Facts) -> list[Check]:
     if facts.info is not None:
         owner = f"of the run {facts.owner}" if facts.owner else "no"
         found.append(Check(subject="own output", holds=not facts.owner, text=owner))
+        if facts.held is not None:
+            found.append(Check(subject="parts", holds=False, text=facts.held.reason))
         found.append(_seen_check(facts))
     return found
 

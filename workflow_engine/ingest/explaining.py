@@ -15,6 +15,7 @@ from workflow_engine.catalog.matching import Rule, Verdict, verdict
 from workflow_engine.errors import MediaflowError
 from workflow_engine.ingest.admission import OwnOutputs, WorkflowMatcher
 from workflow_engine.ingest.explanation import Explanation, ExplanationKind, Facts, explain
+from workflow_engine.ingest.parts import Held, Parts
 from workflow_engine.ingest.stability import known_as, look_at
 from workflow_engine.records import (
     ExecutionKind,
@@ -24,7 +25,7 @@ from workflow_engine.records import (
     utc_now,
 )
 from workflow_engine.records.catalog import WorkflowState
-from workflow_engine.records.ingest import KnownVersion, ListenerRecord
+from workflow_engine.records.ingest import Arrival, KnownVersion, ListenerRecord
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import ExecutionFilter, Store
 from workflow_engine.topology.object_names import is_candidate
@@ -49,6 +50,7 @@ class Explainer:
         settings: Mapping[str, BucketSettings],
         matcher: WorkflowMatcher,
         own_outputs: OwnOutputs,
+        parts: Parts,
     ) -> None:
         """`settings` are those of the buckets."""
         self._store = store
@@ -56,6 +58,7 @@ class Explainer:
         self._settings = settings
         self._matcher = matcher
         self._own_outputs = own_outputs
+        self._parts = parts
 
     def explain(self, given: str) -> Explanation:
         """See `Intake.explain`."""
@@ -129,7 +132,7 @@ class Explainer:
         arrival = store.arrivals.get(name, key)
         growing = ""
         if info is not None and info.size and not problem:
-            growing = self._growing(bucket, info, settings, arrival.look if arrival else "")
+            growing = self._growing(bucket, info, settings, arrival.seen if arrival else "")
         known = store.intake.known(name, [key]).get(key, [])
         if info is not None:
             info = self._as_taken(bucket, info, known)
@@ -145,6 +148,7 @@ class Explainer:
             problem=problem,
             growing=growing,
             owner=self._owner(bucket, info),
+            held=self._held(bucket, info, arrival, settings),
             verdicts=verdicts,
             known=tuple(known_as(info, known)) if info is not None else (),
             arrival=arrival,
@@ -204,6 +208,23 @@ class Explainer:
             return ""
         starts = self._matcher.starts(self._matcher.verdicts(bucket.name, [info.key]))
         return self._own_outputs.owners(bucket, [info], starts, wait=True).get(info.key, "")
+
+    def _held(
+        self,
+        bucket: Bucket,
+        info: ObjectInfo | None,
+        arrival: Arrival | None,
+        settings: BucketSettings,
+    ) -> Held | None:
+        """Return why an object is held back, or a part of another one."""
+        if info is None:
+            return None
+        noticed = {info.key: arrival.first_noticed} if arrival else {}
+        try:
+            judged = self._parts.judge(bucket, [info], noticed, settings.settle_seconds)
+        except MediaflowError:
+            return None  # what cannot be read is told of the object itself
+        return judged.get(info.key)
 
     def _verdicts(self, bucket: str, key: str) -> tuple[Verdict, ...]:
         """Judge the object by every workflow, those of its bucket first."""

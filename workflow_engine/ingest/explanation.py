@@ -15,6 +15,7 @@ from workflow_engine.catalog.matching import (
     nearest,
     why_nothing_starts,
 )
+from workflow_engine.ingest.parts import Held
 from workflow_engine.records import ExecutionRecord, wire_time
 from workflow_engine.records.ingest import Arrival, KnownVersion, ListenerRecord, Watched
 from workflow_engine.topology.object_names import name_fault
@@ -38,6 +39,10 @@ class ExplanationKind(StrEnum):
     TAKEN_BEFORE = "TakenBefore"
     #: it lay there before the bucket was first watched
     SKIPPED = "SkippedAsExisting"
+    #: a playlist or the like names it
+    PART = "PartOfAnother"
+    #: what it names has not landed
+    INCOMPLETE = "Incomplete"
     #: mediaflow wrote it
     OWN_OUTPUT = "OwnOutput"
     #: no object of its name starts anything
@@ -60,7 +65,8 @@ class Facts:
 
     `place` describes the bucket, `kind` the events of it, "" for none. `problem` says why the
     object cannot be looked at. `growing` says why it is not complete, `owner` is the execution
-    that wrote it. `known` are the taken versions that are the present one, `runs` its executions
+    that wrote it, `held` why it waits for others or is a part of one. `known` are the taken
+    versions that are the present one, `runs` its executions
     of any version, the newest first, `removed` the RunIds of those of the present version that
     retention has removed, by workflow id. `skips` tells whether what lies there when the bucket
     is first watched is skipped, `alive` whether a service reports on the bucket.
@@ -74,6 +80,7 @@ class Facts:
     problem: str
     growing: str
     owner: str
+    held: Held | None
     verdicts: tuple[Verdict, ...]
     known: tuple[KnownVersion, ...]
     arrival: Arrival | None
@@ -158,6 +165,13 @@ def _about_object(facts: Facts) -> _Answer | None:
             "mediaflow start no runs.",
             f"To run a workflow on it: mediaflow media add {facts.url} --workflow NAME",
         )
+    if facts.held is not None and facts.held.named_by:
+        return (
+            ExplanationKind.PART,
+            f"It starts nothing: {facts.held.reason}, and such parts start no runs.",
+            f"To run a workflow on it: mediaflow media add {facts.url} --workflow NAME. To let all "
+            "parts start runs: [hls] segments_trigger = true",
+        )
     return None
 
 
@@ -217,6 +231,11 @@ def _waits(facts: Facts, arrival: Arrival) -> _Answer:
         )
     if facts.growing:
         return ExplanationKind.WAITS, f"{noticed} and is not finished: {facts.growing}.", ""
+    if facts.held is not None:
+        kind = ExplanationKind.INCOMPLETE if facts.held.late else ExplanationKind.WAITS
+        late = " It has waited for longer than [hls] wait_seconds." if facts.held.late else ""
+        remedy = "It is looked at again when one of its parts lands, and at each listing."
+        return kind, f"{noticed} and waits: {facts.held.reason}.{late}", remedy
     due = wire_time(arrival.due)
     return ExplanationKind.WAITS, f"{noticed} and is processed at {due} or soon after.", ""
 

@@ -20,6 +20,7 @@ from workflow_engine.ingest.admission import OwnOutputs, WorkflowMatcher
 from workflow_engine.ingest.contents import ContentReader, Contents
 from workflow_engine.ingest.explaining import Explainer
 from workflow_engine.ingest.explanation import Explanation
+from workflow_engine.ingest.parts import Parts
 from workflow_engine.ingest.reconcile import Reconciler
 from workflow_engine.ingest.settling import StabilityChecker
 from workflow_engine.ingest.unmatched import UnmatchedLog
@@ -54,12 +55,14 @@ class Intake:
         buckets: Buckets,
         settings: Mapping[str, BucketSettings],
         matcher: WorkflowMatcher,
+        parts: Parts,
         queued: threading.Event,
         scratch: Path,
     ) -> None:
         """`settings` are those of the buckets; `matcher` says what objects start.
 
-        `queued` is set when runs were queued. Contents are downloaded below `scratch`.
+        `parts` holds back what is incomplete, or a part of something else. `queued` is set when
+        runs were queued. Contents are downloaded below `scratch`.
         """
         self._store = store
         self._buckets = buckets
@@ -67,6 +70,7 @@ class Intake:
         reader = ContentReader(scratch)
         own_outputs, contents = OwnOutputs(store, reader), Contents(store, reader)
         self._unmatched = UnmatchedLog()
+        self._parts = parts
         self._checker = StabilityChecker(
             store=store,
             buckets=buckets,
@@ -74,6 +78,7 @@ class Intake:
             matcher=matcher,
             own_outputs=own_outputs,
             contents=contents,
+            parts=parts,
             unmatched=self._unmatched,
             queued=queued,
         )
@@ -84,6 +89,7 @@ class Intake:
             matcher=matcher,
             own_outputs=own_outputs,
             contents=contents,
+            parts=parts,
             queued=queued,
         )
         self._explainer = Explainer(
@@ -92,6 +98,7 @@ class Intake:
             settings=settings,
             matcher=matcher,
             own_outputs=own_outputs,
+            parts=parts,
         )
         self.noted = threading.Event()
 
@@ -114,6 +121,8 @@ class Intake:
             notice for notice in notices if notice.bucket in due and self._can_be_object(notice)
         ]
         places = self._buckets.locations
+        for name in due:
+            self._parts.note(name, [notice.key for notice in kept if notice.bucket == name])
         self._store.arrivals.note(kept, now=now, due=due, places=places)
         self.noted.set()
 
@@ -216,6 +225,7 @@ class Intake:
                     watched=store.intake.watched(name),
                     waiting=waiting,
                     empty=store.arrivals.empty(name),
+                    incomplete=store.arrivals.incomplete(name),
                     oldest=oldest,
                 )
             )

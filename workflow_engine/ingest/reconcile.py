@@ -20,6 +20,7 @@ from workflow_engine.ingest.admission import (
 )
 from workflow_engine.ingest.contents import MOST_REPLACED, Contents
 from workflow_engine.ingest.existing import lay_there
+from workflow_engine.ingest.parts import Parts
 from workflow_engine.ingest.stability import (
     is_folder,
     look_at,
@@ -50,6 +51,7 @@ class Reconciler:
         matcher: WorkflowMatcher,
         own_outputs: OwnOutputs,
         contents: Contents,
+        parts: Parts,
         queued: threading.Event,
     ) -> None:
         """`settings` are those of the buckets; `queued` is set when runs were queued."""
@@ -60,6 +62,7 @@ class Reconciler:
         self._own_outputs = own_outputs
         self._queued = queued
         self._contents = contents
+        self._parts = parts
 
     def reconcile(self, name: str, prefix: str, source: str) -> Reconciled:
         """See `Intake.reconcile`."""
@@ -79,12 +82,14 @@ class Reconciler:
             if is_old is not None:
                 old = {info.key for info in unknown if is_old(info)}
                 intake.skip([admission(bucket, i) for i in unknown if i.key in old])
+                self._parts.note(name, old)
                 unknown = [info for info in unknown if info.key not in old]
             elif replaced < MOST_REPLACED:
                 others = self._contents.replaced(bucket, page)
                 replaced += len(others)
                 unknown += others
             self._find(bucket, unknown, settings, source)
+            self._parts.hasten(name, self._parts.note(name, [info.key for info in unknown]))
             new += len(unknown)
         if require_there(bucket) != before:
             raise went_away(bucket)
@@ -193,11 +198,15 @@ class Reconciler:
         )
         complete = [look.info for look in looks if look.complete and look.info is not None]
         not_yet = [info for info, look in zip(wanted, looks, strict=True) if not look.complete]
-        self._find(bucket, not_yet, settings, "replay", again=True)
+        self._parts.note(bucket.name, [info.key for info in page])
         owners = self._own_outputs.owners(bucket, complete, starts, wait=True)
+        others = [info for info in complete if owners.get(info.key) == ""]
+        held = self._parts.judge(bucket, others, {}, settings.settle_seconds)
+        not_yet += [i for i in others if i.key in held and not held[i.key].named_by]
+        self._find(bucket, not_yet, settings, "replay", again=True)
         admissions: list[Admission] = []
         for info in complete:
-            if info.key in owners:
+            if info.key in owners and info.key not in held:
                 left = [] if owners[info.key] else lacking(info, info.version)
                 runs = self._matcher.executions(left, bucket, info)
                 admissions.append(admission(bucket, info, runs, again=True))

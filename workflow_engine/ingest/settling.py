@@ -15,6 +15,7 @@ from workflow_engine.catalog.matching import why_nothing_starts
 from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.ingest.admission import OwnOutputs, WorkflowMatcher, admission
 from workflow_engine.ingest.contents import Contents, Seen
+from workflow_engine.ingest.parts import RARELY, Held, Parts
 from workflow_engine.ingest.stability import (
     ObjectCheck,
     is_folder,
@@ -28,7 +29,9 @@ from workflow_engine.ingest.unmatched import UnmatchedLog
 from workflow_engine.records import utc_now
 from workflow_engine.records.ingest import (
     EMPTY,
+    INCOMPLETE,
     LISTINGS,
+    PARTS,
     Admission,
     Arrival,
     Watched,
@@ -66,6 +69,24 @@ class _Round:
         due = next_look(arrival, settle_seconds=self.settle_seconds, now=now)
         self.waiting.append(arrival.later(due, look))
 
+    def hold(self, arrival: Arrival, version: str, held: Held) -> None:
+        """Look again later at an arrival that is held; say so once when that is for too long."""
+        if held.until is not None:
+            self.waiting.append(arrival.later(held.until, version))
+        elif not held.late:
+            self.wait(arrival, f"{PARTS}{version}")
+        else:
+            look = f"{INCOMPLETE}{version}"
+            if arrival.look != look:
+                log.warning(
+                    'the object "%s" of the bucket "%s" is incomplete and starts nothing: %s',
+                    arrival.key,
+                    arrival.bucket,
+                    held.reason,
+                )
+            due = utc_now() + timedelta(seconds=RARELY)
+            self.waiting.append(arrival.later(due, look))
+
 
 class StabilityChecker:
     """Takes arrivals in once they are complete."""
@@ -79,6 +100,7 @@ class StabilityChecker:
         matcher: WorkflowMatcher,
         own_outputs: OwnOutputs,
         contents: Contents,
+        parts: Parts,
         unmatched: UnmatchedLog,
         queued: threading.Event,
     ) -> None:
@@ -92,6 +114,7 @@ class StabilityChecker:
         self._matcher = matcher
         self._own_outputs = own_outputs
         self._contents = contents
+        self._parts = parts
         self._unmatched = unmatched
         self._queued = queued
         self._quiet_until: dict[str, float] = {}
@@ -107,7 +130,7 @@ class StabilityChecker:
             before = require_there(bucket)
             looks = look_at(
                 bucket,
-                [(arrival.key, arrival.look) for arrival in due],
+                [(arrival.key, arrival.seen) for arrival in due],
                 settle_seconds=sorted_out.settle_seconds,
             )
             if require_there(bucket) != before:
@@ -133,14 +156,21 @@ class StabilityChecker:
         verdicts = self._matcher.verdicts(bucket.name, [info.key for info in found])
         starts = self._matcher.starts(verdicts)
         owners = self._own_outputs.owners(bucket, found, starts)
+        held = self._held(bucket, fresh, owners, sorted_out)
+        if held is None:
+            return
         admissions: list[Admission] = []
         for arrival, info, again in fresh:
-            owner = owners.get(info.key)
+            owner, hold = owners.get(info.key), held.get(info.key)
             if owner is None:
                 sorted_out.wait(arrival, info.version)
                 continue
-            runs = self._matcher.executions([] if owner else starts[info.key], bucket, info)
-            unmatched = not owner and not runs
+            if hold and not hold.named_by and starts[info.key]:
+                sorted_out.hold(arrival, info.version, hold)
+                continue
+            of_another = bool(owner or (hold and hold.named_by))
+            runs = self._matcher.executions([] if of_another else starts[info.key], bucket, info)
+            unmatched = not of_another and not runs
             admissions.append(
                 admission(bucket, info, runs, arrival=arrival, again=again, unmatched=unmatched)
             )
@@ -153,6 +183,24 @@ class StabilityChecker:
             self._contents.keep(bucket, version, seen)
         if taken.runs:
             self._queued.set()
+
+    def _held(
+        self,
+        bucket: Bucket,
+        fresh: Sequence[tuple[Arrival, ObjectInfo, bool]],
+        owners: Mapping[str, str],
+        sorted_out: _Round,
+    ) -> Mapping[str, Held] | None:
+        """Return what starts nothing now; None when that cannot be told, and all of it waits."""
+        others = [info for _, info, _ in fresh if owners.get(info.key) == ""]
+        noticed = {arrival.key: arrival.first_noticed for arrival, _, _ in fresh}
+        try:
+            return self._parts.judge(bucket, others, noticed, sorted_out.settle_seconds)
+        except MediaflowError as error:
+            sorted_out.problems.append(error.message)
+            for arrival, info, _ in fresh:
+                sorted_out.wait(arrival, info.version)
+            return None
 
     def _sort(self, arrival: Arrival, look: ObjectCheck, sorted_out: _Round) -> None:
         """Put an arrival where it belongs after a look."""

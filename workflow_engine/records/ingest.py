@@ -12,6 +12,10 @@ from workflow_engine.records.executions import ExecutionRecord
 LISTINGS = frozenset({"reconcile", "poll", "replay"})
 #: what a look at an object without content saw; no version is called so
 EMPTY = "empty"
+#: before the version that a look saw: of an object whose parts are not all there yet, ...
+PARTS = "parts "
+#: ... and of one that has waited for them for longer than it should
+INCOMPLETE = "incomplete "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +31,9 @@ class Notice:
 class Arrival:
     """An object that was noticed and waits to be taken; there is one per bucket and key.
 
-    `look` is the version that the last look saw, `EMPTY` for an object without content, `listed`
-    what the last listing called it, both "" before. `notices` counts the notices, so that one
+    `look` is the version that the last look saw, `EMPTY` for an object without content, and behind
+    `PARTS` or `INCOMPLETE` for one that waits for its parts; `listed` is what the last listing
+    called it; both are "" before. `notices` counts the notices, so that one
     that comes during a look is not lost. `again` asks for the runs of a version that was taken
     before. `place` is where the bucket lies for the process that noticed it.
     """
@@ -44,6 +49,11 @@ class Arrival:
     listed: str = ""
     again: bool = False
     place: str = ""
+
+    @property
+    def seen(self) -> str:
+        """The version that the last look saw."""
+        return self.look.removeprefix(PARTS).removeprefix(INCOMPLETE)
 
     def later(self, due: datetime, look: str) -> "Arrival":
         """Return the arrival after a look that was not the last."""
@@ -154,7 +164,8 @@ class Reconciled:
 class BucketStatus:
     """How a bucket does: its listener, how many arrivals wait, and the oldest since when.
 
-    `empty` counts the objects without content, which do not count as waiting. `watched` is None
+    `empty` counts the objects without content, `incomplete` those that have waited too long for
+    further objects that they name; neither count as waiting. `watched` is None
     for a bucket that no service has watched yet.
     """
 
@@ -164,4 +175,5 @@ class BucketStatus:
     watched: Watched | None
     waiting: int
     empty: int
+    incomplete: int
     oldest: datetime | None

@@ -59,7 +59,8 @@ def open_content(
         file.link(link)
         return link
 
-    composite = start.composite(source.ref, document)
+    named = source.ref.object.lower().endswith(start.composites)
+    composite = start.composite(document()) if named else None
     if composite is None:
         return Content(file=file, digests=own)
     if composite.unfinished:

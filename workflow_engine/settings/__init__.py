@@ -12,6 +12,7 @@ checks the files that a user names.
 from workflow_engine.settings.loading import load_settings
 from workflow_engine.settings.models import (
     BucketSettings,
+    HlsSettings,
     MessageSettings,
     PipelinesSettings,
     PluginEvents,
@@ -28,6 +29,7 @@ from workflow_engine.settings.models import (
 
 __all__ = [
     "BucketSettings",
+    "HlsSettings",
     "MessageSettings",
     "PipelinesSettings",
     "PluginEvents",

@@ -299,6 +299,15 @@ class MessageSettings(_Section):
         return self
 
 
+class HlsSettings(_Section):
+    """`[hls]`: playlists that land in buckets."""
+
+    #: whether the segments that a playlist names start runs of their own
+    segments_trigger: bool = False
+    #: seconds that a playlist waits for its end and its segments until it counts as incomplete
+    wait_seconds: float = Field(default=3600.0, ge=0)
+
+
 class Settings(BaseSettings):
     """Everything that can be configured, frozen; made by `load_settings`."""
 
@@ -312,6 +321,7 @@ class Settings(BaseSettings):
     retry: RetrySettings = Field(default_factory=RetrySettings)
     workflows: WorkflowsSettings = Field(default_factory=WorkflowsSettings)
     buckets: Mapping[str, BucketSettings] = Field(default_factory=dict[str, BucketSettings])
+    hls: HlsSettings = Field(default_factory=HlsSettings)
     pipelines: PipelinesSettings = Field(default_factory=PipelinesSettings)
     queues: Mapping[str, MessageSettings] = Field(default_factory=dict[str, MessageSettings])
     topics: Mapping[str, MessageSettings] = Field(default_factory=dict[str, MessageSettings])

@@ -4,7 +4,7 @@ The table is the queue. Everything comes in batches, each one transaction. What 
 then wants to change has changed in the meantime when it was noticed again; then it stays as it is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workflow_engine.records.ingest import EMPTY, Arrival, Notice
+from workflow_engine.records.ingest import EMPTY, INCOMPLETE, PARTS, Arrival, Notice
 from workflow_engine.store.database import Database, Upsert, upsert
 from workflow_engine.store.fast_queries import write_all
 from workflow_engine.store.json_params import elements, members
@@ -101,6 +101,19 @@ class ArrivalTable:
         with self._database.write() as connection:
             connection.execute(_POSTPONE, values)
 
+    def hasten(self, bucket: str, keys: Collection[str], now: datetime) -> None:
+        """Let those of some objects that wait for their parts be looked at now."""
+        waits = arrivals.c.look.startswith(PARTS) | arrivals.c.look.startswith(INCOMPLETE)
+        later = (
+            sa.update(arrivals)
+            .where(arrivals.c.bucket == bucket, arrivals.c.key.in_(sorted(keys)))
+            .where(waits, arrivals.c.due > now)
+            .values(due=now)
+        )
+        if keys:
+            with self._database.write() as connection:
+                connection.execute(later)
+
     def drop(self, gone: Sequence[Arrival]) -> None:
         """Remove arrivals that were not noticed again since they were read."""
         if gone:
@@ -115,10 +128,12 @@ class ArrivalTable:
     def waiting(self, bucket: str) -> tuple[int, datetime | None]:
         """Return how many arrivals of a bucket wait, and when the first of them was noticed.
 
-        Objects that were found to be empty do not count.
+        Objects that were found to be empty, or incomplete for too long, do not count.
         """
         query = sa.select(sa.func.count(), sa.func.min(arrivals.c.first_noticed)).where(
-            arrivals.c.bucket == bucket, arrivals.c.look != EMPTY
+            arrivals.c.bucket == bucket,
+            arrivals.c.look != EMPTY,
+            ~arrivals.c.look.startswith(INCOMPLETE),
         )
         with self._database.read() as connection:
             count, oldest = connection.execute(query).one()
@@ -126,10 +141,17 @@ class ArrivalTable:
 
     def empty(self, bucket: str) -> int:
         """Return how many objects of a bucket were noticed and found to be empty."""
+        return self._count(bucket, arrivals.c.look == EMPTY)
+
+    def incomplete(self, bucket: str) -> int:
+        """Return how many objects of a bucket have waited too long for their parts."""
+        return self._count(bucket, arrivals.c.look.startswith(INCOMPLETE))
+
+    def _count(self, bucket: str, condition: sa.ColumnElement[bool]) -> int:
         query = (
             sa.select(sa.func.count())
             .select_from(arrivals)
-            .where(arrivals.c.bucket == bucket, arrivals.c.look == EMPTY)
+            .where(arrivals.c.bucket == bucket, condition)
         )
         with self._database.read() as connection:
             return connection.scalar(query) or 0

@@ -46,6 +46,17 @@ intake = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Objects that landed and may be made of others, by the folder that they lie in.
+composites = sa.Table(
+    "composites",
+    metadata,
+    sa.Column("bucket", _BYTES, primary_key=True),
+    # "" for the bucket itself, else with a slash at the end
+    sa.Column("folder", _BYTES, primary_key=True),
+    sa.Column("key", _BYTES, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
 watched = sa.Table(
     "watched",
     metadata,

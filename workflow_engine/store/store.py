@@ -5,6 +5,7 @@ Every method of its parts is one transaction, safe to call from several threads 
 
 from workflow_engine.store.activity_jobs import ActivityJobTable
 from workflow_engine.store.arrivals import ArrivalTable
+from workflow_engine.store.composites import CompositeTable
 from workflow_engine.store.connections import database_exists
 from workflow_engine.store.database import Database
 from workflow_engine.store.digests import DigestTable
@@ -41,6 +42,7 @@ class Store:
         self.templates = TemplateTable(database)
         self.messages = MessageTable(database)
         self.arrivals = ArrivalTable(database)
+        self.composites = CompositeTable(database)
         self.intake = IntakeTable(database)
         self.listeners = ListenerTable(database)
         self.nonces = NonceTable(database)

@@ -15,6 +15,11 @@ from activities.transcode.command.rendition import Size
 STEP = 4 / 3
 
 
+def follows(filters: Sequence[Filter]) -> bool:
+    """Whether the filters take pictures of any size; see `activities.shape`."""
+    return any(one.name == "scale" and ("eval", "frame") in one.options for one in filters)
+
+
 #: filters that convert colours, which stand behind the scale
 _COLOURS = frozenset(
     {"colorspace", "format", "premultiply", "scale", "setparams", "sidedata"}
@@ -44,6 +49,8 @@ def rung_of(filters: Sequence[Filter]) -> Rung | None:
     for index, one in enumerate(filters):
         if one.name == "scale":
             options = dict(one.options)
+            if "eval" in options:
+                continue  # it keeps the source in its own size
             if options.keys() != {"w", "h"}:
                 return None
             return Rung(

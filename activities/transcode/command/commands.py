@@ -121,15 +121,25 @@ def _video(rendition: Rendition, picture: Picture) -> Options:
     if picture.encoding:
         return video_options(picture.encoding, rendition.mode, rendition.container)
     hevc = picture.codec == "hevc" and rendition.container in ("mp4", "mpd")
-    # mp4 and mkv have the headers of MPEG-4 apart from the frames, where ts has no place for them
-    bare = picture.codec == "mpeg4" and rendition.container == "ts"
+    filters: list[str] = []
+    if picture.codec == "mpeg4" and rendition.container == "ts":
+        # mp4 and mkv have the headers of MPEG-4 apart from the frames, where ts has no place
+        filters.append("dump_extra")
+    if picture.shown_until is not None:
+        filters.append(_shown_until(picture.shown_until))
     return {
         "c:v": "copy",
         **({"tag:v": "hvc1"} if hevc else {}),
-        **({"bsf:v": "dump_extra"} if bare else {}),
+        **({"bsf:v": ",".join(filters)} if filters else {}),
         # else the record of Dolby Vision would be left out
         **({"strict": "unofficial"} if rendition.container == "mp4" else {}),
     }
+
+
+def _shown_until(end: float) -> str:
+    """Shorten the last packets: with B-frames a packet's own length is that of another picture."""
+    late = f"gt((PTS+DURATION)*TB,{end:.6f})"
+    return f"setts=duration='if({late},max({end:.6f}/TB-PTS,1),DURATION)'"
 
 
 def _file(target: RenditionTarget) -> str:

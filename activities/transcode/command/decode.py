@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from activities.ffmpeg.graph import GraphStream, open_input
-from activities.transcode.command.cascade import Rung, parents, rung_of
+from activities.shape import OPENED
+from activities.transcode.command.cascade import Rung, follows, parents, rung_of
 from activities.transcode.command.filters import CommandInput, Filter, simple
 from activities.transcode.command.rendition import Rendition, Size, VideoEncoding
 
@@ -40,6 +41,8 @@ class Decode:
 
     def __init__(self, source: str, targets: Sequence[RenditionTarget]) -> None:
         self._source = source
+        encodings = [encoding for target in targets if (encoding := _encoding(target))]
+        self._options = dict(OPENED) if any(follows(one.filters) for one in encodings) else {}
         self._opened = 0
         self._pictures: dict[RenditionTarget, tuple[GraphStream, int]] = {}
         self._cascade([target for target in targets if _encoding(target)])
@@ -115,7 +118,7 @@ class Decode:
             self._pictures[member] = next(outlets[rung.size]), rung.length
 
     def _origin(self, origin: CommandInput) -> GraphStream:
-        return open_input(self._source, dict(origin.options))
+        return open_input(self._source, self._options | dict(origin.options))
 
     def picture(self, target: RenditionTarget, stream: int) -> tuple[GraphStream, int]:
         """Return the picture for a target, and how many of its filters are done."""
@@ -136,8 +139,10 @@ class Decode:
     def side_input(self, opened: CommandInput, target: RenditionTarget) -> GraphStream:
         """Open an input for one chain: equal chains have an input each."""
         self._opened += 1
-        path = target.beside(opened.file) if opened.file else self._source
-        return open_input(path, dict(opened.options), number=self._opened)
+        options = dict(opened.options)
+        if not opened.file:
+            return open_input(self._source, self._options | options, number=self._opened)
+        return open_input(target.beside(opened.file), options, number=self._opened)
 
 
 def _encoding(target: RenditionTarget) -> VideoEncoding | None:

@@ -74,7 +74,8 @@ class VideoEncoding:
 class Picture:
     """The video stream: `stream` is its index in the source; without `encoding` it is copied.
 
-    `size` is the output's, `part` what of the source is scaled.
+    `size` is the output's, `part` what of the source is scaled. A copy whose container would count
+    beyond the last picture has `shown_until`, in seconds.
     """
 
     stream: int
@@ -82,6 +83,7 @@ class Picture:
     size: Size
     part: Size
     encoding: VideoEncoding | None = None
+    shown_until: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,6 +200,9 @@ class Rendition:
         shaping = asdict(replace(self, key=key, duration=None, exact=True, limit=0.0, bytes=None))
         # content keys of finished steps have the tags under their first name
         shaping = {_FIRST_NAMES.get(name, name): value for name, value in shaping.items()}
+        if self.picture and self.picture.shown_until is None:
+            # those keys do not have it either
+            del shaping["picture"]["shown_until"]
         return json.loads(json.dumps(shaping, default=str))  # str: Fractions
 
 

@@ -51,6 +51,7 @@ from activities.transcode.source.scene import (
     SoundScene,
     SoundStage,
 )
+from activities.transcode.source.segments import IN_STEP
 from workflow_engine.activity import ActivityContext, SideInput, TemplateLookup
 from workflow_engine.errors import Problem
 from workflow_engine.records import Json
@@ -101,7 +102,7 @@ def picture_filters(scene: Scene) -> tuple[Filter, ...]:
 def sound_filters(scene: SoundScene) -> tuple[Filter, ...]:
     """Return the filters of all stages of the sound."""
     # gaps in the sound become silence: mp3 and raw AAC have no time stamps to keep them
-    gaps = () if scene.stream is None else (filter_of("aresample", **{"async": 1}),)
+    gaps = () if scene.stream is None else (filter_of("aresample", **IN_STEP),)
     return (*gaps, *(one for stage in SOUND_STAGES for one in stage(scene)))
 
 

@@ -6,11 +6,13 @@ Specification: transcode, 4 and 7.
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 from activities.conversion import needs_light
 from activities.fields import marked_fields, whole_pictures
 from activities.probe import VideoStream
+from activities.shape import steady
 from activities.templates import Kind
 from activities.templates.sections import Gif, Video
 from activities.transcode.command.filters import Chain, Filter, filter_of
@@ -30,7 +32,7 @@ from activities.transcode.source.geometry import (
     Placement,
     upright,
 )
-from activities.transcode.source.rates import MAX_RATE, frame_rate, wanted_rate
+from activities.transcode.source.rates import MAX_RATE, constant_rate, frame_rate, wanted_rate
 from activities.transcode.source.scene import OutputRequest, Scene, Timeline
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
@@ -58,7 +60,13 @@ def resolve_picture(
     assert video is not None
     if settings.copy:
         size = (stream.width, stream.height)
-        return Picture(stream=stream.index, codec=stream.codec, size=size, part=size)
+        return Picture(
+            stream=stream.index,
+            codec=stream.codec,
+            size=size,
+            part=size,
+            shown_until=_shown_until(settings.container, timeline, stream),
+        )
     placement = placement_of(request, stream, warnings)
     scene = Scene(
         request=request,
@@ -114,14 +122,23 @@ def resolve_picture(
     )
 
 
+def _shown_until(container: str, timeline: Timeline, stream: VideoStream) -> float | None:
+    """Return when the picture of a copy ends, where its container would count beyond that.
+
+    They take the length of the packet that is last in decoding order, which another frame has.
+    """
+    counted = container in ("flv", "mpd") and stream.has_b_frames and timeline.exact
+    return timeline.shown if counted else None
+
+
 def _filters(
     scene: Scene, stream: VideoStream, placement: Placement
 ) -> tuple[tuple[Filter, ...], Fraction, bool]:
     """Return the chain of filters, the frame rate behind it, and whether it gives fields.
 
-    Order (specification, transcode, 4): deinterlace, blur, turn, crop, scale, pad, the stages,
-    fps. Lines must be one picture before they are turned, and what is blurred has the
-    coordinates of the source, so these two come first. Colours are converted at the final size.
+    Order (specification, transcode, 4): deinterlace, blur, turn, crop, scale, pad, fps, the stages.
+    Lines must be one picture before they are turned, and what is blurred has the coordinates of
+    the source, so these two come first. Colours are converted at the final size.
     """
     settings, video = scene.request.settings, scene.request.settings.video
     assert video is not None
@@ -133,7 +150,9 @@ def _filters(
     # light is not converted field by field
     keep = keep and not needs_light(stream.colour, scene.colour)
     source_rate = stream.coded_fps if keep else stream.fps
-    first = marked_fields(stream) if keep else whole_pictures(stream, output_rate)
+    squeeze = settings.trans.adj_dar_method == "rescale"
+    whole = marked_fields(stream) if keep else whole_pictures(stream, output_rate)
+    first = (*steady(stream, squeeze=squeeze), *whole)
     chain = [named_colours(stream)]
     chain += (filter_of(name, **options) for name, options in first)
     colours = colour_filters(video, stream, scene.colour)
@@ -155,15 +174,15 @@ def _filters(
     sar = placement.sar
     # max: the filter would otherwise round the ratio to terms of at most 100
     chain.append(filter_of("setsar", sar=f"{sar.numerator}/{sar.denominator}", max=65535))
-    chain += stages
     if interlace and not keep:
         rate, steps = _interlaced(source_rate, output_rate)
-        return (*chain, *steps), rate, True
-    if output_rate is None and source_rate > MAX_RATE:
-        output_rate = MAX_RATE
-    if output_rate is not None:
-        chain.append(filter_of("fps", fps=output_rate))
-    return tuple(chain), output_rate or source_rate, keep
+        return (*chain, *stages, *steps), rate, True
+    if keep and output_rate is None:
+        scene = replace(scene, rate=min(source_rate, MAX_RATE))
+    # before what is drawn at a time: a source may show one picture for seconds
+    chain += constant_rate(scene, stream)
+    chain += stages
+    return tuple(chain), scene.rate, keep
 
 
 def _palette(

@@ -17,7 +17,7 @@ from activities.transcode.model.naming import finish_key, index_stem, part_key, 
 from activities.transcode.result.files import Files, files_of
 from activities.transcode.result.manifest import named_manifest
 from activities.transcode.result.playlist import named_playlist, segment_tags
-from activities.transcode.result.verify import verify
+from activities.transcode.result.verify import verify, wrong_length
 from workflow_engine.activity import ActivityResult, Produced, StepResult
 from workflow_engine.errors import Code
 from workflow_engine.records import Digests, Json, ObjectRef
@@ -60,7 +60,7 @@ def finish(
         data={"Outputs": [_facts(job, one) for job, one in zip(jobs, made, strict=True)]},
         outputs=(*content, *indexes),
         commands=tuple(commands),
-        warnings=(*_damage(reports), *_missing_cuts(jobs, made)),
+        warnings=(*_damage(reports), *_missing_cuts(jobs, made), *_wrong_lengths(jobs, made)),
     )
 
 
@@ -161,6 +161,16 @@ def _damage(reports: Sequence[ProcessReport]) -> Iterator[str]:
             f"{Code.SOURCE_DAMAGED}: {errors} places of the source could not be decoded and were "
             "concealed."
         )
+
+
+def _wrong_lengths(jobs: Sequence[RenditionJob], made: Sequence[_FinishedOutput]) -> Iterator[str]:
+    for job, one in zip(jobs, made, strict=True):
+        if lengths := wrong_length(job.rendition, one.media):
+            told, expected = lengths
+            yield (
+                f'The copy in the container "{job.rendition.container}" tells {told:.3f} of '
+                f"{expected:.3f} seconds. Use a template that encodes, or another container."
+            )
 
 
 def _missing_cuts(jobs: Sequence[RenditionJob], made: Sequence[_FinishedOutput]) -> Iterator[str]:

@@ -81,7 +81,9 @@ def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
             return
         raise _wrong(rendition, "it has no duration")
     large = rendition.container not in SEGMENTED and path.stat().st_size >= most_bytes(rendition)
-    if large or (length >= rendition.limit - 1 and not rendition.mux):
+    # pictures that repeat themselves stay for as long as MuxConfig says
+    film = rendition.container not in ("gif", "webp")
+    if large or (length >= rendition.limit - 1 and film):
         declared = f"the {expected:.3f} seconds that its header declares"
         raise _broken_off(f"it is longer than {declared if expected else 'its size allows'}")
     if expected is None or not rendition.exact:
@@ -89,8 +91,20 @@ def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
     unseen = PACKED_SECONDS if rendition.container in ("ts", "m3u8") else 0.0
     if rendition.picture and rendition.picture.encoding:
         unseen = max(unseen, float(1 / rendition.picture.encoding.rate))
-    if expected - length > max(SHORT_SECONDS, SHORT_SHARE * expected) + unseen:
+    spare = max(SHORT_SECONDS, SHORT_SHARE * expected) + unseen
+    if expected - length > spare:
         raise _broken_off(f"it ends after {length:.3f} of {expected:.3f} seconds")
+    if film and not rendition.copy and max(length, media.duration or 0.0) - expected > spare:
+        raise _broken_off(f"it is {length:.3f} seconds long, and declares {expected:.3f}")
+
+
+def wrong_length(rendition: Rendition, media: MediaInfo) -> tuple[float, float] | None:
+    """Return the seconds that a copy tells and those of its source, where they differ."""
+    expected, told = rendition.duration, media.duration
+    if not rendition.copy or not rendition.exact or expected is None or told is None:
+        return None
+    spare = max(SHORT_SECONDS, SHORT_SHARE * expected)
+    return (told, expected) if abs(told - expected) > spare else None
 
 
 def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
@@ -104,7 +118,9 @@ def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
     if rendition.container != "m3u8" or not both or rendition.key:
         return media.duration
     segments = files_of(path).content
-    first, last = (MediaInfo.parse(probe_json(segments[n])) for n in (0, -1))
+    # by name: a segment of some kilobytes is not recognized
+    opened = {"f": "mpegts"}
+    first, last = (MediaInfo.parse(probe_json(segments[n], opened=opened)) for n in (0, -1))
     end = last.start_time + (last.duration or 0.0)
     return max(media.duration or 0.0, end - first.start_time)
 

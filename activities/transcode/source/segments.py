@@ -15,6 +15,9 @@ from activities.transcode.command.rendition import AudioEncoding
 
 #: seconds of sound that a file may lack beside what it tells: encoders delay it
 SPARE_SOUND = 0.1
+#: options of aresample: holes become silence from 10 ms on, which keeps lips and voices together;
+#: by itself it waits for 100 ms
+IN_STEP = {"async": 1, "min_hard_comp": 0.01}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +123,7 @@ def segment_of(
 def _left(
     stream: VideoStream | AudioStream, media: MediaInfo, seek: float, length: float | None
 ) -> float | None:
-    whole = stream.duration or media.duration
+    whole = stream.end or media.duration
     if whole is None:
         return None
     left = max(0.0, whole - seek)
@@ -167,7 +170,7 @@ def sound_steps(segment: MediaSegment, encoding: AudioEncoding) -> Iterator[Filt
 
 def sound_format(encoding: AudioEncoding) -> Iterator[Filter]:
     """Yield the filters that let a sound begin at 0, in the form of the output."""
-    yield filter_of("aresample", **{"async": 1, "first_pts": 0})
+    yield filter_of("aresample", **IN_STEP, first_pts=0)
     yield filter_of("aformat", sample_rates=encoding.samplerate, channel_layouts=encoding.layout)
 
 

@@ -106,7 +106,7 @@ def audio_stream(settings: OutputSettings, media: MediaInfo) -> AudioStream | No
 def ends_before(settings: OutputSettings, stream: AudioStream) -> bool:
     """Whether a Clip of the source begins where a stream has ended."""
     span = source_span(settings.output)
-    return span is not None and stream.duration is not None and span.seek >= stream.duration
+    return span is not None and stream.end is not None and span.seek >= stream.end
 
 
 def _cannot_copy(settings: OutputSettings, what: str) -> ActivityError:

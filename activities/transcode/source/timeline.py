@@ -21,13 +21,13 @@ def timeline_of(
     """
     duration, exact = _whole(request.media, video, audio)
     span = source_span(request.settings.output)
-    shown = (video.duration if video else None) or duration
+    shown = (video.end if video else None) or duration
     options = request.media.opened
     if span is None:
         origin = CommandInput(options=options)
         return Timeline(origin=origin, start=0.0, duration=duration, exact=exact, shown=shown)
-    if video and video.duration and span.seek >= video.duration and not request.media.guessed:
-        raise outside(span, "Seek", video.duration)
+    if video and video.end and span.seek >= video.end and not request.media.guessed:
+        raise outside(span, "Seek", video.end)
     if duration is not None and span.seek >= duration and not request.media.guessed:
         raise outside(span, "Seek", duration)
     length = length_of(span, duration)
@@ -92,8 +92,8 @@ def _whole(
     media: MediaInfo, video: VideoStream | None, audio: AudioStream | None
 ) -> tuple[float | None, bool]:
     """Return the seconds of the chosen streams, and whether they have no less than that."""
-    chosen = [stream.duration for stream in (video, audio) if stream]
-    own = [duration for duration in chosen if duration]
+    chosen = [stream.end for stream in (video, audio) if stream]
+    own = [end for end in chosen if end]
     if media.guessed:
         return max(own, default=media.duration), False
     if len(own) == len(chosen):

@@ -1,0 +1,58 @@
+"""Pictures whose size or shape changes in the middle: a turned phone, a broadcast from 4:3 to 16:9.
+
+ffmpeg hands each picture on as it is coded. `steady` brings all of them to the size that the
+stream announces before anything else is done: what has another shape stands whole on black. For
+pictures that are as announced it costs next to nothing. Specification: transcode, 10 (how parts of
+another shape are joined) and 22.4.
+"""
+
+from collections.abc import Iterator
+
+from activities.probe import VideoStream
+
+#: opened like this, ffmpeg keeps one graph of filters for all sizes: a new one would count the
+#: time from 0 again. Sound is left out, its filters cannot follow a change
+OPENED = {"reinit_filter:v": "0"}
+
+#: how far two shapes may be apart and still count as one
+_NEAR = 0.01
+
+
+def followed(stream: VideoStream) -> bool:
+    """Whether changes of a stream's shape can be followed.
+
+    ffmpeg turns pictures upright before its first filter, for one size; pad takes even sides.
+    """
+    return not (stream.rotation or stream.width % 2 or stream.height % 2)
+
+
+def steady(
+    stream: VideoStream, *, squeeze: bool = False
+) -> Iterator[tuple[str, dict[str, str | int]]]:
+    """Yield names and options of the filters that give every picture the announced size.
+
+    `squeeze` fills it instead, whatever becomes of the shape (AdjDarMethod rescale).
+    """
+    if not followed(stream):
+        return
+    width, height, sar = stream.width, stream.height, float(stream.sar)
+    if squeeze:
+        yield "scale", {"w": width, "h": height, "eval": "frame"}
+        return
+    # in pixels of the announced shape
+    shape = "dar" if stream.sar == 1 else f"(dar/{sar:.6f})"
+    same = f"eq(iw,{width})*eq(ih,{height})*lt(abs({shape}-{width}/{height}),{_NEAR})"
+    wider = f"gt({shape},{width}/{height})"
+    inner_width = f"max(2,2*round({height}*{shape}/2))"
+    inner_height = f"max(2,2*round({width}/{shape}/2))"
+    yield (
+        "scale",
+        {
+            "w": f"if({same}+{wider},{width},{inner_width})",
+            "h": f"if({same},{height},if({wider},{inner_height},{height}))",
+            "eval": "frame",
+        },
+    )
+    centre = {"x": "(ow-iw)/2", "y": "(oh-ih)/2"}
+    yield "pad", {"w": width, "h": height, **centre, "eval": "frame", "color": "black"}
+    yield "setsar", {"sar": f"{stream.sar.numerator}/{stream.sar.denominator}", "max": 65535}
