@@ -206,9 +206,9 @@ class MediaInfo:
         playlists: bool = False,
         cancel: threading.Event | None = None,
     ) -> "MediaInfo":
-        """Return this info of a file with what its packets tell: numbers, rates, network costs.
+        """Return this info with what the packets of its file tell: numbers, rates, network costs.
 
-        Without them where the file cannot be read to its end.
+        Without that where the file cannot be read to its end.
         """
         counts = counted(self.probe, path, playlists=playlists, cancel=cancel)
         return self if counts is None else self.parse({**self.probe, "packets": counts})

@@ -34,11 +34,12 @@ class Flow:
 
     def add(self, begin: float | None, seconds: float | None, size: int) -> None:
         """Take the next packet: when it is decoded, how long it lasts, and its bytes."""
-        if begin is not None:
-            self._first = begin if self._first is None else self._first
-            self._time = max(self._time, begin - self._first)
-        else:
+        if begin is None:
             self._time = self._end
+        else:
+            # behind packets without a time, which B-frames begin with
+            self._first = begin - self._end if self._first is None else self._first
+            self._time = max(self._time, begin - self._first)
         self._end = max(self._end, self._time + (seconds or 0.0))
         self.packets += 1
         self.bytes += size
@@ -54,7 +55,8 @@ class Flow:
         if corners and corners[-1][0] == time:
             corners.pop()
         while len(corners) > 1:
-            (t0, b0), (t1, b1) = corners[-2:]
+            t0, b0 = corners[-2]
+            t1, b1 = corners[-1]
             if (b1 - b0) * (time - t1) > (total - b1) * (t1 - t0):
                 break
             corners.pop()
@@ -97,13 +99,12 @@ def flows(
 
     def take(line: str) -> None:
         index, *numbers = line.strip().split(",")
-        if not index.isdigit() or int(index) not in found or len(numbers) < 4:
+        if not index.isdigit() or int(index) not in found or len(numbers) < 3:
             return
-        shown, decoded, seconds, size = (number(text) for text in numbers[:4])
-        begin = decoded if decoded is not None else shown
-        found[int(index)].add(begin, seconds, int(size or 0))
+        decoded, seconds, size = (number(text) for text in numbers[:3])
+        found[int(index)].add(decoded, seconds, int(size or 0))
 
-    rows = "packet=stream_index,pts_time,dts_time,duration_time,size"
+    rows = "packet=stream_index,dts_time,duration_time,size"
     ffmpeg.ask(
         path,
         ("-show_entries", rows, "-of", "csv=p=0"),

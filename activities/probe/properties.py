@@ -135,6 +135,7 @@ def _video(stream: Mapping[str, Json], container: Mapping[str, Json]) -> Values:
         "ColorRange": stream.get("color_range"),
         "ColorTransfer": stream.get("color_transfer"),
         "ColorPrimaries": stream.get("color_primaries"),
+        "DolbyVision": _dolby_vision(stream),
     }
 
 
@@ -174,6 +175,14 @@ def _frames(stream: Mapping[str, Json]) -> int | None:
         if abs(packets / doubled - 1) < _HALVED:
             return (packets + 1) // 2
     return packets or None
+
+
+def _dolby_vision(stream: Mapping[str, Json]) -> Values | None:
+    """Return profile and level of Dolby Vision, as the client libraries know them."""
+    for item in sections(stream.get("side_data_list")):
+        if "dv_profile" in item:
+            return _given({"Profile": item["dv_profile"], "Level": item.get("dv_level")})
+    return None
 
 
 def _network_cost(stream: Mapping[str, Json]) -> Values | None:

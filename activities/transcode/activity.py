@@ -168,7 +168,10 @@ def _run(members: Sequence[Member]) -> list[ActivityResult]:
         for done, argv in enumerate(argvs)
     ]
     try:
-        return [finish(jobs, context.work, argvs, reports) for jobs, context in members]
+        return [
+            finish(jobs, context.work, argvs, reports, count_limit=context.count_limit)
+            for jobs, context in members
+        ]
     except ActivityError as error:
         raise ffmpeg.blame(error, argvs, first) from error
 

@@ -76,6 +76,7 @@ def test_a_run_and_what_is_told_of_it(
     assert screen("execution", "list") == snapshot(name="list")
     assert screen("execution", "list", "--failed") == snapshot(name="list failed")
     assert screen("trigger", "status") == snapshot(name="trigger status")
+    assert screen("media", "info", "clip.mp4") == snapshot(name="media info")
 
 
 def test_what_is_said_of_faults(

@@ -22,6 +22,9 @@ from workflow_engine.activity import ActivityResult, Produced, StepResult
 from workflow_engine.errors import Code
 from workflow_engine.records import Digests, Json, ObjectRef
 
+#: what is described without ffprobe, which reads neither of them whole
+_DESCRIBED = (".mpd", ".webp")
+
 
 @dataclass(frozen=True, kw_only=True)
 class _FinishedOutput:
@@ -47,9 +50,11 @@ def finish(
     work: Path,
     commands: Sequence[tuple[str, ...]],
     reports: Sequence[ProcessReport],
+    *,
+    count_limit: int,
 ) -> ActivityResult:
     """Verify the files of an activity and return its result. Raises ActivityError."""
-    made = [_made(job, stem_of(work, index)) for index, job in enumerate(jobs)]
+    made = [_made(job, stem_of(work, index), count_limit) for index, job in enumerate(jobs)]
     keys = [_key(job, one) for job, one in zip(jobs, made, strict=True)]
     # bit rates and digests in names can make equal ones
     require_distinct(keys)
@@ -93,10 +98,12 @@ def renamed(jobs: Sequence[RenditionJob], finished: StepResult) -> list[ObjectRe
     return content + indexes
 
 
-def _made(job: RenditionJob, stem: Path) -> _FinishedOutput:
+def _made(job: RenditionJob, stem: Path, count_limit: int) -> _FinishedOutput:
     path = stem.with_suffix(f".{job.rendition.container}")
-    media = verify(path, job.rendition)
-    return _FinishedOutput(files=files_of(path), media=media)
+    media, files = verify(path, job.rendition), files_of(path)
+    if path.suffix not in _DESCRIBED and files.size <= count_limit:
+        media = media.counted(path, playlists=files.index is not None)
+    return _FinishedOutput(files=files, media=media)
 
 
 def _key(job: RenditionJob, made: _FinishedOutput) -> str:
