@@ -133,6 +133,8 @@ def test_parts_with_time_stamps_of_their_own(runs, film, form):
     made = runs.output(record, "mp4")
     assert frame_numbers(made) == [*range(50), *range(50)]
     assert length(made) == pytest.approx(4.0, abs=0.12)
+    info = record.activity("start").result.data["Properties"]
+    assert float(info["Duration"]) == pytest.approx(4.0, abs=0.12)
     times = sorted(float(packet["pts_time"]) for packet in packets(made))
     assert max(b - a for a, b in itertools.pairwise(times)) < 0.09
 

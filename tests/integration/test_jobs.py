@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support import media
+from tests.support.playlists import segmented
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import (
     analysis_jobs,
@@ -562,3 +563,17 @@ def test_what_is_asked_beside_the_object_is_kept(engine: Engine):
     assert record is not None
     assert record.request["Referer"] == "http://example.com"
     assert result["Job"]["Output"]["OutputFile"]["Location"] == "local"
+
+
+def test_a_playlist_as_input(engine: Engine, clip: Path):
+    segmented(Path("in/vod"), clip, name="my film")
+    source = given("vod/my%20film.m3u8")
+    submit(engine, source, output("song"), output("hls", REMUX_HLS))
+    target = {"Bucket": "out-bucket", "Location": "local", "Object": "cover.jpg"}
+    config = {"OutputFile": target, "Time": "0"}
+    call(engine, "SubmitSnapshotJob", Input=source, SnapshotConfig=config)
+    call(engine, "SubmitMediaInfoJob", Input=source)
+    run_all(engine)
+    ended = engine.store.executions.newest(limit=10)
+    assert [one.state for one in ended] == [ExecutionState.COMPLETED] * len(ended)
+    assert {path.name for path in Path("out").iterdir()} >= {"song", "hls.m3u8", "cover.jpg"}

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.bench import states
 from tests.support.places import EXAMPLES
+from tests.support.playlists import segmented, segments
 from tests.support.s3 import ENVIRONMENT, Proxy, S3Server
 from workflow_engine.buckets import s3_client
 from workflow_engine.engine import Engine
@@ -232,3 +233,21 @@ def test_doctor_looks_into_the_bucket(server: S3Server, monkeypatch: pytest.Monk
     good, bad = findings["bucket good"], findings["bucket bad"]
     assert good.works and good.detail == f"test-vod at {server.url}"
     assert not bad.works and "not-there" in bad.detail and "[buckets.bad]" in bad.remedy
+
+
+def test_each_segment_of_a_playlist_is_read_once(stores: Stores, clip: Path, tmp_path: Path):
+    listed = segmented(tmp_path / "cut", clip)
+    names = ["film.m3u8", *segments(listed)]
+    stores.key = f"incoming/{stores.path.name}/film.m3u8"
+    with stores.server.client() as client:
+        for name in names:
+            key, content = stores.key.replace("film.m3u8", name), listed.with_name(name)
+            client.put_object(Bucket="test-vod", Key=key, Body=content.read_bytes())
+    record = stores.run("remux-hls")
+    assert set(states(record).values()) == {"Success"}, record.to_wire()
+    whole = sum(listed.with_name(name).stat().st_size for name in names)
+    assert stores.proxy.received < 1.5 * whole
+    before = stores.proxy.received
+    again = stores.run("remux-hls")
+    assert again.activity("hls").reused
+    assert stores.proxy.received - before < whole / 2  # the list, and what versions are there
