@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from activities import ffmpeg
 from activities.analysis.classes import PRESET, Size
 from activities.analysis.config import AnalysisConfig
-from activities.conversion import SDR, conversion, needs_light
+from activities.conversion import SDR, conversion, named, needs_light
 from activities.ffmpeg import graph
 from activities.fields import marked_fields, whole_pictures
 from activities.probe import MediaInfo, VideoStream
@@ -58,7 +58,7 @@ def command(
 ) -> tuple[str, ...]:
     """Return the command of one sample encode; `source` is a file name in the work directory."""
     opened = graph.open_input(source, {"ss": f"{window.start:.3f}"})
-    picture = opened[f"v:{video.position}"]
+    picture = opened[f"v:{video.position}"].chain([named(video)])
     width, height = size
     interlaced: dict[str, str] = {}
     # light is not converted field by field

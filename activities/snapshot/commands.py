@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from activities.conversion import JPEG, conversion
+from activities.conversion import JPEG, conversion, named
 from activities.ffmpeg import graph
 from activities.fields import single_pictures
 from activities.probe import VideoStream
@@ -121,6 +121,7 @@ class Camera:
             # of all frames up to each tick the last one, which is the frame shown at that time;
             # before the first frame that one
             .filter("fps", fps=rate, start_time=0, round="up")
+            .chain([named(self.video)])
             # ffmpeg has turned the picture upright by itself
             .filter("scale", *self.size)
             .filter("setsar", 1)

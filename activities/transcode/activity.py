@@ -60,7 +60,7 @@ class Transcode(Activity[TranscodeParameters]):
         "Template": CustomTemplate,
         "WaterMarkTemplate": WaterMarkConfig,
     }
-    version = 5
+    version = 6
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the presets of MPS."""

@@ -15,7 +15,7 @@ from activities.probe import MediaInfo
 from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import MergeConfig, MergePart
-from activities.transcode.source.colour import colour_filters
+from activities.transcode.source.colour import colour_filters, named_colours
 from activities.transcode.source.geometry import SizeSettings, SourcePicture, place, upright
 from activities.transcode.source.scene import OutputRequest, Scene, SoundScene
 from activities.transcode.source.segments import (
@@ -195,7 +195,8 @@ def _picture_chain(part: MediaSegment, scene: Scene) -> Chain:
             method=method if method in ("crop", "rescale") else "pad",
         ),
     )
-    steps = [filter_of(name, **options) for name, options in whole_pictures(part.video, scene.rate)]
+    steps = [named_colours(part.video)]
+    steps += (filter_of(name, **how) for name, how in whole_pictures(part.video, scene.rate))
     steps += placed.before_scale
     if placed.scale:
         steps.append(filter_of("scale", w=placed.scale[0], h=placed.scale[1]))
