@@ -23,6 +23,7 @@ from tests.integration.test_jobs import (
 from tests.support import media
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import executions
+from workflow_engine.api.shapes import flattened
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, Interruption, InvalidInputError
 from workflow_engine.executor.inline import InlineExecutor
@@ -371,3 +372,24 @@ def test_they_are_listed_among_the_others(engine: Engine, audio_clip: Path):
     assert set(listed(State="TranscodeSuccess")) == set(every) - {own[2]}
     assert listed(PipelineId=DEFAULT_PIPELINE_ID) == listed()
     assert refused(engine, "ListJob", NextPageToken=UNKNOWN) == (Code.INVALID, "/NextPageToken")
+
+
+@pytest.mark.proves("info: mediaflow media info", by="the answers of the API for the same object")
+def test_media_info_is_the_same_everywhere(engine: Engine, media_dir: Path, tmp_path: Path):
+    clip = media.clip(media_dir, seconds=2, size="320x180")
+    source = upload(media.make(clip.with_suffix(".mkv"), "-i", str(clip), "-c", "copy"), "v/a.mkv")
+    submitted = call(engine, "SubmitMediaInfoJob", Input=source)["MediaInfoJob"]["JobId"]
+    run_of(engine, submitted)
+    asked = job(engine, "MediaInfo", submitted)["Properties"]
+    assert asked["Streams"]["VideoStreamList"]["VideoStream"][0]["NumFrames"] == "50"
+    run_id = queued(engine, topology(), source)
+    run_of(engine, run_id)
+    start = activities(engine, run_id)["start"]["JobId"]
+    assert job(engine, "MediaInfo", start)["Properties"] == asked
+    for given in ("oss://in-bucket/v/a.mkv", str(tmp_path / "in/v/a.mkv")):
+        ref, found = engine.media_info(given)
+        assert found.data["Properties"] == flattened(asked)
+        assert ref.object.endswith("a.mkv")
+    with pytest.raises(InvalidInputError) as caught:
+        engine.media_info("oss://in-bucket/v/missing.mkv")
+    assert caught.value.code == Code.RESOURCE_NOT_FOUND
