@@ -267,6 +267,14 @@ def test_what_fails_and_what_is_skipped(engine: Engine, media_dir: Path):
     assert "Properties" not in found["Output"]
     listed = call(engine, "ListJob")["JobList"]["Job"]
     assert [one["JobId"] for one in listed] == [found["JobId"]]
+    # an attempt later it is the same job
+    assert engine.store.queue.requeue(run_id)
+    run_of(engine, run_id)
+    again = activities(engine, run_id)
+    assert {name: one.get("JobId") for name, one in again.items()} == {
+        name: one.get("JobId") for name, one in told.items()
+    }
+    assert [one["JobId"] for one in call(engine, "ListJob")["JobList"]["Job"]] == [found["JobId"]]
 
 
 def test_a_start_that_fails_is_a_job_that_failed(engine: Engine, tmp_path: Path):
