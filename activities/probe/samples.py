@@ -43,7 +43,7 @@ def flows(path: Path) -> Mapping[int, Flow]:
             elif box.kind in (b"tkhd", b"mdhd", b"stts", b"stsz"):
                 file.seek(box.begin)
                 tables[box.kind] = file.read(min(box.end - box.begin, 8 * _MOST_SAMPLES))
-                if len(tables) == 4 and (flow := _flow(tables)):
+                if len(tables) == 4 and (flow := _flow(tables, size)):
                     found[_word(tables[b"tkhd"], 20 if tables[b"tkhd"][:1] == b"\1" else 12)] = flow
     return found
 
@@ -71,17 +71,23 @@ def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[_Box]:
                 at += length
 
 
-def _flow(tables: Mapping[bytes, bytes]) -> Flow | None:
-    """Return the samples of a track, None where the index does not tell them."""
+def _flow(tables: Mapping[bytes, bytes], most: int) -> Flow | None:
+    """Return the samples of a track, None where the index does not tell them.
+
+    They have `most` bytes at most.
+    """
     times, sizes, head = tables[b"stts"], tables[b"stsz"], tables[b"mdhd"]
     scale = _word(head, 20 if head[:1] == b"\1" else 12)
     same, count = _word(sizes, 4), _word(sizes, 8)
     if not scale or not 0 < count <= _MOST_SAMPLES:
         return None
-    each = array("I", [] if same else sizes[12 : 12 + 4 * count])
+    listed = b"" if same else sizes[12 : 12 + 4 * count]
+    if not same and len(listed) != 4 * count:
+        return None
+    each = array("I", listed)
     if sys.byteorder == "little":
         each.byteswap()
-    if not same and len(each) != count:
+    if same * count + sum(each) > most:
         return None
     flow, at, n = Flow(), 0, 0
     for entry in range(min(_word(times, 4), (len(times) - 8) // 8)):

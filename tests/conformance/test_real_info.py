@@ -188,6 +188,27 @@ def test_large_files_are_not_read_through(tmp_path: Path, film: Path):
     assert whole.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("rates", "told"),
+    [
+        (("25/1", "60000/1"), ("25.0", "25.0")),  # as of DV
+        (("1000/1", "30000/1001"), ("29.97003", "29.97003")),
+        (("90000/1", "0/0"), ("50.0", "50.0")),
+        (("30/1", "24/1"), ("30.0", "24.0")),
+    ],
+)
+def test_time_bases_are_not_rates(rates: tuple[str, str], told: tuple[str, str]):
+    stream: Json = {
+        "index": 0,
+        "codec_type": "video",
+        "r_frame_rate": rates[0],
+        "avg_frame_rate": rates[1],
+    }
+    counts: Json = {"0": {"Packets": 100, "Bytes": 1000, "Seconds": 2.0}}
+    (video,) = streams(properties({"streams": [stream], "packets": counts}), "Video")
+    assert (video["Fps"], video["AvgFPS"]) == told
+
+
 @pytest.mark.parametrize(("order", "frames"), [("tt", "50"), ("progressive", "100")])
 def test_packets_that_hold_a_field_each(order: str, frames: str):
     """As ffprobe describes 1080i out of cameras that write both fields of a frame apart."""
