@@ -101,7 +101,10 @@ class Meter:
         context: ActivityContext,
     ) -> None:
         """Measure nothing yet."""
-        ffmpeg.capabilities().require_encoder("libx264")
+        there = ffmpeg.capabilities()
+        there.require_encoder("libx264")
+        for name, _ in conversion(video, SDR, "yuv420p"):
+            there.require_filter(name)
         self._media, self._video, self._config, self._context = media, video, config, context
         self._rates: dict[Size, float] = {}
         self.commands: list[tuple[str, ...]] = []

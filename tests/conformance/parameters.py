@@ -178,6 +178,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
     },
     "Real files": {
         "colour: HDR": "SDR by tone mapping, tagged BT.709, with a warning",
+        "colour: samples of Analysis": "the colours of the renditions",
         "colour: no tags": "BT.709 from 720 lines on, else BT.601; BT.709 and tagged",
         "colour: RGB and full range": "limited BT.709, tagged",
         "colour: wide gamut without HDR": "BT.2020 and P3 become BT.709",
