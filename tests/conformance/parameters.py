@@ -199,6 +199,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "picture: Clip of moving pictures": "the pictures of that time",
         "picture: merged moving pictures": "parts like others",
         "picture: one that stands still": "refused; the message names the format",
+        "sound: joined mp3 files": "all of them, without a warning",
+        "HLS copy of a late picture": "the playlist tells the sound before it, too",
         "playlist: MPEG-TS segments": "every frame at its time, whole segments and byte ranges",
         "playlist: fragmented MP4": "the same, with the header of EXT-X-MAP",
         "playlist: FILE of the command line": "segments are read beside the file",
