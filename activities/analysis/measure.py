@@ -43,9 +43,9 @@ class SampleWindow:
 def windows(media: MediaInfo) -> list[SampleWindow]:
     """Return what is encoded: the middles of five equal parts, or all of a short source.
 
-    Of a source of unknown length it is the first SHORT seconds.
+    Of a source of unknown length, or that cannot be opened later, it is the first SHORT seconds.
     """
-    if media.duration is None or media.duration <= SHORT:
+    if media.duration is None or media.duration <= SHORT or not media.seekable:
         return [SampleWindow(start=0.0, length=SHORT)]
     part = media.duration / SAMPLES
     return [
@@ -101,7 +101,10 @@ class Meter:
         context: ActivityContext,
     ) -> None:
         """Measure nothing yet."""
-        ffmpeg.capabilities().require_encoder("libx264")
+        there = ffmpeg.capabilities()
+        there.require_encoder("libx264")
+        for name, _ in conversion(video, SDR, "yuv420p"):
+            there.require_filter(name)
         self._media, self._video, self._config, self._context = media, video, config, context
         self._rates: dict[Size, float] = {}
         self.commands: list[tuple[str, ...]] = []

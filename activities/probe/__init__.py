@@ -1,6 +1,7 @@
 """What is in a media file: ffprobe's answer, typed.
 
-`MediaInfo.of` probes a file; `streams` reads single streams, `properties` gives the wire form
+`MediaInfo.of` probes a file; `pictures` tells still ones from those that move, `animation` reads
+what ffprobe does not, `streams` reads single streams, `properties` gives the wire form
 of specification, mediainfo, 2, `completeness` tells whether the file was cut off, `ends` when
 each stream ends, `fields` whether frames hold two fields, `raw` describes sound that does not say
 what it is, and `sizes` refuses pictures without a size.
@@ -12,10 +13,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from activities import ffmpeg
+from activities.probe.animation import read_animation
 from activities.probe.completeness import counts_its_frames, missing_bytes
 from activities.probe.counting import counted
 from activities.probe.ends import WITHOUT_ENDS, stream_ends
 from activities.probe.fields import measured_fields
+from activities.probe.pictures import opening, still_kind
 from activities.probe.properties import properties
 from activities.probe.raw import RAW_FORMATS, RawSound
 from activities.probe.sizes import LONGER_LOOK, require_size
@@ -112,12 +115,21 @@ class MediaInfo:
         decoding some seconds.
 
         Raises ActivityError when it cannot be used: unreadable, a list of other files, no audio
-        and no video, pictures without a size, or of no length (specification, mediainfo, 3).
+        and no video, pictures without a size, or of no length (specification, mediainfo, 3); with
+        `ends`, also for a still picture.
         """
+        ffmpeg.require_file(path, playlists=playlists)
+        if ends and not raw and (kind := still_kind(path)):
+            raise ffmpeg.still_picture(kind)
+        animation = None if raw else read_animation(path)
 
         def look(opened: Mapping[str, str] | None) -> MediaInfo:
-            answer = ffmpeg.probe_json(
-                path, opened=opened, playlists=playlists, timeout=timeout, cancel=cancel
+            answer = (
+                animation.probe(path.stat().st_size)
+                if animation
+                else ffmpeg.probe_json(
+                    path, opened=opened, playlists=playlists, timeout=timeout, cancel=cancel
+                )
             )
             probe = _trimmed(answer)
             if opened:
@@ -126,7 +138,7 @@ class MediaInfo:
                 probe["counted"] = True
             return cls.parse(probe)
 
-        media = look(raw.options if raw else None)
+        media = look(raw.options if raw else opening(path))
         if media.videos and media.video is None and not media.still:
             longer = look(LONGER_LOOK)
             media = longer if longer.video else media
@@ -210,6 +222,8 @@ class MediaInfo:
 
         Without that where the file cannot be read to its end.
         """
+        if not self.seekable:
+            return self
         counts = counted(self.probe, path, playlists=playlists, cancel=cancel)
         return self if counts is None else self.parse({**self.probe, "packets": counts})
 
@@ -235,6 +249,14 @@ class MediaInfo:
     def still(self) -> bool:
         """Whether it is a picture and no film; ffprobe cannot tell the size of all of them."""
         return self.format_name.endswith("_pipe")
+
+    @property
+    def seekable(self) -> bool:
+        """Whether it can be opened at a time, and its packets be listed; else its length is exact.
+
+        All but animated WebP, of which ffprobe knows nothing.
+        """
+        return self.format_name != "webp"
 
     @property
     def video(self) -> VideoStream | None:
@@ -272,17 +294,21 @@ def _trimmed(answer: Mapping[str, Json]) -> dict[str, Json]:
     """Keep what is used: file names, and tags of any length, must not reach the store."""
     container = section(answer.get("format"))
     streams = sections(answer.get("streams"))[:_MAX_STREAMS]
+    film = any(whole(s.get("nb_frames")) > 1 for s in streams if s.get("codec_type") == "video")
     return {
         "format": {k: container[k] for k in _FORMAT_KEYS if k in container},
-        "streams": [_trimmed_stream(stream) for stream in streams],
+        "streams": [_trimmed_stream(stream, beside_film=film) for stream in streams],
     }
 
 
-def _trimmed_stream(stream: Mapping[str, Json]) -> dict[str, Json]:
+def _trimmed_stream(stream: Mapping[str, Json], *, beside_film: bool) -> dict[str, Json]:
+    """Keep what is used of a stream; one picture beside a film is its cover."""
     kept = {k: stream[k] for k in _STREAM_KEYS if k in stream}
     tags, disposition = section(stream.get("tags")), section(stream.get("disposition"))
     kept["tags"] = {k: str(tags[k])[:_MAX_TAG] for k in _TAGS if k in tags}
     kept["disposition"] = {k: 1 for k in _DISPOSITIONS if disposition.get(k)}
+    if beside_film and stream.get("codec_type") == "video" and whole(stream.get("nb_frames")) == 1:
+        kept["disposition"] = {"attached_pic": 1}
     told = [
         {k: item[k] for k in _SIDE_DATA if k in item}
         for item in sections(stream.get("side_data_list"))

@@ -31,7 +31,7 @@ _ORDINARY = frozenset({"bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "
 _BASE_TRANSFERS = {1: "smpte2084", 2: "bt709", 4: "arib-std-b67", 6: "smpte2084"}
 
 #: pixel formats of codecs that an ffprobe without zlib has no decoder for: of screens, all of them
-_UNSEEN = {"png": "rgba", "apng": "rgba"} | dict.fromkeys(
+_UNSEEN = {"png": "rgba", "apng": "rgba", "webp": "argb"} | dict.fromkeys(
     ("flashsv", "flashsv2", "lscr", "mwsc", "rasc", "screenpresso", "tscc", "wcmv", "zmbv"), "bgr0"
 )
 

@@ -4,10 +4,13 @@ Measured with `tests.support.shown`: decoded samples and the tags of the finishe
 """
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from activities.analysis import measure
+from activities.analysis.config import AnalysisConfig
 from activities.probe import MediaInfo
 from activities.snapshot import Snapshot, SnapshotParameters
 from tests.support import media
@@ -96,6 +99,18 @@ def test_hdr_becomes_sdr(tmp_path: Path, media_dir: Path, name: str):
     (warning,) = {warning.message for warning in made.step.warnings if "HDR" in warning.message}
     assert "tone-mapped to SDR" in warning
     assert tone_mapped(snapshot(tmp_path, source))
+
+
+@pytest.mark.proves("colour: samples of Analysis", by="RGB of a sample encode")
+def test_analysis_sees_what_is_encoded(tmp_path: Path, media_dir: Path):
+    source = hdr(media_dir, "hlg")
+    video = MediaInfo.of(source).video
+    assert video
+    window = measure.SampleWindow(start=0, length=1)
+    line = measure.command(str(source), video, window, (320, 180), AnalysisConfig())
+    subprocess.run(line, cwd=tmp_path, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    (sample,) = tmp_path.iterdir()
+    assert tags(sample) == SDR and tone_mapped(sample)
 
 
 @pytest.mark.proves("colour: HDR", by="RGB of decoded samples by the tags, metadata, warnings")

@@ -19,8 +19,8 @@ from workflow_engine.api.shapes import flattened
 from workflow_engine.records import Json
 
 LAVFI = ("-f", "lavfi", "-i")
-#: a short film in which half of the bytes come in one second
-BURST = ("-vf", "format=yuv420p,drawbox=enable='lt(t,2)':color=black:t=fill")
+#: a short film in which most bytes come in one second
+BURST = ("-vf", "format=yuv420p,drawbox=enable='lt(t,1)+gte(t,2)':color=black:t=fill")
 
 
 def start(tmp_path: Path, source: Path, **limits: int) -> ActivityResult:
@@ -61,7 +61,7 @@ def streams(told: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def film(media_dir: Path) -> Path:
     return media.clip(
-        media_dir, 4, "320x180", gop=25, extra=(*BURST, "-bf", "2"), name="burst-film"
+        media_dir, 4, "320x180", gop=25, extra=(*BURST, "-bf", "2"), name="burst-second"
     )
 
 
@@ -224,8 +224,8 @@ def test_packets_that_hold_a_field_each(order: str, frames: str):
     assert told["NumFrames"] == frames
 
 
-@pytest.mark.proves("info: mediaflow media info", by="the answer of the API for the same object")
-def test_the_command_tells_what_the_api_does(mediaflow: CommandLine, film: Path, tmp_path: Path):
+@pytest.mark.proves("info: mediaflow media info", by="what Start finds, and the lines")
+def test_the_command_tells_what_start_does(mediaflow: CommandLine, film: Path, tmp_path: Path):
     source = media.make(film.with_name("told.ts"), "-i", str(film), "-c", "copy")
     told = mediaflow("media", "info", str(source), "--json").json
     assert told["State"] == "Success"

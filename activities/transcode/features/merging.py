@@ -27,6 +27,7 @@ from activities.transcode.source.segments import (
     sound_chain,
     sound_steps,
 )
+from activities.transcode.source.timeline import not_seekable
 from workflow_engine.activity import ActivityContext, SideInput
 from workflow_engine.errors import ActivityError, Code, pointer_to
 from workflow_engine.records import Json
@@ -157,6 +158,8 @@ def _segment(
             pointer=pointer,
             remedy="Use a part with video and audio.",
         )
+    if part.start and not media.seekable:
+        raise not_seekable(pointer if at == "/MergeConfigUrl" else f"{at}/Start")
     options = (("ss", f"{part.start:.3f}"),) if part.start else ()
     if part.duration is not None:
         options += (("t", f"{part.duration:.3f}"),)
