@@ -489,6 +489,7 @@ def test_the_doctor_hears_of_every_encoder_and_of_the_fonts(monkeypatch):
         "ffmpeg": True,
         "filter ass": True,
         "filter drawtext": True,
+        "filter zscale": True,
         "fonts": True,
         **{f"encoder {name}": True for name in encoders},
     }
