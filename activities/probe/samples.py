@@ -8,7 +8,7 @@ hostile: every size is held against what is there.
 import os
 import sys
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -29,8 +29,8 @@ class _Box(NamedTuple):
     end: int
 
 
-def flows(path: Path) -> Mapping[int, Flow]:
-    """Return the samples of each track that has an index, by track id; none for other files."""
+def flows(path: Path, tracks: Collection[int]) -> Mapping[int, Flow]:
+    """Return the samples of those tracks that have an index, by track id; none for other files."""
     found: dict[int, Flow] = {}
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -43,8 +43,9 @@ def flows(path: Path) -> Mapping[int, Flow]:
             elif box.kind in (b"tkhd", b"mdhd", b"stts", b"stsz"):
                 file.seek(box.begin)
                 tables[box.kind] = file.read(min(box.end - box.begin, 8 * _MOST_SAMPLES))
-                if len(tables) == 4 and (flow := _flow(tables, size)):
-                    found[_word(tables[b"tkhd"], 20 if tables[b"tkhd"][:1] == b"\1" else 12)] = flow
+                if len(tables) == 4 and (track := _track(tables[b"tkhd"])) in tracks:
+                    flow = _flow(tables, size)
+                    found |= {track: flow} if flow else {}
     return found
 
 
@@ -69,6 +70,10 @@ def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[_Box]:
                 at, end = at + head, at + length
             else:
                 at += length
+
+
+def _track(head: bytes) -> int:
+    return _word(head, 20 if head[:1] == b"\1" else 12)
 
 
 def _flow(tables: Mapping[bytes, bytes], most: int) -> Flow | None:

@@ -42,7 +42,7 @@ def movie(*tracks: bytes, data: int = 10_000) -> bytes:
 def flows(tmp_path: Path, content: bytes) -> dict[int, Flow]:
     path = tmp_path / "m.mp4"
     path.write_bytes(content)
-    return dict(samples.flows(path))
+    return dict(samples.flows(path, [1, 2, 7, 9]))
 
 
 def test_sizes_and_times(tmp_path: Path):
@@ -53,6 +53,7 @@ def test_sizes_and_times(tmp_path: Path):
         7: (3, 600, 2.0),
         9: (4, 200, 1.0),
     }
+    assert set(samples.flows(tmp_path / "m.mp4", [9])) == {9}
     # 300 bytes in the first second, 300 in the second: 100 bytes have to be there at once
     told = found[7].told(2.0)
     assert (told["Rate"], told["Peak"]) == (2.4, 2.4)
