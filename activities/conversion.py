@@ -24,6 +24,13 @@ JPEG = Colour(matrix="smpte170m", transfer="bt709", primaries="bt709", full=True
 _WHITE = 203
 #: the brightest light of each transfer, in the same unit
 _BRIGHTEST = {"PQ": 10_000, "HLG": 1_000}
+#: what encoders would write about the light of pictures that have another by then
+_HDR_METADATA = (
+    *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS"),
+    "AMBIENT_VIEWING_ENVIRONMENT",
+)
+#: and about those of another size; the base layer does without
+_DOLBY_VISION = ("DOVI_METADATA", "DOVI_RPU_BUFFER")
 #: matrices that compute alike
 _ALIKE = {"bt470bg": "smpte170m"}
 #: matrices that `scale` does not compute
@@ -36,8 +43,13 @@ _PLAIN = "|".join(
 _NAMES = {"trc": "bt709", "primaries": "bt709", "range": "tv"}
 
 
+def named(video: VideoStream) -> Step:
+    """Return the filter that says what a stream's pictures mean; it stands before all others."""
+    return "setparams", _tags(video.colour)
+
+
 def conversion(video: VideoStream, target: Colour, pix_fmt: str) -> Iterator[Step]:
-    """Yield the filters that give a stream's pictures the colours of `target`, and its tags.
+    """Yield the filters that give pictures behind `named` the colours of `target`, and its tags.
 
     What is transparent lies on black.
 
@@ -52,16 +64,19 @@ def conversion(video: VideoStream, target: Colour, pix_fmt: str) -> Iterator[Ste
             remedy="Export it as HDR10, HLG or SDR, or as Dolby Vision profile 8.",
         )
     found = video.colour
+    if found.hdr:
+        for kind in _DOLBY_VISION if target.hdr else _DOLBY_VISION + _HDR_METADATA:
+            yield "sidedata", {"mode": "delete", "type": kind}
     steps = tuple(_steps(found, target))
+    yield from steps
     if steps:
-        yield "setparams", _tags(found)
-        yield from steps
         yield "format", {"pix_fmts": pix_fmt}
-    yield "setparams", _tags(target)
+    if steps or _tags(found) != _tags(target):
+        yield "setparams", _tags(target)
 
 
 def _steps(found: Colour, target: Colour) -> Iterator[Step]:
-    """From pictures that are tagged with what was found; nothing where nothing differs."""
+    """Yield what converts; nothing where nothing differs."""
     if found.alpha:
         yield "format", {"pix_fmts": "gbrap16" if found.deep else "gbrap"}
         yield "premultiply", {"inplace": "1"}

@@ -209,8 +209,6 @@ class Start(Activity[StartParameters]):
         media = MediaInfo.of(context.source, raw=raw, ends=True, cancel=context.cancel)
         if not raw and (missing := missing_bytes(context.source)):
             raise ffmpeg.content_bad(f"the file is cut off, {missing} bytes are missing")
-        if media.still:
-            raise ffmpeg.still_picture()
         warnings: list[str] = []
         if media.size <= context.count_limit:
             media = media.counted(context.source, cancel=context.cancel)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from activities import ffmpeg
 from activities.analysis.classes import PRESET, Size
 from activities.analysis.config import AnalysisConfig
-from activities.conversion import SDR, conversion, needs_light
+from activities.conversion import SDR, conversion, named, needs_light
 from activities.ffmpeg import graph
 from activities.fields import marked_fields, whole_pictures
 from activities.probe import MediaInfo, VideoStream
@@ -44,9 +44,9 @@ class SampleWindow:
 def windows(media: MediaInfo) -> list[SampleWindow]:
     """Return what is encoded: the middles of five equal parts, or all of a short source.
 
-    Of a source of unknown length it is the first SHORT seconds.
+    Of a source of unknown length, or that cannot be opened later, it is the first SHORT seconds.
     """
-    if media.duration is None or media.duration <= SHORT:
+    if media.duration is None or media.duration <= SHORT or not media.seekable:
         return [SampleWindow(start=0.0, length=SHORT)]
     part = media.duration / SAMPLES
     return [
@@ -60,7 +60,7 @@ def command(
     """Return the command of one sample encode; `source` is a file name in the work directory."""
     follow = OPENED if followed(video) else {}
     opened = graph.open_input(source, {"ss": f"{window.start:.3f}", **follow})
-    picture = opened[f"v:{video.position}"].chain(steady(video))
+    picture = opened[f"v:{video.position}"].chain([named(video), *steady(video)])
     width, height = size
     interlaced: dict[str, str] = {}
     # light is not converted field by field
@@ -103,7 +103,10 @@ class Meter:
         context: ActivityContext,
     ) -> None:
         """Measure nothing yet."""
-        ffmpeg.capabilities().require_encoder("libx264")
+        there = ffmpeg.capabilities()
+        there.require_encoder("libx264")
+        for name, _ in conversion(video, SDR, "yuv420p"):
+            there.require_filter(name)
         self._media, self._video, self._config, self._context = media, video, config, context
         self._rates: dict[Size, float] = {}
         self.commands: list[tuple[str, ...]] = []

@@ -7,7 +7,13 @@
 from activities.ffmpeg.blame import blame
 from activities.ffmpeg.findings import ffmpeg_findings, ffprobe_finding
 from activities.ffmpeg.flags import GLOBAL_FLAGS, MAX_PIXELS, input_guards
-from activities.ffmpeg.inspect import ask, content_bad, probe_json, still_picture
+from activities.ffmpeg.inspect import (
+    ask,
+    content_bad,
+    probe_json,
+    require_file,
+    still_picture,
+)
 from activities.ffmpeg.run import Limits, ProcessReport, run
 from activities.ffmpeg.tools import (
     Capabilities,
@@ -35,6 +41,7 @@ __all__ = [
     "ffprobe_path",
     "input_guards",
     "probe_json",
+    "require_file",
     "run",
     "still_picture",
     "versions",

@@ -24,6 +24,7 @@ _CUT = re.compile(r"partial file|file ended prematurely|moov atom not found", re
 _TOO_BAD = re.compile(r"error rate [\d.]+ exceeds|not on whitelist", re.IGNORECASE)
 #: an encoder that could be opened takes all sound but what holds infinite values or no numbers
 _UNFIT = re.compile(r"error submitting audio frame to the encoder", re.IGNORECASE)
+_HEADLESS = re.compile(r"^\[mp3\w*\] Header missing", re.IGNORECASE)
 _FULL = re.compile(r"no space left|disk quota exceeded|file too large", re.IGNORECASE)
 #: what follows from something that was said before
 _NOISE = re.compile(
@@ -42,6 +43,8 @@ class Diagnosis:
     def __init__(self) -> None:
         """Start with a healthy process."""
         self.decode_errors = 0
+        #: how often an mp3 decoder got what is no sound; each is a decoding error, too
+        self.headless = 0
         self._cut = self._too_bad = self._unfit = self._full = False
         self._first = ""
 
@@ -52,6 +55,9 @@ class Diagnosis:
         self._unfit = self._unfit or bool(_UNFIT.search(line))
         self._full = self._full or bool(_FULL.search(line))
         if _NOISE.search(line):
+            return
+        if _HEADLESS.search(line):
+            self.headless += 1
             return
         if _DAMAGE.search(line) and not _WRITING.search(line):
             self.decode_errors += 1

@@ -15,7 +15,7 @@ MAX_ERROR_RATE = 0.01
 #: and `imf` open other files, `image2` takes patterns, `tty` renders any text as video
 FORMATS = (
     *("mov", "matroska", "webm", "mpegts", "mpeg", "mpegvideo", "avi", "flv", "asf", "ogg"),
-    *("mxf", "rm", "swf", "dv", "m4v", "mjpeg", "h264", "hevc", "ivf", "gif", "webp_anim"),
+    *("mxf", "rm", "swf", "dv", "m4v", "mjpeg", "h264", "hevc", "ivf", "gif", "apng", "webp_anim"),
     *("wav", "w64", "aiff", "caf", "mp3", "aac", "ac3", "eac3", "flac", "ape", "amr", "amrnb"),
     *("amrwb", "jpeg_pipe", "png_pipe", "webp_pipe", "srt", "ass", "webvtt"),
 )

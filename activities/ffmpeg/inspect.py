@@ -35,12 +35,14 @@ def content_bad(reason: str, detail: str = "") -> ActivityError:
     )
 
 
-def still_picture(detail: str = "") -> ActivityError:
-    """Return the error of an input that is one picture."""
+def still_picture(kind: str = "", detail: str = "") -> ActivityError:
+    """Return the error of an input that is one picture; `kind` is what people call its format."""
+    called = f" ({kind})" if kind else ""
     return ActivityError(
         Code.RESOURCE_NOT_SUPPORTED,
-        'The resource operated "InputFile" is a still picture, which is not supported as input.',
-        remedy="Give a video or audio file.",
+        f'The resource operated "InputFile" is a still picture{called}, which is not supported as '
+        "input.",
+        remedy="Give a video or audio file; animated GIF, PNG, WebP and AVIF count as video.",
         detail=detail,
     )
 
@@ -89,7 +91,7 @@ def ask(
     An `endless` answer may be longer than any description. Other options, and errors, are those of
     `probe_json`.
     """
-    _check_file(path, playlists)
+    require_file(path, playlists=playlists)
     command = (
         *(str(ffprobe_path()), "-v", "error", *probe_options(opened, playlists=playlists)),
         *(*arguments, "-i", f"file:{path.absolute()}"),
@@ -117,7 +119,12 @@ def ask(
         raise killed(status, "ffprobe", tail.lines) or _failure(path, tail.lines)
 
 
-def _check_file(path: Path, playlists: bool) -> None:
+def require_file(path: Path, *, playlists: bool = False) -> None:
+    """Refuse what is not a regular file with content, or a list of others, unless it may be.
+
+    Raises ActivityError (`InvalidParameter.ResourceNotFound`, `.ResourceContentBad`,
+    `.ResourceNotSupported`).
+    """
     if path.is_dir():
         raise content_bad("it is a directory")
     if not path.exists():
@@ -155,8 +162,9 @@ def _failure(path: Path, lines: Sequence[str]) -> ActivityError:
     refused = _REFUSED.search(text)
     if refused and any(name in _PLAYLISTS for name in refused[1].split(",")):
         return _list_of_files(refused[1], text)
-    if refused and "image2" in refused[1]:
-        return still_picture(text)
+    if refused and (refused[1] == "image2" or refused[1].endswith("_pipe")):
+        kind = refused[1].removesuffix("_pipe")
+        return still_picture("" if kind == "image2" else kind.upper(), text)
     # ffprobe believes the extension when it cannot tell; a real mp4 begins with a known box
     if "moov atom not found" in text and _head(path)[4:8] in _FIRST_BOXES:
         return content_bad("moov atom not found, the file is cut off", text)

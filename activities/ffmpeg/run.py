@@ -17,6 +17,7 @@ from pathlib import Path
 
 from activities.ffmpeg.blame import blame
 from activities.ffmpeg.diagnosis import Diagnosis
+from activities.ffmpeg.joints import joints
 from activities.ffmpeg.process import LastLines, Stopwatch, killed, supervise
 from workflow_engine.activity import ActivityContext
 from workflow_engine.errors import (
@@ -114,10 +115,17 @@ def run(
     return ProcessReport(
         elapsed=watch.elapsed,
         stderr=tail.lines,
-        decode_errors=diagnosis.decode_errors,
+        decode_errors=_damage(diagnosis, context.source),
         frames=progress.frames,
         out_time=progress.out_time,
     )
+
+
+def _damage(diagnosis: Diagnosis, source: Path) -> int:
+    """Return how many places were concealed, without those where mp3 files were joined."""
+    if not diagnosis.headless:
+        return diagnosis.decode_errors
+    return diagnosis.decode_errors - min(diagnosis.headless, joints(source))
 
 
 def _unreadable(source: Path, lines: Sequence[str]) -> MediaflowError | None:

@@ -251,7 +251,7 @@ class _Reader:
         return Key(name, counted.to_bytes(KEY_BYTES, "big") if vector is None else vector)
 
     def _duration(self, number: int, value: str) -> None:
-        if not re.fullmatch(r"\d{1,9}(\.\d*)?", value.partition(",")[0].strip()):
+        if not re.fullmatch(r"\d{1,9}(\.\d*)?|\.\d+", value.partition(",")[0].strip()):
             raise refused(
                 f'#EXTINF has no length: "{value[:40]}"', "Write #EXTINF:SECONDS,", number
             )

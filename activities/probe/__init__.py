@@ -1,6 +1,7 @@
 """What is in a media file: ffprobe's answer, typed.
 
-`MediaInfo.of` probes a file; `streams` reads single streams, `properties` gives the wire form
+`MediaInfo.of` probes a file; `pictures` tells still ones from those that move, `animation` reads
+what ffprobe does not, `streams` reads single streams, `properties` gives the wire form
 of specification, mediainfo, 2, `completeness` tells whether the file was cut off, `ends` when
 each stream ends, `fields` whether frames hold two fields, `raw` describes sound that does not say
 what it is, and `sizes` refuses pictures without a size.
@@ -12,11 +13,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from activities import ffmpeg
+from activities.probe.animation import read_animation
 from activities.probe.choice import best_audio, best_video
 from activities.probe.completeness import counts_its_frames, missing_bytes
 from activities.probe.counting import counted
 from activities.probe.ends import WITHOUT_ENDS, stream_ends
 from activities.probe.fields import measured_fields
+from activities.probe.pictures import opening, still_kind
 from activities.probe.properties import properties
 from activities.probe.raw import RAW_FORMATS, RawSound
 from activities.probe.sizes import LONGER_LOOK, require_size
@@ -113,12 +116,21 @@ class MediaInfo:
         decoding some seconds.
 
         Raises ActivityError when it cannot be used: unreadable, a list of other files, no audio
-        and no video, pictures without a size, or of no length (specification, mediainfo, 3).
+        and no video, pictures without a size, or of no length (specification, mediainfo, 3); with
+        `ends`, also for a still picture.
         """
+        ffmpeg.require_file(path, playlists=playlists)
+        if ends and not raw and (kind := still_kind(path)):
+            raise ffmpeg.still_picture(kind)
+        animation = None if raw else read_animation(path)
 
         def look(opened: Mapping[str, str] | None) -> MediaInfo:
-            answer = ffmpeg.probe_json(
-                path, opened=opened, playlists=playlists, timeout=timeout, cancel=cancel
+            answer = (
+                animation.probe(path.stat().st_size)
+                if animation
+                else ffmpeg.probe_json(
+                    path, opened=opened, playlists=playlists, timeout=timeout, cancel=cancel
+                )
             )
             probe = _trimmed(answer)
             if opened:
@@ -127,7 +139,7 @@ class MediaInfo:
                 probe["counted"] = True
             return cls.parse(probe)
 
-        media = look(raw.options if raw else None)
+        media = look(raw.options if raw else opening(path))
         if media.videos and not any(one.sized for one in media.videos) and not media.still:
             longer = look(LONGER_LOOK)
             media = longer if any(one.sized for one in longer.videos) else media
@@ -211,6 +223,8 @@ class MediaInfo:
 
         Without that where the file cannot be read to its end.
         """
+        if not self.seekable:
+            return self
         counts = counted(self.probe, path, playlists=playlists, cancel=cancel)
         return self if counts is None else self.parse({**self.probe, "packets": counts})
 
@@ -236,6 +250,14 @@ class MediaInfo:
     def still(self) -> bool:
         """Whether it is a picture and no film; ffprobe cannot tell the size of all of them."""
         return self.format_name.endswith("_pipe")
+
+    @property
+    def seekable(self) -> bool:
+        """Whether it can be opened at a time, and its packets be listed; else its length is exact.
+
+        All but animated WebP, of which ffprobe knows nothing.
+        """
+        return self.format_name != "webp"
 
     @property
     def video(self) -> VideoStream | None:

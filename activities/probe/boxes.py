@@ -1,4 +1,7 @@
-"""Walk files that are made of sized parts: boxes of mp4 and mov, chunks of RIFF (avi, wav)."""
+"""Walk files that are made of sized parts.
+
+Boxes of mp4 and mov, chunks of RIFF (avi, wav, webp) and of PNG.
+"""
 
 from typing import BinaryIO
 
@@ -34,6 +37,25 @@ def missing_of_mp4(file: BinaryIO, size: int) -> int:
     return 0
 
 
+def missing_of_png(file: BinaryIO, size: int) -> int:
+    """Return how many bytes the last chunk of a PNG is short of.
+
+    Walks the chunks behind the signature of eight bytes: length, type, content, check (4 each).
+    """
+    at, kind = 8, b""
+    for _ in range(_MAX_PARTS):
+        file.seek(at)
+        header = file.read(8)
+        if len(header) < 8:
+            break
+        kind = header[4:]
+        at += 12 + int.from_bytes(header[:4], "big")
+        if kind == b"IEND":
+            return 0
+    # what ends between two chunks lacks the last one at least
+    return max(at - size, 12)
+
+
 def missing_of_riff(file: BinaryIO, size: int) -> int:
     """Return how many bytes are missing of the sound of a wav or the frames of an avi.
 
@@ -47,6 +69,8 @@ def missing_of_riff(file: BinaryIO, size: int) -> int:
         if len(header) < 8:
             return 0
         kind, length = header[:4], int.from_bytes(header[4:8], "little")
+        if kind == b"RIFF" and header[8:] == b"WEBP":
+            return max(0, 8 + length - size)
         if kind == b"RIFF":
             at += len(header)  # into it
             continue

@@ -31,9 +31,12 @@ _ORDINARY = frozenset({"bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "
 _BASE_TRANSFERS = {1: "smpte2084", 2: "bt709", 4: "arib-std-b67", 6: "smpte2084"}
 
 #: pixel formats of codecs that an ffprobe without zlib has no decoder for: of screens, all of them
-_UNSEEN = {"png": "rgba", "apng": "rgba"} | dict.fromkeys(
+_UNSEEN = {"png": "rgba", "apng": "rgba", "webp": "argb"} | dict.fromkeys(
     ("flashsv", "flashsv2", "lscr", "mwsc", "rasc", "screenpresso", "tscc", "wcmv", "zmbv"), "bgr0"
 )
+
+#: profiles of Dolby Vision that have a base layer always, whatever their record says of it
+_WITH_BASE = (4, 7, 8, 9)
 
 _RGB = re.compile(r"gbr|rgb|bgr|[ax0]rgb|[ax0]bgr|x2rgb|x2bgr|pal8|mono|bayer|xyz")
 _ALPHA = re.compile(r"yuva|gbra|rgba|bgra|argb|abgr|ya8|ya16|yaf|ayuv|vuya|uyva|pal8")
@@ -89,7 +92,8 @@ class ColourTags:
     @property
     def hidden(self) -> bool:
         """Whether only a player of Dolby Vision can show the picture: no compatible base layer."""
-        return self.dolby_vision is not None and self.base not in _BASE_TRANSFERS
+        profile = self.dolby_vision
+        return profile not in (None, *_WITH_BASE) and self.base not in _BASE_TRANSFERS
 
 
 def colour_of(tags: ColourTags, width: int, height: int, codec: str) -> tuple[Colour, str]:

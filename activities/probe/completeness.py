@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from activities.probe.boxes import FIRST_BOXES, missing_of_mp4, missing_of_riff
+from activities.probe.boxes import FIRST_BOXES, missing_of_mp4, missing_of_png, missing_of_riff
+from activities.probe.png import SIGNATURE
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
@@ -26,8 +27,8 @@ _SLACK = 0.01
 def missing_bytes(path: Path) -> int:
     """Return how many bytes a file is short of what it declares.
 
-    Known are mp4, mov, mkv, webm, avi, wav, flv, and mp3 with a count of its bytes. 0 for a
-    whole file, for other formats, and for files that declare no size. Raises OSError.
+    Known are mp4, mov, mkv, webm, avi, wav, webp, png, flv, and mp3 with a count of its bytes. 0
+    for a whole file, for other formats, and for files that declare no size. Raises OSError.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -39,6 +40,8 @@ def missing_bytes(path: Path) -> int:
             return missing_of_mp4(file, size)
         if head[:4] == b"RIFF":
             return missing_of_riff(file, size)
+        if head.startswith(SIGNATURE):
+            return missing_of_png(file, size)
         if head[:3] == b"FLV":
             return _missing_of_flv(file, size)
         count = _mp3_count(file)

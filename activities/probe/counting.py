@@ -65,7 +65,7 @@ def _indexed(path: Path, video: Sequence[Stream]) -> Mapping[int, Flow] | None:
     """Return the pictures of a file by its index, None where that is not known to be whole."""
     if not video:
         return {}
-    by_track = samples.flows(path)
+    by_track = samples.flows(path, [_track(s) for s in video])
     found = {whole(s.get("index")): by_track.get(_track(s)) for s in video}
     expected = {whole(s.get("index")): whole(s.get("nb_frames")) for s in video}
     flows = {index: flow for index, flow in found.items() if flow}

@@ -4,9 +4,9 @@ Specification: mediainfo, 2 (fields and units) and 5 (contradictions).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
 
 from activities.probe.streams import (
+    MAX_FPS,
     duration,
     is_picture,
     kilobits,
@@ -56,7 +56,7 @@ def properties(probe: Mapping[str, Json]) -> Values:
             "Width": first.get("width"),
             "Height": first.get("height"),
             "Duration": _seconds(container.get("duration")),
-            "Fps": _rate(first.get("r_frame_rate")),
+            "Fps": _rate(first, "r_frame_rate", "avg_frame_rate"),
             "Bitrate": _container_rate(container),
             "FileFormat": container.get("format_long_name"),
             "FileSize": container.get("size"),
@@ -126,8 +126,8 @@ def _video(stream: Mapping[str, Json], container: Mapping[str, Json]) -> Values:
         "Dar": stream.get("display_aspect_ratio"),
         "PixFmt": stream.get("pix_fmt"),
         "Level": _level(stream.get("level")),
-        "Fps": _rate(stream.get("r_frame_rate")),
-        "AvgFPS": _rate(stream.get("avg_frame_rate")),
+        "Fps": _rate(stream, "r_frame_rate", "avg_frame_rate"),
+        "AvgFPS": _rate(stream, "avg_frame_rate", "r_frame_rate"),
         "Bitrate": _rate_of(_stream_rate(stream)),
         "NumFrames": _frames(stream) or stream.get("nb_frames"),
         "NetworkCost": _network_cost(stream),
@@ -231,7 +231,14 @@ def _container_rate(container: Mapping[str, Json]) -> str | None:
     return _rate_of(rate / 1000) if rate else None
 
 
-def _rate(value: Json) -> str | None:
-    """Print a frame rate as a decimal: `25.0`, `23.976024`."""
-    rate: Fraction | None = ratio(value)
-    return None if rate is None else str(round(float(rate), 6))
+def _rate(stream: Mapping[str, Json], *keys: str) -> str | None:
+    """Print a frame rate as a decimal, `25.0` or `23.976024`: of the first key that has one.
+
+    Time bases look like rates, and are none; where there is nothing else, frames are counted.
+    """
+    rates = (ratio(stream.get(key)) for key in keys)
+    rate = next((float(rate) for rate in rates if rate is not None and rate < MAX_FPS), None)
+    seconds = number(section(stream.get("counted")).get("Seconds"))
+    if rate is None and seconds and (frames := _frames(stream)):
+        rate = frames / seconds
+    return None if rate is None else str(round(rate, 6))

@@ -8,7 +8,7 @@ hostile: every size is held against what is there.
 import os
 import sys
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -29,8 +29,8 @@ class _Box(NamedTuple):
     end: int
 
 
-def flows(path: Path) -> Mapping[int, Flow]:
-    """Return the samples of each track that has an index, by track id; none for other files."""
+def flows(path: Path, tracks: Collection[int]) -> Mapping[int, Flow]:
+    """Return the samples of those tracks that have an index, by track id; none for other files."""
     found: dict[int, Flow] = {}
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -43,8 +43,9 @@ def flows(path: Path) -> Mapping[int, Flow]:
             elif box.kind in (b"tkhd", b"mdhd", b"stts", b"stsz"):
                 file.seek(box.begin)
                 tables[box.kind] = file.read(min(box.end - box.begin, 8 * _MOST_SAMPLES))
-                if len(tables) == 4 and (flow := _flow(tables)):
-                    found[_word(tables[b"tkhd"], 20 if tables[b"tkhd"][:1] == b"\1" else 12)] = flow
+                if len(tables) == 4 and (track := _track(tables[b"tkhd"])) in tracks:
+                    flow = _flow(tables, size)
+                    found |= {track: flow} if flow else {}
     return found
 
 
@@ -71,17 +72,27 @@ def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[_Box]:
                 at += length
 
 
-def _flow(tables: Mapping[bytes, bytes]) -> Flow | None:
-    """Return the samples of a track, None where the index does not tell them."""
+def _track(head: bytes) -> int:
+    return _word(head, 20 if head[:1] == b"\1" else 12)
+
+
+def _flow(tables: Mapping[bytes, bytes], most: int) -> Flow | None:
+    """Return the samples of a track, None where the index does not tell them.
+
+    They have `most` bytes at most.
+    """
     times, sizes, head = tables[b"stts"], tables[b"stsz"], tables[b"mdhd"]
     scale = _word(head, 20 if head[:1] == b"\1" else 12)
     same, count = _word(sizes, 4), _word(sizes, 8)
     if not scale or not 0 < count <= _MOST_SAMPLES:
         return None
-    each = array("I", [] if same else sizes[12 : 12 + 4 * count])
+    listed = b"" if same else sizes[12 : 12 + 4 * count]
+    if not same and len(listed) != 4 * count:
+        return None
+    each = array("I", listed)
     if sys.byteorder == "little":
         each.byteswap()
-    if not same and len(each) != count:
+    if same * count + sum(each) > most:
         return None
     flow, at, n = Flow(), 0, 0
     for entry in range(min(_word(times, 4), (len(times) - 8) // 8)):

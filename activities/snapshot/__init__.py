@@ -7,7 +7,7 @@ finds the key frames for FrameType intra, `job` puts them together. Specificatio
 from collections.abc import Iterable, Mapping, Sequence
 
 from activities import ffmpeg
-from activities.conversion import JPEG, told
+from activities.conversion import JPEG, conversion, told
 from activities.objects import name_faults
 from activities.probe import MediaInfo
 from activities.snapshot.config import SnapshotParameters
@@ -136,9 +136,12 @@ class Snapshot(Activity[SnapshotParameters]):
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Take the pictures and check each. Those from the video's real end on are dropped.
 
-        Raises ActivityError, as `ffmpeg.run` and `plan` do.
+        Raises ActivityError, as `ffmpeg.run` and `plan` do, and InstallationError for an ffmpeg
+        that cannot convert the colours.
         """
         job = _job(step)
+        for name, _ in conversion(job.video, JPEG, "yuvj420p"):
+            ffmpeg.capabilities().require_filter(name)
         end = job.measured_end(context)
         times = job.times(end)
         keys = job.keys(times, context)

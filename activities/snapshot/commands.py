@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from activities.conversion import JPEG, conversion
+from activities.conversion import JPEG, conversion, named
 from activities.ffmpeg import graph
 from activities.fields import single_pictures
 from activities.probe import VideoStream
@@ -28,7 +28,8 @@ EARLY = 2.0
 #: before the next one cannot be decoded
 EARLY_WITHOUT_INDEX = 12.0
 
-_INDEXED = frozenset({"mov", "matroska", "webm", "avi"})
+#: demuxers of containers that have one
+INDEXED = frozenset({"mov", "matroska", "webm", "avi"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,20 +44,15 @@ class Shot:
 class Camera:
     """What all pictures of one activity share. `video` is the stream that they are taken of.
 
-    `start_time` (seconds) is where the container's clock begins, which moments count from.
+    `start_time` (seconds) is where the container's clock begins, which moments count from, and
+    `early` by how many seconds the source is opened before the moment itself.
     """
 
     source: str
-    format_name: str
+    early: float
     start_time: float
     video: VideoStream
     size: Size
-
-    @property
-    def early(self) -> float:
-        """Seconds by which the source is opened before the moment itself."""
-        indexed = _INDEXED.intersection(self.format_name.split(","))
-        return EARLY if indexed else EARLY_WITHOUT_INDEX
 
     def dense(self, step: float) -> bool:
         """Whether pictures `step` seconds apart are better taken by one scan."""
@@ -122,6 +118,7 @@ class Camera:
             # of all frames up to each tick the last one, which is the frame shown at that time;
             # before the first frame that one
             .filter("fps", fps=rate, start_time=0, round="up")
+            .chain([named(self.video)])
             # ffmpeg has turned the picture upright by itself
             .filter("scale", *self.size)
             .filter("setsar", 1)

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from activities import ffmpeg
 from activities.probe import MediaInfo, VideoStream, streams
-from activities.snapshot.commands import BATCH, Camera, Shot
+from activities.snapshot.commands import (
+    BATCH,
+    EARLY,
+    EARLY_WITHOUT_INDEX,
+    INDEXED,
+    Camera,
+    Shot,
+)
 from activities.snapshot.config import SnapshotConfig
 from activities.snapshot.jpeg import jpeg_size
 from activities.snapshot.keyframes import Reel
@@ -47,6 +54,8 @@ class SnapshotJob:
         if not self.config.sequence and self.config.time == 0:
             return math.inf  # the first frame is before the end, wherever that is
         declared = self.declared_end
+        if declared is not None and not self.media.seekable:
+            return declared
         end = self._reel(context).end(declared) or declared
         if end is None:
             raise ffmpeg.content_bad("its video has no frames, or they have no times")
@@ -70,7 +79,7 @@ class SnapshotJob:
 
         None when the frames at the times themselves are to be taken.
         """
-        if self.config.frame_type != "intra":
+        if self.config.frame_type != "intra" or not self.media.seekable:
             return None
         early = self._camera(context.source.name).early
         keys = self._reel(context).nearest_keys(times, early=early)
@@ -131,7 +140,7 @@ class SnapshotJob:
     def _camera(self, source: str) -> Camera:
         return Camera(
             source=source,
-            format_name=self.media.format_name,
+            early=_early(self.media),
             start_time=self.media.start_time,
             video=self.video,
             size=self.size,
@@ -164,6 +173,12 @@ def _repeat(work: Path, keys: Sequence[float]) -> None:
         first = taken.setdefault(moment, file)
         if first is not file and first.exists():
             shutil.copyfile(first, file)
+
+
+def _early(media: MediaInfo) -> float:
+    if not media.seekable:
+        return math.inf
+    return EARLY if INDEXED.intersection(media.format_name.split(",")) else EARLY_WITHOUT_INDEX
 
 
 def _file(number: int) -> str:

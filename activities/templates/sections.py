@@ -136,7 +136,7 @@ class Video(WireModel):
     maxrate: Annotated[float, Number(10, 50000, unit="kbit/s")] | None = None
     pix_fmt: Annotated[str, Choice(PIXEL_FORMATS)] = "yuv420p"
     # an extension of ours
-    hdr: Annotated[str, Choice(("Auto", "Keep", "ToSdr"), any_case=True)] = "Auto"
+    hdr: Annotated[str, Choice(("Auto", "Keep", "ToSdr"))] = "Auto"
     remove: Bit = False
     crop: (
         Annotated[

@@ -60,7 +60,7 @@ class Transcode(Activity[TranscodeParameters]):
         "Template": CustomTemplate,
         "WaterMarkTemplate": WaterMarkConfig,
     }
-    version = 5
+    version = 6
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the presets of MPS."""
@@ -98,7 +98,7 @@ class Transcode(Activity[TranscodeParameters]):
     def examine(self) -> Iterator[Finding]:
         """Look for the encoders, the filters that not every ffmpeg has, and the fonts."""
         encoders = (VIDEO_ENCODERS | AUDIO_ENCODERS).values()
-        yield from ffmpeg.ffmpeg_findings(dict.fromkeys(encoders), ("ass", "drawtext"))
+        yield from ffmpeg.ffmpeg_findings(dict.fromkeys(encoders), ("ass", "drawtext", "zscale"))
         yield fonts.font_finding()
 
     def tools(self) -> Mapping[str, str]:

@@ -19,8 +19,8 @@ from workflow_engine.api.shapes import flattened
 from workflow_engine.records import Json
 
 LAVFI = ("-f", "lavfi", "-i")
-#: a short film in which half of the bytes come in one second
-BURST = ("-vf", "format=yuv420p,drawbox=enable='lt(t,2)':color=black:t=fill")
+#: a short film in which most bytes come in one second
+BURST = ("-vf", "format=yuv420p,drawbox=enable='lt(t,1)+gte(t,2)':color=black:t=fill")
 
 
 def start(tmp_path: Path, source: Path, **limits: int) -> ActivityResult:
@@ -61,7 +61,7 @@ def streams(told: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def film(media_dir: Path) -> Path:
     return media.clip(
-        media_dir, 4, "320x180", gop=25, extra=(*BURST, "-bf", "2"), name="burst-film"
+        media_dir, 4, "320x180", gop=25, extra=(*BURST, "-bf", "2"), name="burst-second"
     )
 
 
@@ -188,6 +188,27 @@ def test_large_files_are_not_read_through(tmp_path: Path, film: Path):
     assert whole.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("rates", "told"),
+    [
+        (("25/1", "60000/1"), ("25.0", "25.0")),  # as of DV
+        (("1000/1", "30000/1001"), ("29.97003", "29.97003")),
+        (("90000/1", "0/0"), ("50.0", "50.0")),
+        (("30/1", "24/1"), ("30.0", "24.0")),
+    ],
+)
+def test_time_bases_are_not_rates(rates: tuple[str, str], told: tuple[str, str]):
+    stream: Json = {
+        "index": 0,
+        "codec_type": "video",
+        "r_frame_rate": rates[0],
+        "avg_frame_rate": rates[1],
+    }
+    counts: Json = {"0": {"Packets": 100, "Bytes": 1000, "Seconds": 2.0}}
+    (video,) = streams(properties({"streams": [stream], "packets": counts}), "Video")
+    assert (video["Fps"], video["AvgFPS"]) == told
+
+
 @pytest.mark.parametrize(("order", "frames"), [("tt", "50"), ("progressive", "100")])
 def test_packets_that_hold_a_field_each(order: str, frames: str):
     """As ffprobe describes 1080i out of cameras that write both fields of a frame apart."""
@@ -203,8 +224,8 @@ def test_packets_that_hold_a_field_each(order: str, frames: str):
     assert told["NumFrames"] == frames
 
 
-@pytest.mark.proves("info: mediaflow media info", by="the answer of the API for the same object")
-def test_the_command_tells_what_the_api_does(mediaflow: CommandLine, film: Path, tmp_path: Path):
+@pytest.mark.proves("info: mediaflow media info", by="what Start finds, and the lines")
+def test_the_command_tells_what_start_does(mediaflow: CommandLine, film: Path, tmp_path: Path):
     source = media.make(film.with_name("told.ts"), "-i", str(film), "-c", "copy")
     told = mediaflow("media", "info", str(source), "--json").json
     assert told["State"] == "Success"

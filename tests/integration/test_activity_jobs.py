@@ -23,6 +23,7 @@ from tests.integration.test_jobs import (
 from tests.support import media
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import executions
+from workflow_engine.api.shapes import flattened
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, Interruption, InvalidInputError
 from workflow_engine.executor.inline import InlineExecutor
@@ -266,6 +267,14 @@ def test_what_fails_and_what_is_skipped(engine: Engine, media_dir: Path):
     assert "Properties" not in found["Output"]
     listed = call(engine, "ListJob")["JobList"]["Job"]
     assert [one["JobId"] for one in listed] == [found["JobId"]]
+    # an attempt later it is the same job
+    assert engine.store.queue.requeue(run_id)
+    run_of(engine, run_id)
+    again = activities(engine, run_id)
+    assert {name: one.get("JobId") for name, one in again.items()} == {
+        name: one.get("JobId") for name, one in told.items()
+    }
+    assert [one["JobId"] for one in call(engine, "ListJob")["JobList"]["Job"]] == [found["JobId"]]
 
 
 def test_a_start_that_fails_is_a_job_that_failed(engine: Engine, tmp_path: Path):
@@ -371,3 +380,24 @@ def test_they_are_listed_among_the_others(engine: Engine, audio_clip: Path):
     assert set(listed(State="TranscodeSuccess")) == set(every) - {own[2]}
     assert listed(PipelineId=DEFAULT_PIPELINE_ID) == listed()
     assert refused(engine, "ListJob", NextPageToken=UNKNOWN) == (Code.INVALID, "/NextPageToken")
+
+
+@pytest.mark.proves("info: mediaflow media info", by="the answers of the API for the same object")
+def test_media_info_is_the_same_everywhere(engine: Engine, media_dir: Path, tmp_path: Path):
+    clip = media.clip(media_dir, seconds=2, size="320x180")
+    source = upload(media.make(clip.with_suffix(".mkv"), "-i", str(clip), "-c", "copy"), "v/a.mkv")
+    submitted = call(engine, "SubmitMediaInfoJob", Input=source)["MediaInfoJob"]["JobId"]
+    run_of(engine, submitted)
+    asked = job(engine, "MediaInfo", submitted)["Properties"]
+    assert asked["Streams"]["VideoStreamList"]["VideoStream"][0]["NumFrames"] == "50"
+    run_id = queued(engine, topology(), source)
+    run_of(engine, run_id)
+    start = activities(engine, run_id)["start"]["JobId"]
+    assert job(engine, "MediaInfo", start)["Properties"] == asked
+    for given in ("oss://in-bucket/v/a.mkv", str(tmp_path / "in/v/a.mkv")):
+        ref, found = engine.media_info(given)
+        assert found.data["Properties"] == flattened(asked)
+        assert ref.object.endswith("a.mkv")
+    with pytest.raises(InvalidInputError) as caught:
+        engine.media_info("oss://in-bucket/v/missing.mkv")
+    assert caught.value.code == Code.RESOURCE_NOT_FOUND

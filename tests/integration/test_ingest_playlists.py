@@ -5,11 +5,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.ingest_home import SETTLE, Home, flow
 from tests.support.s3 import ENVIRONMENT, S3Server
+from workflow_engine.buckets import LocalBucket
 from workflow_engine.engine import Engine
 from workflow_engine.ingest.explanation import ExplanationKind
 from workflow_engine.records.ingest import Notice
@@ -280,3 +282,27 @@ def test_in_an_object_store(far: tuple[Engine, S3Server], tmp_path: Path, count:
         put(names[-1], "x")
         settle()
     assert keys() == [f"{folder}film.m3u8"]
+
+
+def test_what_was_taken_is_not_read_again(home: Home, monkeypatch: pytest.MonkeyPatch):
+    for number in range(3):
+        land(home, f"film{number}.m3u8", listing(f"s-{number}.ts"))
+        land(home, f"s-{number}.ts")
+    home.settle()
+    home.note("film0.m3u8")  # once more
+    home.settle()
+    read = LocalBucket.fetch
+    fetched: list[str] = []
+
+    def fetch(self: LocalBucket, key: str, *arguments: Any, **options: Any) -> None:
+        fetched.append(key)
+        read(self, key, *arguments, **options)
+
+    monkeypatch.setattr(LocalBucket, "fetch", fetch)
+    with closing(Engine(load_settings(None))) as other:  # that remembers nothing
+        home.intake = other.intake
+        land(home, "s-1.ts", "another version")
+        land(home, "clip.mp4")
+        home.settle()
+    assert home.keys() == ["clip.mp4", "film0.m3u8", "film1.m3u8", "film2.m3u8"]
+    assert not [key for key in fetched if key.endswith(".m3u8")]

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.support.playlist_runs import PlaylistRuns, works
 from tests.support.playlists import encrypted, rewritten, segmented
 from tests.support.topologies import transcode
 from workflow_engine.errors import ActivityError, Code
+from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.run.composite import open_content
 
 LIST = "oss://uploads/incoming/film.m3u8"
@@ -136,6 +138,19 @@ def test_every_segment_counts_for_reuse(runs: PlaylistRuns, listed: Path):
     assert runs.output(changed, "mp4").read_bytes() != whole
 
 
+def test_a_run_is_not_continued_with_other_segments(runs: PlaylistRuns, listed: Path):
+    gone = {"MergeURL": "oss://uploads/gone.mp4"}
+    bad = transcode("bad.mp4", MergeList=[gone])
+    first = runs.run(LIST, {"mp4": works()["mp4"], "bad": bad})
+    again = runs.engine.resume(first.run_id, executor=InlineExecutor())
+    assert [one.state for one in again.activities] == [one.state for one in first.activities]
+    listed.with_name("film-1.ts").write_bytes(listed.with_name("film-2.ts").read_bytes())
+    second = runs.engine.resume(first.run_id, executor=InlineExecutor())
+    begun, bad = second.activity("start"), second.activity("bad")
+    assert (begun.state, begun.code, bad.state) == ("Fail", BAD, "Skipped")
+    assert "is made of" in begun.message
+
+
 def test_a_plan_encodes_nothing(runs: PlaylistRuns, listed: Path):
     file = runs.path / "flow.json"
     runs.run(LIST, {})
@@ -187,7 +202,7 @@ def test_a_segment_that_changes_before_it_is_read_fails_start(
     ],
     ids=lambda field: next(iter(field)),
 )
-def test_a_list_is_no_part(runs: PlaylistRuns, listed: Path, clip: Path, field: dict[str, object]):
+def test_a_list_is_no_part(runs: PlaylistRuns, listed: Path, clip: Path, field: dict[str, Any]):
     record = runs.run(clip, {"mp4": transcode("a.mp4", **field)})
     failed = record.activity("mp4")
     assert failed.state == "Fail" and failed.code == UNSUPPORTED, failed

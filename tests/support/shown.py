@@ -43,14 +43,25 @@ def tags(path: Path) -> tuple[str, ...]:
     return tuple(_video(path).get(f"color_{name}", "-") for name in names)
 
 
+def mastering(path: Path) -> set[str]:
+    """Return what the first frame says of the screen of HDR, and of how bright it becomes."""
+    command = [str(ffmpeg_path()), "-i", str(path), "-vf", "showinfo", "-frames:v", "1"]
+    done = subprocess.run(
+        [*command, "-f", "null", "-"], check=True, capture_output=True, stdin=subprocess.DEVNULL
+    )
+    found = re.findall(r"side data - ((?:Mastering|Content).*)", done.stderr.decode())
+    return {re.sub(r"min_luminance=[\d.]+, ", "", one) for one in found}
+
+
 def shown(path: Path, at: float = 0) -> list[Rgb]:
     """Return the colours of the five points of `fields` at a time in seconds."""
     video = _video(path)
-    width, height, form = video["width"], video["height"], video["pix_fmt"]
+    width, height, form = video["width"], video["height"], video.get("pix_fmt", "")
     yuv = re.fullmatch(r"yuvj?a?(420|422|444)p(10|12)?(?:le)?", form)
     if yuv is None:
-        data = _decoded(path, at, "-pix_fmt", "rgb24")
-        return [_three(data[3 * _place(point, width, height) :][:3]) for point in _POINTS]
+        # ffprobe does not know the size of every WebP
+        data = _decoded(path, at, "-vf", "format=rgb24,scale=40:40:flags=area")
+        return [_three(data[3 * _place(point, 40, 40) :][:3]) for point in _POINTS]
     bits, chroma = int(yuv[2] or 8), yuv[1]
     data = memoryview(_decoded(path, at))
     samples = data.cast("H") if bits > 8 else data

@@ -127,6 +127,7 @@ PARAMETERS = {
     "Bufsize": ("6000", "GIF WEBP"),
     "Maxrate": ("800", "GIF WEBP"),
     "PixFmt": ("yuv420p", "GIF"),
+    "Hdr": ("ToSdr", ""),
 }
 
 
@@ -142,6 +143,7 @@ def test_codecs_and_their_parameters(name: str):
 
 
 GIF = {"Container": {"Format": "gif"}, "Video": {"Codec": "GIF"}}
+KEEP = {"Hdr": "Keep", "Codec": "H.265", "PixFmt": "yuv420p10le"}
 SILENT = {"Audio": {"Remove": "true"}}
 TARGETS = {"IntegratedLoudnessTarget": "-20", "TruePeak": "-2", "LoudnessRangeTarget": "7"}
 
@@ -149,6 +151,20 @@ TARGETS = {"IntegratedLoudnessTarget": "-20", "TruePeak": "-2", "LoudnessRangeTa
 @pytest.mark.parametrize(
     ("output", "wrong"),
     [
+        # HDR has 10 bits, and a white of its own
+        ({"Video": KEEP}, []),
+        ({"Video": KEEP | {"Codec": "AV1"}}, []),
+        ({"Video": KEEP | {"Codec": "H.264"}}, [(UNSUPPORTED, "/Video/Hdr")]),
+        ({"Video": KEEP | {"PixFmt": "yuv420p"}}, [(UNSUPPORTED, "/Video/Hdr")]),
+        ({"Video": KEEP, "MergeList": [PART]}, [(UNSUPPORTED, "/MergeList")]),
+        (
+            {"Video": KEEP, "TailSlateList": [{"TailUrl": "oss://a/b"}]},
+            [(UNSUPPORTED, "/TailSlateList")],
+        ),
+        (
+            {"Video": KEEP, "DeWatermark": {"0": [{"l": 1, "t": 1, "w": 9, "h": 9}]}},
+            [(UNSUPPORTED, "/DeWatermark")],
+        ),
         # parts come from one place
         ({"MergeList": [PART], "MergeConfigUrl": "oss://a/b"}, [(INVALID, "/MergeConfigUrl")]),
         # HLS alone has keys and tags

@@ -460,7 +460,7 @@ def test_fields_of_an_unscaled_source_stay_on_request_only():
     shape, source = {"Width": "1920"}, media(field_order="tt")
     assert not encoding(Video=shape, source=source).fields
     kept = encoding(Video=shape | {"ScanMode": "interlaced"}, source=source)
-    assert kept.fields and [f.name for f in own_filters(kept)] == ["setparams", "setsar", "fps"]
+    assert kept.fields and [f.name for f in own_filters(kept)] == ["setsar", "fps"]
 
 
 def test_limits_bound_an_output_of_a_lying_source():
@@ -489,6 +489,7 @@ def test_the_doctor_hears_of_every_encoder_and_of_the_fonts(monkeypatch):
         "ffmpeg": True,
         "filter ass": True,
         "filter drawtext": True,
+        "filter zscale": True,
         "fonts": True,
         **{f"encoder {name}": True for name in encoders},
     }

@@ -1,14 +1,17 @@
 """Objects that are made of others, such as playlists, and the parts that they name.
 
 One of them starts its runs when all of its parts are there. Its parts start none of their own.
-Which objects may be composite, and what they name, the activity types say; names are remembered in
-the store, so that any process knows them, and contents are read from the bucket.
+Which objects may be composite, and what they name, the activity types say. The store remembers
+those that landed, so that any process knows them; one that waits is read from the bucket whenever
+something lands beside it, and when it is taken, what it names is kept.
 """
 
+import logging
 import posixpath
 import re
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -16,13 +19,15 @@ from pathlib import Path
 
 from workflow_engine.activity import Activity, Composite, Registry
 from workflow_engine.buckets import Bucket, ObjectInfo
-from workflow_engine.errors import ActivityError, Code, InvalidInputError
+from workflow_engine.errors import ActivityError, Code, InvalidInputError, MediaflowError
 from workflow_engine.ingest.stability import is_folder
 from workflow_engine.records import utc_now
 from workflow_engine.settings import HlsSettings
 from workflow_engine.store import Store
 from workflow_engine.store.composites import folder_of
 from workflow_engine.topology.wire import WireModel
+
+log = logging.getLogger(__name__)
 
 #: bytes; what is longer is not looked into here, and is judged by its run
 _LARGEST = 16 << 20
@@ -70,6 +75,18 @@ class Parts:
         found = [key for key in keys if self._type_of(key)]
         self._store.composites.note(bucket, found)
         return found
+
+    def settle(self, bucket: Bucket, taken: Iterable[str]) -> None:
+        """Keep what the composites among these objects name, which do not wait any more."""
+        for key in taken:
+            if not self._type_of(key):
+                continue
+            try:
+                names = self._keys_of(bucket, key)
+            except MediaflowError as error:  # read again when something lands beside it
+                log.debug('"%s" of "%s" cannot be read: %s', key, bucket.name, error)
+            else:
+                self._store.composites.settle(bucket.name, key, names)
 
     def hasten(self, bucket: str, keys: Iterable[str]) -> None:
         """Look again now at those of some objects that wait for their parts."""
@@ -126,20 +143,30 @@ class Parts:
 
     def _lists(self, bucket: Bucket, keys: Sequence[str]) -> Mapping[str, str]:
         """Return the list that names each object, of those that landed, by the object's key."""
+        table, wanted = self._store.composites, set(keys)
+        named = dict(table.owners(bucket.name, wanted))
+        for owner in set(named.values()):
+            if not self._is_there(bucket, owner):
+                named = {key: other for key, other in named.items() if other != owner}
         folders = {folder for key in keys for folder in _folders(key)}
-        wanted, named = set(keys), dict[str, str]()
-        for listed in self._store.composites.in_folders(bucket.name, folders):
-            for key in wanted & self._keys_of(bucket, listed):
-                named.setdefault(key, listed)
+        for listed in table.waiting(bucket.name, folders):
+            if self._is_there(bucket, listed):
+                for key in wanted & self._keys_of(bucket, listed):
+                    named.setdefault(key, listed)
         return named
+
+    def _is_there(self, bucket: Bucket, key: str) -> bool:
+        """Whether a list lies there still; else it is forgotten."""
+        with suppress(InvalidInputError):  # it lies there, and cannot be read
+            if bucket.head(key) is None:
+                self._store.composites.settle(bucket.name, key, ())
+                return False
+        return True
 
     def _keys_of(self, bucket: Bucket, key: str) -> frozenset[str]:
         try:
             info = bucket.head(key)
-            if info is None:
-                self._store.composites.forget(bucket.name, key)
-                return frozenset()
-            composite = self._composite(bucket, info)
+            composite = self._composite(bucket, info) if info is not None else None
         except InvalidInputError as error:
             if error.code in (Code.RESOURCE_ACCESS, Code.OBJECT_KEY):
                 return frozenset()  # nobody may read it, so its parts are files like others

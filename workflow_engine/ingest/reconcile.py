@@ -82,7 +82,7 @@ class Reconciler:
             if is_old is not None:
                 old = {info.key for info in unknown if is_old(info)}
                 intake.skip([admission(bucket, i) for i in unknown if i.key in old])
-                self._parts.note(name, old)
+                self._parts.settle(bucket, old)
                 unknown = [info for info in unknown if info.key not in old]
             elif replaced < MOST_REPLACED:
                 others = self._contents.replaced(bucket, page)
@@ -204,6 +204,8 @@ class Reconciler:
         held = self._parts.judge(bucket, others, {}, settings.settle_seconds)
         not_yet += [i for i in others if i.key in held and not held[i.key].named_by]
         self._find(bucket, not_yet, settings, "replay", again=True)
+        waiting = {info.key for info in not_yet}
+        self._parts.settle(bucket, [info.key for info in page if info.key not in waiting])
         admissions: list[Admission] = []
         for info in complete:
             if info.key in owners and info.key not in held:

@@ -143,6 +143,7 @@ class StabilityChecker:
             for arrival, look in zip(due, looks, strict=True):
                 self._sort(arrival, look, sorted_out)
             self._take(bucket, sorted_out)
+            self._parts.settle(bucket, [arrival.key for arrival in sorted_out.gone])
         if sorted_out.problems and time.monotonic() >= self._quiet_until.get(name, 0.0):
             self._quiet_until[name] = time.monotonic() + _LOG_SECONDS
             log.warning('what landed in the bucket "%s" waits: %s', name, sorted_out.problems[0])
@@ -174,6 +175,7 @@ class StabilityChecker:
             admissions.append(
                 admission(bucket, info, runs, arrival=arrival, again=again, unmatched=unmatched)
             )
+        self._parts.settle(bucket, [one.key for one in admissions])
         taken = self._store.intake.take(admissions)
         for one, is_new in zip(admissions, taken.new, strict=True):
             if one.unmatched and is_new:

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from functools import partial
 
 from workflow_engine.errors import (
+    ActivityError,
+    Code,
     InterruptedRunError,
     LeaseLostError,
     MediaflowError,
     StoreError,
 )
-from workflow_engine.planning.plan import Input, Planned, Planner
+from workflow_engine.planning.plan import Input, Planned, Planner, plan_activity
+from workflow_engine.records import ActivityState
 from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.composite import Content, open_content
 from workflow_engine.run.publisher import Publisher
@@ -41,10 +44,9 @@ def prepare(run: ActiveRun, open_input: Callable[[], Source]) -> Runner:
         make_folder=run.work.attempt,
         context=partial(run.context, run.record.run_id),
     )
-    facts = Input(
-        ref=source.ref, digests=content.digests, names=run.names, composite=content.composite
+    planner = Planner(
+        run.graph, _facts(run, source, content), environment.templates, side_inputs.read
     )
-    planner = Planner(run.graph, facts, environment.templates, side_inputs.read)
     Recovery(run, planner, publisher).keep_all()
     find_finished = _nothing if run.fresh else publisher.finished.find
     return Runner(
@@ -64,7 +66,7 @@ def _opened(run: ActiveRun, open_input: Callable[[], Source]) -> tuple[Source, C
 
     def read() -> tuple[Source, Content]:
         source = open_input()
-        return source, open_content(
+        content = open_content(
             source,
             start.activity,
             make_folder=run.work.attempt,
@@ -72,6 +74,9 @@ def _opened(run: ActiveRun, open_input: Callable[[], Source]) -> tuple[Source, C
             cancel=cancel,
             store=run.environment.store,
         )
+        if content.composite is not None:
+            _require_same_parts(run, _facts(run, source, content))
+        return source, content
 
     try:
         return run.attempts.call(start.name, read)
@@ -81,6 +86,31 @@ def _opened(run: ActiveRun, open_input: Callable[[], Source]) -> tuple[Source, C
         missing = Source.missing(run.record.input, error)
         file = SourceFile(missing, run.work.attempt, cancel)
         return missing, Content(file=file, digests=NO_DIGESTS)
+
+
+def _facts(run: ActiveRun, source: Source, content: Content) -> Input:
+    return Input(
+        ref=source.ref, digests=content.digests, names=run.names, composite=content.composite
+    )
+
+
+def _require_same_parts(run: ActiveRun, facts: Input) -> None:
+    """Refuse an input whose parts changed since an earlier attempt's Start. Raises ActivityError.
+
+    Versions of the input alone are compared when it is opened; those of its parts are in the
+    content key of Start.
+    """
+    start = run.graph.start.name
+    if run.journal.activity(start).state is not ActivityState.SUCCESS:
+        return
+    key = run.environment.store.steps.keys(run.record.run_id).get(start)
+    if key not in (None, plan_activity(run.graph, start, facts, {}, {}).key):
+        raise ActivityError(
+            Code.RESOURCE_CONTENT_BAD,
+            f'What the input "{facts.ref.object}" is made of is not what it was when the execution '
+            "began.",
+            remedy="Run the workflow on it again.",
+        )
 
 
 def _nothing(planned: Planned) -> None:

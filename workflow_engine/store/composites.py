@@ -1,18 +1,21 @@
-"""Which objects of a bucket may be made of others: remembered until they are found to be gone.
+"""Objects that are made of others, and what they name.
 
-What they name is not kept: the objects themselves say it.
+One that landed is remembered by its folder until it is taken; whoever asks reads what it names
+then. Its parts are kept from then on, as long as it lies there.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import sqlalchemy as sa
 
 from workflow_engine.store.database import Database, upsert
-from workflow_engine.store.landing_schema import composites
+from workflow_engine.store.json_params import elements
+from workflow_engine.store.landing_schema import composites, parts
+from workflow_engine.store.types import to_json
 
 
 class CompositeTable:
-    """The keys of such objects, by folder."""
+    """Composite objects that wait, and the parts of those that were taken."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,8 +30,8 @@ class CompositeTable:
                 insert = upsert(connection.dialect.name, composites).on_conflict_do_nothing()
                 connection.execute(insert, rows)
 
-    def in_folders(self, bucket: str, folders: Collection[str]) -> list[str]:
-        """Return the keys of those that lie in these folders themselves, not below them."""
+    def waiting(self, bucket: str, folders: Collection[str]) -> list[str]:
+        """Return the keys of those that lie in these folders themselves and were not taken."""
         query = (
             sa.select(composites.c.key)
             .where(composites.c.bucket == bucket, composites.c.folder.in_(sorted(folders)))
@@ -37,12 +40,28 @@ class CompositeTable:
         with self._database.read() as connection:
             return list(connection.scalars(query))
 
-    def forget(self, bucket: str, key: str) -> None:
-        """Forget an object that is gone."""
+    def settle(self, bucket: str, key: str, names: Collection[str]) -> None:
+        """Keep the parts of an object that is taken, by their keys; none for one that is gone."""
         mine = (composites.c.bucket == bucket) & (composites.c.key == key)
-        gone = sa.delete(composites).where(mine, composites.c.folder == folder_of(key))
+        rows = [{"bucket": bucket, "key": name, "owner": key} for name in sorted(names)]
         with self._database.write() as connection:
-            connection.execute(gone)
+            connection.execute(sa.delete(composites).where(mine))
+            connection.execute(
+                sa.delete(parts).where(parts.c.bucket == bucket, parts.c.owner == key)
+            )
+            if rows:
+                insert = upsert(connection.dialect.name, parts).on_conflict_do_nothing()
+                connection.execute(insert, rows)
+
+    def owners(self, bucket: str, keys: Collection[str]) -> Mapping[str, str]:
+        """Return of which object that was taken these are parts, by key."""
+        wanted = elements(self._database.dialect, "keys")
+        query = sa.select(parts.c.key, parts.c.owner).where(
+            parts.c.bucket == bucket, parts.c.key.in_(sa.select(wanted.c.value))
+        )
+        with self._database.read() as connection:
+            found = connection.execute(query, {"keys": to_json(sorted(keys))}).all()
+        return {key: owner for key, owner in found}
 
 
 def folder_of(key: str) -> str:

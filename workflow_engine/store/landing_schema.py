@@ -46,7 +46,7 @@ intake = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# Objects that landed and may be made of others, by the folder that they lie in.
+# Objects that landed, may be made of others and were not taken yet, by the folder they lie in.
 composites = sa.Table(
     "composites",
     metadata,
@@ -54,6 +54,18 @@ composites = sa.Table(
     # "" for the bucket itself, else with a slash at the end
     sa.Column("folder", _BYTES, primary_key=True),
     sa.Column("key", _BYTES, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# What objects that were taken are made of.
+parts = sa.Table(
+    "parts",
+    metadata,
+    sa.Column("bucket", _BYTES, primary_key=True),
+    sa.Column("key", _BYTES, primary_key=True),
+    # the key of the object that names it
+    sa.Column("owner", _BYTES, nullable=False),
+    sa.Index("parts_by_owner", "bucket", "owner"),
     sqlite_with_rowid=False,
 )
 

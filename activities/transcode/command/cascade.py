@@ -22,7 +22,8 @@ def follows(filters: Sequence[Filter]) -> bool:
 
 #: filters that convert colours, which stand behind the scale
 _COLOURS = frozenset(
-    {"colorspace", "format", "premultiply", "scale", "setparams", "tonemap", "zscale"}
+    {"colorspace", "format", "premultiply", "scale", "setparams", "sidedata"}
+    | {"tonemap", "zscale"}
 )
 
 

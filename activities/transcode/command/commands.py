@@ -131,6 +131,8 @@ def _video(rendition: Rendition, picture: Picture) -> Options:
         "c:v": "copy",
         **({"tag:v": "hvc1"} if hevc else {}),
         **({"bsf:v": ",".join(filters)} if filters else {}),
+        # else the record of Dolby Vision would be left out
+        **({"strict": "unofficial"} if rendition.container == "mp4" else {}),
     }
 
 

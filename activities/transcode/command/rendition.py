@@ -50,7 +50,7 @@ class VideoEncoding:
 
     `rate` is the frame rate of the output; `bufsize` is None where nothing limits the rate. Key
     frames come at least every `gop` frames, at every multiple of `key_every` seconds and at each
-    of `key_times`. `fields` means interlaced.
+    of `key_times`. `fields` means interlaced, `hdr` high dynamic range.
     """
 
     codec: str
@@ -67,6 +67,7 @@ class VideoEncoding:
     key_times: tuple[float, ...]
     pix_fmt: str
     fields: bool
+    hdr: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,8 +166,12 @@ class Rendition:
 
     @property
     def alone(self) -> bool:
-        """Whether it needs a process of its own: two passes, or a palette of the whole."""
-        return self.twopass or self.container == "gif"
+        """Whether it needs a process of its own: two passes, a palette of the whole, or HDR.
+
+        Of several outputs, ffmpeg tells only the first one what screen HDR was mastered on.
+        """
+        encoding = self.picture.encoding if self.picture else None
+        return self.twopass or self.container == "gif" or bool(encoding and encoding.hdr)
 
     @property
     def twopass(self) -> bool:

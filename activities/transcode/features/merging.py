@@ -15,7 +15,7 @@ from activities.probe import MediaInfo
 from activities.transcode.command.filters import Chain, CommandInput, Filter, filter_of
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import MergeConfig, MergePart
-from activities.transcode.source.colour import colour_filters
+from activities.transcode.source.colour import colour_filters, named_colours
 from activities.transcode.source.geometry import SizeSettings, SourcePicture, place, upright
 from activities.transcode.source.scene import OutputRequest, Scene, SoundScene
 from activities.transcode.source.segments import (
@@ -27,6 +27,7 @@ from activities.transcode.source.segments import (
     sound_chain,
     sound_steps,
 )
+from activities.transcode.source.timeline import not_seekable
 from workflow_engine.activity import ActivityContext, SideInput
 from workflow_engine.errors import ActivityError, Code, pointer_to
 from workflow_engine.records import Json
@@ -157,6 +158,8 @@ def _segment(
             pointer=pointer,
             remedy="Use a part with video and audio.",
         )
+    if part.start and not media.seekable:
+        raise not_seekable(pointer if at == "/MergeConfigUrl" else f"{at}/Start")
     options = (("ss", f"{part.start:.3f}"),) if part.start else ()
     if part.duration is not None:
         options += (("t", f"{part.duration:.3f}"),)
@@ -195,7 +198,8 @@ def _picture_chain(part: MediaSegment, scene: Scene) -> Chain:
             method=method if method in ("crop", "rescale") else "pad",
         ),
     )
-    steps = [filter_of(name, **options) for name, options in whole_pictures(part.video, scene.rate)]
+    steps = [named_colours(part.video)]
+    steps += (filter_of(name, **how) for name, how in whole_pictures(part.video, scene.rate))
     steps += placed.before_scale
     if placed.scale:
         steps.append(filter_of("scale", w=placed.scale[0], h=placed.scale[1]))

@@ -13,7 +13,7 @@ from activities.transcode.command.filters import Chain, CommandInput, Filter, fi
 from activities.transcode.command.rendition import Size
 from activities.transcode.features.media_facts import MEDIA, media_of
 from activities.transcode.model.joined import FULL, OWN, Slate, TailSlate
-from activities.transcode.source.colour import colour_filters
+from activities.transcode.source.colour import colour_filters, named_colours
 from activities.transcode.source.geometry import upright
 from activities.transcode.source.scene import OutputRequest, Scene, SoundScene
 from activities.transcode.source.segments import (
@@ -211,6 +211,7 @@ def _picture(segment: MediaSegment, scene: Scene, size: Size, steps: tuple[Filte
         input=segment.input,
         stream=str(segment.video.index),
         filters=(
+            named_colours(segment.video),
             *(filter_of(name, **options) for name, options in first),
             filter_of("scale", w=size[0], h=size[1]),
             *colour_filters(video, segment.video, scene.colour),

@@ -110,6 +110,14 @@ PIXEL_FORMATS = {
 }
 #: chroma formats of the profiles baseline, main and high
 PROFILE_PIXEL_FORMATS = ("yuv420p", "yuvj420p")
+#: Hdr: HDR stays as it is; what it needs for that, and the fields of an output that it excludes
+KEEP = "Keep"
+HDR_CODECS = ("H.265", "AV1")
+HDR_PIXEL_FORMAT = "yuv420p10le"
+WITHOUT_HDR = (
+    *("merge_list", "merge_config_url", "opening_list", "tail_slate_list"),
+    *("water_marks", "subtitle_config", "de_watermark"),
+)
 #: ways to spend the bits by codec, TransMode
 TRANS_MODES = {"AV1": ("onepass",)}
 

@@ -22,7 +22,12 @@ from activities.transcode.features.registry import picture_filters
 from activities.transcode.model.containers import PROFILE_PIXEL_FORMATS
 from activities.transcode.model.settings import OutputSettings
 from activities.transcode.resolve.placement import placement_of
-from activities.transcode.source.colour import colour_filters, colour_warnings, target_of
+from activities.transcode.source.colour import (
+    colour_filters,
+    colour_warnings,
+    named_colours,
+    target_of,
+)
 from activities.transcode.source.geometry import (
     Placement,
     upright,
@@ -106,6 +111,7 @@ def resolve_picture(
         key_times=cuts,
         pix_fmt=pix_fmt,
         fields=fields,
+        hdr=bool(scene.colour.hdr),
     )
     return Picture(
         stream=stream.index,
@@ -147,7 +153,8 @@ def _filters(
     squeeze = settings.trans.adj_dar_method == "rescale"
     whole = marked_fields(stream) if keep else whole_pictures(stream, output_rate)
     first = (*steady(stream, squeeze=squeeze), *whole)
-    chain = [filter_of(name, **options) for name, options in first]
+    chain = [named_colours(stream)]
+    chain += (filter_of(name, **options) for name, options in first)
     colours = colour_filters(video, stream, scene.colour)
     if blurred:
         # with 8 bits of a colour, which HDR does not bear

@@ -13,7 +13,6 @@ from activities.probe import MediaInfo
 from activities.probe.streams import sections
 from activities.transcode.result.manifest import DashRepresentation, representations
 from activities.transcode.result.playlist import is_uri
-from activities.transcode.result.webp import read_webp
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Json
 
@@ -52,9 +51,12 @@ def media_of(path: Path) -> MediaInfo:
     """Probe an output, as `MediaInfo.of` does with what ffprobe knows."""
     if path.suffix == ".mpd":
         return _media_of_manifest(path)
-    if path.suffix == ".webp" and (webp := read_webp(path)):
-        return MediaInfo.parse(webp.probe(path.stat().st_size))
     return MediaInfo.of(path, playlists=path.suffix == ".m3u8")
+
+
+def media_of_segment(path: Path) -> MediaInfo:
+    """Probe a segment of HLS, by its format: of some kilobytes, it would not be recognized."""
+    return MediaInfo.parse(probe_json(path, opened={"f": "mpegts"}))
 
 
 def _media_of_manifest(path: Path) -> MediaInfo:

@@ -14,11 +14,15 @@ from activities.probe import MediaInfo
 from activities.transcode.command.encryption import key_name
 from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.model.naming import finish_key, index_stem, part_key, require_distinct
-from activities.transcode.result.files import Files, files_of
+from activities.transcode.result.files import Files, files_of, media_of_segment
 from activities.transcode.result.manifest import named_manifest
-from activities.transcode.result.playlist import named_playlist, segment_tags
+from activities.transcode.result.playlist import (
+    named_playlist,
+    segment_tags,
+    with_longer_first,
+)
 from activities.transcode.result.shapes import shapes
-from activities.transcode.result.verify import verify, wrong_length
+from activities.transcode.result.verify import SHORT_SECONDS, verify, wrong_length
 from workflow_engine.activity import ActivityResult, Produced, StepResult
 from workflow_engine.errors import Code
 from workflow_engine.records import Digests, Json, ObjectRef
@@ -101,10 +105,21 @@ def renamed(jobs: Sequence[RenditionJob], finished: StepResult) -> list[ObjectRe
 
 def _made(job: RenditionJob, stem: Path, count_limit: int) -> _FinishedOutput:
     path = stem.with_suffix(f".{job.rendition.container}")
+    if path.suffix == ".m3u8" and job.rendition.copy and not job.rendition.key:
+        _count_from_sound(path)
     media, files = verify(path, job.rendition), files_of(path)
     if path.suffix not in _DESCRIBED and files.size <= count_limit:
         media = media.counted(path, playlists=files.index is not None)
     return _FinishedOutput(files=files, media=media)
+
+
+def _count_from_sound(path: Path) -> None:
+    """Let a playlist tell the sound before its first picture, which its muxer counts from."""
+    first = files_of(path).content[:1]
+    video = media_of_segment(first[0]).video if first else None
+    if video and video.begins > SHORT_SECONDS:
+        text = path.read_text(encoding="utf-8")
+        path.write_text(with_longer_first(text, video.begins), encoding="utf-8")
 
 
 def _key(job: RenditionJob, made: _FinishedOutput) -> str:

@@ -4,6 +4,8 @@ Specification: transcode, 12; topology, 11.
 """
 
 import hashlib
+import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -33,6 +35,18 @@ def named_playlist(text: str, playlist_key: str, tags: Sequence[Sequence[str]] =
             line = _uri(segment_key(name, number))
         lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def with_longer_first(text: str, seconds: float) -> str:
+    """Return a playlist whose first segment is longer by so many seconds."""
+    length = re.search(r"^#EXTINF:([\d.]+)", text, re.M)
+    target = re.search(r"^#EXT-X-TARGETDURATION:(\d+)", text, re.M)
+    if length is None or target is None:
+        return text
+    whole = float(length[1]) + seconds
+    text = text.replace(length[0], f"#EXTINF:{whole:.6f}", 1)
+    most = max(int(target[1]), math.floor(whole + 0.5))
+    return text.replace(target[0], f"#EXT-X-TARGETDURATION:{most}", 1)
 
 
 def is_uri(line: str) -> bool:

@@ -6,12 +6,11 @@ limit stops it (ffmpeg facts, "Hostile input").
 
 from pathlib import Path
 
-from activities.ffmpeg import probe_json
 from activities.probe import MediaInfo, VideoStream
 from activities.transcode.command.encoder import most_bytes
 from activities.transcode.command.rendition import Picture, Rendition, Sound
 from activities.transcode.model.containers import IMAGE_CODECS, SEGMENTED
-from activities.transcode.result.files import files_of, media_of
+from activities.transcode.result.files import files_of, media_of, media_of_segment
 from workflow_engine.errors import ActivityError, Code
 
 #: seconds, and share of the whole, that an output may be shorter than its source promised
@@ -118,9 +117,7 @@ def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
     if rendition.container != "m3u8" or not both or rendition.key:
         return media.duration
     segments = files_of(path).content
-    # by name: a segment of some kilobytes is not recognized
-    opened = {"f": "mpegts"}
-    first, last = (MediaInfo.parse(probe_json(segments[n], opened=opened)) for n in (0, -1))
+    first, last = (media_of_segment(segments[n]) for n in (0, -1))
     end = last.start_time + (last.duration or 0.0)
     return max(media.duration or 0.0, end - first.start_time)
 

@@ -7,10 +7,14 @@ from collections.abc import Iterator
 
 from activities.templates.sections import Video, box_of
 from activities.transcode.model.containers import (
+    HDR_CODECS,
+    HDR_PIXEL_FORMAT,
+    KEEP,
     PIXEL_FORMATS,
     PROFILE_PIXEL_FORMATS,
     TRANS_MODES,
     VIDEO_FIELDS,
+    WITHOUT_HDR,
 )
 from activities.transcode.model.settings import OutputSettings, problem
 from workflow_engine.errors import Code, Problem
@@ -29,6 +33,8 @@ def video_faults(settings: OutputSettings) -> Iterator[Problem]:
             f'The profile "{video.profile}" does not allow the pixel format "{video.pix_fmt}".',
             "Take Profile out, or use yuv420p.",
         )
+    if video.hdr == KEEP:
+        yield from _hdr_faults(settings, video)
     if video.profile == "baseline" and video.scan_mode == "interlaced":
         yield problem(
             Code.NOT_SUPPORTED,
@@ -44,6 +50,32 @@ def video_faults(settings: OutputSettings) -> Iterator[Problem]:
                 settings.pointer("video", "pad"),
                 f'The Pad "{video.pad}" puts the picture outside the canvas.',
                 "Use width:height:left:top with left < width and top < height.",
+            )
+
+
+def _hdr_faults(settings: OutputSettings, video: Video) -> Iterator[Problem]:
+    """HDR has 10 bits of a colour, and a white of its own, which what is laid over it has not."""
+    wanted = {
+        "codec": (video.codec, HDR_CODECS),
+        "pix_fmt": (video.pix_fmt, (HDR_PIXEL_FORMAT,)),
+    }
+    for name, (found, allowed) in wanted.items():
+        if found not in allowed:
+            field = Video.model_fields[name].alias
+            yield problem(
+                Code.NOT_SUPPORTED,
+                settings.pointer("video", "hdr"),
+                f'Hdr "{KEEP}" needs {field} {" or ".join(allowed)}, and it is {found}.',
+                f"Set {field}, or take Hdr out to get SDR.",
+            )
+    for name in WITHOUT_HDR:
+        if getattr(settings.output, name):
+            field = type(settings.output).model_fields[name].alias
+            yield problem(
+                Code.NOT_SUPPORTED,
+                f"/{field}",
+                f'{field} cannot stand beside Hdr "{KEEP}": it is made for SDR.',
+                f"Take {field} out, or take Hdr out to get SDR.",
             )
 
 

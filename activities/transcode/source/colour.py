@@ -7,15 +7,13 @@ What a picture means is decided in `activities.probe.colour`, how it is converte
 from collections.abc import Iterator
 from dataclasses import replace
 
-from activities.conversion import JPEG, SDR, conversion, told
+from activities.conversion import JPEG, SDR, conversion, named, told
 from activities.probe import VideoStream
 from activities.probe.colour import Colour
 from activities.templates.sections import Video
 from activities.transcode.command.filters import Filter, filter_of
+from activities.transcode.model.containers import KEEP
 from workflow_engine.errors import Code, Problem, Severity
-
-#: Hdr: HDR stays as it is
-KEEP = "Keep"
 
 
 def keeps_hdr(video: Video, stream: VideoStream) -> bool:
@@ -39,8 +37,14 @@ def target_of(video: Video, stream: VideoStream) -> Colour:
     return replace(SDR, full=video.pix_fmt.startswith("yuvj"))
 
 
+def named_colours(stream: VideoStream) -> Filter:
+    """Return the filter that says what a stream's pictures mean, before all others."""
+    name, options = named(stream)
+    return filter_of(name, **options)
+
+
 def colour_filters(video: Video, stream: VideoStream, target: Colour) -> tuple[Filter, ...]:
-    """Return the filters that give a stream's pictures the colours of an output.
+    """Return the filters that give pictures whose colours are named those of an output.
 
     Raises ActivityError as `conversion` does.
     """

@@ -92,6 +92,9 @@ def _require_copyable(settings: OutputSettings, media: MediaInfo, stream: VideoS
             settings,
             f"{stream.codec} video with B-frames, of which {media.format_name} has no times,",
         )
+    if stream.tags.hidden and settings.container != "mp4":
+        # there is no place for what tells players that it is Dolby Vision
+        raise _cannot_copy(settings, "Dolby Vision without a base layer that other players show")
     if stream.rotation and settings.container in WITHOUT_ROTATION:
         raise _cannot_copy(settings, f"video turned by {stream.rotation} degrees")
 

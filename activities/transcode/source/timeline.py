@@ -26,6 +26,8 @@ def timeline_of(
     if span is None:
         origin = CommandInput(options=options)
         return Timeline(origin=origin, start=0.0, duration=duration, exact=exact, shown=shown)
+    if span.seek and not request.media.seekable:
+        raise not_seekable("/Clip/TimeSpan/Seek")
     if video and video.end and span.seek >= video.end and not request.media.guessed:
         raise outside(span, "Seek", video.end)
     if duration is not None and span.seek >= duration and not request.media.guessed:
@@ -74,6 +76,16 @@ def length_of(span: TimeSpan, whole: float | None) -> float | None:
     if span.duration is None:
         return left
     return span.duration if left is None else min(span.duration, left)
+
+
+def not_seekable(pointer: str) -> ActivityError:
+    """Return the error of an animated WebP that is to be shown from a later time on."""
+    return ActivityError(
+        Code.RESOURCE_NOT_SUPPORTED,
+        "An animated WebP is read from its beginning only, and a later start is asked for.",
+        pointer=pointer,
+        remedy="Take the start out, or use an animated GIF or PNG, or a film.",
+    )
 
 
 def outside(span: TimeSpan, field: str, whole: float) -> ActivityError:

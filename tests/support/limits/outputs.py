@@ -95,6 +95,7 @@ SECTIONS = [
     _output("/Video/Bufsize", number(1000, 128000, whole=True)),
     _output("/Video/Maxrate", number(10, 50000), Video={"Bitrate": "10"}),
     _output("/Video/PixFmt", word("yuv420p", "yuvj420p", "yuv422p", "yuv444p")),
+    _output("/Video/Hdr", word("Auto", "ToSdr")),
     _output("/Video/Remove", flag()),
     _output("/Video/LongShortMode", flag()),
     _output(
