@@ -79,12 +79,12 @@ def duration(value: Json) -> float | None:
 
 
 def own_duration(stream: Mapping[str, Json]) -> float | None:
-    """Return the seconds of one stream: those of the tag that mkv and webm carry, else its own.
+    """Return the seconds of one stream: its own, or those of the tag that mkv and webm carry.
 
-    Where there is such a tag, ffprobe's own figure is a guess.
+    The shorter ones count: of a single picture ffprobe tells the length of the whole file.
     """
-    tagged = _tagged_end(stream)
-    return duration(stream.get("duration")) if tagged is None else tagged
+    known = (duration(stream.get("duration")), _tagged_end(stream))
+    return min((seconds for seconds in known if seconds is not None), default=None)
 
 
 def _tagged_end(stream: Mapping[str, Json]) -> float | None:

@@ -121,7 +121,7 @@ def test_picture_and_sound_belong_to_one_program(tmp_path, media_dir):
         )
     ]
     source = media.make(
-        media_dir / "programs.ts",
+        media_dir / "two-programs.ts",
         *given,
         *("-map", "0", "-map", "1", "-map", "2", "-map", "3", *X264, "-c:a", "aac"),
         *("-program", "program_num=1:st=0:st=1", "-program", "program_num=2:st=2:st=3"),

@@ -213,6 +213,7 @@ class TestShapes:
             code="C",
             message="m",
             message_result='{"ErrorCode": "E", "ErrorMessage": "e"}',
+            further_jobs=None,
         )
         waiting = failed._replace(name="report", state="Waiting")
         record = ExecutionSummary(
