@@ -65,6 +65,6 @@ def constant_rate(scene: Scene, stream: VideoStream) -> Iterator[Filter]:
     missing = round((timeline.duration - timeline.shown) * scene.rate)
     if missing > 0:
         yield filter_of("tpad", stop_mode="clone", stop=missing)
-    if timeline.start or not timeline.shown or stream.reordered_lengths:
-        # a Clip may begin within a picture, which then counts twice
+    if missing > 0 or timeline.start or stream.reordered_lengths:
+        # ends are told roughly, and a Clip may begin within a picture, which then counts twice
         yield filter_of("trim", end_frame=max(1, round(timeline.duration * scene.rate)))
