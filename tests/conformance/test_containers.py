@@ -201,6 +201,13 @@ def test_colours_of_a_gif(tmp_path, media_dir):
     assert near(pixel(made[0], 80, 45), pixel(soft, 80, 45))
 
 
+@pytest.mark.parametrize("container", ["webp", "gif"])
+def test_pictures_that_are_all_alike(tmp_path, wall, container):
+    shape = {"Codec": container.upper(), "Width": "160", "Preset": ""}
+    made = run(tmp_path, wall, of(container, Video=shape))
+    assert near(pixel(made[0], 80, 45), (128, 128, 128))
+
+
 @pytest.mark.proves("Container.Format webp", "Video.Codec WEBP", by="decoded frames")
 @pytest.mark.proves("MuxConfig.Webp.Loop", by="the bytes of the file")
 def test_webp(tmp_path, media_dir):

@@ -76,7 +76,8 @@ def _check_sound(rendition: Rendition, sound: Sound, media: MediaInfo) -> None:
 def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
     length, expected = _length(path, rendition, media), rendition.duration
     if length is None:
-        if expected is None:
+        # pictures that are all alike become a single one
+        if expected is None or rendition.container == "webp":
             return
         raise _wrong(rendition, "it has no duration")
     large = rendition.container not in SEGMENTED and path.stat().st_size >= most_bytes(rendition)
