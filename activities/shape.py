@@ -16,6 +16,8 @@ OPENED = {"reinit_filter:v": "0"}
 
 #: how far two shapes may be apart and still count as one
 _NEAR = 0.01
+#: seconds by which the times of frames may be rounded
+_ROUNDED = 0.002
 
 
 def followed(stream: VideoStream) -> bool:
@@ -27,32 +29,49 @@ def followed(stream: VideoStream) -> bool:
 
 
 def steady(
-    stream: VideoStream, *, squeeze: bool = False
+    stream: VideoStream, *, begin: float = 0.0, squeeze: bool = False
 ) -> Iterator[tuple[str, dict[str, str | int]]]:
     """Yield names and options of the filters that give every picture the announced size.
 
-    `squeeze` fills it instead, whatever becomes of the shape (AdjDarMethod rescale).
+    `begin` is the second of the file at which the filters count 0. `squeeze` fills the size,
+    whatever becomes of the shape (AdjDarMethod rescale).
     """
     if not followed(stream):
         return
-    width, height, sar = stream.width, stream.height, float(stream.sar)
+    width, height = stream.width, stream.height
     if squeeze:
-        yield "scale", {"w": width, "h": height, "eval": "frame"}
+        yield "scale", {"w": width, "h": height, "interl": -1, "eval": "frame"}
         return
-    # in pixels of the announced shape
-    shape = "dar" if stream.sar == 1 else f"(dar/{sar:.6f})"
+    shape = _shape(stream, begin)
     same = f"eq(iw,{width})*eq(ih,{height})*lt(abs({shape}-{width}/{height}),{_NEAR})"
     wider = f"gt({shape},{width}/{height})"
     inner_width = f"max(2,2*round({height}*{shape}/2))"
-    inner_height = f"max(2,2*round({width}/{shape}/2))"
+    # by four lines, so that those of two fields stay apart
+    inner_height = f"max(4,4*round({width}/{shape}/4))"
     yield (
         "scale",
         {
             "w": f"if({same}+{wider},{width},{inner_width})",
             "h": f"if({same},{height},if({wider},{inner_height},{height}))",
+            "interl": -1,
             "eval": "frame",
         },
     )
-    centre = {"x": "(ow-iw)/2", "y": "(oh-ih)/2"}
+    centre = {"x": "(ow-iw)/2", "y": "2*trunc((oh-ih)/4)"}
     yield "pad", {"w": width, "h": height, **centre, "eval": "frame", "color": "black"}
     yield "setsar", {"sar": f"{stream.sar.numerator}/{stream.sar.denominator}", "max": 65535}
+
+
+def _shape(stream: VideoStream, begin: float) -> str:
+    """Return the expression of width over height, in pixels of the announced shape.
+
+    `dar` knows the size of each picture; ffmpeg gives all pixels the first shape of the stream.
+    """
+    announced = float(stream.sar)
+    shape = "dar" if stream.sar == 1 else f"(dar/{announced:.6f})"
+    steps, before = "", announced
+    for time, sar in stream.changes:
+        step = (float(sar) - before) / announced
+        steps += f"{step:+.6f}*gte(t,{time - begin - _ROUNDED:.4f})"
+        before = float(sar)
+    return f"({shape}*(1{steps}))" if steps else shape

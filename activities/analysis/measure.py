@@ -60,7 +60,9 @@ def command(
     """Return the command of one sample encode; `source` is a file name in the work directory."""
     follow = OPENED if followed(video) else {}
     opened = graph.open_input(source, {"ss": f"{window.start:.3f}", **follow})
-    picture = opened[f"v:{video.position}"].chain([named(video), *steady(video)])
+    picture = opened[f"v:{video.position}"].chain(
+        [named(video), *steady(video, begin=window.start)]
+    )
     width, height = size
     interlaced: dict[str, str] = {}
     # light is not converted field by field

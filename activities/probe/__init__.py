@@ -3,8 +3,8 @@
 `MediaInfo.of` probes a file; `pictures` tells still ones from those that move, `animation` reads
 what ffprobe does not, `streams` reads single streams, `properties` gives the wire form
 of specification, mediainfo, 2, `completeness` tells whether the file was cut off, `ends` when
-each stream ends, `fields` whether frames hold two fields, `raw` describes sound that does not say
-what it is, and `sizes` refuses pictures without a size.
+each stream ends, `fields` whether frames hold two fields, `shapes` when pixels change theirs,
+`raw` describes sound that does not say what it is, and `sizes` refuses pictures without a size.
 """
 
 import threading
@@ -22,6 +22,7 @@ from activities.probe.fields import measured_fields
 from activities.probe.pictures import opening, still_kind
 from activities.probe.properties import properties
 from activities.probe.raw import RAW_FORMATS, RawSound
+from activities.probe.shapes import pixel_shapes
 from activities.probe.sizes import LONGER_LOOK, require_size
 from activities.probe.streams import (
     AudioStream,
@@ -154,17 +155,32 @@ class MediaInfo:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
         if media.duration == 0:
             raise ffmpeg.content_bad("its duration is 0")
-        return media._with_fields(path, cancel) if ends and not media.still else media
+        return media._measured(path, cancel) if ends and not media.still else media
 
-    def _with_fields(self, path: Path, cancel: threading.Event | None) -> "MediaInfo":
+    def _measured(self, path: Path, cancel: threading.Event | None) -> "MediaInfo":
         fields: dict[str, Json] = {}
+        shapes: dict[str, Json] = {}
         for stream in self.videos:
             found = measured_fields(
                 path, stream, self.duration, opened=dict(self.opened), cancel=cancel
             )
             if found:
                 fields[str(stream.index)] = asdict(found)
-        return self.parse({**self.probe, "fields": fields}) if fields else self
+            changed = pixel_shapes(
+                path,
+                stream,
+                start_time=self.start_time,
+                duration=self.duration,
+                format_name=self.format_name,
+                cancel=cancel,
+            )
+            if changed:
+                shapes[str(stream.index)] = [list(one) for one in changed]
+        measured = {
+            **({"fields": fields} if fields else {}),
+            **({"shapes": shapes} if shapes else {}),
+        }
+        return self.parse({**self.probe, **measured}) if measured else self
 
     @classmethod
     def parse(cls, probe: Mapping[str, Json]) -> "MediaInfo":
@@ -183,7 +199,7 @@ class MediaInfo:
         video = [s for s in streams if s.get("codec_type") == "video"]
         subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
         spare = _spare_kilobits(container, audio, video)
-        fields = section(probe.get("fields"))
+        fields, shapes = section(probe.get("fields")), section(probe.get("shapes"))
         return cls(
             probe=probe,
             format_name=str(container.get("format_name", "")),
@@ -194,7 +210,14 @@ class MediaInfo:
             bitrate_kbps=kilobits(container),
             # the position counts attached pictures too, as ffmpeg's 0:v:n does
             videos=tuple(
-                video_stream(s, position, origin, spare, section(fields.get(str(s.get("index")))))
+                video_stream(
+                    s,
+                    position,
+                    origin,
+                    spare,
+                    section(fields.get(str(s.get("index")))),
+                    shapes.get(str(s.get("index"))),
+                )
                 for position, s in enumerate(video)
                 if not is_picture(s)
             ),

@@ -141,7 +141,8 @@ class VideoStream:
     `begins` so many seconds after the file.
     `has_b_frames` is how many frames the decoder holds back to put them in order. `program` is that
     of a broadcast. `single` means that it is one picture, as a cover is; `varying` that its
-    pictures come at varying times.
+    pictures come at varying times; `changes` from which second of the file on pixels have another
+    shape than `sar`.
 
     `field_order` is ffprobe's: tt and bt show the top field first. `measured` means that it was
     seen in the pictures, and that their headers may tell another. With `pulldown` five frames hold
@@ -163,6 +164,7 @@ class VideoStream:
     program: int | None
     single: bool
     varying: bool
+    changes: tuple[tuple[float, Fraction], ...]
     pix_fmt: str
     field_order: str
     measured: bool
@@ -289,6 +291,13 @@ def _counted_rate(stream: Mapping[str, Json]) -> Fraction:
     return Fraction(25)
 
 
+def _changes(shapes: Json) -> tuple[tuple[float, Fraction], ...]:
+    listed = cast("list[Json]", shapes) if isinstance(shapes, list) else []
+    pairs = [cast("list[Json]", one) for one in listed if isinstance(one, list)]
+    read = [(number(pair[0]), ratio(pair[1])) for pair in pairs if len(pair) == 2]
+    return tuple((time, sar) for time, sar in read if time is not None and sar is not None)
+
+
 def _varies(stream: Mapping[str, Json]) -> bool:
     """Whether pictures seem to come at varying times."""
     average, base = (_sane_rate(stream, key) for key in ("avg_frame_rate", "r_frame_rate"))
@@ -348,11 +357,12 @@ def video_stream(
     origin: float,
     bitrate_kbps: float | None,
     fields: Mapping[str, Json],
+    shapes: Json,
 ) -> VideoStream:
     """Build a video stream of a file that begins at `origin`.
 
     `bitrate_kbps` stands in when the stream has none of its own; `fields` is what was measured of
-    its fields, if anything.
+    its fields, if anything, and `shapes` when its pixels change their shape.
     """
     pulldown = bool(fields.get("pulldown"))
     return VideoStream(
@@ -371,6 +381,7 @@ def video_stream(
         program=_program(stream),
         single=_is_single(stream),
         varying=_varies(stream),
+        changes=_changes(shapes),
         pix_fmt=_text(stream, "pix_fmt"),
         field_order=_text(fields, "order") or _text(stream, "field_order"),
         measured=bool(fields),

@@ -105,7 +105,10 @@ class Camera:
         options["reinit_filter"] = 0
         opened = graph.open_input(self.source, options)
         picture = opened[f"v:{self.video.position}"]
-        for name, values in (*steady(self.video), *single_pictures(self.video)):
+        for name, values in (
+            *steady(self.video, begin=-self.start_time),
+            *single_pictures(self.video),
+        ):
             picture = picture.filter(name, options=values)
         # count in microseconds: the source's own unit may be as long as a frame
         return picture.filter("settb", "AVTB").split(uses)

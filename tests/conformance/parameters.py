@@ -188,6 +188,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "streams: several programs": "picture and sound of the one with the largest picture",
         "shape: a size that changes": "one size, the later part whole on black",
         "shape: snapshots of a size that changes": "the same",
+        "shape: from 4:3 to 16:9": "the same, in frames of equal size",
         "shape: copies of a size that changes": "the same packets, with a warning",
         "colour: HDR": "SDR by tone mapping, tagged BT.709, with a warning",
         "colour: samples of Analysis": "the colours of the renditions",

@@ -230,6 +230,39 @@ def test_a_snapshot_behind_the_change_has_the_shape(tmp_path, turned):
     assert shape(result.outputs[0].path, 0, (320, 180)) == pytest.approx(1, abs=0.08)
 
 
+@pytest.fixture(params=[(3, "mpeg2video"), (40, "mpeg2video"), (3, "libx264")])
+def broadcast(request, media_dir):
+    """A film in frames of 352x288 that are 4:3, and 16:9 in its second half."""
+    seconds, codec = request.param
+    extra = ("-preset", "ultrafast") if codec == "libx264" else ("-q:v", "3")
+    parts = [
+        square(
+            *(media_dir, (352, 288), f"{codec}-{seconds}-{n}.ts"),
+            *("-vf", f"setsar={sar}", "-c:v", codec, "-g", "25", *extra),
+            *("-output_ts_offset", str(seconds * n)),
+            seconds=seconds,
+        )
+        for n, sar in enumerate(("12/11", "16/11"))
+    ]
+    source = media_dir / f"broadcast-{codec}-{seconds}.ts"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return source, seconds
+
+
+@pytest.mark.proves("shape: from 4:3 to 16:9", by="a square before and after the change")
+def test_a_broadcast_from_4_3_to_16_9(tmp_path, broadcast):
+    source, seconds = broadcast
+    clip = {"Clip": {"TimeSpan": {"Seek": str(seconds - 1), "Duration": "2"}}}
+    made = run(tmp_path, source, output(Video={"Width": "384"}), output(Video=SMALL, **clip))
+    for path, size, times in (
+        (made[0], (384, 288), (seconds - 1, seconds + 1)),
+        (made[1], (160, 120), (0.5, 1.5)),
+    ):
+        # drawn square in points that are shown 12/11 and 16/11 as wide as they are high
+        assert shape(path, times[0], size) == pytest.approx(12 / 11, abs=0.08)
+        assert shape(path, times[1], size) == pytest.approx(16 / 11, abs=0.12)
+
+
 @pytest.mark.proves("shape: copies of a size that changes", by="the warning")
 @pytest.mark.parametrize("container", ["mp4", "m3u8", "flv"])
 def test_a_copy_of_a_turned_picture_warns(tmp_path, media_dir, container):

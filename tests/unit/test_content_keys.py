@@ -37,21 +37,21 @@ TEXT = {"Content": "aGk=", "FontName": "WenQuanYi Zen Hei"}
 
 #: what a step does, and the beginning of its key
 TABLE: dict[str, tuple[dict[str, Any], str]] = {
-    "mp4": (transcode(), "0dab3f6e4e9bfefc"),
-    "hls": (transcode(template=HLS), "7b3bd1984d48baeb"),
+    "mp4": (transcode(), "9a4da42ba63c2ec4"),
+    "hls": (transcode(template=HLS), "0120ba2d8c4e256b"),
     "copy": (transcode(template=COPY), "9e7b0b9809432d53"),
     "mp3": (transcode(template=MP3), "60ee75aa84e6d13f"),
-    "smart": (transcode(template=SMART), "a4b21ef50429fa51"),
-    "border": (transcode(template=MP4, Video={"Crop": "border"}), "eac1a38bd5ba11f3"),
+    "smart": (transcode(template=SMART), "3496197e76c401f2"),
+    "border": (transcode(template=MP4, Video={"Crop": "border"}), "8ca5b4ca0b0d6262"),
     "border of a clip": (
         transcode(
             template=MP4,
             Video={"Crop": "border"},
             Clip={"TimeSpan": {"Seek": "1.5", "Duration": "20"}},
         ),
-        "eb9c1e8421c864d6",
+        "f3d298eeebe9555b",
     ),
-    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "cbbf74df4700b4cd"),
+    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "8942410b3671b2cc"),
     "volume of a clip": (
         transcode(
             template=MP3,
@@ -60,14 +60,14 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "0c43504615b1ed1b",
     ),
-    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "82b53522a5cda6f8"),
-    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "691efa605eb19fac"),
-    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "c0cba9e871415893"),
-    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "deffd3fb03c3f9cc"),
-    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "4ecaeab11280fab8"),
-    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "59aaa894432e6510"),
-    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "cbaf363fa0759e8b"),
-    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "0c60a252d81e4d22"),
+    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "744dcfd0da7507b1"),
+    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "0cde504a5ea4ad52"),
+    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "ce7f5ee0bf65f817"),
+    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "844ba893e2f6a530"),
+    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "db26af33c8958cdb"),
+    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "210ec42c3244f477"),
+    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "bbc6d7a3e4e35824"),
+    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "1569fc885cdd7c1f"),
     "picture": (snapshot(), "99fcaf18ce9ea78e"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),

@@ -152,7 +152,7 @@ def _filters(
     source_rate = stream.coded_fps if keep else stream.fps
     squeeze = settings.trans.adj_dar_method == "rescale"
     whole = marked_fields(stream) if keep else whole_pictures(stream, output_rate)
-    first = (*steady(stream, squeeze=squeeze), *whole)
+    first = (*steady(stream, begin=scene.timeline.start, squeeze=squeeze), *whole)
     chain = [named_colours(stream)]
     chain += (filter_of(name, **options) for name, options in first)
     colours = colour_filters(video, stream, scene.colour)

@@ -14,7 +14,8 @@ _LOOKS = 8
 def shapes(files: Files, media: MediaInfo) -> set[str]:
     """Return the sizes of pictures of an output, as `640x360`, from some places in it."""
     found: set[str] = set()
-    show = ("-select_streams", "v:0", "-show_entries", "frame=width,height", "-of", "csv=p=0:s=x")
+    which = ("-select_streams", "v:0", "-skip_frame", "nokey")
+    show = (*which, "-show_entries", "frame=width,height", "-of", "csv=p=0:s=x")
 
     def take(line: str) -> None:
         found.add(line.strip().strip("x"))
@@ -22,8 +23,8 @@ def shapes(files: Files, media: MediaInfo) -> set[str]:
     # each part by itself; those of DASH cannot be read so
     every = max(1, len(files.content) // _LOOKS)
     step = (media.duration or 0.0) / _LOOKS
-    times = [f"{media.start_time + n * step:.3f}%+#1" for n in range(_LOOKS)]
-    interval = ",".join(times) if len(files.content) == 1 else "%+#1"
+    times = [f"{media.start_time + n * step:.3f}%+1" for n in range(_LOOKS)]
+    interval = ",".join(times) if len(files.content) == 1 else "%+1"
     for path in files.content[::every]:
         with suppress(ActivityError):
             ffmpeg.ask(path, (*show, "-read_intervals", interval), take)
