@@ -149,11 +149,15 @@ class MediaInfo:
         if ends and media.lacks_ends and not raw:
             whole_file = media.start_time + media.duration if media.duration else None
             end_of = stream_ends(path, indexes, whole_file, cancel=cancel)
-            ends_by_index = {str(n): round(end - media.start_time, 6) for n, end in end_of.items()}
+            if end_of is not None and not end_of:
+                raise ffmpeg.content_bad("its duration is 0")
+            ends_by_index = {
+                str(n): round(end - media.start_time, 6) for n, end in (end_of or {}).items()
+            }
             media = cls.parse({**media.probe, "ends": ends_by_index})
         if not media.videos and not media.audios:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
-        if media.duration == 0:
+        if ends and media.duration == 0:
             raise ffmpeg.content_bad("its duration is 0")
         return media._measured(path, cancel) if ends and not media.still else media
 
@@ -199,11 +203,12 @@ class MediaInfo:
         video = [s for s in streams if s.get("codec_type") == "video"]
         subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
         spare = _spare_kilobits(container, audio, video)
+        length = duration(container.get("duration"))
         fields, shapes = section(probe.get("fields")), section(probe.get("shapes"))
         return cls(
             probe=probe,
             format_name=str(container.get("format_name", "")),
-            duration=duration(container.get("duration")) or _last(ends),
+            duration=_last(ends, length),
             guessed=container.get("format_name") in _GUESSED_DURATION and not probe.get("counted"),
             start_time=origin,
             size=whole(container.get("size")),
@@ -265,7 +270,7 @@ class MediaInfo:
     @property
     def lacks_ends(self) -> bool:
         """Whether its packets must be read to know when its streams end, or the file itself."""
-        if self.duration is None:
+        if not self.duration:
             return not self.still and not self.guessed
         return self.format_name in WITHOUT_ENDS and len(self.videos) + len(self.audios) > 1
 
@@ -299,8 +304,10 @@ def _decodable(stream: Mapping[str, Json]) -> bool:
     return tag not in ("enca", "encv") and isinstance(codec, str) and ffmpeg.decodes(codec)
 
 
-def _last(ends: Mapping[str, Json]) -> float | None:
-    return max((end for end in map(duration, ends.values()) if end), default=None)
+def _last(ends: Mapping[str, Json], length: float | None) -> float | None:
+    """Return the length of a file: what it tells itself, or, before 0 and None, its last end."""
+    known = (end for end in map(duration, ends.values()) if end is not None)
+    return length or max(known, default=length)
 
 
 def _spare_kilobits(
