@@ -24,14 +24,16 @@ def stream_ends(
     streams: Collection[int],
     duration: float | None,
     *,
+    bare: Collection[int],
     cancel: threading.Event | None = None,
 ) -> Mapping[int, float] | None:
     """Return the second of the file at which each of its streams ends, by index.
 
     `duration` is what the file says of itself, in seconds, None when it says nothing, as films
-    that a browser recorded. A file without any packet has no ends; None is returned for one that
-    ends before its duration, and where packets have no times or cannot be listed in a minute.
-    Raises InterruptedRunError.
+    that a browser recorded. Of `bare` streams the beginning of the last picture is returned: their
+    packets may have the lengths of other ones. A file without any packet has no ends; None is
+    returned for one that ends before `duration`, and where packets have no times or cannot be
+    listed in a minute. Raises InterruptedRunError.
     """
     ends: dict[int, float] = {}
     packets = 0
@@ -42,7 +44,8 @@ def stream_ends(
         index, *times = line.strip().split(",")
         begin, length = (_seconds(time) for time in (*times, "", "")[:2])
         if index.isdigit() and begin is not None:
-            ends[int(index)] = max(ends.get(int(index), 0.0), begin + (length or 0.0))
+            end = begin if int(index) in bare else begin + (length or 0.0)
+            ends[int(index)] = max(ends.get(int(index), 0.0), end)
 
     rows = ("-show_entries", "packet=stream_index,pts_time,duration_time", "-of", "csv=p=0")
     try:
