@@ -32,7 +32,8 @@ _REFUSED = {
     "#EXT-X-I-FRAMES-ONLY": "key frames only, not all of the film",
     "#EXT-X-GAP": "segments that are missing",
 }
-_ATTRIBUTE = re.compile(r'\s*([A-Z0-9-]+)\s*=\s*("[^"]*"|[^",]*)\s*(?:,|$)')
+# possessive: a line may have millions of blanks, and none is looked at twice
+_ATTRIBUTE = re.compile(r'\s*+([A-Z0-9-]++)\s*+=\s*+("[^"]*+"\s*+|[^",]*+)(?:,|$)')
 _RANGE = re.compile(r"(\d{1,18})(?:@(\d{1,18}))?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -322,7 +323,7 @@ def _attributes(value: str, number: int) -> Mapping[str, str]:
         match = _ATTRIBUTE.match(value, at)
         if match is None or match.end() == at:
             raise refused("the attributes cannot be read", 'Write NAME="value".', number)
-        attributes[match[1]] = match[2].strip('"')
+        attributes[match[1]] = match[2].strip().strip('"')
         at = match.end()
     return attributes
 

@@ -72,6 +72,18 @@ def test_keys_hold_until_the_next_one():
     assert read.objects == ("k1.key", "a.ts", "b.ts", "k2.key", "c.ts", "d.ts")
 
 
+def test_blanks_around_attributes():
+    read = parse(listed(segment("a.ts", '#EXT-X-KEY: METHOD = AES-128 , URI = "k 1" ')))
+    assert read.objects == ("k 1", "a.ts")
+
+
+def test_a_line_of_blanks_is_read_in_no_time():
+    blanks = " " * 200_000
+    for tag in (f'#EXT-X-KEY:A=A{blanks}"', f"#EXT-X-KEY:A{blanks}A", f'#EXT-X-KEY:A="{blanks}'):
+        with pytest.raises(ActivityError, match="attributes cannot be read"):
+            parse(listed(segment("a.ts", tag)))
+
+
 def test_ranges_run_on():
     text = listed(
         segment("a.ts", "#EXT-X-BYTERANGE:10@5"),
