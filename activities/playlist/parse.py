@@ -168,6 +168,7 @@ class _Reader:
 
     segments: list[Segment] = field(default_factory=list[Segment])
     finished: bool = False
+    targeted: bool = False
     sequence: int = 0
     key: tuple[str, bytes | None] | None = None
     header: Piece | None = None
@@ -199,13 +200,20 @@ class _Reader:
                 self._map(number, value)
             case "#EXT-X-MEDIA-SEQUENCE":
                 self._sequence(number, value)
+            case "#EXT-X-TARGETDURATION":
+                self.targeted = True
             case "#EXT-X-ENDLIST":
                 self.finished = True
             case _:
                 pass
 
     def result(self) -> Playlist:
-        """Return the list."""
+        """Return the list. Players of films and music write lists too, of whole files."""
+        if not self.targeted:
+            raise refused(
+                "it has no #EXT-X-TARGETDURATION, so what it names are whole files, not segments",
+                "Give those files, or a list of media segments with that tag.",
+            )
         if not self.segments and self.finished:
             raise refused("it names no segments", _COMPLETE)
         return Playlist(segments=tuple(self.segments), finished=self.finished)

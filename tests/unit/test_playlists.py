@@ -184,6 +184,7 @@ def test_other_lists_are_refused():
     for text, reason in {
         b"#EXTM3U8\n": "does not begin with #EXTM3U",
         listed(): "names no segments",
+        b"#EXTM3U\n#EXTINF:5400,Title\nmovie.mp4\n": "no #EXT-X-TARGETDURATION",
         listed(segment("\xff.ts")).replace(b"\xc3\xbf", b"\xff"): "line 5: it is not UTF-8",
         listed("#" * (MAX_BYTES + 1)): "longer than 5 MiB",
         listed(*(segment(f"{n}.ts") for n in range(MAX_SEGMENTS + 1))): "more than 10000",
