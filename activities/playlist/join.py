@@ -198,6 +198,9 @@ def _require_alike(parts: Sequence[Path], context: ActivityContext) -> None:
 
 
 def _streams(media: MediaInfo) -> list[str]:
-    pictures = [f"{one.codec} {one.width}x{one.height}" for one in media.videos]
-    sounds = [f"{one.codec} {one.sample_rate} Hz {one.channels}" for one in media.audios]
-    return sorted([*pictures, *sounds])
+    """Describe streams in the order of the file, with the numbers by which ffmpeg joins them."""
+    pictures = {one.index: f"{one.codec} {one.width}x{one.height}" for one in media.videos}
+    sounds = {
+        one.index: f"{one.codec} {one.sample_rate} Hz {one.channels}" for one in media.audios
+    }
+    return [f"{index}: {text}" for index, text in sorted((pictures | sounds).items())]
