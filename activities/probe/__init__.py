@@ -148,9 +148,16 @@ class MediaInfo:
         indexes = [stream.index for stream in (*media.videos, *media.audios)]
         if ends and media.lacks_ends and not raw:
             whole_file = media.start_time + media.duration if media.duration else None
-            end_of = stream_ends(path, indexes, whole_file, cancel=cancel)
-            ends_by_index = {str(n): round(end - media.start_time, 6) for n, end in end_of.items()}
-            media = cls.parse({**media.probe, "ends": ends_by_index})
+            pictures = {one.index: one for one in media.videos if one.reordered_lengths}
+            end_of = stream_ends(path, indexes, whole_file, bare=pictures, cancel=cancel)
+            ends_by_index: dict[str, Json] = {}
+            for n, end in end_of.items():
+                seconds = end - media.start_time
+                if n in pictures:
+                    seconds = _last_picture_ends(pictures[n], seconds)
+                ends_by_index[str(n)] = round(seconds, 6)
+            if end_of or media.format_name in WITHOUT_ENDS:
+                media = cls.parse({**media.probe, "ends": ends_by_index})
         if not media.videos and not media.audios:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
         if media.duration == 0:
@@ -267,7 +274,11 @@ class MediaInfo:
         """Whether its packets must be read to know when its streams end, or the file itself."""
         if self.duration is None:
             return not self.still and not self.guessed
-        return self.format_name in WITHOUT_ENDS and len(self.videos) + len(self.audios) > 1
+        if any(one.reordered_lengths for one in self.videos):
+            return True
+        streams = (*self.videos, *self.audios)
+        unknown = any(one.duration is None for one in streams)
+        return (unknown or self.format_name in WITHOUT_ENDS) and len(streams) > 1
 
     @property
     def still(self) -> bool:
@@ -297,6 +308,12 @@ def _decodable(stream: Mapping[str, Json]) -> bool:
     codec, tag = stream.get("codec_name"), stream.get("codec_tag_string")
     # an encrypted track of mp4 is called like what is in it
     return tag not in ("enca", "encv") and isinstance(codec, str) and ffmpeg.decodes(codec)
+
+
+def _last_picture_ends(stream: VideoStream, begin: float) -> float:
+    """Return when a picture ends that begins at a second of the file, and is the last one."""
+    declared = stream.end or 0.0
+    return declared if declared > begin else begin + float(1 / stream.fps)
 
 
 def _last(ends: Mapping[str, Json]) -> float | None:

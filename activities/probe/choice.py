@@ -25,10 +25,8 @@ def best_audio(audios: Sequence[AudioStream], video: VideoStream | None) -> Audi
 
     Where that cannot be decoded, another in its language goes before the others.
     """
-    program = video.program if video else None
-    own = [stream for stream in audios if stream.program == program] or audios
-    first = preferred_audio(own)
-    usable = [stream for stream in own if stream.decodable]
+    first = preferred_audio(audios, video)
+    usable = [stream for stream in _of_program(audios, video) if stream.decodable]
     return min(
         usable,
         key=lambda stream: (not stream.default, first and stream.language != first.language),
@@ -36,6 +34,12 @@ def best_audio(audios: Sequence[AudioStream], video: VideoStream | None) -> Audi
     )
 
 
-def preferred_audio(audios: Sequence[AudioStream]) -> AudioStream | None:
+def preferred_audio(audios: Sequence[AudioStream], video: VideoStream | None) -> AudioStream | None:
     """Return the track that a file wants to be heard, whether it can be decoded or not."""
-    return min(audios, key=lambda stream: not stream.default, default=None)
+    own = _of_program(audios, video)
+    return min(own, key=lambda stream: not stream.default, default=None)
+
+
+def _of_program(audios: Sequence[AudioStream], video: VideoStream | None) -> Sequence[AudioStream]:
+    program = video.program if video else None
+    return [stream for stream in audios if stream.program == program] or audios

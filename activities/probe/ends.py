@@ -24,13 +24,15 @@ def stream_ends(
     streams: Collection[int],
     duration: float | None,
     *,
+    bare: Collection[int],
     cancel: threading.Event | None = None,
 ) -> Mapping[int, float]:
     """Return the second of the file at which each of its streams ends, by index.
 
     `duration` is what the file says of itself, in seconds, None when it says nothing, as films
-    that a browser recorded. Nothing is returned for a file that ends before that, or whose packets
-    cannot be listed in a minute. Raises InterruptedRunError.
+    that a browser recorded. Of `bare` streams the beginning of the last picture is returned: their
+    packets may have the lengths of other ones. Nothing is returned for a file that ends before
+    `duration`, or whose packets cannot be listed in a minute. Raises InterruptedRunError.
     """
     ends: dict[int, float] = {}
 
@@ -38,7 +40,8 @@ def stream_ends(
         index, *times = line.strip().split(",")
         begin, length = (_seconds(time) for time in (*times, "", "")[:2])
         if index.isdigit() and begin is not None:
-            ends[int(index)] = max(ends.get(int(index), 0.0), begin + (length or 0.0))
+            end = begin if int(index) in bare else begin + (length or 0.0)
+            ends[int(index)] = max(ends.get(int(index), 0.0), end)
 
     rows = ("-show_entries", "packet=stream_index,pts_time,duration_time", "-of", "csv=p=0")
     try:

@@ -385,7 +385,9 @@ def test_they_are_listed_among_the_others(engine: Engine, audio_clip: Path):
 @pytest.mark.proves("info: mediaflow media info", by="the answers of the API for the same object")
 def test_media_info_is_the_same_everywhere(engine: Engine, media_dir: Path, tmp_path: Path):
     clip = media.clip(media_dir, seconds=2, size="320x180")
-    source = upload(media.make(clip.with_suffix(".mkv"), "-i", str(clip), "-c", "copy"), "v/a.mkv")
+    source = upload(
+        media.make(clip.with_name("of-jobs.mkv"), "-i", str(clip), "-c", "copy"), "v/a.mkv"
+    )
     submitted = call(engine, "SubmitMediaInfoJob", Input=source)["MediaInfoJob"]["JobId"]
     run_of(engine, submitted)
     asked = job(engine, "MediaInfo", submitted)["Properties"]

@@ -541,6 +541,7 @@ def test_pictures_of_a_variable_rate_are_shown_when_the_source_shows_them(tmp_pa
     made = run(tmp_path, uneven, video(Width="160"), output(HLS, Video={"Width": "160"}))
     # by the clock of the source, 25 a second
     assert len(packets(uneven)) == 40
-    assert len(packets(made[0])) == 100
-    assert sum(len(packets(segment.path)) for segment in made.segments(1)) == 100
-    assert MediaInfo.of(made[0]).duration == pytest.approx(4, abs=0.01)
+    # (how long the last one is shown the file does not tell)
+    assert 96 <= len(packets(made[0])) <= 100
+    assert 96 <= sum(len(packets(segment.path)) for segment in made.segments(1)) <= 100
+    assert MediaInfo.of(made[0]).duration == pytest.approx(4, abs=0.17)

@@ -5,7 +5,6 @@ Specification: transcode, 4 and 7.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -175,8 +174,12 @@ def _filters(
     # max: the filter would otherwise round the ratio to terms of at most 100
     chain.append(filter_of("setsar", sar=f"{sar.numerator}/{sar.denominator}", max=65535))
     if interlace and not keep:
-        rate, steps = _interlaced(source_rate, output_rate)
-        return (*chain, *stages, *steps), rate, True
+        rate, woven = _interlaced(source_rate, scene.rate, given=output_rate is not None)
+        pictures = replace(scene, rate=2 * rate if woven else rate)
+        chain += constant_rate(pictures, stream)
+        # two pictures become one of two fields, where there are enough of them
+        last = filter_of("interlace", scan="tff") if woven else filter_of("setfield", mode="tff")
+        return (*chain, *stages, last), rate, True
     if keep and output_rate is None:
         scene = replace(scene, rate=min(source_rate, MAX_RATE))
     # before what is drawn at a time: a source may show one picture for seconds
@@ -207,16 +210,12 @@ def _keeps_fields(placement: Placement) -> bool:
     return not (placement.before_scale or placement.after_scale or placement.size[1] % 4)
 
 
-def _interlaced(
-    source: Fraction, output_rate: Fraction | None
-) -> tuple[Fraction, Iterator[Filter]]:
-    """Fields out of frames: two frames become one where there are enough of them."""
-    enough = source > 30 if output_rate is None else source * Fraction(51, 50) >= 2 * output_rate
-    if enough:
-        rate = output_rate or min(source, MAX_RATE) / 2
-        return rate, iter((filter_of("fps", fps=2 * rate), filter_of("interlace", scan="tff")))
-    rate = output_rate or source
-    return rate, iter((filter_of("fps", fps=rate), filter_of("setfield", mode="tff")))
+def _interlaced(source: Fraction, wanted: Fraction, *, given: bool) -> tuple[Fraction, bool]:
+    """Return the frame rate of fields made from pictures, and whether each field has its own."""
+    woven = source * Fraction(51, 50) >= 2 * wanted if given else source > 30
+    if woven:
+        return (wanted if given else min(source, MAX_RATE) / 2), True
+    return wanted, False
 
 
 def _coarse(pix_fmt: str) -> Problem:

@@ -57,7 +57,7 @@ def resolve(request: OutputRequest) -> tuple[Rendition, list[Problem]]:
     video, audio = video_stream(settings, media), audio_stream(settings, media)
     warnings: list[Problem] = []
     picture = sound = None
-    warnings += passed_over(media, video, audio)
+    warnings += passed_over(settings, media, video, audio)
     if audio is None and settings.audio and media.audios:
         warnings.append(_silent())
     timeline = joined_timeline(request, video, audio)

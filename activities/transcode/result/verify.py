@@ -95,7 +95,10 @@ def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
     if expected - length > spare:
         raise _broken_off(f"it ends after {length:.3f} of {expected:.3f} seconds")
     if film and not rendition.copy and max(length, media.duration or 0.0) - expected > spare:
-        raise _broken_off(f"it is {length:.3f} seconds long, and declares {expected:.3f}")
+        raise _broken_off(
+            f"it is {length:.3f} seconds long, and declares {expected:.3f}",
+            remedy="Remux the file with a tool that writes its real length, and upload that.",
+        )
 
 
 def wrong_length(rendition: Rendition, media: MediaInfo) -> tuple[float, float] | None:
@@ -123,11 +126,11 @@ def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
     return max(media.duration or 0.0, end - first.start_time)
 
 
-def _broken_off(reason: str) -> ActivityError:
+def _broken_off(reason: str, remedy: str = "Upload the file again, complete.") -> ActivityError:
     return ActivityError(
         Code.RESOURCE_CONTENT_BAD,
         f'The resource operated "InputFile" is bad: {reason}.',
-        remedy="Upload the file again, complete.",
+        remedy=remedy,
     )
 
 

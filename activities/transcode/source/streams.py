@@ -60,21 +60,23 @@ def _lack(kind: str, streams: Sequence[S], track: str | None) -> str:
 
 
 def passed_over(
-    media: MediaInfo, video: VideoStream | None, audio: AudioStream | None
+    settings: OutputSettings,
+    media: MediaInfo,
+    video: VideoStream | None,
+    audio: AudioStream | None,
 ) -> Iterator[Problem]:
     """Yield warnings of streams that come before the chosen ones, and cannot be decoded."""
-    first = preferred_audio(media.audios)
-    covers = [one for one in media.videos if one.single]
-    pairs = (
-        ("video", next((one for one in media.videos if one not in covers), None), video),
-        ("audio", first, audio),
-    )
-    for kind, preferred, chosen in pairs:
-        if preferred and chosen and preferred != chosen and not preferred.decodable:
+    films = [one for one in media.videos if not one.single]
+    first_film = films[0] if films and not settings.output.video_stream_map else None
+    first_sound = None
+    if not settings.output.audio_stream_map:
+        first_sound = preferred_audio(media.audios, media.video)
+    for kind, first, chosen in (("video", first_film, video), ("audio", first_sound, audio)):
+        if first and chosen and first != chosen and not first.decodable:
             yield Problem(
                 code=Code.RESOURCE_NOT_SUPPORTED,
-                message=f'The {kind} stream {preferred.index} of "InputFile" cannot be decoded '
-                f"({preferred.codec or UNKNOWN}); stream {chosen.index} is taken instead.",
+                message=f'The {kind} stream {first.index} of "InputFile" cannot be decoded '
+                f"({first.codec or UNKNOWN}); stream {chosen.index} is taken instead.",
                 severity=Severity.WARNING,
             )
 
