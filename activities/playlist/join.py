@@ -84,7 +84,6 @@ class _Writer:
 
     def write(self, segments: Sequence[Segment], target: Path) -> Kind:
         """Write those of a part to `target`, and return what they are."""
-        self._kind = None
         with target.open("wb") as out:
             header = segments[0].header
             if header is not None:
@@ -101,8 +100,9 @@ class _Writer:
                         "Name the header of the segments.",
                         segment.piece.line,
                     )
-        assert self._kind is not None
-        return self._kind
+        kind, self._kind = self._kind, None  # the next part may be of another
+        assert kind is not None
+        return kind
 
     def _append(self, piece: Piece, out: BinaryIO, *, header: bool) -> None:
         what = f'the segment "{piece.name}" of the playlist'
