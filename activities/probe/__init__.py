@@ -150,8 +150,10 @@ class MediaInfo:
             whole_file = media.start_time + media.duration if media.duration else None
             pictures = {one.index: one for one in media.videos if one.reordered_lengths}
             end_of = stream_ends(path, indexes, whole_file, bare=pictures, cancel=cancel)
+            if end_of is not None and not end_of:
+                raise ffmpeg.content_bad("its duration is 0")
             ends_by_index: dict[str, Json] = {}
-            for n, end in end_of.items():
+            for n, end in (end_of or {}).items():
                 seconds = end - media.start_time
                 if n in pictures:
                     seconds = _last_picture_ends(pictures[n], seconds)
@@ -160,7 +162,7 @@ class MediaInfo:
                 media = cls.parse({**media.probe, "ends": ends_by_index})
         if not media.videos and not media.audios:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
-        if media.duration == 0:
+        if ends and media.duration == 0:
             raise ffmpeg.content_bad("its duration is 0")
         return media._measured(path, cancel) if ends and not media.still else media
 
@@ -206,11 +208,12 @@ class MediaInfo:
         video = [s for s in streams if s.get("codec_type") == "video"]
         subtitles = [s for s in streams if s.get("codec_type") == "subtitle"]
         spare = _spare_kilobits(container, audio, video)
+        length = duration(container.get("duration"))
         fields, shapes = section(probe.get("fields")), section(probe.get("shapes"))
         return cls(
             probe=probe,
             format_name=str(container.get("format_name", "")),
-            duration=duration(container.get("duration")) or _last(ends),
+            duration=_last(ends, length),
             guessed=container.get("format_name") in _GUESSED_DURATION and not probe.get("counted"),
             start_time=origin,
             size=whole(container.get("size")),
@@ -272,7 +275,7 @@ class MediaInfo:
     @property
     def lacks_ends(self) -> bool:
         """Whether its packets must be read to know when its streams end, or the file itself."""
-        if self.duration is None:
+        if not self.duration:
             return not self.still and not self.guessed
         if any(one.reordered_lengths for one in self.videos):
             return True
@@ -316,8 +319,10 @@ def _last_picture_ends(stream: VideoStream, begin: float) -> float:
     return declared if declared > begin else begin + float(1 / stream.fps)
 
 
-def _last(ends: Mapping[str, Json]) -> float | None:
-    return max((end for end in map(duration, ends.values()) if end), default=None)
+def _last(ends: Mapping[str, Json], length: float | None) -> float | None:
+    """Return the length of a file: what it tells itself, or, before 0 and None, its last end."""
+    known = (end for end in map(duration, ends.values()) if end is not None)
+    return length or max(known, default=length)
 
 
 def _spare_kilobits(

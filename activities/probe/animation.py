@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from activities.ffmpeg import content_bad
 from activities.probe.png import SIGNATURE
 from workflow_engine.records import Json
 
@@ -17,6 +18,8 @@ from workflow_engine.records import Json
 _WEBP_DEFAULT, _PNG_DEFAULT = Fraction(1, 10), Fraction(1, 15)
 #: bytes of a chunk that say what it is; behind them comes the picture
 _HEAD = 32
+#: chunks of a file; twenty frames per second for half a day are fewer
+_MOST_CHUNKS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,10 @@ class Animation:
 
 
 def read_animation(path: Path) -> Animation | None:
-    """Return what an animated WebP or PNG holds, None for any other file. Raises OSError."""
+    """Return what an animated WebP or PNG holds, None for any other file.
+
+    Raises OSError, and ActivityError (`InvalidParameter.ResourceContentBad`) for endless frames.
+    """
     with path.open("rb") as file:
         head = file.read(12)
         if head[:4] == b"RIFF" and head[8:] == b"WEBP":
@@ -82,7 +88,7 @@ def read_animation(path: Path) -> Animation | None:
 def _webp(file: BinaryIO) -> Animation | None:
     width = height = loop = 0
     frames: list[Fraction] = []
-    while len(chunk := file.read(8)) == 8:
+    for chunk in _chunks(file):
         size = int.from_bytes(chunk[4:], "little")
         body = file.read(min(size, _HEAD))
         if chunk[:4] == b"VP8X":
@@ -132,11 +138,21 @@ def _png(file: BinaryIO) -> Animation | None:
 
 def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     """Yield type and first bytes of each chunk."""
-    while len(chunk := file.read(8)) == 8:
+    for chunk in _chunks(file):
         size = int.from_bytes(chunk[:4], "big")
         body = file.read(min(size, _HEAD))
         yield chunk[4:], body
         file.seek(size - len(body) + 4, 1)
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the beginning of each chunk; what takes them goes to the end of each."""
+    seen = 0
+    while len(chunk := file.read(8)) == 8:
+        seen += 1
+        if seen > _MOST_CHUNKS:
+            raise content_bad("it has too many frames")
+        yield chunk
 
 
 def _three(body: bytes, at: int) -> int:

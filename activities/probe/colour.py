@@ -40,7 +40,8 @@ _WITH_BASE = (4, 7, 8, 9)
 
 _RGB = re.compile(r"gbr|rgb|bgr|[ax0]rgb|[ax0]bgr|x2rgb|x2bgr|pal8|mono|bayer|xyz")
 _ALPHA = re.compile(r"yuva|gbra|rgba|bgra|argb|abgr|ya8|ya16|yaf|ayuv|vuya|uyva|pal8")
-_DEEP = re.compile(r"(9|10|12|14|16|32|48|64|96|128)(le|be)?$")
+# the numbers of nv12 and nv16 are bits of a pixel
+_DEEP = re.compile(r"(?<!^nv)(9|10|12|14|16|32|48|64|96|128)(le|be)?$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -42,7 +42,7 @@ def counted(
     video = [s for s in streams if s.get("codec_type") == "video"]
     audio = [s for s in streams if s.get("codec_type") == "audio"]
     told = all(whole(s.get("nb_frames")) and kilobits(s) for s in (*video, *audio))
-    found = _indexed(path, video) if told else None
+    found = _indexed(path, video, cancel) if told else None
     if found is None:
         indexes = [whole(s.get("index")) for s in (*video, *audio)]
         opened = {k: str(v) for k, v in section(probe.get("opened")).items()}
@@ -61,11 +61,13 @@ def counted(
     }
 
 
-def _indexed(path: Path, video: Sequence[Stream]) -> Mapping[int, Flow] | None:
+def _indexed(
+    path: Path, video: Sequence[Stream], cancel: threading.Event | None
+) -> Mapping[int, Flow] | None:
     """Return the pictures of a file by its index, None where that is not known to be whole."""
     if not video:
         return {}
-    by_track = samples.flows(path, [_track(s) for s in video])
+    by_track = samples.flows(path, [_track(s) for s in video], cancel=cancel)
     found = {whole(s.get("index")): by_track.get(_track(s)) for s in video}
     expected = {whole(s.get("index")): whole(s.get("nb_frames")) for s in video}
     flows = {index: flow for index, flow in found.items() if flow}

@@ -26,17 +26,21 @@ def stream_ends(
     *,
     bare: Collection[int],
     cancel: threading.Event | None = None,
-) -> Mapping[int, float]:
+) -> Mapping[int, float] | None:
     """Return the second of the file at which each of its streams ends, by index.
 
     `duration` is what the file says of itself, in seconds, None when it says nothing, as films
     that a browser recorded. Of `bare` streams the beginning of the last picture is returned: their
-    packets may have the lengths of other ones. Nothing is returned for a file that ends before
-    `duration`, or whose packets cannot be listed in a minute. Raises InterruptedRunError.
+    packets may have the lengths of other ones. A file without any packet has no ends; None is
+    returned for one that ends before `duration`, and where packets have no times or cannot be
+    listed in a minute. Raises InterruptedRunError.
     """
     ends: dict[int, float] = {}
+    packets = 0
 
     def take(line: str) -> None:
+        nonlocal packets
+        packets += bool(line.strip())
         index, *times = line.strip().split(",")
         begin, length = (_seconds(time) for time in (*times, "", "")[:2])
         if index.isdigit() and begin is not None:
@@ -51,9 +55,11 @@ def stream_ends(
             if ends.keys() >= set(streams):
                 break
     except ActivityError:
-        return {}
+        return None
+    if packets and not ends:
+        return None
     ended = max(ends.values(), default=0.0)
-    return ends if ended >= (duration or 0.0) - _SLACK else {}
+    return ends if ended >= (duration or 0.0) - _SLACK else None
 
 
 def _seconds(text: str) -> float | None:

@@ -7,6 +7,7 @@ hostile: every size is held against what is there.
 
 import os
 import sys
+import threading
 from array import array
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -14,9 +15,12 @@ from typing import BinaryIO, NamedTuple
 
 from activities.probe.boxes import FIRST_BOXES
 from activities.probe.packets import Flow
+from workflow_engine.errors import InterruptedRunError
 
-#: samples of one track: a day at 100 frames per second
+#: samples of all tracks: a day at 100 frames per second
 _MOST_SAMPLES = 10_000_000
+#: samples between two looks at whether the run goes on
+_LOOK = 1 << 16
 #: boxes that are looked at
 _MOST_BOXES = 100_000
 #: those that hold the others
@@ -29,23 +33,35 @@ class _Box(NamedTuple):
     end: int
 
 
-def flows(path: Path, tracks: Collection[int]) -> Mapping[int, Flow]:
-    """Return the samples of those tracks that have an index, by track id; none for other files."""
+def flows(
+    path: Path, tracks: Collection[int], *, cancel: threading.Event | None = None
+) -> Mapping[int, Flow]:
+    """Return the samples of those tracks that have an index, by track id; none for other files.
+
+    Raises InterruptedRunError.
+    """
     found: dict[int, Flow] = {}
+    left = _MOST_SAMPLES
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if file.read(8)[4:] not in FIRST_BOXES:
             return found
         tables: dict[bytes, bytes] = {}
         for box in _boxes(file, 0, size):
+            _continues(cancel)
             if box.kind == b"trak":
                 tables = {}
             elif box.kind in (b"tkhd", b"mdhd", b"stts", b"stsz"):
                 file.seek(box.begin)
                 tables[box.kind] = file.read(min(box.end - box.begin, 8 * _MOST_SAMPLES))
-                if len(tables) == 4 and (track := _track(tables[b"tkhd"])) in tracks:
-                    flow = _flow(tables, size)
-                    found |= {track: flow} if flow else {}
+                if len(tables) == 4:
+                    track, count = _track(tables[b"tkhd"]), _word(tables[b"stsz"], 8)
+                    if track in tracks and track not in found and 0 < count <= left:
+                        left -= count
+                        flow = _flow(tables, size, cancel)
+                        found |= {track: flow} if flow else {}
+                    # further ones of the same track mean nothing
+                    tables = {}
     return found
 
 
@@ -76,7 +92,7 @@ def _track(head: bytes) -> int:
     return _word(head, 20 if head[:1] == b"\1" else 12)
 
 
-def _flow(tables: Mapping[bytes, bytes], most: int) -> Flow | None:
+def _flow(tables: Mapping[bytes, bytes], most: int, cancel: threading.Event | None) -> Flow | None:
     """Return the samples of a track, None where the index does not tell them.
 
     They have `most` bytes at most.
@@ -84,7 +100,7 @@ def _flow(tables: Mapping[bytes, bytes], most: int) -> Flow | None:
     times, sizes, head = tables[b"stts"], tables[b"stsz"], tables[b"mdhd"]
     scale = _word(head, 20 if head[:1] == b"\1" else 12)
     same, count = _word(sizes, 4), _word(sizes, 8)
-    if not scale or not 0 < count <= _MOST_SAMPLES:
+    if not scale:
         return None
     listed = b"" if same else sizes[12 : 12 + 4 * count]
     if not same and len(listed) != 4 * count:
@@ -96,11 +112,19 @@ def _flow(tables: Mapping[bytes, bytes], most: int) -> Flow | None:
         return None
     flow, at, n = Flow(), 0, 0
     for entry in range(min(_word(times, 4), (len(times) - 8) // 8)):
+        _continues(cancel)
         repeats, delta = _word(times, 8 + 8 * entry), _word(times, 12 + 8 * entry)
         for _ in range(min(repeats, count - n)):
+            if n % _LOOK == 0:
+                _continues(cancel)
             flow.add(at / scale, delta / scale, same or each[n])
             at, n = at + delta, n + 1
     return flow if n == count else None
+
+
+def _continues(cancel: threading.Event | None) -> None:
+    if cancel is not None and cancel.is_set():
+        raise InterruptedRunError()
 
 
 def _word(data: bytes, at: int) -> int:

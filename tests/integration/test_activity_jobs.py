@@ -143,6 +143,27 @@ def test_a_transcode_of_a_run_is_a_job(engine: Engine, audio_clip: Path):
     assert "Code" not in found
 
 
+def test_a_transcode_without_outputs_is_a_job(engine: Engine, audio_clip: Path):
+    source = upload(audio_clip, "vod/my tone.m4a")
+    package = {
+        "Output": {"Bucket": "out-bucket", "Location": "l", "MasterPlayListName": "a.m3u8"},
+        "Protocol": "hls",
+    }
+    text = topology(
+        package=("PackageConfig", package),
+        subtitles=("SubtitleGroup", {"GroupId": "subs"}),
+        lines=("Transcode", {"WebVTTSubtitleURL": "http://h/a.vtt"}),
+        playlist=("GenerateMasterPlayList", {}),
+    )
+    parsed = json.loads(text)
+    order = [*parsed["Activities"]]
+    parsed["Dependencies"] = dict(zip(order, [*([one] for one in order[1:]), []], strict=True))
+    run_id = queued(engine, json.dumps(parsed), source)
+    run_of(engine, run_id)
+    found = transcode_job(engine, activities(engine, run_id)["lines"]["JobId"])
+    assert found["State"] == "TranscodeFail" and "OutputFile" not in found["Output"]
+
+
 FAMILIES = {"start": "MediaInfo", "work": "", "shots": "Snapshot", "look": "Analysis"}
 
 

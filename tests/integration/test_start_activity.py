@@ -45,6 +45,10 @@ def test_unfit_inputs_fail_with_a_reason(tmp_path: Path, media_dir: Path, clip: 
         media.playlist_named_video(tmp_path, "a.ts"): (Code.RESOURCE_NOT_SUPPORTED, "hls"),
         renamed: (Code.RESOURCE_NOT_SUPPORTED, "still picture"),
         picture: (Code.RESOURCE_NOT_SUPPORTED, "still picture"),
+        media.make(media_dir / "no-samples.wav", "-f", "lavfi", "-i", "anullsrc", "-t", "0"): (
+            Code.RESOURCE_CONTENT_BAD,
+            "its duration is 0",
+        ),
     }
     for number, (source, (code, words)) in enumerate(unfit.items()):
         with pytest.raises(ActivityError) as caught:

@@ -90,6 +90,14 @@ def test_dolby_vision_needs_a_base_layer(profile: int, base: int, hidden: bool):
             list(conversion(found, SDR, "yuv420p"))
 
 
+@pytest.mark.parametrize(
+    ("pix_fmt", "deep"),
+    [("nv12", False), ("nv16", False), ("p010le", True), ("gray12le", True), ("gray16le", True)],
+)
+def test_the_numbers_of_some_formats_are_no_depth(pix_fmt: str, deep: bool):
+    assert stream(pix_fmt=pix_fmt).colour.deep is deep
+
+
 def test_what_is_right_already_is_left_alone():
     assert list(conversion(stream(), SDR, "yuv420p")) == []
     assert [name for name, _ in conversion(stream("640x360"), SDR, "yuv420p")][-1] == "setparams"

@@ -204,3 +204,14 @@ def test_junk_does_not_crash(junk: Any) -> None:
     media = MediaInfo.parse(junk)
     assert media.videos == () and media.size == 0
     media.properties()
+
+
+def test_a_length_of_0_is_not_an_unknown_one() -> None:
+    nothing = parse(AUDIO, duration="0.000000")
+    # the header of a recording may say 0 though there are packets
+    assert nothing.duration == 0 and nothing.lacks_ends
+    probe = {"format": {**FORMAT, "duration": "0.000000"}, "streams": [AUDIO]}
+    assert MediaInfo.parse({**probe, "ends": {"1": 2.5}}).duration == 2.5
+    assert MediaInfo.parse({**probe, "ends": {"1": 0.0}}).duration == 0
+    assert MediaInfo.parse({**probe, "format": {}, "ends": {"1": 0.0}}).duration == 0
+    assert MediaInfo.parse({**probe, "format": {}}).duration is None

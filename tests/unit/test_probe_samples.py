@@ -2,12 +2,14 @@
 
 import random
 import struct
+import threading
 from pathlib import Path
 
 import pytest
 
 from activities.probe import samples
 from activities.probe.packets import Flow
+from workflow_engine.errors import InterruptedRunError
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
@@ -74,6 +76,37 @@ def test_sizes_and_times(tmp_path: Path):
 )
 def test_what_tells_nothing(tmp_path: Path, content: bytes):
     assert flows(tmp_path, content) == {}
+
+
+def test_a_track_is_read_once_however_often_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = track(1, [(2, 40)], [10, 20])
+    more = box(b"stsz", words(0, 5, 300)), box(b"stts", words(0, 1, 300, 40))
+    added: list[int] = []
+    add = Flow.add
+
+    def counting(flow: Flow, begin: float | None, seconds: float, size: int) -> None:
+        added.append(size)
+        add(flow, begin, seconds, size)
+
+    monkeypatch.setattr(Flow, "add", counting)
+    repeated = box(b"trak", whole[8:], *more * 50)
+    assert flows(tmp_path, movie(repeated, *[whole] * 50))[1].bytes == 30
+    assert added == [10, 20]
+    # all tracks together have a bound
+    monkeypatch.setattr(samples, "_MOST_SAMPLES", 3)
+    found = flows(tmp_path, movie(*(track(n, [(2, 40)], [10, 20]) for n in (1, 2, 7))))
+    assert set(found) == {1}
+
+
+def test_reading_an_index_can_be_stopped(tmp_path: Path):
+    cancel = threading.Event()
+    cancel.set()
+    path = tmp_path / "m.mp4"
+    path.write_bytes(movie(track(1, [(2, 40)], [10, 20])))
+    with pytest.raises(InterruptedRunError):
+        samples.flows(path, [1], cancel=cancel)
 
 
 def test_whatever_is_broken_it_ends(tmp_path: Path):

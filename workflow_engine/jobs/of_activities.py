@@ -79,7 +79,8 @@ def _output(
     checked = node.parameters.model_dump(by_alias=True)
     echo = output_echo(asked[job.position]) if job.position < len(asked) else {}
     refs = list(node.activity.object_names(node.parameters, templates))
-    if len(refs) == len(asked):
+    # an activity that makes subtitles only has no outputs
+    if job.position < len(refs) == len(asked):
         ref = refs[job.position]
         names = Names.of(run.input.object, run_id=run.run_id, media_id=run.media_id)
         location = str(checked.get("OutputLocation") or "")
