@@ -32,6 +32,8 @@ from workflow_engine.errors import InterruptedRunError
 
 #: bytes that are read at once, whole blocks of the cipher
 _BLOCK = 1 << 20
+#: times the size of all files that a joined one may have: slates and headers come again and again
+_MAX_GROWTH = 4
 _ALIKE = "Give a list of which all segments come from one encoder with one setting."
 #: of ffmpeg
 _DEMUXERS = {Kind.TS: "mpegts", Kind.MP4: "mov", Kind.AAC: "aac", Kind.MP3: "mp3"}
@@ -42,14 +44,14 @@ def join(playlist: Playlist, files: Mapping[str, Path], context: ActivityContext
 
     `files` has a local file for each name of `Playlist.objects`. Raises ActivityError
     (`InvalidParameter.ResourceContentBad` for a damaged segment,
-    `.ResourceNotSupported` for other containers and parts that are not alike), InterruptedRunError
-    and OSError.
+    `.ResourceNotSupported` for other containers, parts that are not alike, and files that are
+    named over and over), InterruptedRunError and OSError.
     """
     parts: list[Path] = []
     kinds: set[Kind] = set()
+    writer = _Writer(files, context)
     for number, segments in enumerate(_parts(playlist.segments)):
         part = context.work / f"part-{number}"
-        writer = _Writer(files, context)
         kinds.add(writer.write(segments, part))
         parts.append(part)
     if len(kinds) > 1:
@@ -71,16 +73,17 @@ def _parts(segments: Iterable[Segment]) -> Iterator[Sequence[Segment]]:
 
 
 class _Writer:
-    """Writes the segments of one part."""
+    """Writes the segments of one part after the other."""
 
     def __init__(self, files: Mapping[str, Path], context: ActivityContext) -> None:
         self._files = files
         self._cancel = context.cancel
         self._work = context.work
         self._kind: Kind | None = None
+        self._left = _MAX_GROWTH * sum(file.stat().st_size for file in files.values())
 
     def write(self, segments: Sequence[Segment], target: Path) -> Kind:
-        """Write them to `target`, and return what they are."""
+        """Write those of a part to `target`, and return what they are."""
         with target.open("wb") as out:
             header = segments[0].header
             if header is not None:
@@ -97,8 +100,9 @@ class _Writer:
                         "Name the header of the segments.",
                         segment.piece.line,
                     )
-        assert self._kind is not None
-        return self._kind
+        kind, self._kind = self._kind, None  # the next part may be of another
+        assert kind is not None
+        return kind
 
     def _append(self, piece: Piece, out: BinaryIO, *, header: bool) -> None:
         what = f'the segment "{piece.name}" of the playlist'
@@ -111,6 +115,14 @@ class _Writer:
                     raise UnsupportedError("is of another container than those before it")
                 self._kind = kind
                 for block in blocks(kind, file, size, header=header):
+                    self._left -= len(block)
+                    if self._left < 0:
+                        raise refused(
+                            "it names the same files over and over: joined they have more than "
+                            f"{_MAX_GROWTH} times their bytes",
+                            "Name each segment once.",
+                            piece.line,
+                        )
                     out.write(block)
         except UnsupportedError as error:
             raise refused(f'the segment "{piece.name}" {error}', _ALIKE, piece.line) from None
@@ -198,6 +210,7 @@ def _require_alike(parts: Sequence[Path], context: ActivityContext) -> None:
 
 
 def _streams(media: MediaInfo) -> list[str]:
-    pictures = [f"{one.codec} {one.width}x{one.height}" for one in media.videos]
-    sounds = [f"{one.codec} {one.sample_rate} Hz {one.channels}" for one in media.audios]
-    return sorted([*pictures, *sounds])
+    """Describe streams in the order of the file, with the numbers by which ffmpeg joins them."""
+    pictures = {one.index: f"{one.codec} {one.width}x{one.height}" for one in media.videos}
+    sounds = {one.index: f"{one.codec} {one.sample_rate} Hz {one.channels}" for one in media.audios}
+    return [f"{index}: {text}" for index, text in sorted((pictures | sounds).items())]

@@ -32,7 +32,8 @@ _REFUSED = {
     "#EXT-X-I-FRAMES-ONLY": "key frames only, not all of the film",
     "#EXT-X-GAP": "segments that are missing",
 }
-_ATTRIBUTE = re.compile(r'\s*([A-Z0-9-]+)\s*=\s*("[^"]*"|[^",]*)\s*(?:,|$)')
+# possessive: a line may have millions of blanks, and none is looked at twice
+_ATTRIBUTE = re.compile(r'\s*+([A-Z0-9-]++)\s*+=\s*+("[^"]*+"\s*+|[^",]*+)(?:,|$)')
 _RANGE = re.compile(r"(\d{1,18})(?:@(\d{1,18}))?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -167,6 +168,7 @@ class _Reader:
 
     segments: list[Segment] = field(default_factory=list[Segment])
     finished: bool = False
+    targeted: bool = False
     sequence: int = 0
     key: tuple[str, bytes | None] | None = None
     header: Piece | None = None
@@ -198,13 +200,20 @@ class _Reader:
                 self._map(number, value)
             case "#EXT-X-MEDIA-SEQUENCE":
                 self._sequence(number, value)
+            case "#EXT-X-TARGETDURATION":
+                self.targeted = True
             case "#EXT-X-ENDLIST":
                 self.finished = True
             case _:
                 pass
 
     def result(self) -> Playlist:
-        """Return the list."""
+        """Return the list. Players of films and music write lists too, of whole files."""
+        if not self.targeted:
+            raise refused(
+                "it has no #EXT-X-TARGETDURATION, so what it names are whole files, not segments",
+                "Give those files, or a list of media segments with that tag.",
+            )
         if not self.segments and self.finished:
             raise refused("it names no segments", _COMPLETE)
         return Playlist(segments=tuple(self.segments), finished=self.finished)
@@ -322,7 +331,7 @@ def _attributes(value: str, number: int) -> Mapping[str, str]:
         match = _ATTRIBUTE.match(value, at)
         if match is None or match.end() == at:
             raise refused("the attributes cannot be read", 'Write NAME="value".', number)
-        attributes[match[1]] = match[2].strip('"')
+        attributes[match[1]] = match[2].strip().strip('"')
         at = match.end()
     return attributes
 

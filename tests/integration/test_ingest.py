@@ -234,7 +234,8 @@ class TestOwnOutputs:
                 home.put(key, key)
                 self.publish(home, key, ended=ended, intent=intent)
                 home.note(key)
-        playlist = "#EXTM3U\n#EXTINF:4,\nfilm-00001.ts\n#EXTINF:4,\ngone.ts\n#EXT-X-ENDLIST\n"
+        named = "#EXTINF:4,\nfilm-00001.ts\n#EXTINF:4,\ngone.ts\n"
+        playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:4\n{named}#EXT-X-ENDLIST\n"
         others = {"picture.jpg": "x", "film.m3u8": playlist, "film-00001.ts": "segment"}
         for key, content in others.items():
             home.put(key, content)

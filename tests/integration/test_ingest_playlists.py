@@ -98,6 +98,12 @@ class TestWaiting:
         home.settle()
         assert home.keys() == ["master.m3u8", "outside.m3u8"]
 
+    def test_films_in_the_list_of_a_player_start_their_runs(self, home: Home):
+        land(home, "films.m3u8", "#EXTM3U\n#EXTINF:5400,A\na.mp4\n#EXTINF:60,B\nb.mp4\n")
+        land(home, "a.mp4")
+        home.settle()
+        assert home.keys() == ["a.mp4", "films.m3u8"]
+
     def test_an_incomplete_list_is_told_once_and_looked_at_when_a_segment_lands(
         self, home: Home, caplog: pytest.LogCaptureFixture
     ):

@@ -92,6 +92,16 @@ def _another_size(listed: Path) -> None:
     listed.write_text(listed.read_text() + "#EXT-X-ENDLIST\n")
 
 
+def _another_order(listed: Path) -> None:
+    film = media.numbered(listed.parents[2] / "made", 1)
+    both = media.with_sound(film, "mp4", sound=1)
+    for name, order in (("film", "va"), ("other", "av")):
+        maps = [word for kind in order for word in ("-map", f"0:{kind}")]
+        segmented(listed.parent, both, *maps, name=name)
+    other = listed.with_name("other.m3u8").read_text().partition("#EXTINF")
+    rewritten(listed, ("#EXT-X-ENDLIST", "#EXT-X-DISCONTINUITY\n" + "".join(other[1:])))
+
+
 BAD, UNSUPPORTED = Code.RESOURCE_CONTENT_BAD, Code.RESOURCE_NOT_SUPPORTED
 FAULTS: dict[Callable[[Path], None], tuple[Code, str]] = {
     _gone: (Code.RESOURCE_NOT_FOUND, "film-3.ts"),
@@ -106,6 +116,7 @@ FAULTS: dict[Callable[[Path], None], tuple[Code, str]] = {
     _outside: (UNSUPPORTED, "line 13"),
     _live: (UNSUPPORTED, "#EXT-X-ENDLIST"),
     _another_size: (UNSUPPORTED, "320x180"),
+    _another_order: (UNSUPPORTED, "(0: aac 44100 Hz 1, 1: h264 160x90) than part 1 (0: h264"),
 }
 
 

@@ -72,6 +72,18 @@ def test_keys_hold_until_the_next_one():
     assert read.objects == ("k1.key", "a.ts", "b.ts", "k2.key", "c.ts", "d.ts")
 
 
+def test_blanks_around_attributes():
+    read = parse(listed(segment("a.ts", '#EXT-X-KEY: METHOD = AES-128 , URI = "k 1" ')))
+    assert read.objects == ("k 1", "a.ts")
+
+
+def test_a_line_of_blanks_is_read_in_no_time():
+    blanks = " " * 200_000
+    for tag in (f'#EXT-X-KEY:A=A{blanks}"', f"#EXT-X-KEY:A{blanks}A", f'#EXT-X-KEY:A="{blanks}'):
+        with pytest.raises(ActivityError, match="attributes cannot be read"):
+            parse(listed(segment("a.ts", tag)))
+
+
 def test_ranges_run_on():
     text = listed(
         segment("a.ts", "#EXT-X-BYTERANGE:10@5"),
@@ -172,6 +184,7 @@ def test_other_lists_are_refused():
     for text, reason in {
         b"#EXTM3U8\n": "does not begin with #EXTM3U",
         listed(): "names no segments",
+        b"#EXTM3U\n#EXTINF:5400,Title\nmovie.mp4\n": "no #EXT-X-TARGETDURATION",
         listed(segment("\xff.ts")).replace(b"\xc3\xbf", b"\xff"): "line 5: it is not UTF-8",
         listed("#" * (MAX_BYTES + 1)): "longer than 5 MiB",
         listed(*(segment(f"{n}.ts") for n in range(MAX_SEGMENTS + 1))): "more than 10000",
