@@ -33,7 +33,7 @@ _HDR_METADATA = (
 _DOLBY_VISION = ("DOVI_METADATA", "DOVI_RPU_BUFFER")
 #: matrices that compute alike
 _ALIKE = {"bt470bg": "smpte170m"}
-#: matrices that `scale` does not compute
+#: matrices that `scale` does not compute, so that even a change of size fails
 _NOT_FOR_SCALE = frozenset({"bt2020c", "ycgco"})
 #: what `colorspace` takes, and is no full range by its name
 _PLAIN = "|".join(
@@ -43,9 +43,22 @@ _PLAIN = "|".join(
 _NAMES = {"trc": "bt709", "primaries": "bt709", "range": "tv"}
 
 
-def named(video: VideoStream) -> Step:
-    """Return the filter that says what a stream's pictures mean; it stands before all others."""
-    return "setparams", _tags(video.colour)
+def named(video: VideoStream) -> Iterator[Step]:
+    """Yield the filters that say what a stream's pictures mean; they stand before all others.
+
+    A matrix that further filters do not know becomes an ordinary one.
+    """
+    found = video.colour
+    yield "setparams", _tags(found)
+    if found.matrix in _NOT_FOR_SCALE:
+        yield "zscale", {"m": _usable(found).matrix, "r": "limited"}
+
+
+def _usable(found: Colour) -> Colour:
+    """Return the colours that pictures have behind `named`."""
+    if found.matrix not in _NOT_FOR_SCALE:
+        return found
+    return replace(found, matrix="bt2020nc" if found.wide else "bt709", full=False)
 
 
 def conversion(video: VideoStream, target: Colour, pix_fmt: str) -> Iterator[Step]:
@@ -63,7 +76,7 @@ def conversion(video: VideoStream, target: Colour, pix_fmt: str) -> Iterator[Ste
             f"profile {video.tags.dolby_vision} without a base layer that other players show.",
             remedy="Export it as HDR10, HLG or SDR, or as Dolby Vision profile 8.",
         )
-    found = video.colour
+    found = _usable(video.colour)
     if found.hdr:
         for kind in _DOLBY_VISION if target.hdr else _DOLBY_VISION + _HDR_METADATA:
             yield "sidedata", {"mode": "delete", "type": kind}
@@ -111,7 +124,7 @@ def _range(colour: Colour) -> Mapping[str, str]:
 def needs_light(found: Colour, target: Colour) -> bool:
     """Whether more differs than matrix and range, so that light itself is converted."""
     brighter, wider = found.hdr and not target.hdr, found.wide and not target.wide
-    return bool(brighter or wider or found.matrix in _NOT_FOR_SCALE)
+    return bool(brighter or wider)
 
 
 def _light(found: Colour) -> Iterator[Step]:

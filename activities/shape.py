@@ -33,12 +33,16 @@ def steady(
 ) -> Iterator[tuple[str, dict[str, str | int]]]:
     """Yield names and options of the filters that give every picture the announced size.
 
+    A palette with transparent colours becomes RGBA.
     `begin` is the second of the file at which the filters count 0. `squeeze` fills the size,
     whatever becomes of the shape (AdjDarMethod rescale).
     """
     if not followed(stream):
         return
     width, height = stream.width, stream.height
+    if stream.colour.alpha and stream.pix_fmt in ("", "pal8"):
+        # pad takes no palettes, and what ffmpeg would choose instead is opaque
+        yield "format", {"pix_fmts": "rgba"}
     if squeeze:
         yield "scale", {"w": width, "h": height, "interl": -1, "eval": "frame"}
         return

@@ -57,7 +57,7 @@ class Analysis(Activity[AnalysisParameters]):
     type_name = "Analysis"
     role = Role.ANALYSIS
     job_kind = ExecutionKind.ANALYSIS
-    version = 4
+    version = 5
     parameters = AnalysisParameters
 
     def tools(self) -> Mapping[str, str]:

@@ -61,7 +61,7 @@ def command(
     follow = OPENED if followed(video) else {}
     opened = graph.open_input(source, {"ss": f"{window.start:.3f}", **follow})
     picture = opened[f"v:{video.position}"].chain(
-        [named(video), *steady(video, begin=window.start)]
+        [*named(video), *steady(video, begin=window.start)]
     )
     width, height = size
     interlaced: dict[str, str] = {}
@@ -107,7 +107,7 @@ class Meter:
         """Measure nothing yet."""
         there = ffmpeg.capabilities()
         there.require_encoder("libx264")
-        for name, _ in conversion(video, SDR, "yuv420p"):
+        for name, _ in (*named(video), *conversion(video, SDR, "yuv420p")):
             there.require_filter(name)
         self._media, self._video, self._config, self._context = media, video, config, context
         self._rates: dict[Size, float] = {}

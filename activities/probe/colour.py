@@ -23,6 +23,8 @@ _TRANSFERS = frozenset(
     {"bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "iec61966-2-1", "iec61966-2-4"}
     | {"bt2020-10", "bt2020-12"}
 )
+#: transfers beside which constant luminance (bt2020c) is defined: that of BT.2020 by all its names
+_CONSTANT = frozenset({"bt709", "smpte170m", "smpte240m", "bt2020-10", "bt2020-12"})
 #: primaries that are wider than those of BT.709 by so much that everyone sees it
 _WIDE = frozenset({"bt2020", "smpte431", "smpte432"})
 #: primaries of ordinary video, which players take for those of BT.709
@@ -114,18 +116,23 @@ def colour_of(tags: ColourTags, width: int, height: int, codec: str) -> tuple[Co
         transfer = ""
     hdr = transfer in HDR
     usual = _conventional(width, height, wide=hdr or says_2020)
+    if not hdr and transfer not in _TRANSFERS:
+        transfer = usual["transfer"]
     matrix = "gbr" if rgb else tags.matrix
     if rgb and tags.matrix in _MATRICES:
         faults.append(f"the matrix {tags.matrix} beside RGB")
     elif not rgb and tags.matrix and tags.matrix not in _MATRICES:
         faults.append(f"the matrix {tags.matrix} beside YUV")
         matrix = ""
+    elif not rgb and tags.matrix == "bt2020c" and transfer not in _CONSTANT:
+        faults.append(f"the matrix bt2020c beside the transfer {transfer}")
+        matrix = ""
     full = rgb or form.startswith("yuvj") or tags.range == "pc"
     if codec == "mjpeg" and not tags.range:
         full = True
     return Colour(
         matrix=matrix or usual["matrix"],
-        transfer=transfer if hdr or transfer in _TRANSFERS else usual["transfer"],
+        transfer=transfer,
         primaries=tags.primaries if tags.primaries in _WIDE | _ORDINARY else usual["primaries"],
         full=full,
         alpha=bool(_ALPHA.match(form)),

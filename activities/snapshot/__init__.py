@@ -7,7 +7,7 @@ finds the key frames for FrameType intra, `job` puts them together. Specificatio
 from collections.abc import Iterable, Mapping, Sequence
 
 from activities import ffmpeg
-from activities.conversion import JPEG, conversion, told
+from activities.conversion import JPEG, conversion, named, told
 from activities.objects import name_faults
 from activities.probe import MediaInfo
 from activities.snapshot.config import SnapshotParameters
@@ -44,7 +44,7 @@ class Snapshot(Activity[SnapshotParameters]):
     """Takes pictures of the source; the one may be the cover of the media."""
 
     type_name = "Snapshot"
-    version = 5
+    version = 6
     aliases = ("Screenshot",)
     job_kind = ExecutionKind.SNAPSHOT
     parameters = SnapshotParameters
@@ -140,7 +140,7 @@ class Snapshot(Activity[SnapshotParameters]):
         that cannot convert the colours.
         """
         job = _job(step)
-        for name, _ in conversion(job.video, JPEG, "yuvj420p"):
+        for name, _ in (*named(job.video), *conversion(job.video, JPEG, "yuvj420p")):
             ffmpeg.capabilities().require_filter(name)
         end = job.measured_end(context)
         times = job.times(end)

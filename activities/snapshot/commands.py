@@ -106,6 +106,7 @@ class Camera:
         opened = graph.open_input(self.source, options)
         picture = opened[f"v:{self.video.position}"]
         for name, values in (
+            *named(self.video),
             *steady(self.video, begin=-self.start_time),
             *single_pictures(self.video),
         ):
@@ -121,7 +122,6 @@ class Camera:
             # of all frames up to each tick the last one, which is the frame shown at that time;
             # before the first frame that one
             .filter("fps", fps=rate, start_time=0, round="up")
-            .chain([named(self.video)])
             # ffmpeg has turned the picture upright by itself
             .filter("scale", *self.size)
             .filter("setsar", 1)

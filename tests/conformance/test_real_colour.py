@@ -256,6 +256,11 @@ def test_contradicting_tags(tmp_path: Path, media_dir: Path, tagged: str, told: 
         ("alpha.mov", "-c:v", "qtrle"),
         ("alpha-png.mov", "-c:v", "png"),
         ("alpha-prores.mov", "-c:v", "prores_ks", "-profile:v", "4444", "-pix_fmt", "yuva444p10le"),
+        (
+            "alpha-palette.mov",
+            *("-filter_complex", "split[a][b];[a]palettegen[p];[b][p]paletteuse"),
+            *("-c:v", "png", "-pix_fmt", "pal8"),
+        ),
         ("alpha.gif", "-filter_complex", "split[a][b];[a]palettegen[p];[b][p]paletteuse"),
     ],
     ids=lambda options: options[0],
@@ -411,3 +416,42 @@ def test_dolby_vision_without_a_base_layer_is_refused(tmp_path: Path, media_dir:
 def dolby(path: Path) -> list[dict]:
     found = ffprobe(path, "-show_streams", "-select_streams", "v:0")["streams"][0]
     return [one for one in found.get("side_data_list", ()) if "dv_profile" in one]
+
+
+@pytest.mark.proves("colour: YCgCo, constant luminance", by="RGB of decoded samples by the tags")
+@pytest.mark.parametrize(
+    ("matrix", "name", "primaries"),
+    [("ycgco", "YCgCo", "bt709"), ("2020_cl", "bt2020c", "bt2020"), ("ycgco", "YCgCo", "bt2020")],
+)
+def test_matrices_that_scale_does_not_know(
+    tmp_path: Path, media_dir: Path, matrix: str, name: str, primaries: str
+):
+    wide = {"bt709": "709", "bt2020": "2020"}[primaries]
+    to = f"zscale=min=gbr:rin=full:tin=709:pin=709:m={matrix}:t=709:p={wide}:r=limited"
+    params = f"colormatrix={name}:colorprim={primaries}:transfer=bt709"
+    source = made(
+        media_dir,
+        f"{name}-{primaries}.mp4",
+        *(
+            "-vf",
+            f"{to},format=yuv444p",
+            *X264,
+            "-x264-params",
+            params,
+            "-colorspace",
+            name.lower(),
+        ),
+    )
+    assert tags(source)[1] == name.lower()
+    # eight bits are few for wide colours, of which those of BT.709 are a part
+    by = 6 if primaries == "bt709" else 24
+    made_of_it = run(tmp_path, source, output(Video={"Width": "160"}), output())
+    for n in range(2):
+        assert tags(made_of_it[n]) == SDR
+        assert pure(made_of_it[n], by), shown(made_of_it[n])
+    assert pure(snapshot(tmp_path, source), by)
+    video = MediaInfo.of(source).video
+    assert video
+    window = measure.SampleWindow(start=0, length=1)
+    line = measure.command(str(source), video, window, (160, 90), AnalysisConfig())
+    subprocess.run(line, cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)

@@ -1,10 +1,11 @@
 """What samples mean by their tags, and by convention where those are silent."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from activities.conversion import SDR, conversion
+from activities.conversion import SDR, conversion, named, needs_light
 from activities.probe import MediaInfo, VideoStream
 from workflow_engine.errors import ActivityError
 
@@ -70,6 +71,8 @@ def test_what_is_missing_follows_from_convention(given: dict[str, str], expected
         ({"pix_fmt": "gbrp", "space": "bt709"}, "beside RGB"),
         ({"space": "gbr"}, "beside YUV"),
         ({"space": "ictcp"}, "beside YUV"),
+        ({"space": "bt2020c"}, ""),
+        ({"pix_fmt": DEEP, "space": "bt2020c", "transfer": "smpte2084"}, "bt2020c beside"),
     ],
 )
 def test_contradictions_are_told(given: dict[str, str], told: str):
@@ -101,3 +104,23 @@ def test_the_numbers_of_some_formats_are_no_depth(pix_fmt: str, deep: bool):
 def test_what_is_right_already_is_left_alone():
     assert list(conversion(stream(), SDR, "yuv420p")) == []
     assert [name for name, _ in conversion(stream("640x360"), SDR, "yuv420p")][-1] == "setparams"
+
+
+@pytest.mark.parametrize(
+    ("space", "primaries", "matrix"),
+    [("ycgco", "bt709", "bt709"), ("ycgco", "bt2020", "bt2020nc"), ("bt2020c", "", "bt2020nc")],
+)
+def test_a_matrix_that_scale_does_not_know_is_replaced_at_once(
+    space: str, primaries: str, matrix: str
+):
+    names = dict(named(stream(space=space, primaries=primaries, range="pc")))
+    assert names["setparams"]["colorspace"] == space
+    assert names["zscale"] == {"m": matrix, "r": "limited"}
+    assert [name for name, _ in named(stream())] == ["setparams"]
+
+
+def test_pq_beside_constant_luminance_stays_hdr():
+    found = stream(pix_fmt=DEEP, space="bt2020c", transfer="smpte2084").colour
+    assert (found.matrix, found.hdr) == ("bt2020nc", "PQ")
+    kept = replace(found, deep=False)
+    assert not needs_light(found, kept)

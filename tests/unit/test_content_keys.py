@@ -41,7 +41,7 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "hls": (transcode(template=HLS), "0120ba2d8c4e256b"),
     "copy": (transcode(template=COPY), "9e7b0b9809432d53"),
     "mp3": (transcode(template=MP3), "60ee75aa84e6d13f"),
-    "smart": (transcode(template=SMART), "3496197e76c401f2"),
+    "smart": (transcode(template=SMART), "83f92a010010b101"),
     "border": (transcode(template=MP4, Video={"Crop": "border"}), "8ca5b4ca0b0d6262"),
     "border of a clip": (
         transcode(
@@ -68,13 +68,13 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "210ec42c3244f477"),
     "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "bbc6d7a3e4e35824"),
     "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "1569fc885cdd7c1f"),
-    "picture": (snapshot(), "99fcaf18ce9ea78e"),
+    "picture": (snapshot(), "ca1c35ee58804c03"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
-        "e1fbce109720c54b",
+        "734833243caf8081",
     ),
 }
-ANALYSIS = "31239524be337814"
+ANALYSIS = "a243ae610c8ecf5d"
 START = "950545ea8801ccb4"
 RAW_START = "705988e9e9d405ee"
 

@@ -198,7 +198,7 @@ def _picture_chain(part: MediaSegment, scene: Scene) -> Chain:
             method=method if method in ("crop", "rescale") else "pad",
         ),
     )
-    steps = [named_colours(part.video)]
+    steps = [*named_colours(part.video)]
     steps += (filter_of(name, **how) for name, how in whole_pictures(part.video, scene.rate))
     steps += placed.before_scale
     if placed.scale:

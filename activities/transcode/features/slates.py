@@ -211,7 +211,7 @@ def _picture(segment: MediaSegment, scene: Scene, size: Size, steps: tuple[Filte
         input=segment.input,
         stream=str(segment.video.index),
         filters=(
-            named_colours(segment.video),
+            *named_colours(segment.video),
             *(filter_of(name, **options) for name, options in first),
             filter_of("scale", w=size[0], h=size[1]),
             *colour_filters(video, segment.video, scene.colour),

@@ -152,7 +152,7 @@ def _filters(
     squeeze = settings.trans.adj_dar_method == "rescale"
     whole = marked_fields(stream) if keep else whole_pictures(stream, output_rate)
     first = (*steady(stream, begin=scene.timeline.start, squeeze=squeeze), *whole)
-    chain = [named_colours(stream)]
+    chain = [*named_colours(stream)]
     chain += (filter_of(name, **options) for name, options in first)
     colours = colour_filters(video, stream, scene.colour)
     if blurred:

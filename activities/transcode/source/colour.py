@@ -37,10 +37,9 @@ def target_of(video: Video, stream: VideoStream) -> Colour:
     return replace(SDR, full=video.pix_fmt.startswith("yuvj"))
 
 
-def named_colours(stream: VideoStream) -> Filter:
-    """Return the filter that says what a stream's pictures mean, before all others."""
-    name, options = named(stream)
-    return filter_of(name, **options)
+def named_colours(stream: VideoStream) -> tuple[Filter, ...]:
+    """Return the filters that say what a stream's pictures mean, before all others."""
+    return tuple(filter_of(name, **options) for name, options in named(stream))
 
 
 def colour_filters(video: Video, stream: VideoStream, target: Colour) -> tuple[Filter, ...]:
