@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from workflow_engine.activity import Activity, Composite, Registry
@@ -144,13 +144,14 @@ class Parts:
     def _lists(self, bucket: Bucket, keys: Sequence[str]) -> Mapping[str, str]:
         """Return the list that names each object, of those that landed, by the object's key."""
         table, wanted = self._store.composites, set(keys)
-        named = dict(table.owners(bucket.name, wanted))
-        for owner in set(named.values()):
-            if not self._is_there(bucket, owner):
-                named = {key: other for key, other in named.items() if other != owner}
+        is_there = cache(partial(self._is_there, bucket))
+        named: dict[str, str] = {}
+        for key, owners in table.owners(bucket.name, wanted).items():
+            if owner := next(filter(is_there, owners), None):
+                named[key] = owner
         folders = {folder for key in keys for folder in _folders(key)}
         for listed in table.waiting(bucket.name, folders):
-            if self._is_there(bucket, listed):
+            if is_there(listed):
                 for key in wanted & self._keys_of(bucket, listed):
                     named.setdefault(key, listed)
         return named
