@@ -206,7 +206,8 @@ class Start(Activity[StartParameters]):
         """
         resolved = cast("_Resolved | None", step.resolved) or _Resolved()
         raw = resolved.raw
-        media = MediaInfo.of(context.source, raw=raw, ends=True, cancel=context.cancel)
+        with context.slot():  # some seconds of it are decoded
+            media = MediaInfo.of(context.source, raw=raw, ends=True, cancel=context.cancel)
         if not raw and (missing := missing_bytes(context.source)):
             raise ffmpeg.content_bad(f"the file is cut off, {missing} bytes are missing")
         warnings: list[str] = []

@@ -169,7 +169,14 @@ def _run(members: Sequence[Member]) -> list[ActivityResult]:
     ]
     try:
         return [
-            finish(jobs, context.work, argvs, reports, count_limit=context.count_limit)
+            finish(
+                jobs,
+                context.work,
+                argvs,
+                reports,
+                count_limit=context.count_limit,
+                cancel=context.cancel,
+            )
             for jobs, context in members
         ]
     except ActivityError as error:

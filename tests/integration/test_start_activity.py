@@ -1,16 +1,22 @@
 """Start on real files: what it hands on, and which inputs end a run at once."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from activities import probe
 from activities.probe import MediaInfo
 from activities.start import Start
+from activities.transcode.features.media_facts import MEDIA, describe_media
 from tests.support import media
 from tests.support.context import make_context
-from workflow_engine.activity import ActivityResult, Step, StepResult
+from workflow_engine.activity import ActivityResult, SideInput, Step, StepResult
 from workflow_engine.errors import ActivityError, Code
+from workflow_engine.records import ObjectRef
 
 
 def start(tmp_path: Path, source: Path) -> ActivityResult:
@@ -56,3 +62,26 @@ def test_unfit_inputs_fail_with_a_reason(tmp_path: Path, media_dir: Path, clip: 
         assert caught.value.code == code, source
         assert words in caught.value.message
         assert caught.value.message.startswith('The resource operated "InputFile" is ')
+
+
+def test_a_slot_is_held_while_pictures_are_decoded(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, seen = [False], list[bool]()
+
+    @contextmanager
+    def slot() -> Iterator[None]:
+        assert not held[0], "it is no slot that can be taken twice"
+        held[0] = True
+        yield
+        held[0] = False
+
+    def look(*_: object, **__: object) -> None:
+        seen.append(held[0])
+
+    monkeypatch.setattr(probe, "measured_fields", look)
+    context = replace(make_context(tmp_path, clip), slot=slot)
+    Start().run(Step(), context)
+    described = SideInput(kind=MEDIA, ref=ObjectRef(bucket="in-bucket", object="a.mp4"))
+    describe_media(described, context)
+    assert seen == [True, True] and not held[0]

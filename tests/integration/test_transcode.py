@@ -1,6 +1,7 @@
 """Every supported parameter on real media, judged by ffprobe or by decoded pictures."""
 
 import hashlib
+import threading
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,6 +10,9 @@ import pytest
 from activities.probe import MediaInfo
 from activities.transcode import Transcode
 from activities.transcode.command.rendition import Picture
+from activities.transcode.result import finish
+from activities.transcode.result.files import Files
+from activities.transcode.result.shapes import shapes
 from activities.transcode.result.verify import verify
 from tests.support import media
 from tests.support.context import RUN_ID, make_context
@@ -37,7 +41,7 @@ from tests.support.transcodes import (
     video,
 )
 from workflow_engine.activity import StepResult
-from workflow_engine.errors import ActivityError, Code
+from workflow_engine.errors import ActivityError, Code, InterruptedRunError
 from workflow_engine.records import Digests, Output
 
 
@@ -545,3 +549,17 @@ def test_pictures_of_a_variable_rate_are_shown_when_the_source_shows_them(tmp_pa
     assert 96 <= len(packets(made[0])) <= 100
     assert 96 <= sum(len(packets(segment.path)) for segment in made.segments(1)) <= 100
     assert MediaInfo.of(made[0]).duration == pytest.approx(4, abs=0.17)
+
+
+def test_a_cancelled_run_does_not_look_through_its_files(tmp_path, clip, monkeypatch):
+    cancel = threading.Event()
+
+    def cancelled(path, rendition):
+        cancel.set()
+        return verify(path, rendition)
+
+    monkeypatch.setattr(finish, "verify", cancelled)
+    with pytest.raises(InterruptedRunError):
+        Transcode().run(plan(clip, output(MP4_COPY)), make_context(tmp_path, clip, cancel=cancel))
+    with pytest.raises(InterruptedRunError):
+        shapes(Files(content=[clip], index=None), MediaInfo.of(clip), cancel)

@@ -18,7 +18,8 @@ def describe_media(side_input: SideInput, context: ActivityContext) -> Mapping[s
     Raises ActivityError as `MediaInfo.of` does, and for a file that was cut off.
     """
     try:
-        media = MediaInfo.of(context.source, ends=True, cancel=context.cancel)
+        with context.slot():  # some seconds of it are decoded
+            media = MediaInfo.of(context.source, ends=True, cancel=context.cancel)
         if missing := missing_bytes(context.source):
             raise content_bad(f"the file is cut off, {missing} bytes are missing")
         return media.to_json()

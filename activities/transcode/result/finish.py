@@ -4,6 +4,7 @@ The files have neutral names in the work directory (`0.mp4`, `1-00001.ts`); here
 object keys, and so do the files of an equal step that is reused. Specification: topology, 11.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +58,13 @@ def finish(
     reports: Sequence[ProcessReport],
     *,
     count_limit: int,
+    cancel: threading.Event,
 ) -> ActivityResult:
-    """Verify the files of an activity and return its result. Raises ActivityError."""
-    made = [_made(job, stem_of(work, index), count_limit) for index, job in enumerate(jobs)]
+    """Verify the files of an activity and return its result.
+
+    Raises ActivityError, and InterruptedRunError on `cancel`.
+    """
+    made = [_made(job, stem_of(work, index), count_limit, cancel) for index, job in enumerate(jobs)]
     keys = [_key(job, one) for job, one in zip(jobs, made, strict=True)]
     # bit rates and digests in names can make equal ones
     require_distinct(keys)
@@ -70,7 +75,11 @@ def finish(
         data={"Outputs": [_facts(job, one) for job, one in zip(jobs, made, strict=True)]},
         outputs=(*content, *indexes),
         commands=tuple(commands),
-        warnings=(*_damage(reports), *_missing_cuts(jobs, made), *_copied_faults(jobs, made)),
+        warnings=(
+            *_damage(reports),
+            *_missing_cuts(jobs, made),
+            *_copied_faults(jobs, made, cancel),
+        ),
     )
 
 
@@ -103,13 +112,15 @@ def renamed(jobs: Sequence[RenditionJob], finished: StepResult) -> list[ObjectRe
     return content + indexes
 
 
-def _made(job: RenditionJob, stem: Path, count_limit: int) -> _FinishedOutput:
+def _made(
+    job: RenditionJob, stem: Path, count_limit: int, cancel: threading.Event
+) -> _FinishedOutput:
     path = stem.with_suffix(f".{job.rendition.container}")
     if path.suffix == ".m3u8" and job.rendition.copy and not job.rendition.key:
         _count_from_sound(path)
     media, files = verify(path, job.rendition), files_of(path)
     if path.suffix not in _DESCRIBED and files.size <= count_limit:
-        media = media.counted(path, playlists=files.index is not None)
+        media = media.counted(path, playlists=files.index is not None, cancel=cancel)
     return _FinishedOutput(files=files, media=media)
 
 
@@ -186,7 +197,9 @@ def _damage(reports: Sequence[ProcessReport]) -> Iterator[str]:
         )
 
 
-def _copied_faults(jobs: Sequence[RenditionJob], made: Sequence[_FinishedOutput]) -> Iterator[str]:
+def _copied_faults(
+    jobs: Sequence[RenditionJob], made: Sequence[_FinishedOutput], cancel: threading.Event
+) -> Iterator[str]:
     """Yield what a copy cannot mend: a length that its container tells, a shape that changes."""
     for job, one in zip(jobs, made, strict=True):
         if not job.rendition.copy:
@@ -198,7 +211,8 @@ def _copied_faults(jobs: Sequence[RenditionJob], made: Sequence[_FinishedOutput]
                 f'The copy in the container "{container}" tells {told:.3f} of '
                 f"{expected:.3f} seconds. Use a template that encodes, or another container."
             )
-        if job.rendition.picture and len(sizes := sorted(shapes(one.files, one.media))) > 1:
+        sizes = sorted(shapes(one.files, one.media, cancel)) if job.rendition.picture else []
+        if len(sizes) > 1:
             yield (
                 f'The picture of the copy in the container "{container}" changes its size: '
                 f"{', '.join(sizes)}. Use a template that encodes, which fits all of it into one."

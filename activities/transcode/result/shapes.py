@@ -1,5 +1,6 @@
 """Whether the picture of a copy keeps its shape: an encode fits later parts in, a copy cannot."""
 
+import threading
 from contextlib import suppress
 
 from activities import ffmpeg
@@ -11,8 +12,11 @@ from workflow_engine.errors import ActivityError
 _LOOKS = 8
 
 
-def shapes(files: Files, media: MediaInfo) -> set[str]:
-    """Return the sizes of pictures of an output, as `640x360`, from some places in it."""
+def shapes(files: Files, media: MediaInfo, cancel: threading.Event) -> set[str]:
+    """Return the sizes of pictures of an output, as `640x360`, from some places in it.
+
+    Raises InterruptedRunError.
+    """
     found: set[str] = set()
     which = ("-select_streams", "v:0", "-skip_frame", "nokey")
     show = (*which, "-show_entries", "frame=width,height", "-of", "csv=p=0:s=x")
@@ -27,5 +31,5 @@ def shapes(files: Files, media: MediaInfo) -> set[str]:
     interval = ",".join(times) if len(files.content) == 1 else "%+1"
     for path in files.content[::every]:
         with suppress(ActivityError):
-            ffmpeg.ask(path, (*show, "-read_intervals", interval), take)
+            ffmpeg.ask(path, (*show, "-read_intervals", interval), take, cancel=cancel)
     return found - {""}
