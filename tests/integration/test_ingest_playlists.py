@@ -158,6 +158,20 @@ class TestSegments:
         found = home.intake.explain("oss://uploads/a/all.mp4")
         assert found.outcome is ExplanationKind.PART and '"a/film.m3u8"' in found.conclusion
 
+    def test_a_segment_of_two_lists_is_a_part_while_one_of_them_lies_there(self, home: Home):
+        land(home, "s-1.ts")
+        for name in ("a.m3u8", "b.m3u8"):
+            land(home, name, listing("s-1.ts"))
+        home.settle()
+        for name in ("a.m3u8", "b.m3u8"):
+            land(home, "s-1.ts", f"before {name} goes")
+            home.settle()
+            assert home.keys() == ["a.m3u8", "b.m3u8"]
+            (home.path / "uploads" / name).unlink()
+        land(home, "s-1.ts", "alone")
+        home.settle()
+        assert home.keys() == ["a.m3u8", "b.m3u8", "s-1.ts"]
+
     def test_what_it_does_not_name_starts_its_run(self, home: Home):
         land(home, "a/s-1.ts")
         land(home, "a/film.m3u8", listing("s-1.ts"))

@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache, partial
+from itertools import groupby, islice
 from pathlib import Path
 
 from workflow_engine.activity import Activity, Composite, Registry
@@ -35,6 +36,8 @@ _LARGEST = 16 << 20
 _KEPT = 16
 #: parts that are asked for one by one; more are listed
 _SINGLE = 20
+#: objects that are listed for each part: a page of 1,000 for ten requests that it may save
+_LISTED = 100
 #: seconds between two looks at what has waited too long, unless something lands beside it
 RARELY = 900.0
 
@@ -144,13 +147,14 @@ class Parts:
     def _lists(self, bucket: Bucket, keys: Sequence[str]) -> Mapping[str, str]:
         """Return the list that names each object, of those that landed, by the object's key."""
         table, wanted = self._store.composites, set(keys)
-        named = dict(table.owners(bucket.name, wanted))
-        for owner in set(named.values()):
-            if not self._is_there(bucket, owner):
-                named = {key: other for key, other in named.items() if other != owner}
+        is_there = cache(partial(self._is_there, bucket))
+        named: dict[str, str] = {}
+        for key, owners in table.owners(bucket.name, wanted).items():
+            if owner := next(filter(is_there, owners), None):
+                named[key] = owner
         folders = {folder for key in keys for folder in _folders(key)}
         for listed in table.waiting(bucket.name, folders):
-            if self._is_there(bucket, listed):
+            if is_there(listed):
                 for key in wanted & self._keys_of(bucket, listed):
                     named.setdefault(key, listed)
         return named
@@ -202,7 +206,7 @@ class Parts:
         if composite.unfinished:
             return composite.unfinished
         keys = [posixpath.join(folder_of(info.key), part) for part in composite.parts]
-        missing = _missing(bucket, keys)
+        missing = missing_part(bucket, keys)
         return f'it names "{missing}", which is not there yet' if missing else ""
 
 
@@ -223,23 +227,35 @@ class _Document:
         )
 
 
-def _missing(bucket: Bucket, keys: Sequence[str]) -> str:
+def missing_part(bucket: Bucket, keys: Sequence[str]) -> str:
     """Return the first object that is not there, or not whole yet; "" when all are."""
     if is_folder(bucket):
         return next((key for key in keys if not _is_whole(bucket, key)), "")
-    listed = set(_listed(bucket, keys)) if len(keys) > _SINGLE else set[str]()
-    # single ones may have names that listings leave out
+    listed = set(_listed(bucket, keys))
+    # single ones may have names that listings leave out, or lie behind too much else
     left = (key for key in keys if key not in listed)
     return next((key for key in left if bucket.head(key) is None), "")
 
 
 def _listed(bucket: Bucket, keys: Collection[str]) -> Iterable[str]:
-    """Yield what a listing finds from the first of these keys to the last."""
-    last = max(keys)
-    for info in bucket.list(posixpath.commonprefix(list(keys))):
-        if info.key > last:
-            return
-        yield info.key
+    """Yield what listings find up to the last of these keys, unless much else lies between.
+
+    Keys with different endings are listed apart: a key for decryption is seldom called like the
+    segments, and what both names begin with may be nothing at all.
+    """
+    for _, group in groupby(sorted(keys, key=_ending), _ending):
+        alike = list(group)
+        if len(alike) > _SINGLE:
+            last = max(alike)
+            infos = bucket.list(posixpath.commonprefix(alike))
+            for info in islice(infos, _LISTED * len(alike)):
+                if info.key > last:
+                    break
+                yield info.key
+
+
+def _ending(key: str) -> str:
+    return posixpath.splitext(key)[1]
 
 
 def _is_whole(bucket: Bucket, key: str) -> bool:

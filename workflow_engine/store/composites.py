@@ -4,7 +4,7 @@ One that landed is remembered by its folder until it is taken; whoever asks read
 then. Its parts are kept from then on, as long as it lies there.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -53,15 +53,20 @@ class CompositeTable:
                 insert = upsert(connection.dialect.name, parts).on_conflict_do_nothing()
                 connection.execute(insert, rows)
 
-    def owners(self, bucket: str, keys: Collection[str]) -> Mapping[str, str]:
-        """Return of which object that was taken these are parts, by key."""
+    def owners(self, bucket: str, keys: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return of which objects that were taken these are parts, by key."""
         wanted = elements(self._database.dialect, "keys")
-        query = sa.select(parts.c.key, parts.c.owner).where(
-            parts.c.bucket == bucket, parts.c.key.in_(sa.select(wanted.c.value))
+        query = (
+            sa.select(parts.c.key, parts.c.owner)
+            .where(parts.c.bucket == bucket, parts.c.key.in_(sa.select(wanted.c.value)))
+            .order_by(parts.c.key, parts.c.owner)
         )
         with self._database.read() as connection:
             found = connection.execute(query, {"keys": to_json(sorted(keys))}).all()
-        return {key: owner for key, owner in found}
+        owners: dict[str, list[str]] = {}
+        for key, owner in found:
+            owners.setdefault(key, []).append(owner)
+        return owners
 
 
 def folder_of(key: str) -> str:

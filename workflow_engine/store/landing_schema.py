@@ -64,7 +64,7 @@ parts = sa.Table(
     sa.Column("bucket", _BYTES, primary_key=True),
     sa.Column("key", _BYTES, primary_key=True),
     # the key of the object that names it
-    sa.Column("owner", _BYTES, nullable=False),
+    sa.Column("owner", _BYTES, primary_key=True),
     sa.Index("parts_by_owner", "bucket", "owner"),
     sqlite_with_rowid=False,
 )

@@ -22,7 +22,7 @@ def upgrade() -> None:
         "parts",
         sa.Column("bucket", _BYTES, primary_key=True),
         sa.Column("key", _BYTES, primary_key=True),
-        sa.Column("owner", _BYTES, nullable=False),
+        sa.Column("owner", _BYTES, primary_key=True),
         sqlite_with_rowid=False,
     )
     op.create_index("parts_by_owner", "parts", ["bucket", "owner"])
