@@ -195,6 +195,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "colour: no tags": "BT.709 from 720 lines on, else BT.601; BT.709 and tagged",
         "colour: RGB and full range": "limited BT.709, tagged",
         "colour: wide gamut without HDR": "BT.2020 and P3 become BT.709",
+        "colour: YCgCo, constant luminance": "BT.709, like any other matrix",
         "colour: contradicting tags": "by the size of the picture, with a warning",
         "colour: transparency": "black lies below",
         "colour: GIF and WebP outputs": "RGB by the matrix of the source, BT.601",
