@@ -11,7 +11,7 @@ import shlex
 import sqlite3
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -78,31 +78,12 @@ class Database:
             return self._reader.rows(query, values)
 
     @contextmanager
-    def write(self, *, synced: bool = True) -> Generator[sa.Connection]:
-        """Run a transaction that commits at the end, or leaves nothing when it raises.
-
-        What is not `synced` does not wait for the disk: a power cut may take it back.
-        """
+    def write(self) -> Generator[sa.Connection]:
+        """Run a transaction that commits at the end, or leaves nothing when it raises."""
         with self._turn(), self._reported(), self._engine.connect() as connection:
             connection.execution_options(**{WRITE: True})
-            with nullcontext() if synced else self._unsynced(connection), connection.begin():
-                if not synced and not self.is_sqlite:
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
+            with connection.begin():
                 yield connection
-
-    @contextmanager
-    def _unsynced(self, connection: sa.Connection) -> Generator[None]:
-        if not self.is_sqlite:
-            yield
-            return
-        # SQLite takes it only outside of a transaction
-        own = connection.connection.driver_connection
-        assert isinstance(own, sqlite3.Connection)
-        own.execute("PRAGMA synchronous=NORMAL")
-        try:
-            yield
-        finally:
-            own.execute("PRAGMA synchronous=FULL")
 
     def now(self, connection: sa.Connection) -> datetime:
         """Return the moment by the clock that all users of this database share."""

@@ -14,6 +14,11 @@ from workflow_engine.store.schema import nonces
 _FORGET_EVERY = 60
 
 
+#: SQLite's own words: each API call pays for this one
+_INSERT = "INSERT OR IGNORE INTO nonces (digest, until) VALUES (?, ?)"
+_DELETE = "DELETE FROM nonces WHERE until < ?"
+
+
 class NonceTable:
     """Digests of nonces, and until when they count, in seconds since 1970."""
 
@@ -30,8 +35,23 @@ class NonceTable:
             forget = now >= self._forget_at
             if forget:
                 self._forget_at = now + _FORGET_EVERY
-        with self._database.write(synced=False) as connection:
-            if forget:
-                connection.execute(sa.delete(nonces).where(nonces.c.until < int(now)))
+        take = self._take_directly if self._database.is_sqlite else self._take
+        return take(digest, until, int(now) if forget else None)
+
+    def _take_directly(self, digest: str, until: int, forgotten: int | None) -> bool:
+        with self._database.direct() as connection:
+            connection.execute("PRAGMA synchronous=NORMAL")
+            try:
+                if forgotten is not None:
+                    connection.execute(_DELETE, (forgotten,))
+                return connection.execute(_INSERT, (digest, until)).rowcount == 1
+            finally:
+                connection.execute("PRAGMA synchronous=FULL")
+
+    def _take(self, digest: str, until: int, forgotten: int | None) -> bool:
+        with self._database.write() as connection:
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
+            if forgotten is not None:
+                connection.execute(sa.delete(nonces).where(nonces.c.until < forgotten))
             taken = connection.execute(self._insert, {"digest": digest, "until": until})
             return taken.first() is not None
