@@ -21,7 +21,7 @@ help:
 	@echo "make test-unit  the pure ones: no media, no servers, half a minute"
 	@echo "make test       all tests but those that take minutes each"
 	@echo "make test-long  the tests that take longer, too"
-	@echo "make coverage   what make test covers, in lines and branches"
+	@echo "make coverage   what make test covers, in lines and branches: half an hour"
 	@echo "make lint       ruff and pyright"
 	@echo "make conformance  the table of docs/conformance.md, out of the tests"
 	@echo "make bench      timings, side by side"
