@@ -29,16 +29,12 @@ from activities.probe.streams import (
     SubtitleStream,
     VideoStream,
     audio_stream,
-    duration,
     is_picture,
     kilobits,
-    number,
-    section,
-    sections,
     subtitle_stream,
     video_stream,
-    whole,
 )
+from activities.probe.values import duration, number, section, sections, whole
 from workflow_engine.records import Json
 
 __all__ = [
@@ -145,26 +141,30 @@ class MediaInfo:
             longer = look(LONGER_LOOK)
             media = longer if any(one.sized for one in longer.videos) else media
             require_size(path, media.videos, heard=bool(media.audios), cancel=cancel)
-        indexes = [stream.index for stream in (*media.videos, *media.audios)]
         if ends and media.lacks_ends and not raw:
-            whole_file = media.start_time + media.duration if media.duration else None
-            pictures = {one.index: one for one in media.videos if one.reordered_lengths}
-            end_of = stream_ends(path, indexes, whole_file, bare=pictures, cancel=cancel)
-            if end_of is not None and not end_of:
-                raise ffmpeg.content_bad("its duration is 0")
-            ends_by_index: dict[str, Json] = {}
-            for n, end in (end_of or {}).items():
-                seconds = end - media.start_time
-                if n in pictures:
-                    seconds = _last_picture_ends(pictures[n], seconds)
-                ends_by_index[str(n)] = round(seconds, 6)
-            if end_of or media.format_name in WITHOUT_ENDS:
-                media = cls.parse({**media.probe, "ends": ends_by_index})
+            media = media._with_ends(path, cancel)
         if not media.videos and not media.audios:
             raise ffmpeg.content_bad("it has neither a video nor an audio stream")
         if ends and media.duration == 0:
             raise ffmpeg.content_bad("its duration is 0")
         return media._measured(path, cancel) if ends and not media.still else media
+
+    def _with_ends(self, path: Path, cancel: threading.Event | None) -> "MediaInfo":
+        indexes = [stream.index for stream in (*self.videos, *self.audios)]
+        whole_file = self.start_time + self.duration if self.duration else None
+        pictures = {one.index: one for one in self.videos if one.reordered_lengths}
+        end_of = stream_ends(path, indexes, whole_file, bare=pictures, cancel=cancel)
+        if end_of is None:
+            return self
+        if not end_of:
+            raise ffmpeg.content_bad("its duration is 0")
+        ends: dict[str, Json] = {}
+        for index, end in end_of.items():
+            seconds = end - self.start_time
+            if index in pictures:
+                seconds = _last_picture_ends(pictures[index], seconds)
+            ends[str(index)] = round(seconds, 6)
+        return self.parse({**self.probe, "ends": ends})
 
     def _measured(self, path: Path, cancel: threading.Event | None) -> "MediaInfo":
         fields: dict[str, Json] = {}

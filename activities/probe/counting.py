@@ -10,15 +10,8 @@ from pathlib import Path
 from activities.probe import packets, samples
 from activities.probe.ends import WITHOUT_ENDS
 from activities.probe.packets import Flow
-from activities.probe.streams import (
-    duration,
-    is_picture,
-    kilobits,
-    own_duration,
-    section,
-    sections,
-    whole,
-)
+from activities.probe.streams import is_picture, kilobits, own_duration
+from activities.probe.values import duration, section, sections, whole
 from workflow_engine.errors import ActivityError
 from workflow_engine.records import Json
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from activities import ffmpeg
-from activities.probe.streams import number
+from activities.probe.values import number
 from workflow_engine.records import Json
 
 #: seconds for any file, and bytes in a second that the slowest storage gives

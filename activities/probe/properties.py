@@ -5,19 +5,9 @@ Specification: mediainfo, 2 (fields and units) and 5 (contradictions).
 
 from collections.abc import Callable, Mapping, Sequence
 
-from activities.probe.streams import (
-    MAX_FPS,
-    duration,
-    is_picture,
-    kilobits,
-    number,
-    own_duration,
-    ratio,
-    rotation,
-    section,
-    sections,
-    whole,
-)
+from activities.probe.rates import MAX_FPS
+from activities.probe.streams import is_picture, kilobits, own_duration, rotation
+from activities.probe.values import duration, number, ratio, section, sections, whole
 from workflow_engine.records import Json
 
 #: entries of each stream list

@@ -14,7 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from activities import ffmpeg
-from activities.probe.streams import VideoStream, number
+from activities.probe.streams import VideoStream
+from activities.probe.values import number
 from workflow_engine.errors import ActivityError
 
 #: demuxers and codecs of broadcasts, whose frames say their shape themselves

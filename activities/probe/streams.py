@@ -1,10 +1,9 @@
 """The streams of a media file, typed, from ffprobe's JSON (spec: mediainfo, 2).
 
-Everything ffprobe says comes from the file and may be missing, malformed or absurd: each
-reader below gives None (or a sane default) then, and never raises.
+What `values.py` reads may be missing; each stream then has None or a sane default. The frame rate
+is that of `rates.py`.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,69 +12,16 @@ from typing import cast
 
 from activities.ffmpeg import MAX_PIXELS
 from activities.probe.colour import Colour, ColourTags, colour_of
+from activities.probe.rates import constant_rate, varies
+from activities.probe.values import duration, number, ratio, section, sections, whole
 from workflow_engine.records import Json
 
-#: seconds, about 11 days; a header that claims more is taken for a lie
-MAX_DURATION = 1_000_000.0
-#: exclusive; ffprobe counts in 64 bits, and NaN is below nothing
-MAX_NUMBER = float(1 << 64)
-#: frames per second, exclusive: time bases that look like rates (1000, 90000) begin here
-MAX_FPS = 1000
-#: the fastest clock that is taken for a frame rate where pictures come at varying times
-MAX_BASE = 240
-#: share by which two rates may differ and still be one
-_SAME_RATE = Fraction(1, 200)
-_STANDARD_RATES = [
-    *(Fraction(n * 1000, 1001) for n in (24, 30, 60)),
-    *(Fraction(n) for n in (24, 25, 30, 50, 60)),
-]
-#: clocks of streams that count fields: two of a frame, or five of two frames (soft telecine)
-_FIELD_RATES = (Fraction(2), Fraction(5, 2))
 #: codecs of single pictures, of which some make films as well
 PICTURE_CODECS = frozenset({"bmp", "jpegls", "mjpeg", "png", "tiff", "webp"})
 #: frames of film, of those that telecine makes of them
 _FILM = Fraction(4, 5)
 #: seconds; a stream that begins later has its end in an mkv's tag, or its length: who knows
 _LATE = 0.5
-
-
-def section(value: Json) -> Mapping[str, Json]:
-    """Return a JSON object, empty when it is none."""
-    return cast("Mapping[str, Json]", value) if isinstance(value, dict) else {}
-
-
-def sections(value: Json) -> list[Mapping[str, Json]]:
-    """Return the objects of a JSON array, none for anything else."""
-    items = cast("list[Json]", value) if isinstance(value, list) else []
-    return [section(item) for item in items]
-
-
-def number(value: Json) -> float | None:
-    """Return a number from ffprobe's strings, None for `N/A` and what ffprobe cannot count."""
-    try:
-        parsed = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return parsed if abs(parsed) < MAX_NUMBER else None
-
-
-def whole(value: Json) -> int:
-    """Return a whole number, 0 when there is none."""
-    return int(number(value) or 0)
-
-
-def ratio(value: Json) -> Fraction | None:
-    """Return a positive fraction from `num/den` or `num:den`, else None."""
-    parts = re.fullmatch(r"(\d{1,12})[/:](\d{1,12})", value) if isinstance(value, str) else None
-    if parts is None or int(parts[1]) == 0 or int(parts[2]) == 0:
-        return None
-    return Fraction(int(parts[1]), int(parts[2]))
-
-
-def duration(value: Json) -> float | None:
-    """Return seconds, None when missing, negative or absurdly long."""
-    seconds = number(value)
-    return seconds if seconds is not None and 0 <= seconds <= MAX_DURATION else None
 
 
 def own_duration(stream: Mapping[str, Json]) -> float | None:
@@ -265,58 +211,11 @@ def _language(stream: Mapping[str, Json]) -> str:
     return _text(section(stream.get("tags")), "language") or "und"
 
 
-def _fps(stream: Mapping[str, Json]) -> Fraction:
-    """Return the rate at which a picture is shown, as a constant one.
-
-    Where pictures come at equal times, that is their rate, else the rate of the clock that they
-    keep to: an average would show bursts of pictures too late (specification, transcode, 22.3).
-    """
-    average, base = (_sane_rate(stream, key) for key in ("avg_frame_rate", "r_frame_rate"))
-    if average is None:
-        return base or _counted_rate(stream)
-    if average == base:
-        return average
-    if base and any(_near(times * average, base) for times in _FIELD_RATES):
-        return _standard(average)
-    if base and base <= MAX_BASE:
-        return _standard(base)
-    return _standard(Fraction(math.ceil(average * 10), 10))
-
-
-def _counted_rate(stream: Mapping[str, Json]) -> Fraction:
-    frames, seconds = whole(stream.get("nb_frames")), duration(stream.get("duration"))
-    # real cameras are faster than MAX_FPS too, and these numbers are no time bases
-    if seconds and seconds <= frames <= 100 * MAX_FPS * seconds:
-        return Fraction(frames / seconds).limit_denominator(1001)
-    return Fraction(25)
-
-
 def _changes(shapes: Json) -> tuple[tuple[float, Fraction], ...]:
     listed = cast("list[Json]", shapes) if isinstance(shapes, list) else []
     pairs = [cast("list[Json]", one) for one in listed if isinstance(one, list)]
     read = [(number(pair[0]), ratio(pair[1])) for pair in pairs if len(pair) == 2]
     return tuple((time, sar) for time, sar in read if time is not None and sar is not None)
-
-
-def _varies(stream: Mapping[str, Json]) -> bool:
-    """Whether pictures seem to come at varying times."""
-    average, base = (_sane_rate(stream, key) for key in ("avg_frame_rate", "r_frame_rate"))
-    return not (average and base and _near(average, base))
-
-
-def _sane_rate(stream: Mapping[str, Json], key: str) -> Fraction | None:
-    rate = ratio(stream.get(key))
-    return rate if rate is not None and Fraction(1, 1000) <= rate < MAX_FPS else None
-
-
-def _near(one: Fraction, other: Fraction) -> bool:
-    return abs(one - other) <= _SAME_RATE * other
-
-
-def _standard(rate: Fraction) -> Fraction:
-    """Return the standard rate that one is meant to be, else itself."""
-    nearest = min(_STANDARD_RATES, key=lambda standard: abs(standard - rate))
-    return nearest if _near(rate, nearest) else rate
 
 
 def is_picture(stream: Mapping[str, Json]) -> bool:
@@ -335,7 +234,7 @@ def _is_single(stream: Mapping[str, Json]) -> bool:
         return frames == 1
     # some containers count no frames: a picture that nothing says more of is no film
     start = number(stream.get("start_time")) or 0.0
-    return end is None or (end - start) * _fps(stream) < 2
+    return end is None or (end - start) * constant_rate(stream) < 2
 
 
 def _colour_tags(stream: Mapping[str, Json]) -> ColourTags:
@@ -373,14 +272,14 @@ def video_stream(
         height=whole(stream.get("height")),
         sar=ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
         rotation=rotation(stream),
-        fps=_fps(stream) * (_FILM if pulldown else 1),
+        fps=constant_rate(stream) * (_FILM if pulldown else 1),
         bitrate_kbps=kilobits(stream) or bitrate_kbps,
         duration=own_duration(stream),
         begins=begins(stream, origin),
         decodable=not stream.get("undecodable"),
         program=_program(stream),
         single=_is_single(stream),
-        varying=_varies(stream),
+        varying=varies(stream),
         changes=_changes(shapes),
         pix_fmt=_text(stream, "pix_fmt"),
         field_order=_text(fields, "order") or _text(stream, "field_order"),

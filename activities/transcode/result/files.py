@@ -10,7 +10,7 @@ from pathlib import Path
 
 from activities.ffmpeg import probe_json
 from activities.probe import MediaInfo
-from activities.probe.streams import sections
+from activities.probe.values import sections
 from activities.transcode.result.manifest import DashRepresentation, representations
 from activities.transcode.result.playlist import is_uri
 from workflow_engine.errors import ActivityError, Code

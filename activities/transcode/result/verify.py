@@ -91,7 +91,7 @@ def _check_limits(path: Path, rendition: Rendition, media: MediaInfo) -> None:
     unseen = PACKED_SECONDS if rendition.container in ("ts", "m3u8") else 0.0
     if rendition.picture and rendition.picture.encoding:
         unseen = max(unseen, float(1 / rendition.picture.encoding.rate))
-    spare = max(SHORT_SECONDS, SHORT_SHARE * expected) + unseen
+    spare = _spare(expected) + unseen
     if expected - length > spare:
         raise _broken_off(f"it ends after {length:.3f} of {expected:.3f} seconds")
     if film and not rendition.copy and max(length, media.duration or 0.0) - expected > spare:
@@ -106,8 +106,11 @@ def wrong_length(rendition: Rendition, media: MediaInfo) -> tuple[float, float] 
     expected, told = rendition.duration, media.duration
     if not rendition.copy or not rendition.exact or expected is None or told is None:
         return None
-    spare = max(SHORT_SECONDS, SHORT_SHARE * expected)
-    return (told, expected) if abs(told - expected) > spare else None
+    return (told, expected) if abs(told - expected) > _spare(expected) else None
+
+
+def _spare(expected: float) -> float:
+    return max(SHORT_SECONDS, SHORT_SHARE * expected)
 
 
 def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
