@@ -119,7 +119,8 @@ class Camera:
             self._from(clock, 0.0)
             .filter("trim", duration=OPENING)
             .filter("blackframe", amount=0, threshold=threshold)
-            .filter("metadata", mode="select", key=_BLACK, value=level, function="less")
+            # what is noted are whole numbers, and `less` means less or equal
+            .filter("metadata", mode="select", key=_BLACK, value=level - 1, function="less")
             .filter("metadata", mode="print", key=_BLACK, file=FOUND)
         )
         return graph.argv(graph.output("-", [frames], {"f": "null", "frames:v": 1}))

@@ -121,15 +121,19 @@ class SnapshotJob:
         `landings` say where seeks to the moments land, if that is known.
         """
         known = landings if len(landings) == len(times) else [math.inf] * len(times)
-        return [
-            Shot(
-                file=f"{number:05d}{self.kind.suffix}",
-                moment=moment,
-                start=moment if key <= moment else self._safe(moment),
-                key=key if key <= moment else self._safe(moment),
-            )
-            for number, (moment, key) in enumerate(zip(times, known, strict=True), first)
-        ]
+        pairs = enumerate(zip(times, known, strict=True), first)
+        return [self._shot(number, moment, key) for number, (moment, key) in pairs]
+
+    def _shot(self, number: int, moment: float, key: float) -> Shot:
+        behind = key > moment
+        safe = max(0.0, moment - 1000 * self.early)
+        return Shot(
+            file=f"{number:05d}{self.kind.suffix}",
+            moment=moment,
+            # at the very beginning no seek is needed
+            start=safe if behind or moment <= 1 else moment,
+            key=safe if behind else key,
+        )
 
     def planned_shots(self, times: Sequence[int]) -> list[Shot]:
         """Return the same as it will probably be, before anything is looked up."""
@@ -139,9 +143,6 @@ class SnapshotJob:
     def found_shots(self, times: Sequence[int], context: ActivityContext) -> list[Shot]:
         """Return the same, looked up. Raises as `ffmpeg.ask` does."""
         return self.shots(times, self.reel(context).landings(times) if self.indexed else ())
-
-    def _safe(self, moment: float) -> float:
-        return max(0.0, moment - 1000 * self.early)
 
     def identity(self) -> Mapping[str, Json]:
         """What shapes the bytes of the outputs (design, content keys)."""
