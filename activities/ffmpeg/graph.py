@@ -110,7 +110,7 @@ def open_parts(names: str, demuxer: str) -> GraphStream:
 
 
 def open_pictures(pattern: str, rate: object = 25) -> GraphStream:
-    """Open numbered pictures of ours (`pattern` has a `%05d`) as a film of `rate` frames a second."""
+    """Open numbered pictures of ours as a film; `pattern` has a `%05d`, `rate` is in frames/s."""
     guards = {**input_guards("image2"), "framerate": rate}
     values = {"f": "image2", **guards, "filename": f"file:{pattern}"}
     return GraphStream(InputNode("input", kwargs=values).stream())
