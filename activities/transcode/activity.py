@@ -56,7 +56,7 @@ class Transcode(Activity[TranscodeParameters]):
         "Template": CustomTemplate,
         "WaterMarkTemplate": WaterMarkConfig,
     }
-    version = 6
+    version = 7
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the presets of MPS."""

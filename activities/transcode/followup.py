@@ -10,11 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from activities import ffmpeg
-from activities.quality import compare
+from activities.quality import Comparison, compare
 from activities.transcode.command.commands import commands
 from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.encryption import write_key
-from activities.transcode.command.measuring import measuring, moment_command, picture_file
+from activities.transcode.command.measuring import (
+    Measuring,
+    loss_of_size,
+    measuring,
+    moment_command,
+    picture_file,
+)
 from activities.transcode.command.rendition import Rendition, RenditionJob
 from activities.transcode.model.quality import Quality
 from activities.transcode.result.finished import FinishedOutput, finished
@@ -93,8 +99,16 @@ class FollowUp:
         self, made: FinishedOutput, quality: Quality, bounds: RateBounds | None
     ) -> FinishedOutput:
         assert made.compared is not None and quality.minimum is not None
-        value = made.compared.value(quality.pooled)
-        rendition = with_quality(made.rendition, quality.measure, value, quality.minimum, bounds)
+        value, best = made.compared.value(quality.pooled), self._best(made, quality)
+        if best < quality.minimum:
+            reason = (
+                f"No encode of {made.rendition.summary} reaches the Minimum {quality.minimum:g}: "
+                f"what its size leaves is {rounded(quality.measure, best):g}."
+            )
+            return replace(made, warnings=(*made.warnings, reason))
+        rendition = with_quality(
+            *(made.rendition, quality.measure, value, quality.minimum), best=best, bounds=bounds
+        )
         if rendition is None:
             return made
         second = self._compared(self._again(made, rendition), quality)
@@ -118,16 +132,25 @@ class FollowUp:
         if made.rendition.container == "mpd":
             _join_picture(made.target)
         found = measuring(str(self._context.source), made.target, quality)
+        return replace(made, compared=self._measured(found, quality, made.rendition.duration))
+
+    def _best(self, made: FinishedOutput, quality: Quality) -> float:
+        """Return the value that no encode of the size of an output exceeds."""
+        found = loss_of_size(str(self._context.source), made.target, quality)
+        if found is None:
+            return quality.measure.best
+        return self._measured(found, quality, made.rendition.duration).value(quality.pooled)
+
+    def _measured(self, found: Measuring, quality: Quality, duration: float | None) -> Comparison:
         self.commands.append(found.command)
-        compared = compare(
+        return compare(
             *(found.command, quality.measure, found.size),
             rate=found.rate,
             subsample=quality.every,
             context=self._context,
-            duration=made.rendition.duration,
+            duration=duration,
             on_progress=self._next_process(),
         )
-        return replace(made, compared=compared)
 
     def _shown(self, made: FinishedOutput) -> FinishedOutput:
         """Add the picture of the worst moment."""

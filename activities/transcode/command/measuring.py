@@ -47,13 +47,38 @@ def picture_file(target: RenditionTarget) -> str:
 
 def measuring(source: str, target: RenditionTarget, quality: Quality) -> Measuring:
     """Return how the picture of a finished output is measured."""
-    distorted, reference, size = _sides(source, target)
+    return _measuring(*_sides(source, target), _encoding(target.rendition), quality)
+
+
+def _measuring(
+    distorted: GraphStream,
+    reference: GraphStream,
+    size: Size,
+    encoding: VideoEncoding,
+    quality: Quality,
+) -> Measuring:
     command = comparison(
         *(distorted, reference, quality.measure, size),
-        pix_fmt=_encoding(target.rendition).pix_fmt,
+        pix_fmt=encoding.pix_fmt,
         subsample=quality.every,
     )
-    return Measuring(command=command, size=size, rate=_encoding(target.rendition).rate)
+    return Measuring(command=command, size=size, rate=encoding.rate)
+
+
+def loss_of_size(source: str, target: RenditionTarget, quality: Quality) -> Measuring | None:
+    """Return how is measured what the size of an output takes, without any encode.
+
+    None where the output is compared at its own size, so that it takes nothing.
+    """
+    picture = target.rendition.picture
+    assert picture is not None
+    _, whole, size = _sides(source, target)
+    if size == picture.size:
+        return None
+    reference, smaller = whole.split(2)
+    width, height = picture.size
+    distorted = smaller.filter("scale", w=width, h=height)
+    return _measuring(distorted, reference, size, _encoding(target.rendition), quality)
 
 
 def moment_command(source: str, target: RenditionTarget, seconds: float, to: str) -> Sequence[str]:
@@ -61,10 +86,11 @@ def moment_command(source: str, target: RenditionTarget, seconds: float, to: str
     distorted, reference, size = _sides(source, target)
     number = round(seconds * _encoding(target.rendition).rate)
     width = min(size[0], _SHOWN_WIDTH)
+    height = max(1, round(size[1] * width / size[0]))
     shown = [
         stream.filter("select", expr=f"eq(n,{number})").filter(
             # JPEG is BT.601 in full range by definition
-            *("scale", width, -2),
+            *("scale", width, height),
             out_color_matrix="smpte170m",
             out_range="full",
         )
@@ -81,12 +107,13 @@ def _sides(source: str, target: RenditionTarget) -> tuple[GraphStream, GraphStre
     distorted = graph.open_input(picture_file(target), playlists=playlists)["v:0"]
     plain, size = _unscaled(rendition)
     reference = encoded_picture(source, replace(target, rendition=plain))
-    if _encoding(rendition).fields:
-        # viewers see whole pictures
-        distorted, reference = (
-            side.filter("bwdif", mode="send_frame") for side in (distorted, reference)
-        )
-    return distorted, reference, size
+    encoding = _encoding(rendition)
+    return _whole_pictures(distorted, encoding), _whole_pictures(reference, encoding), size
+
+
+def _whole_pictures(side: GraphStream, encoding: VideoEncoding) -> GraphStream:
+    """Return what viewers see of fields."""
+    return side.filter("bwdif", mode="send_frame") if encoding.fields else side
 
 
 def _unscaled(rendition: Rendition) -> tuple[Rendition, Size]:

@@ -22,16 +22,15 @@ _ABOVE_LEAST, _BELOW_MOST = 1.02, 0.97
 _BITRATES = (10.0, 50_000.0)
 #: steps of Crf by which a rate doubles
 _DOUBLED = 6
-#: steps of Crf by which what VMAF and SSIM lack to the best grows e-fold
-_GROWN = 7.5
-#: dB of XPSNR that a step of Crf takes
-_LOST = 0.7
+#: what a step of Crf takes: of the logarithm of the odds of VMAF and SSIM (their share of the best
+#: against what is missing), in which they are straight over Crf; of XPSNR in dB
+_SLOPES = {Metric.VMAF: 0.15, Metric.SSIM: 0.12, Metric.XPSNR: 0.7}
 #: how many steps of AV1 are one of H.264 and H.265
 _FINER = 2.5
 #: below it, encoders may turn lossless, in another profile
 _LEAST_CRF = 1.0
 #: most steps of one correction, and what is added lest it falls just short
-_MOST_STEPS, _SPARE_STEPS = 12.0, 0.5
+_MOST_STEPS, _SPARE_STEPS = 15.0, 0.5
 
 
 def outside(rate: float | None, bounds: RateBounds | None) -> float:
@@ -51,14 +50,20 @@ def with_rate(rendition: Rendition, rate: float, bounds: RateBounds) -> Renditio
 
 
 def with_quality(
-    rendition: Rendition, metric: Metric, value: float, minimum: float, bounds: RateBounds | None
+    rendition: Rendition,
+    metric: Metric,
+    value: float,
+    minimum: float,
+    *,
+    best: float,
+    bounds: RateBounds | None,
 ) -> Rendition | None:
     """Return a rendition whose quality should reach its minimum; None when none can be better.
 
-    `value` is what was measured, below `minimum`.
+    `value` is what was measured, below `minimum`; `best` is what no encode of this size exceeds.
     """
     encoding = _encoding(rendition)
-    steps = min(_steps(metric, value, minimum) + _SPARE_STEPS, _MOST_STEPS)
+    steps = min(_steps(metric, value, minimum, best) + _SPARE_STEPS, _MOST_STEPS)
     if encoding.crf is None:
         assert encoding.bitrate is not None
         bitrate = encoding.bitrate * 2 ** (steps / _DOUBLED)
@@ -73,13 +78,14 @@ def with_quality(
     return _with(rendition, replace(encoding, crf=crf)) if crf < encoding.crf else None
 
 
-def _steps(metric: Metric, value: float, minimum: float) -> float:
+def _steps(metric: Metric, value: float, minimum: float, best: float) -> float:
     """Return how many steps of Crf the quality lacks."""
     if metric is Metric.XPSNR:
-        return (minimum - value) / _LOST
-    if minimum >= metric.best:
+        return (minimum - value) / _SLOPES[metric]
+    if not 0 < value < minimum < best:
         return _MOST_STEPS
-    return _GROWN * math.log((metric.best - value) / (metric.best - minimum))
+    odds = (minimum / (best - minimum)) / (value / (best - value))
+    return math.log(odds) / _SLOPES[metric]
 
 
 def _with_bitrate(rendition: Rendition, bitrate: float) -> Rendition:
