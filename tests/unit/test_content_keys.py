@@ -41,7 +41,7 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "hls": (transcode(template=HLS), "0120ba2d8c4e256b"),
     "copy": (transcode(template=COPY), "9e7b0b9809432d53"),
     "mp3": (transcode(template=MP3), "60ee75aa84e6d13f"),
-    "smart": (transcode(template=SMART), "83f92a010010b101"),
+    "smart": (transcode(template=SMART), "c515a390194b5b39"),
     "border": (transcode(template=MP4, Video={"Crop": "border"}), "8ca5b4ca0b0d6262"),
     "border of a clip": (
         transcode(
@@ -74,7 +74,7 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
         "734833243caf8081",
     ),
 }
-ANALYSIS = "a243ae610c8ecf5d"
+ANALYSIS = "5ff2291d1bac69ee"
 START = "950545ea8801ccb4"
 RAW_START = "705988e9e9d405ee"
 
