@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command_line import CommandLine
 from tests.support.prefect_runs import asked, open_runs, task_states
-from tests.support.processes import processes_in
+from tests.support.processes import processes_in, state_of
 from tests.support.service import Service
 from tests.support.service_home import (
     REPORT,
@@ -43,8 +43,7 @@ def assert_no_server(service: Service) -> None:
     home = service.data / "prefect"
     deadline = time.monotonic() + 10
     while left := processes_in(home):
-        states = [Path(f"/proc/{pid}/stat").read_text() for pid in left]
-        assert time.monotonic() < deadline, (states, service.log)
+        assert time.monotonic() < deadline, (state_of(left[0]), service.log)
         time.sleep(0.05)
 
 

@@ -5,6 +5,7 @@ Rows are kept as long as their executions. How good predictions are is told by t
 
 from collections.abc import Sequence
 from statistics import median
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -77,7 +78,7 @@ class PredictionTable:
         return {figure: median(errors) for figure, errors in found.items() if errors}
 
 
-def _latest(figure: Figure) -> sa.Select[tuple[float, float]]:
+def _latest(figure: Figure) -> sa.Select[Any]:
     columns = predictions.c
     return (
         sa.select(columns.predicted, columns.measured)
