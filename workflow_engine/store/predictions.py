@@ -78,7 +78,7 @@ class PredictionTable:
         return {figure: median(errors) for figure, errors in found.items() if errors}
 
 
-def _latest(figure: Figure) -> sa.Select[Any]:
+def _latest(figure: Figure) -> sa.Select[Any, Any]:
     columns = predictions.c
     return (
         sa.select(columns.predicted, columns.measured)
