@@ -41,7 +41,7 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "hls": (transcode(template=HLS), "d476e1ca48ebbaef"),
     "copy": (transcode(template=COPY), "0d2998d44904252b"),
     "mp3": (transcode(template=MP3), "7ba47c86c7f70a4f"),
-    "smart": (transcode(template=SMART), "6073b0bc112e56fd"),
+    "smart": (transcode(template=SMART), "0064e7541d5f7ebb"),
     "border": (transcode(template=MP4, Video={"Crop": "border"}), "5697b3f6498babff"),
     "border of a clip": (
         transcode(
@@ -68,13 +68,13 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "b77cfa12e4cedec2"),
     "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "25ee0fcb53ded4c9"),
     "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "5fec7e976f475b80"),
-    "picture": (snapshot(), "ca1c35ee58804c03"),
+    "picture": (snapshot(), "bd2905fb978a451c"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
-        "734833243caf8081",
+        "976d33ba3e5a7c6d",
     ),
 }
-ANALYSIS = "a243ae610c8ecf5d"
+ANALYSIS = "5ff2291d1bac69ee"
 START = "950545ea8801ccb4"
 RAW_START = "705988e9e9d405ee"
 

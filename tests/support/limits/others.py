@@ -54,20 +54,31 @@ OTHERS = [
     Limit(
         "Analysis",
         "/AnalysisConfig/QualityControl/RateQuality",
-        number(0, 51, open_low=True, whole=True),
+        number(0, 51, open_low=True, open_high=True, whole=True),
     ),
     Limit("Analysis", "/AnalysisConfig/QualityControl/MethodStreaming", word("network", "local")),
     Limit(
         "Analysis",
         "/AnalysisConfig/PropertiesControl/Deinterlace",
-        word("Auto", "None", later=("Force",)),
+        word("Auto", "Force", "None"),
     ),
-    Limit("Analysis", f"{_CROP}/Mode", word("Auto", "None", later=("Force",))),
+    Limit("Analysis", f"{_CROP}/Mode", word("Auto", "None")),  # Force needs a box
     Limit("Analysis", f"{_CROP}/Width", _PIXELS, _CROPPED),
     Limit("Analysis", f"{_CROP}/Height", _PIXELS, _CROPPED),
     # the documents' 8 would rule out the edge itself
     Limit("Analysis", f"{_CROP}/Top", number(0, 4096, whole=True), _CROPPED),
     Limit("Analysis", f"{_CROP}/Left", number(0, 4096, whole=True), _CROPPED),
+    *(
+        Limit("Analysis", f"/AnalysisConfig/Ladder/{name}", rule)
+        for name, rule in {
+            "TargetVmaf": number(0, 100, open_low=True),
+            "MinBitrate": number(10, 50000),
+            "MaxBitrate": number(10, 50000),
+            "MinTopSize": number(128, 4096, whole=True),
+            "MaxRungs": number(1, 4, whole=True),
+            "MinStep": number(1, 10),
+        }.items()
+    ),
     Limit("Report", "/PublishType", word("Auto", "Manual", "TranscodeCompletedAuto")),
 ]
 
