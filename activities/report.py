@@ -202,6 +202,9 @@ def _activity(record: ActivityRecord) -> dict[str, Json]:
     wire["Commands"] = [shlex.join(command) for command in record.result.commands]
     wire["Warnings"] = list(record.result.warnings)
     wire["Outputs"] = [_output(output) for output in record.outputs]
+    if "Rungs" in record.result.data:
+        # what an Analysis decided, and why
+        wire["Rungs"] = record.result.data["Rungs"]
     return wire
 
 
