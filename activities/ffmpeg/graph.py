@@ -109,6 +109,13 @@ def open_parts(names: str, demuxer: str) -> GraphStream:
     return GraphStream(InputNode("input", kwargs=values).stream())
 
 
+def open_pictures(pattern: str, rate: object = 25) -> GraphStream:
+    """Open numbered pictures of ours as a film; `pattern` has a `%05d`, `rate` is in frames/s."""
+    guards = {**input_guards("image2"), "framerate": rate}
+    values = {"f": "image2", **guards, "filename": f"file:{pattern}"}
+    return GraphStream(InputNode("input", kwargs=values).stream())
+
+
 def generate(name: str, options: Mapping[str, object]) -> GraphStream:
     """Return the stream of a filter without inputs, such as `color` and `anullsrc`."""
     return GraphStream(_SourceNode(name, options).stream())

@@ -68,10 +68,10 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "210ec42c3244f477"),
     "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "bbc6d7a3e4e35824"),
     "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "1569fc885cdd7c1f"),
-    "picture": (snapshot(), "ca1c35ee58804c03"),
+    "picture": (snapshot(), "bd2905fb978a451c"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
-        "734833243caf8081",
+        "976d33ba3e5a7c6d",
     ),
 }
 ANALYSIS = "5ff2291d1bac69ee"

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from activities.snapshot import Snapshot, SnapshotParameters
 from activities.snapshot.config import SnapshotConfig
-from activities.snapshot.jpeg import jpeg_size
-from activities.snapshot.moments import fill, moments, picture_size
+from activities.snapshot.moments import moments, picture_size
+from activities.snapshot.names import fill
+from activities.snapshot.pictures import JPEG, jpeg_size
 from workflow_engine.activity import Neighbourhood
 from workflow_engine.errors import ActivityError, Code
 
@@ -64,12 +65,12 @@ def test_no_picture_or_too_many_is_out_of_range(given: Any, duration: float) -> 
     ],
 )
 def test_size_of_the_pictures(given: dict[str, str], expected: tuple[int, int]) -> None:
-    assert picture_size((640, 360), config(**given)) == expected
+    assert picture_size((640, 360), config(**given), JPEG) == expected
 
 
 def test_a_size_that_jpeg_cannot_have_is_refused() -> None:
     with pytest.raises(ActivityError) as caught:
-        picture_size((90_000, 16), config())
+        picture_size((90_000, 16), config(), JPEG)
     assert caught.value.code == Code.OUT_OF_RANGE
 
 
@@ -126,15 +127,6 @@ def test_bad_parameters_have_their_code(given: dict[str, Any], code: str) -> Non
 
 def test_a_cover_is_one_picture() -> None:
     assert parameters(cover="true").media_cover
-
-
-@pytest.mark.parametrize(
-    "name", ["Format", "TileOut", "TileOutputFile", "SubOut", "BlackLevel", "PixelBlackThreshold"]
-)
-def test_what_comes_later_is_named_and_empty_values_are_fine(name: str) -> None:
-    assert name in SnapshotConfig.later
-    assert name in config(**{name: "32"}).model_extra
-    assert name not in config(**{name: ""}).model_extra
 
 
 def test_pictures_are_told_from_other_files(tmp_path: Path) -> None:
