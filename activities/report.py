@@ -205,6 +205,9 @@ def _activity(record: ActivityRecord) -> dict[str, Json]:
     if measured := measured_outputs(record.result):
         wire["Quality"] = list[Json](measured)
     wire["Outputs"] = [_output(output) for output in record.outputs]
+    if "Rungs" in record.result.data:
+        # what an Analysis decided, and why
+        wire["Rungs"] = record.result.data["Rungs"]
     return wire
 
 
