@@ -143,7 +143,7 @@ class Analysis(Activity[AnalysisParameters]):
     def forecast(self, step: Step, context: PlanContext) -> ActivityResult:
         """Judge by the source's own bit rate in place of a measured one.
 
-        Raises ActivityError when the fences of the Ladder cannot be kept.
+        Where that does not keep the fences of the Ladder, nothing is offered: measured rates may.
         """
         resolved = _resolved(step)
         picture = decide(resolved.video, resolved.config)
@@ -155,7 +155,10 @@ class Analysis(Activity[AnalysisParameters]):
             kbps = min(kbps, resolved.most_kbps)
         crf = guess.crf(edges[0])
         guess.add(Point(edge=edges[0], crf=crf), Reading(kbps=kbps, quality=None, seconds=0.0))
-        rungs = resolved.choose(guess, picture)
+        try:
+            rungs = resolved.choose(guess, picture)
+        except ActivityError:
+            rungs = []
         judged = [_judged(rung, guess, resolved, forecast=True) for rung in rungs]
         return ActivityResult(data=_data(judged, picture, resolved, forecast=True))
 

@@ -31,11 +31,15 @@ _COMPARED = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
-    """An output that can be measured: short edge in pixels, Crf, and whether quality is needed."""
+    """An output that can be measured: short edge in pixels, Crf, and whether quality is needed.
+
+    A `rough` one is only to be compared with others, so that few samples will do.
+    """
 
     edge: int
     crf: float
     quality: bool = False
+    rough: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,12 +47,13 @@ class Reading:
     """What an output was measured to be.
 
     `quality` is VMAF, or SSIM in percent, None where it was not measured; `seconds` is the time
-    that a second of the source takes to encode.
+    that a second of the source takes to encode. `rough` means that few samples tell so.
     """
 
     kbps: float
     quality: float | None
     seconds: float
+    rough: bool = False
 
 
 class Measured:
@@ -109,11 +114,9 @@ class Measured:
 
     def quality(self, edge: int, kbps: float) -> float | None:
         """Return the quality of a size at a rate, None where nothing near it was measured."""
-        points = [
-            (math.log(one.kbps), one.quality)
-            for one in self._readings.get(edge, {}).values()
-            if one.quality is not None
-        ]
+        known = [one for one in self._readings.get(edge, {}).values() if one.quality is not None]
+        exact = [one for one in known if not one.rough]
+        points = [(math.log(one.kbps), one.quality or 0.0) for one in exact or known]
         return _line(points, math.log(kbps), slope=_QUALITY_GAIN) if points else None
 
     def seconds(self, edge: int) -> float | None:
@@ -127,7 +130,7 @@ class Measured:
         rungs = list(rungs)
         held = {rung.edge for rung in rungs if rung.edge is not None and not rung.capped}
         wanted = [self._holding(edge) for edge in held]
-        wanted += [self._at_rate(edge, kbps) for edge, kbps in compared]
+        wanted += [self._at_rate(edge, kbps, rough=True) for edge, kbps in compared]
         points = {point for point in wanted if point}
         if points:
             return sorted(points, key=lambda point: (-point.edge, point.crf))
@@ -139,7 +142,7 @@ class Measured:
     def _told(self, rung: Rung) -> Point | None:
         assert rung.edge is not None and rung.kbps is not None
         if rung.capped:
-            return self._at_rate(rung.edge, rung.kbps)
+            return self._at_rate(rung.edge, rung.kbps, rough=False)
         readings, holding = self._readings[rung.edge], self.crf(rung.edge)
         crf = min(readings, key=lambda one: abs(one - holding))
         if readings[crf].quality is not None:
@@ -150,15 +153,18 @@ class Measured:
         """Return what is to be measured to know the rate of a size, None if it is known."""
         readings = self._readings.get(edge, {})
         if self._target is None:
-            return None if self._crf in readings else Point(edge=edge, crf=self._crf)
+            exact = self._crf in readings and not readings[self._crf].rough
+            return None if exact else Point(edge=edge, crf=self._crf)
         crf = round(self._crf_for(edge, self._target), 1)
         if len(readings) >= _MOST_POINTS or any(abs(one - crf) <= _NEAR_CRF for one in readings):
             return None
         return Point(edge=edge, crf=crf, quality=True)
 
-    def _at_rate(self, edge: int, kbps: float) -> Point | None:
+    def _at_rate(self, edge: int, kbps: float, *, rough: bool) -> Point | None:
         """Return what is to be measured to know the quality of a size at a rate, None if known."""
-        readings = self._readings.get(edge, {})
+        readings = {
+            crf: one for crf, one in self._readings.get(edge, {}).items() if rough or not one.rough
+        }
 
         def distance(crf: float) -> float:
             return abs(math.log(readings[crf].kbps / kbps))
@@ -170,10 +176,12 @@ class Measured:
             or (nearest == MOST_CRF and readings[nearest].kbps > kbps)
             or (nearest == LEAST_CRF and readings[nearest].kbps < kbps)
         ):
-            known = readings[nearest].quality is not None
-            return None if known else Point(edge=edge, crf=nearest, quality=True)
-        # whether it is near shows only when it is encoded
-        return Point(edge=edge, crf=self._crf_at(edge, kbps))
+            near = readings[nearest]
+            if near.quality is not None:
+                return None
+            return Point(edge=edge, crf=nearest, quality=True, rough=near.rough)
+        # of a rough one, whether it is near shows only when it is encoded
+        return Point(edge=edge, crf=self._crf_at(edge, kbps), quality=not rough, rough=rough)
 
     def _crf_at(self, edge: int, kbps: float) -> float:
         """Return the Crf that a size will have at a rate."""

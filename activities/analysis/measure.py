@@ -5,14 +5,15 @@ those of the renditions; all points of a sample share one decode. Specification:
 ffmpeg facts, "Predicting bit rate".
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from activities import ffmpeg
 from activities.analysis.classes import largest_edge
-from activities.analysis.estimates import Point, Reading
+from activities.analysis.estimates import LEAST_CRF, Point, Reading
 from activities.analysis.picture import PictureDecision
 from activities.analysis.samples import Sample
 from activities.analysis.templates import video_section
@@ -37,6 +38,8 @@ from workflow_engine.records import Json
 KEY_SECONDS = 10.0
 #: of VMAF, every third picture is measured
 SUBSAMPLE = 3
+#: samples on which sizes are held against each other: those that stand for most of the source
+FEW = 2
 #: an id that no template has
 _SAMPLE = "S00000000-sample"
 
@@ -90,16 +93,14 @@ class Sizes:
         self.packets.append((begin or 0.0, size))
 
 
-@dataclass(kw_only=True)
-class _Sums:
-    """Of one point, sums over samples, each with its weight."""
+@dataclass(frozen=True, kw_only=True)
+class _Encode:
+    """One sample at one point; `key` is what its key frame has beyond another picture, in kbit."""
 
-    kbps: float = 0.0
-    #: what a key frame has beyond another picture, kbit
-    key: float = 0.0
-    seconds: float = 0.0
-    quality: float = 0.0
-    files: list[Path] = field(default_factory=list[Path])
+    file: Path
+    kbps: float
+    key: float
+    seconds: float
 
 
 class Meter:
@@ -112,15 +113,18 @@ class Meter:
         self._source, self._samples, self._context = source, samples, context
         there = ffmpeg.capabilities()
         there.require_encoder("libx264")
-        self._top = largest_edge(source.picture.size)
-        self._references = [rendition_of(source, one, self._top, 1) for one in samples]
-        for name in filter_names(self._references[0].filters):
-            there.require_filter(name)
+        top = largest_edge(source.picture.size)
+        self._references = [rendition_of(source, one, top, LEAST_CRF) for one in samples]
         picture = self._references[0].picture
         assert picture and picture.encoding
+        for name in filter_names(picture.encoding.filters):
+            there.require_filter(name)
         self._rate = picture.encoding.rate
         self.metric = Metric.VMAF if Metric.VMAF.filter in there.filters else Metric.SSIM
-        self._sums: dict[tuple[int, float], _Sums] = {}
+        by_weight = sorted(range(len(samples)), key=lambda n: -samples[n].weight)
+        self._few = sorted(by_weight[:FEW])
+        self._encodes: dict[tuple[int, float], dict[int, _Encode]] = {}
+        self._quality: dict[tuple[int, float], dict[int, float]] = {}
         self.commands: list[tuple[str, ...]] = []
         self.decode_errors = 0
         self.seconds = 0.0
@@ -130,37 +134,70 @@ class Meter:
     ) -> dict[Point, Reading]:
         """Return what the points are. `on_progress` runs from 0 to 1.
 
-        Raises ActivityError, as `ffmpeg.run` does, and when no frame can be read.
+        The first points must not be rough. Raises ActivityError, as `ffmpeg.run` does, and when no
+        frame can be read.
         """
-        fresh = [one for one in points if (one.edge, one.crf) not in self._sums]
-        judged = [one for one in points if one.quality]
-        steps, done = len(self._samples) * (bool(fresh) + len(judged)), 0
+        encodes = {
+            number: points_of_it
+            for number in range(len(self._samples))
+            if (points_of_it := [one for one in points if self._lacks(one, number)])
+        }
+        judged = [
+            (number, one)
+            for one in points
+            for number in self._numbers(one)
+            if one.quality and number not in self._quality.get((one.edge, one.crf), {})
+        ]
+        done, steps = 0, len(encodes) + len(judged)
 
         def tell(share: float) -> None:
             on_progress((done + share) / steps)
 
-        if fresh:
-            self._sums |= {(one.edge, one.crf): _Sums() for one in fresh}
-            for number, sample in enumerate(self._samples):
-                self._encode(number, sample, fresh, tell)
-                done += 1
-        quality: dict[Point, float] = {}
-        for point in judged:
-            quality[point] = 0.0
-            for number in range(len(self._samples)):
-                quality[point] += self._judge(number, point, tell)
-                done += 1
-        return {one: self._reading(one, quality.get(one)) for one in points}
+        for number, together in encodes.items():
+            self._encode(number, together, tell)
+            done += 1
+        for number, point in judged:
+            values = self._quality.setdefault((point.edge, point.crf), {})
+            values[number] = self._judge(number, point, tell)
+            done += 1
+        return {one: self._reading(one) for one in points}
 
-    def _reading(self, point: Point, quality: float | None) -> Reading:
-        sums = self._sums[point.edge, point.crf]
-        kbps = sums.kbps + sums.key / KEY_SECONDS
-        return Reading(kbps=max(kbps, 0.1), quality=quality, seconds=sums.seconds)
+    def _numbers(self, point: Point) -> Sequence[int]:
+        """Return the samples that a point is measured on."""
+        return self._few if point.rough else range(len(self._samples))
 
-    def _encode(
-        self, number: int, sample: Sample, points: Sequence[Point], tell: Callable[[float], None]
-    ) -> None:
-        work = self._context.work
+    def _lacks(self, point: Point, number: int) -> bool:
+        encoded = self._encodes.get((point.edge, point.crf), {})
+        return number in self._numbers(point) and number not in encoded
+
+    def _reading(self, point: Point) -> Reading:
+        key = (point.edge, point.crf)
+        encoded, values = self._encodes[key], self._quality.get(key, {})
+        rough = len(encoded) < len(self._samples)
+        kbps = self._kbps(encoded)
+        if rough:
+            # few samples are busier or quieter than all, as those of the first point were
+            first = next(iter(self._encodes.values()))
+            kbps *= self._kbps(first) / self._kbps({n: first[n] for n in encoded})
+        return Reading(
+            kbps=kbps,
+            quality=self._mean(values) if values else None,
+            seconds=self._mean({n: one.seconds for n, one in encoded.items()}),
+            rough=rough,
+        )
+
+    def _kbps(self, encoded: Mapping[int, _Encode]) -> float:
+        rate = self._mean({n: one.kbps for n, one in encoded.items()})
+        excess = self._mean({n: one.key for n, one in encoded.items()})
+        return max(rate + excess / KEY_SECONDS, 0.1)
+
+    def _mean(self, values: Mapping[int, float]) -> float:
+        """Return the mean of what samples have, by how much of the source each stands for."""
+        total = sum(self._samples[n].weight for n in values)
+        return sum(self._samples[n].weight * value for n, value in values.items()) / total
+
+    def _encode(self, number: int, points: Sequence[Point], tell: Callable[[float], None]) -> None:
+        work, sample = self._context.work, self._samples[number]
         stems = [str(work / f"sample-{number}-{one.edge}-{one.crf:g}") for one in points]
         line = command(self._context.source.name, self._source, sample, points, stems)
         self.commands.append(line)
@@ -169,24 +206,21 @@ class Meter:
         self.seconds += sample.length
         if not report.frames:
             raise ffmpeg.content_bad("no frame of its video can be read")
-        pixels = [_pixels(self._source.picture.output_size(one.edge)) for one in points]
+        pixels = [math.prod(self._source.picture.output_size(one.edge)) for one in points]
+        whole = len(self._samples) == 1
         for point, stem, share in zip(points, stems, pixels, strict=True):
             file = Path(f"{stem}.mp4")
-            sums = self._sums[point.edge, point.crf]
-            whole = len(self._samples) == 1
             kbps, key = _rates(file, sample, self._rate, whole=whole)
-            sums.kbps += sample.weight * kbps
-            sums.key += sample.weight * key
             spent = report.elapsed * share / sum(pixels) / sample.length
-            sums.seconds += sample.weight * spent
-            sums.files.append(file)
+            encoded = self._encodes.setdefault((point.edge, point.crf), {})
+            encoded[number] = _Encode(file=file, kbps=kbps, key=key, seconds=spent)
 
     def _judge(self, number: int, point: Point, tell: Callable[[float], None]) -> float:
-        """Return the share of the quality of a point that a sample stands for."""
+        """Return the quality of a sample at a point."""
         sample, rendition = self._samples[number], self._references[number]
         picture, rate = rendition.picture, self._rate
         assert picture
-        encoded = self._sums[point.edge, point.crf].files[number]
+        encoded = self._encodes[point.edge, point.crf][number].file
         line = comparison(
             _counted(graph.open_input(encoded)["v:0"], sample, rate),
             _counted(_reference(self._context.source.name, rendition), sample, rate),
@@ -205,7 +239,7 @@ class Meter:
             duration=sample.counted,
             on_progress=tell,
         )
-        return sample.weight * found.mean * 100 / self.metric.best
+        return found.mean * 100 / self.metric.best
 
 
 def _reference(name: str, rendition: Rendition) -> GraphStream:
@@ -240,7 +274,3 @@ def _rates(file: Path, sample: Sample, rate: Fraction, *, whole: bool) -> tuple[
     first = ordinary if sample.skip == 0 else 0.0
     excess = (packets[0][1] - ordinary) * 8 / 1000
     return (inside + first) * 8 / 1000 / sample.counted, max(excess, 0.0)
-
-
-def _pixels(size: tuple[int, int]) -> int:
-    return size[0] * size[1]

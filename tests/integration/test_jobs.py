@@ -519,10 +519,15 @@ def analysed(engine: Engine, source: Mapping[str, str], **more: Any) -> dict[str
 @pytest.mark.proves("TemplateId intelligent", by="the jobs")
 def test_an_analysis_job_and_the_intelligent_jobs_behind_it(engine: Engine, media_dir: Path):
     source = upload(media.clip(media_dir, 2, "320x180"))
-    config = {"QualityControl": {"RateQuality": 28}}
+    config = {"QualityControl": {"RateQuality": 28}, "Ladder": {"MaxBitrate": 900}}
     job = analysed(engine, source, AnalysisConfig=config, Priority="7")
     assert (job["State"], job["Percent"], job["Priority"]) == ("Success", 100, "7")
-    assert job["AnalysisConfig"] == {"QualityControl": {"RateQuality": "28"}}
+    assert job["AnalysisConfig"] == {
+        "QualityControl": {"RateQuality": "28"},
+        "Ladder": {"MaxBitrate": "900"},
+    }
+    assert [rung["State"] for rung in job["Rungs"]] == [*["Dropped"] * 3, "Offered"]
+    assert job["Rungs"][-1]["TemplateIds"][-1] == INTELLIGENT_LD
     offered = [template["Id"] for template in job["TemplateList"]["Template"]]
     assert INTELLIGENT_LD in offered and INTELLIGENT_FHD not in offered
     listed, other = submit(

@@ -83,6 +83,7 @@ def test_entries_hold_strings_that_a_transcode_can_take() -> None:
         assert (template.video.crf is None) is (template.trans_config.trans_mode == "twopass")
 
 
+@pytest.mark.proves("MethodStreaming", by="the result")
 def test_local_players_bear_peaks_and_need_no_segments() -> None:
     network, local = (
         entries({QUALITY: {"MethodStreaming": method}}) for method in ("network", "local")

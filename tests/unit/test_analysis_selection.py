@@ -121,6 +121,7 @@ def test_two_classes_that_are_alike_become_the_lower_one() -> None:
     assert "HD" not in reasons(select(HD, Curve({720: 1500}), most_kbps=1050, fences=apart))
 
 
+@pytest.mark.proves("KeepOnlyHighestDefinition", by="the rule")
 def test_only_the_highest_is_kept_on_request() -> None:
     rungs = select(FULL, Curve({1080: 1900, 720: 900, 480: 450}), only_highest=True)
     assert shown(rungs) == "HD:1080@1900"
@@ -131,6 +132,12 @@ def test_only_the_highest_is_kept_on_request() -> None:
     }
 
 
+@pytest.mark.proves(
+    "Ladder.MinBitrate, MaxBitrate",
+    "Ladder.AllowedSizes, ForcedSizes, MinTopSize",
+    "Ladder.MaxRungs, MinStep",
+    by="the rule",
+)
 @pytest.mark.parametrize(
     ("fences", "expected", "why"),
     [
