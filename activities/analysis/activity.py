@@ -187,7 +187,9 @@ class Analysis(Activity[AnalysisParameters]):
                 break
             take(points)
             rungs = resolved.choose(measured, picture)
-        vmaf = meter.metric is Metric.VMAF
+            if resolved.config.ladder.target_vmaf is not None and not meter.comparable:
+                raise ffmpeg.content_bad("its pictures cannot be compared with those of an encode")
+        vmaf = meter.metric is Metric.VMAF and meter.comparable
         judged = [
             _judged(rung, measured, resolved, sampled=meter.seconds, vmaf=vmaf) for rung in rungs
         ]
@@ -265,7 +267,8 @@ def _judged(
     rate = None
     if rung.offered:
         crf = measured.crf(rung.edge)
-        rate = rate_control(rung, crf, resolved.length, local=not network)
+        peak = measured.peak(rung.edge)
+        rate = rate_control(rung, crf, resolved.length, local=not network, peak=peak)
     seconds = None if forecast else measured.seconds(rung.edge)
     return JudgedRung(
         rung=rung,

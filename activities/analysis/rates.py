@@ -37,15 +37,18 @@ class RateControl:
         return "onepass" if self.bitrate is None else "twopass"
 
 
-def rate_control(rung: Rung, crf: float, duration: float | None, *, local: bool) -> RateControl:
+def rate_control(
+    rung: Rung, crf: float, duration: float | None, *, local: bool, peak: float = 0.0
+) -> RateControl:
     """Return how an offered rung keeps its rate; `crf` is what holds the quality at its size.
 
-    `duration` is None when unknown; `local` players bear higher peaks.
+    `duration` is None when unknown; `local` players bear higher peaks. `peak` is the rate of its
+    busiest seconds: with a Crf, a Maxrate below that would cut them, and with them the average.
     """
     assert rung.kbps is not None
     if not local and not rung.capped and duration is not None and duration >= _LONG:
         limited = _limited_crf(rung, crf, duration)
-        if limited:
+        if limited and limited.maxrate >= peak:
             return limited
     target = min(max(rung.kbps, _OFF_LOW * rung.low), _OFF_HIGH * rung.high)
     short = duration is None or duration < _LONG

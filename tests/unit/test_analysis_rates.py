@@ -16,6 +16,7 @@ def control(
     place: int = 1,
     capped: bool = False,
     local: bool = False,
+    peak: float = 0.0,
 ) -> RateControl:
     definition = DEFINITIONS[place]
     rung = Rung(
@@ -26,7 +27,7 @@ def control(
         kbps=kbps,
         capped=capped,
     )
-    return rate_control(rung, 25, duration, local=local)
+    return rate_control(rung, 25, duration, local=local, peak=peak)
 
 
 def test_a_rate_well_inside_the_class_is_left_to_the_quality() -> None:
@@ -43,6 +44,7 @@ def test_a_rate_well_inside_the_class_is_left_to_the_quality() -> None:
         (control(1990), 1940),  # 3 % off the upper end
         (control(1005), 1020),  # 2 % off the lower end
         (control(2000, capped=True), 1940),
+        (control(1300, peak=2100), 1300),  # a Maxrate would cut the busiest seconds
         (control(1500, 6.0), 1500),
         (control(1500, None), 1500),
         (control(1500, local=True), 1500),
