@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, cast
 
 from activities import ffmpeg
+from activities.quality.told import measured_outputs
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -201,6 +202,8 @@ def _activity(record: ActivityRecord) -> dict[str, Json]:
         wire["Seconds"] = round((record.ended - record.started).total_seconds(), 3)
     wire["Commands"] = [shlex.join(command) for command in record.result.commands]
     wire["Warnings"] = list(record.result.warnings)
+    if measured := measured_outputs(record.result):
+        wire["Quality"] = list[Json](measured)
     wire["Outputs"] = [_output(output) for output in record.outputs]
     if "Rungs" in record.result.data:
         # what an Analysis decided, and why

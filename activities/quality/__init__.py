@@ -7,7 +7,15 @@ metrics".
 """
 
 from activities.quality.compare import compare, comparison
-from activities.quality.metrics import Metric, require_metric
+from activities.quality.metrics import MOMENT_SUFFIX, Metric, require_metric
 from activities.quality.scores import Comparison, Statistic
 
-__all__ = ["Comparison", "Metric", "Statistic", "compare", "comparison", "require_metric"]
+__all__ = [
+    "MOMENT_SUFFIX",
+    "Comparison",
+    "Metric",
+    "Statistic",
+    "compare",
+    "comparison",
+    "require_metric",
+]

@@ -11,6 +11,8 @@ from activities import ffmpeg
 #: width and height in pixels
 Size = tuple[int, int]
 
+#: what the name of an output has behind it for the picture of its worst moment
+MOMENT_SUFFIX = ".worst.jpg"
 #: lines of a picture from which on it is watched as 4K is: at half the distance
 _LINES_OF_4K = 1440
 _SSIM = re.compile(r" All:([\d.]+|inf|nan)")
