@@ -46,8 +46,8 @@ class Point:
 class Reading:
     """What an output was measured to be.
 
-    `quality` is VMAF, or SSIM in percent, None where it was not measured; `seconds` is the time
-    that a second of the source takes to encode. `peak` is the kbit/s of its busiest seconds; `rough`
+    `peak` is the kbit/s of its busiest seconds. `quality` is VMAF, or SSIM in percent, None where
+    it was not measured; `seconds` is the time that a second of the source takes to encode. `rough`
     means that few samples tell so.
     """
 

@@ -98,8 +98,8 @@ class Sizes:
 class _Encode:
     """One sample at one point.
 
-    `peak` is the kbit/s of its busiest seconds, `key` what its key frame has beyond another picture,
-    in kbit.
+    `peak` is the kbit/s of its busiest seconds, `key` what its key frame has beyond another
+    picture, in kbit.
     """
 
     file: Path
@@ -278,7 +278,7 @@ def _counted(pictures: GraphStream, sample: Sample, rate: Fraction) -> GraphStre
 def _rates(
     file: Path, sample: Sample, rate: Fraction, *, whole: bool
 ) -> tuple[float, float, float]:
-    """Return the kbit/s of what counts, those of its busiest seconds, and the excess of a key frame.
+    """Return the kbit/s of what counts, those of its busiest seconds, and what a key frame adds.
 
     The last is in kbit: what the first picture has beyond another one.
     An encode of the whole source has its key frames where they will be. Those of a sample come too
