@@ -74,8 +74,9 @@ class _Resolved:
 
     @property
     def length(self) -> float | None:
-        """Seconds of the outputs, None when nobody knows."""
-        return self.media.duration
+        """Seconds of the picture, None when nobody knows."""
+        known = [end for end in (self.media.duration, self.video.end) if end]
+        return None if self.media.guessed else min(known, default=None)
 
     def source(self, picture: PictureDecision) -> SampleSource:
         """Return what samples are made of."""

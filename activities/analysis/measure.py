@@ -129,6 +129,7 @@ class Meter:
         self.metric = Metric.VMAF if Metric.VMAF.filter in there.filters else Metric.SSIM
         by_weight = sorted(range(len(samples)), key=lambda n: -samples[n].weight)
         self._few = sorted(by_weight[:FEW])
+        self._empty: set[int] = set()
         self._encodes: dict[tuple[int, float], dict[int, _Encode]] = {}
         self._quality: dict[tuple[int, float], dict[int, float]] = {}
         self.commands: list[tuple[str, ...]] = []
@@ -150,13 +151,8 @@ class Meter:
             for number in range(len(self._samples))
             if (points_of_it := [one for one in points if self._lacks(one, number)])
         }
-        judged = [
-            (number, one)
-            for one in points
-            for number in self._numbers(one)
-            if one.quality and number not in self._quality.get((one.edge, one.crf), {})
-        ]
-        done, steps = 0, len(encodes) + len(judged)
+        judged = [one for one in points if one.quality]
+        done, steps = 0, len(encodes) + sum(len(self._numbers(one)) for one in judged)
 
         def tell(share: float) -> None:
             on_progress((done + share) / steps)
@@ -164,15 +160,23 @@ class Meter:
         for number, together in encodes.items():
             self._encode(number, together, tell)
             done += 1
-        for number, point in judged:
+        for point in judged:
             values = self._quality.setdefault((point.edge, point.crf), {})
-            values[number] = self._judge(number, point, tell)
-            done += 1
+            for number in self._numbers(point):
+                if number not in values:
+                    values[number] = self._judge(number, point, tell)
+                done += 1
         return {one: self._reading(one) for one in points}
 
     def _numbers(self, point: Point) -> Sequence[int]:
         """Return the samples that a point is measured on."""
-        return self._few if point.rough else range(len(self._samples))
+        some = self._few if point.rough else range(len(self._samples))
+        return [number for number in some if number not in self._empty] or self._alive[:1]
+
+    @property
+    def _alive(self) -> list[int]:
+        """The samples that have pictures."""
+        return [number for number in range(len(self._samples)) if number not in self._empty]
 
     def _lacks(self, point: Point, number: int) -> bool:
         encoded = self._encodes.get((point.edge, point.crf), {})
@@ -181,7 +185,7 @@ class Meter:
     def _reading(self, point: Point) -> Reading:
         key = (point.edge, point.crf)
         encoded, values = self._encodes[key], self._quality.get(key, {})
-        rough = len(encoded) < len(self._samples)
+        rough = len(encoded) < len(self._alive)
         kbps = self._kbps(encoded)
         if rough:
             # few samples are busier or quieter than all, as those of the first point were
@@ -214,7 +218,11 @@ class Meter:
         self.decode_errors += report.decode_errors
         self.seconds += sample.length
         if not report.frames:
-            raise ffmpeg.content_bad("no frame of its video can be read")
+            # a source may break off before the end that it declares
+            self._empty.add(number)
+            if not self._alive:
+                raise ffmpeg.content_bad("no frame of its video can be read")
+            return
         pixels = [math.prod(self._source.picture.output_size(one.edge)) for one in points]
         whole = len(self._samples) == 1
         for point, stem, share in zip(points, stems, pixels, strict=True):
