@@ -6,7 +6,7 @@ between them. `look` finds a frame that is not black. Which way is shorter, `way
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -72,15 +72,12 @@ class Camera:
         for shot in shots:
             clock = self._from(clocks[shot.start].pop(), shot.moment)
             if typical:
-                chosen = (
-                    clock.filter("trim", start=0, end=1)
-                    .filter("fps", fps=_COMPARED, start_time=0)
-                    .filter("thumbnail", n=_COMPARED)
-                )
+                second = clock.filter("trim", start=0, end=1).filter("fps", fps=_COMPARED)
+                chosen = self._whole(second, shot.moment).filter("thumbnail", n=_COMPARED)
             elif keys:
-                chosen = clock.filter("select", f"gte(t,-{_NEAR})")
+                chosen = self._whole(clock.filter("select", f"gte(t,-{_NEAR})"), shot.moment)
             else:
-                chosen = _shown(clock, "1")
+                chosen = self._whole(_shown(clock, "1"), shot.moment)
             single = {**self.kind.output, "update": 1, "frames:v": 1}
             outputs.append(graph.output(f"file:{shot.file}", [self._finished(chosen)], single))
         return graph.argv(*outputs)
@@ -93,8 +90,9 @@ class Camera:
         rate = 1000 / step
         (clock,) = self._opened(first.start, 1, keys_only=False)
         frames = _shown(self._from(clock, first.moment), f"{rate.numerator}/{rate.denominator}")
+        pictures = self._finished(self._whole(frames, first.moment))
         sequence = {**self.kind.output, "start_number": number, "frames:v": count}
-        return graph.argv(graph.output(f"file:{first.file}", [self._finished(frames)], sequence))
+        return graph.argv(graph.output(f"file:{first.file}", [pictures], sequence))
 
     def keys(self, shots: Sequence[Shot], pattern: str, *, number: int) -> tuple[str, ...]:
         """Return the command that takes a row of key frames, decoding no other frames.
@@ -106,8 +104,9 @@ class Camera:
         # their times are counted from the first one, so that they stay short
         near = (f"lt(abs(t-{(s.moment - first.moment) / 1000:.3f}),{_NEAR})" for s in shots)
         frames = self._from(clock, first.moment).filter("select", "+".join(near))
+        pictures = self._finished(self._whole(frames, first.moment))
         sequence = {**self.kind.output, "start_number": number, "frames:v": len(shots)}
-        return graph.argv(graph.output(f"file:{pattern}", [self._finished(frames)], sequence))
+        return graph.argv(graph.output(f"file:{pattern}", [pictures], sequence))
 
     def look(self, level: int, threshold: int) -> tuple[str, ...]:
         """Return the command that writes into FOUND when the first frame comes that is not black.
@@ -115,9 +114,9 @@ class Camera:
         Black are frames of which `level` percent of the pixels are below `threshold`, or more.
         """
         (clock,) = self._opened(0.0, 1, keys_only=False)
+        opening = self._from(clock, 0.0).filter("trim", duration=OPENING)
         frames = (
-            self._from(clock, 0.0)
-            .filter("trim", duration=OPENING)
+            self._whole(opening, 0.0)
             .filter("blackframe", amount=0, threshold=threshold)
             # what is noted are whole numbers, and `less` means less or equal
             .filter("metadata", mode="select", key=_BLACK, value=level - 1, function="less")
@@ -131,8 +130,7 @@ class Camera:
         if start > 0:  # a seek to 0 would skip a key frame that is decoded before 0
             options["ss"] = f"{start / 1000:.6f}"
         if keys_only:
-            # containers with an index do not even read the other frames
-            options |= {"skip_frame": "nokey", "discard": "nokey"}
+            options["skip_frame"] = "nokey"
         # an accurate seek would drop the frame shown at the moment unless it begins right then;
         # without it frames come from the key frame before
         options["noaccurate_seek"] = None
@@ -143,12 +141,9 @@ class Camera:
         options["reinit_filter"] = 0
         opened = graph.open_input(self.source, options)
         picture = opened[f"v:{self.video.position}"]
-        for name, values in (
-            *named(self.video),
-            *steady(self.video, begin=-self.start_time),
-            *single_pictures(self.video),
-        ):
-            picture = picture.filter(name, options=values)
+        if self.video.interlaced:
+            # the fields of a frame are completed by the frames beside it, whichever is chosen
+            picture = picture.chain(self._source_filters(-self.start_time))
         # count in microseconds: the source's own unit may be as long as a frame
         return picture.filter("settb", "AVTB").split(uses)
 
@@ -156,6 +151,21 @@ class Camera:
         """The same frames, counted from `moment`."""
         shift = round(self.start_time * 1_000_000 + moment * 1000)
         return clock.filter("setpts", f"PTS-({shift})")
+
+    def _whole(self, chosen: graph.GraphStream, moment: float) -> graph.GraphStream:
+        """The chosen frames, counted from `moment`, as whole pictures of one size.
+
+        Only they go through the filters, unless there are fields.
+        """
+        if self.video.interlaced:
+            return chosen
+        return chosen.chain(self._source_filters(moment / 1000))
+
+    def _source_filters(self, begin: float) -> Iterator[tuple[str, Mapping[str, object]]]:
+        """Yield what every picture goes through first; `begin` is as in `steady`."""
+        yield from named(self.video)
+        yield from steady(self.video, begin=begin)
+        yield from single_pictures(self.video)
 
     def _finished(self, frames: graph.GraphStream) -> graph.GraphStream:
         """The frames in size and colours of the pictures."""

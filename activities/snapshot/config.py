@@ -82,7 +82,7 @@ class Preview(WireModel):
     """A short film of parts of the source: how many, and how long each is, in seconds."""
 
     parts: Annotated[int, Number(1, 20)] = 6
-    seconds: Annotated[float, Number(0.5, 10, unit="seconds")] = 1.5
+    seconds: Annotated[float, Number(0, 10, low_open=True, unit="seconds")] = 1.5
     fps: Annotated[int, Number(1, 30, unit="frames per second")] = 12
 
     @model_validator(mode="after")
@@ -112,7 +112,7 @@ class SnapshotConfig(WireModel):
     is the share of black pixels, in percent, at which a frame counts as black.
     """
 
-    format: Annotated[str, Choice(("vtt",), any_case=True)] | None = None
+    format: Annotated[str, Choice(("vtt",))] | None = None
     output_file: Annotated[ObjectTarget, JsonObject]
     tile_output_file: Annotated[ObjectTarget, JsonObject] | None = None
     time: Annotated[int, Number(0, unit="milliseconds")]

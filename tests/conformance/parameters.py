@@ -1,4 +1,7 @@
-"""Every documented parameter of an Output, and what it does. Specification: transcode, 2 to 17."""
+"""Every documented parameter of an Output, and what it does; sprites and the like of Snapshot.
+
+Specification: transcode, 2 to 17; snapshot, 2 to 5.
+"""
 
 #: parameter and what it does, by section, in the order of the specification
 PARAMETERS: dict[str, dict[str, str]] = {
@@ -247,6 +250,30 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "job: a result of an earlier run": "jobs of its own, with Properties",
         "job: ListJob": "jobs of workflows beside others: states, pipelines, times, pages",
         "job: CancelJob": "refused; the message names the run and how to cancel it",
+    },
+    "Snapshot": {
+        "TileOut.Lines": "lines of a sprite",
+        "TileOut.Columns": "columns of a sprite",
+        "TileOut.CellWidth": "pixels; one side alone keeps the ratio",
+        "TileOut.CellHeight": "the same",
+        "TileOut.Margin": "pixels around the cells",
+        "TileOut.Padding": "pixels between the cells",
+        "TileOut.Color": "of what no cell covers: Name, name, #rrggbb or random",
+        "TileOut.IsKeepCellPic": "whether single pictures are kept",
+        "TileOut.CellSelStep": "every n-th picture",
+        "TileOut of turned sources": "upright cells in the shape of the source",
+        "TileOutputFile {TileCount}": "sprites, numbered",
+        "Format vtt": "an index of cues that cover the length",
+        "SubOut.IsSptFrag": "cues that name parts of sprites",
+        "Time 0 with Num 1": "the first frame in five seconds that is not black",
+        "MediaCover of a black opening": "the same",
+        "BlackLevel": "the share of black pixels that the first picture is below",
+        "PixelBlackThreshold": "below it a pixel is black",
+        "OutputFile .png and .webp": "PNG and WebP; an extension",
+        "Best": "a sharp, well exposed, typical picture; an extension",
+        "Preview": "a short moving picture of parts of the source; an extension",
+        "TileOut, Best and Preview of broken sources": "an error with its code, or what is there",
+        "SnapshotJob": "Count, TileCount and the objects",
     },
     "Analysis": {
         "RateQuality": "the Crf that sizes and rates are chosen for",

@@ -399,6 +399,30 @@ def test_a_snapshot_job(engine: Engine, clip: Path):
     }
 
 
+@pytest.mark.proves("SnapshotJob", by="the answer, and the objects")
+def test_a_job_of_sprites(engine: Engine, clip: Path):
+    file = {"Bucket": "out-bucket", "Location": "local", "Object": "s%2Fp-{Count}.jpg"}
+    sprites = {**file, "Object": "s%2Ft-{TileCount}.jpg"}
+    layout = {"Lines": "1", "Columns": 2, "CellWidth": "80", "IsKeepCellPic": "false"}
+    config = {
+        "OutputFile": json.dumps(file),
+        "TileOutputFile": json.dumps(sprites),
+        "TileOut": json.dumps(layout),
+        **{"Time": "0", "Interval": "1", "Num": "3", "Format": "vtt"},
+        "SubOut": json.dumps({"IsSptFrag": "true"}),
+    }
+    queued = call(engine, "SubmitSnapshotJob", Input=upload(clip), SnapshotConfig=config)
+    run_next(engine)
+    job_id = queued["SnapshotJob"]["Id"]
+    answer = call(engine, "QuerySnapshotJobList", SnapshotJobIds=job_id)
+    (job,) = answer["SnapshotJobList"]["SnapshotJob"]
+    assert (job["State"], job["Count"], job["TileCount"]) == ("Success", "3", "2")
+    assert job["SnapshotConfig"]["TileOut"] == {**layout, "Columns": "2"}
+    assert job["SnapshotConfig"]["TileOutputFile"] == sprites
+    made = sorted(path.name for path in Path("out/s").iterdir())
+    assert made == ["p-.vtt", "t-00001.jpg", "t-00002.jpg"]
+
+
 def test_wrong_snapshot_jobs(engine: Engine):
     file = {"Bucket": "out-bucket", "Location": "local", "Object": "{Count}.jpg"}
 
