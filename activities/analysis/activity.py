@@ -16,7 +16,7 @@ from activities.analysis.estimates import Measured, Point, Reading
 from activities.analysis.measure import Meter, SampleSource, command
 from activities.analysis.picture import PictureDecision, decide, look
 from activities.analysis.rates import rate_control
-from activities.analysis.samples import Sample, complexity, samples
+from activities.analysis.samples import SHORT, Sample, complexity, samples
 from activities.analysis.selection import Rung, select
 from activities.analysis.templates import JudgedRung, template_list, told
 from activities.conversion import SDR
@@ -74,8 +74,14 @@ class _Resolved:
 
     @property
     def length(self) -> float | None:
-        """Seconds of the outputs, None when nobody knows."""
-        return self.media.duration
+        """Seconds of the picture, None when nobody knows."""
+        known = [end for end in (self.media.duration, self.video.end) if end]
+        return None if self.media.guessed else min(known, default=None)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the source is encoded to judge it."""
+        return self.length is not None and self.length <= SHORT and self.media.seekable
 
     def source(self, picture: PictureDecision) -> SampleSource:
         """Return what samples are made of."""
@@ -187,7 +193,9 @@ class Analysis(Activity[AnalysisParameters]):
                 break
             take(points)
             rungs = resolved.choose(measured, picture)
-        vmaf = meter.metric is Metric.VMAF
+            if resolved.config.ladder.target_vmaf is not None and not meter.comparable:
+                raise ffmpeg.content_bad("its pictures cannot be compared with those of an encode")
+        vmaf = meter.metric is Metric.VMAF and meter.comparable
         judged = [
             _judged(rung, measured, resolved, sampled=meter.seconds, vmaf=vmaf) for rung in rungs
         ]
@@ -265,7 +273,15 @@ def _judged(
     rate = None
     if rung.offered:
         crf = measured.crf(rung.edge)
-        rate = rate_control(rung, crf, resolved.length, local=not network)
+        peak = measured.peak(rung.edge)
+        rate = rate_control(
+            rung,
+            crf,
+            resolved.length,
+            local=not network,
+            peak=peak,
+            whole=not forecast and resolved.whole,
+        )
     seconds = None if forecast else measured.seconds(rung.edge)
     return JudgedRung(
         rung=rung,

@@ -46,11 +46,13 @@ class Point:
 class Reading:
     """What an output was measured to be.
 
-    `quality` is VMAF, or SSIM in percent, None where it was not measured; `seconds` is the time
-    that a second of the source takes to encode. `rough` means that few samples tell so.
+    `peak` is the kbit/s of its busiest seconds. `quality` is VMAF, or SSIM in percent, None where
+    it was not measured; `seconds` is the time that a second of the source takes to encode. `rough`
+    means that few samples tell so.
     """
 
     kbps: float
+    peak: float = 0.0
     quality: float | None
     seconds: float
     rough: bool = False
@@ -118,6 +120,12 @@ class Measured:
         exact = [one for one in known if not one.rough]
         points = [(math.log(one.kbps), one.quality or 0.0) for one in exact or known]
         return _line(points, math.log(kbps), slope=_QUALITY_GAIN) if points else None
+
+    def peak(self, edge: int) -> float:
+        """Return the kbit/s of the busiest seconds of a size that holds the quality."""
+        readings, holding = self._readings.get(edge, {}), self.crf(edge)
+        nearest = min(readings, key=lambda one: abs(one - holding), default=None)
+        return 0.0 if nearest is None else readings[nearest].peak
 
     def seconds(self, edge: int) -> float | None:
         """Return how long a second of the source takes to encode at a size, None if unknown."""

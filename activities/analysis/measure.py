@@ -13,9 +13,9 @@ from pathlib import Path
 
 from activities import ffmpeg
 from activities.analysis.classes import largest_edge
-from activities.analysis.estimates import LEAST_CRF, Point, Reading
+from activities.analysis.estimates import LEAST_CRF, MOST_CRF, Point, Reading
 from activities.analysis.picture import PictureDecision
-from activities.analysis.samples import Sample
+from activities.analysis.samples import COUNTED, Sample
 from activities.analysis.templates import video_section
 from activities.ffmpeg import graph
 from activities.ffmpeg.graph import GraphStream
@@ -32,6 +32,7 @@ from activities.transcode.model.settings import settings_of
 from activities.transcode.resolve.rendition import resolve
 from activities.transcode.source.scene import OutputRequest
 from workflow_engine.activity import ActivityContext, PlanContext
+from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Json
 
 #: seconds between key frames of the outputs (specification, transcode, 4: Gop)
@@ -95,10 +96,15 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True)
 class _Encode:
-    """One sample at one point; `key` is what its key frame has beyond another picture, in kbit."""
+    """One sample at one point.
+
+    `peak` is the kbit/s of its busiest seconds, `key` what its key frame has beyond another
+    picture, in kbit.
+    """
 
     file: Path
     kbps: float
+    peak: float
     key: float
     seconds: float
 
@@ -123,9 +129,12 @@ class Meter:
         self.metric = Metric.VMAF if Metric.VMAF.filter in there.filters else Metric.SSIM
         by_weight = sorted(range(len(samples)), key=lambda n: -samples[n].weight)
         self._few = sorted(by_weight[:FEW])
+        self._empty: set[int] = set()
         self._encodes: dict[tuple[int, float], dict[int, _Encode]] = {}
         self._quality: dict[tuple[int, float], dict[int, float]] = {}
         self.commands: list[tuple[str, ...]] = []
+        #: whether every comparison went well, so that qualities are those of the metric
+        self.comparable = True
         self.decode_errors = 0
         self.seconds = 0.0
 
@@ -142,13 +151,8 @@ class Meter:
             for number in range(len(self._samples))
             if (points_of_it := [one for one in points if self._lacks(one, number)])
         }
-        judged = [
-            (number, one)
-            for one in points
-            for number in self._numbers(one)
-            if one.quality and number not in self._quality.get((one.edge, one.crf), {})
-        ]
-        done, steps = 0, len(encodes) + len(judged)
+        judged = [one for one in points if one.quality]
+        done, steps = 0, len(encodes) + sum(len(self._numbers(one)) for one in judged)
 
         def tell(share: float) -> None:
             on_progress((done + share) / steps)
@@ -156,15 +160,23 @@ class Meter:
         for number, together in encodes.items():
             self._encode(number, together, tell)
             done += 1
-        for number, point in judged:
+        for point in judged:
             values = self._quality.setdefault((point.edge, point.crf), {})
-            values[number] = self._judge(number, point, tell)
-            done += 1
+            for number in self._numbers(point):
+                if number not in values:
+                    values[number] = self._judge(number, point, tell)
+                done += 1
         return {one: self._reading(one) for one in points}
 
     def _numbers(self, point: Point) -> Sequence[int]:
         """Return the samples that a point is measured on."""
-        return self._few if point.rough else range(len(self._samples))
+        some = self._few if point.rough else range(len(self._samples))
+        return [number for number in some if number not in self._empty] or self._alive[:1]
+
+    @property
+    def _alive(self) -> list[int]:
+        """The samples that have pictures."""
+        return [number for number in range(len(self._samples)) if number not in self._empty]
 
     def _lacks(self, point: Point, number: int) -> bool:
         encoded = self._encodes.get((point.edge, point.crf), {})
@@ -173,7 +185,7 @@ class Meter:
     def _reading(self, point: Point) -> Reading:
         key = (point.edge, point.crf)
         encoded, values = self._encodes[key], self._quality.get(key, {})
-        rough = len(encoded) < len(self._samples)
+        rough = len(encoded) < len(self._alive)
         kbps = self._kbps(encoded)
         if rough:
             # few samples are busier or quieter than all, as those of the first point were
@@ -181,6 +193,7 @@ class Meter:
             kbps *= self._kbps(first) / self._kbps({n: first[n] for n in encoded})
         return Reading(
             kbps=kbps,
+            peak=max(one.peak for one in encoded.values()),
             quality=self._mean(values) if values else None,
             seconds=self._mean({n: one.seconds for n, one in encoded.items()}),
             rough=rough,
@@ -205,15 +218,19 @@ class Meter:
         self.decode_errors += report.decode_errors
         self.seconds += sample.length
         if not report.frames:
-            raise ffmpeg.content_bad("no frame of its video can be read")
+            # a source may break off before the end that it declares
+            self._empty.add(number)
+            if not self._alive:
+                raise ffmpeg.content_bad("no frame of its video can be read")
+            return
         pixels = [math.prod(self._source.picture.output_size(one.edge)) for one in points]
         whole = len(self._samples) == 1
         for point, stem, share in zip(points, stems, pixels, strict=True):
             file = Path(f"{stem}.mp4")
-            kbps, key = _rates(file, sample, self._rate, whole=whole)
+            kbps, peak, key = _rates(file, sample, self._rate, whole=whole)
             spent = report.elapsed * share / sum(pixels) / sample.length
             encoded = self._encodes.setdefault((point.edge, point.crf), {})
-            encoded[number] = _Encode(file=file, kbps=kbps, key=key, seconds=spent)
+            encoded[number] = _Encode(file=file, kbps=kbps, peak=peak, key=key, seconds=spent)
 
     def _judge(self, number: int, point: Point, tell: Callable[[float], None]) -> float:
         """Return the quality of a sample at a point."""
@@ -229,16 +246,24 @@ class Meter:
             subsample=SUBSAMPLE,
         )
         self.commands.append(line)
-        found = compare(
-            line,
-            self.metric,
-            picture.size,
-            rate=rate,
-            subsample=SUBSAMPLE,
-            context=self._context,
-            duration=sample.counted,
-            on_progress=tell,
-        )
+        try:
+            found = compare(
+                line,
+                self.metric,
+                picture.size,
+                rate=rate,
+                subsample=SUBSAMPLE,
+                context=self._context,
+                duration=sample.counted,
+                on_progress=tell,
+            )
+        except ActivityError as error:
+            if error.code != Code.INTERNAL or error.transient is not None:
+                raise
+            # the pictures of a damaged source need not pair; a lower Crf is better in any case
+            self._context.log.warning("the quality of a sample is unknown: %s", error.message)
+            self.comparable = False
+            return MOST_CRF - point.crf
         return found.mean * 100 / self.metric.best
 
 
@@ -258,19 +283,29 @@ def _counted(pictures: GraphStream, sample: Sample, rate: Fraction) -> GraphStre
     return pictures.filter("trim", start_frame=first, end_frame=max(last, first + 1))
 
 
-def _rates(file: Path, sample: Sample, rate: Fraction, *, whole: bool) -> tuple[float, float]:
-    """Return the kbit/s of what counts of a sample, and what its key frame has in excess, in kbit.
+def _rates(
+    file: Path, sample: Sample, rate: Fraction, *, whole: bool
+) -> tuple[float, float, float]:
+    """Return the kbit/s of what counts, those of its busiest seconds, and what a key frame adds.
 
+    The last is in kbit: what the first picture has beyond another one.
     An encode of the whole source has its key frames where they will be. Those of a sample come too
     soon: the first one is taken for an ordinary picture, and counted apart.
     """
     packets = flows(file, [1], make=Sizes)[1].packets
     if whole:
-        return sum(size for _, size in packets) * 8 / 1000 / float(len(packets) / rate), 0.0
+        seconds = float(len(packets) / rate)
+        tiles: dict[int, int] = {}
+        for time, size in packets:
+            place = min(int(time / COUNTED), max(0, int(seconds / COUNTED) - 1))
+            tiles[place] = tiles.get(place, 0) + size
+        total = sum(tiles.values()) * 8 / 1000
+        return total / seconds, max(tiles.values()) * 8 / 1000 / min(COUNTED, seconds), 0.0
     others = [size for _, size in packets[1:]]
     ordinary = sum(others) / len(others) if others else packets[0][1]
     end = sample.skip + sample.counted
     inside = sum(size for time, size in packets[1:] if sample.skip <= time < end)
     first = ordinary if sample.skip == 0 else 0.0
+    kbps = (inside + first) * 8 / 1000 / sample.counted
     excess = (packets[0][1] - ordinary) * 8 / 1000
-    return (inside + first) * 8 / 1000 / sample.counted, max(excess, 0.0)
+    return kbps, kbps, max(excess, 0.0)

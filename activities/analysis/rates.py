@@ -37,22 +37,37 @@ class RateControl:
         return "onepass" if self.bitrate is None else "twopass"
 
 
-def rate_control(rung: Rung, crf: float, duration: float | None, *, local: bool) -> RateControl:
+def rate_control(
+    rung: Rung,
+    crf: float,
+    duration: float | None,
+    *,
+    local: bool,
+    peak: float = 0.0,
+    whole: bool = False,
+) -> RateControl:
     """Return how an offered rung keeps its rate; `crf` is what holds the quality at its size.
 
-    `duration` is None when unknown; `local` players bear higher peaks.
+    `duration` is None when unknown; `local` players bear higher peaks. `peak` is the rate of its
+    busiest seconds: with a Crf, a Maxrate below that would cut them, and with them the average.
+    `whole` means that the rate was measured on all of the source, and not predicted.
     """
     assert rung.kbps is not None
-    if not local and not rung.capped and duration is not None and duration >= _LONG:
-        limited = _limited_crf(rung, crf, duration)
-        if limited:
+    low, high = _OFF_LOW * rung.low, _OFF_HIGH * rung.high
+    bufsize = LEAST_BUFFER if duration is None or duration < _LONG else LARGEST_BUFFER
+    if not local and not rung.capped:
+        limited = None
+        if whole and max(low, LEAST_RATE) <= rung.kbps <= high:
+            # two passes would miss the average of a few seconds by more than this
+            limited = RateControl(crf=crf, maxrate=rung.high, bufsize=bufsize)
+        elif duration is not None and duration >= _LONG:
+            limited = _limited_crf(rung, crf, duration)
+        if limited and limited.maxrate >= peak:
             return limited
-    target = min(max(rung.kbps, _OFF_LOW * rung.low), _OFF_HIGH * rung.high)
-    short = duration is None or duration < _LONG
     return RateControl(
-        bitrate=max(float(LEAST_RATE), round(target, 1)),
+        bitrate=max(float(LEAST_RATE), round(min(max(rung.kbps, low), high), 1)),
         maxrate=rung.high * (_LOCAL_PEAKS if local else 1),
-        bufsize=LEAST_BUFFER if short else LARGEST_BUFFER,
+        bufsize=bufsize,
     )
 
 

@@ -25,6 +25,8 @@ SHORT = 20.0
 COUNTED = 3.0
 #: seconds before them, in which the encoder finds its way, and behind them, which it looks ahead at
 WARM_UP, LOOK_AHEAD = 1.0, 1.0
+#: seconds; behind that no Clip can begin
+_LAST = 86_000.0
 #: how many samples a source has, and for how many seconds of it there is one more
 _FEWEST, _MOST, _SECONDS_EACH = 4, 7, 8.0
 
@@ -64,6 +66,7 @@ def samples(curve: Sequence[float], duration: float | None, *, whole: bool = Fal
     if duration is None or duration <= SHORT or whole:
         length = min(duration or SHORT, SHORT)
         return [Sample(start=0.0, length=length, skip=0.0, counted=length, weight=1.0)]
+    duration = min(duration, _LAST)
     tiles = _tiles(curve, duration)
     count = min(max(round(duration / _SECONDS_EACH), _FEWEST), _MOST)
     order = sorted(range(len(tiles)), key=lambda n: (tiles[n], _scattered(n)))

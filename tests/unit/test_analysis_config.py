@@ -1,5 +1,6 @@
 """What AnalysisConfig may hold, and what it changes in the plan, the forecast and the result."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,27 @@ def test_a_forecast_judges_by_the_sources_own_rate() -> None:
     assert told["TemplateList"][0]["Name"] == "FLV-HD"
     assert told["Rungs"][0]["Reason"] == "RateNotFilled"
     assert "PredictedVmaf" not in told["Rungs"][1]
+
+
+def opened(form: str, picture: str, whole: str) -> list[tuple[float, float]]:
+    """Where the samples of a source begin, and how long they are."""
+    parts = media().probe
+    told = {**parts, "format": {"duration": whole, "format_name": form}}
+    told["streams"] = [{**parts["streams"][0], "duration": picture}]
+    context = make_plan_context(Path("c.mp4"), media=MediaInfo.parse(told).to_json())
+    step = Analysis().plan(AnalysisParameters(), context)
+    found: list[tuple[float, float]] = []
+    for line in step.commands:
+        options = dict(itertools.pairwise(line[: line.index("-i")]))
+        found.append((float(options.get("-ss", 0)), float(options["-t"])))
+    return found
+
+
+def test_no_sample_lies_behind_the_end_of_the_picture() -> None:
+    # the sound goes on for an hour
+    assert all(start + length <= 100 for start, length in opened("mov", "100", "3600"))
+    # a raw stream is longer or shorter than its first frames let expect
+    assert [start for start, _ in opened("h264", "100", "100")] == [0]
 
 
 def test_plan_is_pure_and_shows_what_would_run() -> None:

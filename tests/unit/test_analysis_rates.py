@@ -16,6 +16,8 @@ def control(
     place: int = 1,
     capped: bool = False,
     local: bool = False,
+    peak: float = 0.0,
+    whole: bool = False,
 ) -> RateControl:
     definition = DEFINITIONS[place]
     rung = Rung(
@@ -26,7 +28,7 @@ def control(
         kbps=kbps,
         capped=capped,
     )
-    return rate_control(rung, 25, duration, local=local)
+    return rate_control(rung, 25, duration, local=local, peak=peak, whole=whole)
 
 
 def test_a_rate_well_inside_the_class_is_left_to_the_quality() -> None:
@@ -43,7 +45,10 @@ def test_a_rate_well_inside_the_class_is_left_to_the_quality() -> None:
         (control(1990), 1940),  # 3 % off the upper end
         (control(1005), 1020),  # 2 % off the lower end
         (control(2000, capped=True), 1940),
+        (control(1300, peak=2100), 1300),  # a Maxrate would cut the busiest seconds
         (control(1500, 6.0), 1500),
+        (control(1500, 6.0, whole=True, peak=2100), 1500),
+        (control(1990, 6.0, whole=True), 1940),
         (control(1500, None), 1500),
         (control(1500, local=True), 1500),
         (control(5, 6.0, place=3), 10),
@@ -51,6 +56,11 @@ def test_a_rate_well_inside_the_class_is_left_to_the_quality() -> None:
 )
 def test_all_else_is_given_a_rate_in_two_passes(found: RateControl, bitrate: float) -> None:
     assert (found.crf, found.bitrate, found.mode) == (None, bitrate, "twopass")
+
+
+def test_what_was_measured_on_all_of_a_clip_is_left_to_the_quality() -> None:
+    found = control(1500, 6.0, whole=True, peak=1900)
+    assert (found.crf, found.bitrate, found.maxrate, found.bufsize) == (25, None, 2000, 1000)
 
 
 def test_buffers_of_short_clips_are_small_and_local_peaks_high() -> None:
