@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, cast
 
 from activities import ffmpeg, fonts
+from activities.predictions import prediction_rows, predictions
 from activities.quality.told import quality_rows
 from activities.templates import find, presets, wire_form
 from activities.templates.watermark import WaterMarkConfig
@@ -29,7 +30,9 @@ from workflow_engine.activity import (
     ActivityContext,
     ActivityResult,
     Artifact,
+    Effect,
     Finding,
+    KeepPredictions,
     Neighbourhood,
     PlanContext,
     Role,
@@ -130,10 +133,17 @@ class Transcode(Activity[TranscodeParameters]):
         """Encode several steps in one process; each reports the progress of that process."""
         return encode.run([(_jobs(step), context) for step, context in members])
 
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """Keep what an Analysis foretold of the outputs."""
+        if found := predictions(result):
+            yield KeepPredictions(predictions=found)
+
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
-        """Show the quality of each output that was measured as a table."""
+        """Show the quality of measured outputs as a table, and what an Analysis had foretold."""
         if rows := quality_rows(result):
             yield Artifact(kind="table", title="Quality", content=list(rows))
+        if rows := prediction_rows(result):
+            yield Artifact(kind="table", title="Predictions", content=list(rows))
 
     def shared_commands(self, steps: Sequence[Step], names: Names) -> tuple[tuple[str, ...], ...]:
         """Return the one command for all outputs of several steps."""

@@ -31,7 +31,7 @@ from workflow_engine.errors import (
     Problem,
     Severity,
 )
-from workflow_engine.records import Json, ObjectRef
+from workflow_engine.records import Figure, Json, ObjectRef
 
 
 def reads(parameters: TranscodeParameters, context: PlanContext) -> Iterator[SideInput]:
@@ -152,11 +152,13 @@ def _job(
         ),
         location=parameters.output_location or "",
     )
+    bounds = rate_bounds(request.settings) if rendition.picture else None
     return RenditionJob(
         rendition=rendition,
         ref=ref,
         quality=output.quality,
-        rate_bounds=rate_bounds(request.settings) if rendition.picture else None,
+        rate_bounds=bounds,
+        foretold=_foretold(output, context) if bounds else {},
     ), warnings
 
 
@@ -191,6 +193,17 @@ def _template(output: TranscodeOutput, context: PlanContext) -> Template | Skip:
         reason=f'The template "{template.id}" ({template.name}) is not among those that the '
         "Analysis chose for this source."
     )
+
+
+def _foretold(output: TranscodeOutput, context: PlanContext) -> dict[Figure, float]:
+    """Return what the Analysis expects of an output with a template of its own."""
+    analysis = context.upstream.get("Analysis")
+    found = analysis.data.get("Rungs") if analysis else None
+    for rung in cast("Sequence[Mapping[str, Json]]", found or ()):
+        if output.template_id in rung["TemplateIds"]:
+            names = {Figure.BITRATE: "PredictedBitrate", Figure.VMAF: "PredictedVmaf"}
+            return {f: float(rung[name]) for f, name in names.items() if name in rung}
+    return {}
 
 
 def _left_out(skip: Skip) -> Problem:
