@@ -241,6 +241,10 @@ class Pipelines:
         )
         return any(self._store.executions.page(wanted, limit=1).items for wanted in filters)
 
+    def check_queue(self, name: str) -> None:
+        """Raise InvalidInputError unless the settings have a queue of this name."""
+        self._queues.check(name)
+
     def _check_receiver(self, queue: str, topic: str) -> None:
         if queue and topic:
             raise InvalidInputError(
