@@ -74,7 +74,8 @@ class Inspection(Activity[InspectionParameters]):
     def plan(self, parameters: InspectionParameters, context: PlanContext) -> Step:
         """Resolve the command and the name.
 
-        Raises ActivityError (`InvalidParameter.ResourceNotSupported`) for a source without video.
+        Raises ActivityError (`InvalidParameter.ResourceNotSupported`) for a source without video,
+        or with a tiny one.
         """
         media = MediaInfo.from_json(context.media())
         video = media.video
@@ -83,6 +84,13 @@ class Inspection(Activity[InspectionParameters]):
                 Code.RESOURCE_NOT_SUPPORTED,
                 "The input has no video stream, so there is no picture to inspect.",
                 remedy="Leave the inspection out for audio files.",
+            )
+        if min(video.upright_size) < measure.LEAST_SIDE:
+            raise ActivityError(
+                Code.RESOURCE_NOT_SUPPORTED,
+                f"The picture has {video.upright_size[0]}x{video.upright_size[1]} pixels, which is "
+                "too few to tell defects from details.",
+                remedy=f"Inspect pictures of at least {measure.LEAST_SIDE} pixels a side.",
             )
         ref = parameters.output_file.ref(context.names)
         labels = parameters.wanted

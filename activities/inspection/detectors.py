@@ -45,22 +45,24 @@ _TONE_SLACK = 8
 #: could be blurred, and no edges
 _FLAT = 24
 
-#: steps over lines of the grid against all steps: 0.5 to 1.1 without a grid; 1.3 to 4 with one
-_BLOCKS = Bounds(enter=1.3, leave=1.15, shortest=_SHORTEST)
+#: steps over lines of the grid against all steps: 0.5 to 1.1 without a grid, by chance up to 1.35
+#: in tiny pictures; 1.4 to 4 with one
+_BLOCKS = Bounds(enter=1.4, leave=1.2, shortest=_SHORTEST)
 #: levels that are added to both: where next to nothing steps, chance decides
 _STEP_FLOOR = 0.25
 #: levels of noise in the flattest tenth of a picture: film grain has up to 6, snow from 11 on
 _NOISE = Bounds(enter=8.0, leave=6.0, shortest=_SHORTEST)
 #: what a fine blur takes away, against what a coarser one does: negative, so that more is worse
 _BLUR = Bounds(enter=-0.34, leave=-0.38, shortest=_SHORTEST)
-#: levels that the coarser blur must take away: of less nothing can be said
-_BLUR_CONTENT = 0.1
+#: levels that the coarser blur must take away: of less nothing can be said. Where the picture has
+#: this contrast, in levels, there are edges, and only a strong blur leaves so little of them
+_BLUR_CONTENT, _CONTRAST, _BLUR_CONTENT_OF_CONTRAST = 0.1, 60, 0.04
 #: share of a side, and pixels, from which on a bar is one
 _BAR, _BAR_PIXELS = 0.015, 3
+#: share of a picture's pixels that may be of the colour of the bars, beside these
+_PAGE = 0.25
 #: share of a side by which two thresholds may differ on where a bar ends, and pixels
 _AGREED, _AGREED_PIXELS = 0.01, 2
-
-_FOUND = Bounds(enter=1.0, leave=1.0, shortest=_SHORTEST)
 
 
 @dataclass(kw_only=True)
@@ -95,8 +97,7 @@ class Detectors:
         yield from self._follow(Label.OVER_EXPOSE, "", sample, _over_exposed(tone), _TONE)
         yield from self._follow(Label.BLOCKNESS, "", sample, _blocks(sample), _BLOCKS)
         yield from self._follow(Label.NOISE, "", sample, _noise(sample), _NOISE)
-        blur = Reading(value=-1.0) if tone.flat else _blur(sample)
-        yield from self._follow(Label.IMAGE_DEFINITION, "", sample, blur, _BLUR)
+        yield from self._follow(Label.IMAGE_DEFINITION, "", sample, _blur(sample, tone), _BLUR)
         yield from self._borders(sample, tone)
         if frozen := self._freeze.feed(sample, flat=tone.flat):
             yield Label.FREEZE, frozen
@@ -121,7 +122,7 @@ class Detectors:
 
     def _borders(self, sample: Sample, tone: "Tone") -> Iterator[tuple[Label, Span]]:
         for colour in ("black", "white"):
-            reading = None if tone.flat else _border(sample, colour, self.size)
+            reading = _border(sample, colour, self.size, tone)
             if reading and self._moved(colour, reading.told.get("border")):
                 reading = Reading(value=0.0)
             yield from self._follow(Label.BORDER, colour, sample, reading, _BORDER)
@@ -247,17 +248,20 @@ def _noise(sample: Sample) -> Reading | None:
     return Reading(value=levels, told={"ratio": round(levels / 255, 4)})
 
 
-def _blur(sample: Sample) -> Reading | None:
+def _blur(sample: Sample, tone: Tone) -> Reading | None:
     fine, coarse = sample.get("sharpness", "YAVG"), sample.get("sharpness", "UAVG")
     if fine is None or coarse is None:
         return None
-    if coarse < GAIN * _BLUR_CONTENT:
+    content = _BLUR_CONTENT if tone.most - tone.least < _CONTRAST else _BLUR_CONTENT_OF_CONTRAST
+    if tone.flat or coarse < GAIN * content:
         return Reading(value=-1.0)
     return Reading(value=-fine / coarse)
 
 
-def _border(sample: Sample, colour: str, size: tuple[int, int]) -> Reading | None:
+def _border(sample: Sample, colour: str, size: tuple[int, int], tone: Tone) -> Reading | None:
     """Return whether there are bars, and what is inside of them; None where it cannot be told."""
+    if tone.flat:
+        return None
     inner, stricter = (_rectangle(sample, f"{colour}-{place}") for place in (0, 1))
     if inner is None or stricter is None:
         return None
@@ -270,7 +274,10 @@ def _border(sample: Sample, colour: str, size: tuple[int, int]) -> Reading | Non
         for gap, bar, side in zip(differ, bars, sides, strict=True)
         if bar >= max(_BAR_PIXELS, _BAR * side)
     ]
-    if not any(agreed):
+    outside = 1 - (inner[2] - inner[0]) * (inner[3] - inner[1]) / (width * height)
+    alike = tone.shadows if colour == "black" else tone.clipped
+    if not any(agreed) or alike > outside + _PAGE:
+        # a page of one colour has margins, not bars
         return Reading(value=0.0)
     # where thresholds differ on another side, the picture inside is dark there
     return Reading(value=1.0, told={"border": list(inner)}) if all(agreed) else None

@@ -49,7 +49,7 @@ class FreezeTracker:
 
     def __post_init__(self) -> None:
         """Begin with nothing seen."""
-        bounds = Bounds(enter=1.0, leave=1.0, shortest=_SHORTEST, bridge=1.6 * self.step)
+        bounds = Bounds(enter=1.0, leave=1.0, shortest=_SHORTEST, bridge=2.6 * self.step)
         self._tracker = SpanTracker(bounds=bounds, step=self.step)
         self._before = deque(maxlen=max(2, round(_BEFORE / self.step)))
 
@@ -68,11 +68,12 @@ class FreezeTracker:
             self._counts = self._stopped()
         self._moving = 0 if still else self._moving + 1
         self._before.append(step)
-        if still and self._counts:
-            # it stands since the picture before
-            self._tracker.feed(last, Reading(value=1.0, told=_FROZEN))
-            return None
-        return self._tracker.feed(last, Reading(value=0.0))
+        if not (still and self._counts):
+            return self._tracker.feed(sample.time, Reading(value=0.0))
+        # it stands since the picture before
+        for time in (last, sample.time):
+            self._tracker.feed(time, Reading(value=1.0, told=_FROZEN))
+        return None
 
     def close(self) -> Span | None:
         """Return the freeze that goes on to the end."""

@@ -20,8 +20,11 @@ from activities.shape import OPENED, followed, steady
 #: and fewer than film has, so that a movement is seen from one to the next
 RATE = Fraction(8)
 
-#: pixels: grid and noise are seen at the source's own size only, and in the middle of large ones
-WINDOW = (1280, 720)
+#: pixels of the smallest picture, which has a few cells and lines of the grid
+LEAST_SIDE = 32
+#: pixels: grid and noise are seen at the source's own size only, and in the middle of large ones.
+#: Noise is everywhere, damage is not
+GRID_WINDOW, NOISE_WINDOW = (1280, 720), (640, 360)
 #: pixels of width for brightness; the pixels are picked, not averaged, so none gets a value that
 #: the source does not have
 TONE_WIDTH = 320
@@ -40,9 +43,9 @@ FINE, COARSE = 0.8, 1.6
 GAIN = 8
 #: levels at which a step between two pixels is cut off: the outlines of graphics must not count
 #: for more than the grid of an encoder does
-STEP_MOST = 12
+STEP_MOST = 6
 #: the same for the grid, so that STEP_MOST fills 8 bits
-STEP_GAIN = 20
+STEP_GAIN = 40
 #: pixels: the transforms of MPEG-2, MPEG-4 and H.264 share this grid
 GRID = 8
 
@@ -105,7 +108,8 @@ def before(video: VideoStream) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield the filters that make a stream's pictures upright, whole and SDR, a few a second."""
     for name, options in (*named(video), *steady(video), *single_pictures(video)):
         yield name, dict(options)
-    yield "fps", {"fps": Rate.of(video).seen}
+    # up: the picture that is shown at each moment; a stream of a single one has it, too
+    yield "fps", {"fps": Rate.of(video).seen, "round": "up"}
     for name, options in conversion(video, SDR, "yuv420p"):
         yield name, dict(options)
     yield "format", {"pix_fmts": "yuv420p"}
@@ -117,14 +121,14 @@ def command(source: str, video: VideoStream) -> tuple[str, ...]:
     opened = graph.open_input(source, OPENED if followed(video) else {})
     luma = opened[f"v:{video.position}"].chain(before(video))
     width, height = video.upright_size
-    tone, motion, near, sharp, black, white = luma.split(6)
-    grid_across, grid_down, noise = _window(near, width, height).split(3)
+    tone, motion, grid, noise, sharp, black, white = luma.split(7)
+    across, down = _window(grid, (width, height), GRID_WINDOW).split(2)
     printed = [
         *_tone(tone, _size(width, height, TONE_WIDTH)),
         *_motion(motion, _size(width, height, MOTION_WIDTH)),
-        *_grid(grid_across, across=True),
-        *_grid(grid_down, across=False),
-        _noise(noise),
+        *_grid(across, across=True),
+        *_grid(down, across=False),
+        _noise(_window(noise, (width, height), NOISE_WINDOW)),
         _sharpness(sharp, _size(width, height, SHARP_WIDTH)),
         _border(black, "black", DARK_LINES),
         _border(white.filter("negate"), "white", LIGHT_LINES),
@@ -153,14 +157,13 @@ def _difference(one: graph.GraphStream, other: graph.GraphStream) -> graph.Graph
     return one.filter("blend", others=[other], all_mode="difference")
 
 
-def _window(luma: graph.GraphStream, width: int, height: int) -> graph.GraphStream:
+def _window(
+    luma: graph.GraphStream, size: tuple[int, int], window: tuple[int, int]
+) -> graph.GraphStream:
     """The middle of a large picture, with its grid where it was."""
-    inner = [min(side, most) for side, most in zip((width, height), WINDOW, strict=True)]
-    left, top = (
-        (side - part) // 2 // (2 * GRID) * 2 * GRID
-        for side, part in zip((width, height), inner, strict=True)
-    )
-    return luma.filter("crop", *inner, left, top)
+    inner = [min(side, most) for side, most in zip(size, window, strict=True)]
+    offset = [(side - part) // 2 // GRID * GRID for side, part in zip(size, inner, strict=True)]
+    return luma.filter("crop", *inner, *offset)
 
 
 def _tone(luma: graph.GraphStream, size: tuple[int, int]) -> Iterator[graph.GraphStream]:
@@ -190,21 +193,22 @@ def _grid(luma: graph.GraphStream, *, across: bool) -> Iterator[graph.GraphStrea
     side = "across" if across else "down"
     w, h, x, y = ("iw-1", "ih", 1, 0) if across else ("iw", "ih-1", 0, 1)
     one, other = luma.split(2)
-    next_one = other.filter("crop", w, h, x, y)
-    steps = _difference(one.filter("crop", w, h, 0, 0), next_one)
+    steps = _difference(one.filter("crop", w, h, 0, 0), other.filter("crop", w, h, x, y))
     steps = steps.filter("lut", c0=f"{STEP_GAIN}*min({STEP_MOST},val)")
     every, lines = steps.split(2)
-    yield _stats(every, f"{side}-all")
+    # averages of cells, which are fewer to count
+    yield _stats(every.filter("scale", "iw/4", "ih/4", flags="area"), f"{side}-all")
     # the step over a line of the grid stands at GRID - 1; scaling picks the middle of GRID pixels
     first = GRID - 1 - GRID // 2
-    whole = "{0}*trunc((i{1}-{2})/{0})"
     if across:
-        cut = lines.filter("crop", whole.format(GRID, "w", first), "ih", first, 0)
-        picked = cut.filter("scale", f"iw/{GRID}", "ih", flags="neighbor")
+        lines = lines.filter("crop", f"{GRID}*trunc((iw-{first})/{GRID})", "ih", first, 0)
+        picked = lines.filter("scale", f"iw/{GRID}", "ih", flags="neighbor")
+        cells = picked.filter("scale", "iw", "ih/4", flags="area")
     else:
-        cut = lines.filter("crop", "iw", whole.format(GRID, "h", first), 0, first)
-        picked = cut.filter("scale", "iw", f"ih/{GRID}", flags="neighbor")
-    yield _stats(picked, f"{side}-grid")
+        lines = lines.filter("crop", "iw", f"{GRID}*trunc((ih-{first})/{GRID})", 0, first)
+        picked = lines.filter("scale", "iw", f"ih/{GRID}", flags="neighbor")
+        cells = picked.filter("scale", "iw/4", "ih", flags="area")
+    yield _stats(cells, f"{side}-grid")
 
 
 def _noise(luma: graph.GraphStream) -> graph.GraphStream:

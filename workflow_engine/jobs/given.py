@@ -33,8 +33,10 @@ def from_url(value: Any) -> Any:
     try:
         ref = parse(value)
     except InvalidInputError as error:
-        raise wire_error(error.code, error.message, error.remedy) from None
-    if ref is None:  # file://
+        if error.code != Code.RESOURCE_NOT_SUPPORTED:
+            raise wire_error(error.code, error.message, error.remedy) from None
+        ref = None
+    if ref is None:
         raise wire_error(
             Code.RESOURCE_NOT_SUPPORTED,
             f"The value {shown(value)} names no object of a bucket.",

@@ -198,8 +198,7 @@ class Jobs:
         refuse_workflow_placeholders(target.object, "/Output/Object")
         request: dict[str, Json] = {"UserId": user_id, "Output": target.shown_url}
         if queue:
-            with placed("/NotifyUrl"):
-                self._pipelines.check_queue(queue)
+            self._pipelines.check_queue(queue, "/NotifyUrl")
             request[OWN_QUEUE] = queue
         return self._queued(
             NewJob(
