@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Annotated, cast
 
 from activities import ffmpeg
+from activities.predictions import prediction_rows
+from activities.quality.told import measured_outputs
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -82,7 +84,9 @@ class Report(Activity[ReportParameters]):
             "Published": _published(publish_type, others),
         }
         path = context.work / FILE_NAME
-        content = document(execution, others, digests, utc_now(), context.read_by) | publishing
+        errors = {str(k): round(v, 2) for k, v in context.prediction_errors().items()}
+        content = document(execution, others, digests, utc_now(), context.read_by)
+        content |= {"MedianPredictionErrors": errors} | publishing
         text = json.dumps(content, ensure_ascii=False, indent=2)
         path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         ref = place(execution.run_id, [output for record in others for output in record.outputs])
@@ -201,7 +205,14 @@ def _activity(record: ActivityRecord) -> dict[str, Json]:
         wire["Seconds"] = round((record.ended - record.started).total_seconds(), 3)
     wire["Commands"] = [shlex.join(command) for command in record.result.commands]
     wire["Warnings"] = list(record.result.warnings)
+    if measured := measured_outputs(record.result):
+        wire["Quality"] = list[Json](measured)
     wire["Outputs"] = [_output(output) for output in record.outputs]
+    if foretold := prediction_rows(record.result):
+        wire["Predictions"] = list[Json](foretold)
+    if "Rungs" in record.result.data:
+        # what an Analysis decided, and why
+        wire["Rungs"] = record.result.data["Rungs"]
     return wire
 
 

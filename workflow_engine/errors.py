@@ -69,6 +69,8 @@ class Code(StrEnum):
     UPSCALE = "Upscale"
     #: damage in a source that was concealed; a warning
     SOURCE_DAMAGED = "SourceDamaged"
+    #: a finished output is below the quality that it must have
+    LOW_QUALITY = "QualityTooLow"
     #: the run was stopped by its user
     INTERRUPTED = "Interrupted"
     #: the execution or job was cancelled

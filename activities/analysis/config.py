@@ -1,67 +1,134 @@
 """AnalysisConfig: how the intelligent presets are fitted to a source (specification, analysis, 3).
 
-What would need a picture that a Transcode cannot make is refused by name: a crop or a
-deinterlacing that is forced.
+`Ladder` is an extension of ours: fences for the rungs that may be offered (specification,
+analysis, 6a).
 """
 
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from activities.probe import VideoStream
+from activities.analysis.classes import MAX_RUNGS, MIN_STEP, Fences
 from workflow_engine.errors import Code
 from workflow_engine.topology.wire import (
     Choice,
+    JsonArray,
     JsonObject,
     Number,
     WireModel,
     wire_error,
 )
 
-#: the highest Crf (specification, transcode, 4)
-_MAX_CRF = 51
-
 _Side = Annotated[int, Number(8, 4096, unit="pixels")]
 _Edge = Annotated[int, Number(0, 4096, unit="pixels")]
+#: a short edge; templates name no side below 128 or above 4096
+_Lines = Annotated[int, Number(128, 4096, unit="pixels")]
+_Rate = Annotated[float, Number(10, 50000, unit="kbit/s")]
 
 
 class QualityControl(WireModel):
-    """How good outputs are to be, and how they are played: over a network, or as files."""
+    """How good outputs are to be, and how they are played: over a network, or as files.
 
-    rate_quality: Annotated[int, Number(0, 51, low_open=True)] = 25
+    RateQuality is a Crf of x264: lower is better.
+    """
+
+    rate_quality: Annotated[int, Number(0, 51, low_open=True, high_open=True)] = 25
     method_streaming: Annotated[str, Choice(("network", "local"))] = "network"
-
-    @property
-    def crf(self) -> int:
-        """The Crf of the outputs: x264 at 26 is what the default 25 means."""
-        return min(self.rate_quality + 1, _MAX_CRF)
 
 
 class Crop(WireModel):
     """Which part of the picture outputs show. The box is for the mode Force, else ignored."""
 
-    mode: Annotated[str, Choice(("Auto", "None"), later=("Force",))] = "Auto"
+    mode: Annotated[str, Choice(("Auto", "Force", "None"))] = "Auto"
     width: _Side | None = None
     height: _Side | None = None
     top: _Edge | None = None
     left: _Edge | None = None
 
     @model_validator(mode="after")
-    def _needs_a_mode(self) -> "Crop":
+    def _is_whole(self) -> "Crop":
         if self.model_fields_set and "mode" not in self.model_fields_set:
             raise wire_error(
                 Code.NULL_VALUE,
                 "The Crop has no Mode.",
-                "Add Mode (Auto or None), or write {} for Auto.",
+                "Add Mode (Auto, Force or None), or write {} for Auto.",
+            )
+        if self.mode == "Force" and (self.width is None or self.height is None):
+            raise wire_error(
+                Code.NULL_VALUE,
+                'The Crop has the Mode "Force" without a Width and a Height.',
+                "Add Width and Height, and Top and Left where they are not 0.",
             )
         return self
 
+    @property
+    def box(self) -> tuple[int, int, int, int] | None:
+        """Width, height, left and top of the mode Force, in pixels of the upright picture."""
+        if self.mode != "Force" or self.width is None or self.height is None:
+            return None
+        return self.width, self.height, self.left or 0, self.top or 0
+
 
 class PropertiesControl(WireModel):
-    """What outputs keep of the source. Nothing is cropped: Auto finds no black borders yet."""
+    """What outputs keep of the source: its fields, its black borders."""
 
-    deinterlace: Annotated[str, Choice(("Auto", "None"), later=("Force",))] = "Auto"
+    deinterlace: Annotated[str, Choice(("Auto", "Force", "None"))] = "Auto"
     crop: Annotated[Crop, JsonObject] = Field(default_factory=lambda: Crop())
+
+
+class Ladder(WireModel):
+    """Fences for the rungs: rates in kbit/s, sizes as short edges in pixels.
+
+    TargetVmaf takes the place of RateQuality. MinStep is the least ratio of the rates of two rungs
+    of one size.
+    """
+
+    target_vmaf: Annotated[float, Number(0, 100, low_open=True)] | None = None
+    min_bitrate: _Rate | None = None
+    max_bitrate: _Rate | None = None
+    allowed_sizes: Annotated[tuple[_Lines, ...], JsonArray] = ()
+    forced_sizes: Annotated[tuple[_Lines, ...], JsonArray] = ()
+    min_top_size: _Lines | None = None
+    max_rungs: Annotated[int, Number(1, MAX_RUNGS)] = MAX_RUNGS
+    min_step: Annotated[float, Number(1, 10)] = MIN_STEP
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> "Ladder":
+        low, high = self.min_bitrate, self.max_bitrate
+        if low is not None and high is not None and low >= high:
+            raise wire_error(
+                Code.OUT_OF_RANGE,
+                f"The MinBitrate {low:g} is not below the MaxBitrate {high:g}.",
+                "Raise MaxBitrate, or lower MinBitrate.",
+            )
+        if len(self.forced_sizes) > self.max_rungs:
+            raise wire_error(
+                Code.OUT_OF_RANGE,
+                f"There are {len(self.forced_sizes)} ForcedSizes, and MaxRungs is "
+                f"{self.max_rungs}.",
+                "Raise MaxRungs, or take sizes out.",
+            )
+        stray = [size for size in self.forced_sizes if size not in self.allowed_sizes]
+        if self.allowed_sizes and stray:
+            raise wire_error(
+                Code.OUT_OF_RANGE,
+                f"The forced size {stray[0]} is not among the AllowedSizes.",
+                "Add it there, or take it out of ForcedSizes.",
+            )
+        return self
+
+    @property
+    def fences(self) -> Fences:
+        """What the selection rule goes by."""
+        return Fences(
+            min_kbps=self.min_bitrate,
+            max_kbps=self.max_bitrate,
+            allowed=tuple(sorted(set(self.allowed_sizes), reverse=True)),
+            forced=tuple(sorted(set(self.forced_sizes), reverse=True)),
+            min_top=self.min_top_size,
+            max_rungs=self.max_rungs,
+            min_step=self.min_step,
+        )
 
 
 class AnalysisConfig(WireModel):
@@ -73,7 +140,4 @@ class AnalysisConfig(WireModel):
     properties_control: Annotated[PropertiesControl, JsonObject] = Field(
         default_factory=lambda: PropertiesControl()
     )
-
-    def keeps_fields(self, video: VideoStream) -> bool:
-        """Whether outputs of an interlaced source stay interlaced."""
-        return video.interlaced and self.properties_control.deinterlace == "None"
+    ladder: Annotated[Ladder, JsonObject] = Field(default_factory=lambda: Ladder())

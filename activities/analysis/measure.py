@@ -1,146 +1,311 @@
-"""How many kbit/s a source needs at a given size: sample encodes at the real settings.
+"""Sample encodes: what a source needs at a size and a Crf, and how good it then is.
 
-Five samples of one 2 s group of pictures each, spread evenly, predict x264's rate within a few
-percent once their constant error is corrected; fewer samples, faster presets or smaller
-pictures do not (spec: ffmpeg facts, "Predicting bit rate"). The cost is that of 10 s of
-content, whatever the length, so a short source is encoded whole.
+A sample is a Transcode output with a Clip, so that filters, frame rate, key frames and encoder are
+those of the renditions; all points of a sample share one decode. Specification: analysis, 6;
+ffmpeg facts, "Predicting bit rate".
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
 
 from activities import ffmpeg
-from activities.analysis.classes import PRESET, Size
-from activities.analysis.config import AnalysisConfig
-from activities.conversion import SDR, conversion, named, needs_light
+from activities.analysis.classes import largest_edge
+from activities.analysis.estimates import LEAST_CRF, MOST_CRF, Point, Reading
+from activities.analysis.picture import PictureDecision
+from activities.analysis.samples import COUNTED, Sample
+from activities.analysis.templates import video_section
 from activities.ffmpeg import graph
-from activities.fields import marked_fields, whole_pictures
-from activities.probe import MediaInfo, VideoStream
-from activities.shape import OPENED, followed, steady
-from workflow_engine.activity import ActivityContext
+from activities.ffmpeg.graph import GraphStream
+from activities.probe import MediaInfo
+from activities.probe.samples import flows
+from activities.quality import Metric, compare, comparison
+from activities.templates import from_analysis
+from activities.transcode.command.commands import commands
+from activities.transcode.command.decode import Decode, RenditionTarget
+from activities.transcode.command.filters import filter_names
+from activities.transcode.command.rendition import Rendition
+from activities.transcode.model.output import TranscodeOutput
+from activities.transcode.model.settings import settings_of
+from activities.transcode.resolve.rendition import resolve
+from activities.transcode.source.scene import OutputRequest
+from workflow_engine.activity import ActivityContext, PlanContext
+from workflow_engine.errors import ActivityError, Code
+from workflow_engine.records import Json
 
-SAMPLES = 5
-#: seconds of one sample: a whole group of pictures
-SAMPLE = 2.0
-#: seconds; a source up to this length is encoded whole
-SHORT = 12.0
-#: samples come out low by this factor, since each begins with the encoder unwarmed
-CORRECTION = 1.06
 #: seconds between key frames of the outputs (specification, transcode, 4: Gop)
-_GOP = 10
-
-_SAMPLE_FILE = "sample.h264"
+KEY_SECONDS = 10.0
+#: of VMAF, every third picture is measured
+SUBSAMPLE = 3
+#: samples on which sizes are held against each other: those that stand for most of the source
+FEW = 2
+#: an id that no template has
+_SAMPLE = "S00000000-sample"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleWindow:
-    """A stretch of the source, in seconds from its start."""
+class SampleSource:
+    """A source whose samples are encoded: what is known of it, and how its picture is shown."""
 
-    start: float
-    length: float
+    media: MediaInfo
+    planned: PlanContext
+    picture: PictureDecision
 
 
-def windows(media: MediaInfo) -> list[SampleWindow]:
-    """Return what is encoded: the middles of five equal parts, or all of a short source.
-
-    Of a source of unknown length, or that cannot be opened later, it is the first SHORT seconds.
-    """
-    if media.duration is None or media.duration <= SHORT or not media.seekable:
-        return [SampleWindow(start=0.0, length=SHORT)]
-    part = media.duration / SAMPLES
-    return [
-        SampleWindow(start=(n + 0.5) * part - SAMPLE / 2, length=SAMPLE) for n in range(SAMPLES)
-    ]
+def rendition_of(source: SampleSource, sample: Sample, edge: int, crf: float) -> Rendition:
+    """Return the rendition of a sample, as that of an output of this size would be."""
+    entry: dict[str, Json] = {
+        "Id": _SAMPLE,
+        "Container": {"Format": "mp4"},
+        "Video": video_section(edge, source.picture) | {"Crf": f"{crf:g}"},
+    }
+    output: dict[str, Json] = {"OutputObject": "sample", "TemplateId": _SAMPLE}
+    if sample.length != source.media.duration:
+        span = {"Seek": f"{sample.start:.3f}", "Duration": f"{sample.length:.3f}"}
+        output["Clip"] = {"TimeSpan": span}
+    settings = settings_of(TranscodeOutput.model_validate(output), from_analysis(entry))
+    request = OutputRequest(settings=settings, media=source.media, context=source.planned)
+    rendition, _ = resolve(request)
+    return rendition
 
 
 def command(
-    source: str, video: VideoStream, window: SampleWindow, size: Size, config: AnalysisConfig
+    name: str, source: SampleSource, sample: Sample, points: Sequence[Point], stems: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return the command of one sample encode; `source` is a file name in the work directory."""
-    follow = OPENED if followed(video) else {}
-    opened = graph.open_input(source, {"ss": f"{window.start:.3f}", **follow})
-    picture = opened[f"v:{video.position}"].chain(
-        [*named(video), *steady(video, begin=window.start)]
-    )
-    width, height = size
-    interlaced: dict[str, str] = {}
-    # light is not converted field by field
-    keep = config.keeps_fields(video) and not needs_light(video.colour, SDR)
-    if keep:
-        # each field has 4:2:0 chroma of its own
-        for name, options in marked_fields(video):
-            picture = picture.filter(name, options=options)
-        picture = picture.filter("scale", width, max(4, height - height % 4), interl=1)
-        interlaced = {"flags": "+ilme+ildct"}
-    else:
-        for name, options in whole_pictures(video):
-            picture = picture.filter(name, options=options)
-        picture = picture.filter("scale", width, height)
-    # as the renditions will be
-    picture = picture.chain(conversion(video, SDR, "yuv420p"))
-    # square pixels; ffmpeg has turned the picture upright by itself
-    picture = picture.filter("setsar", 1)
-    options = {
-        "t": f"{window.length:.3f}",
-        "vcodec": "libx264",
-        "crf": config.quality_control.crf,
-        "preset": PRESET,
-        "pix_fmt": "yuv420p",
-        "g": math.ceil(_GOP * video.fps),
-        "f": "h264",  # the bare stream: its size is the rate, without a container's share
-        **interlaced,
-    }
-    return graph.argv(graph.output(f"file:{_SAMPLE_FILE}", [picture], options))
+    """Return the command that encodes points of a sample of the file `name` into `stems`."""
+    targets = [
+        RenditionTarget(rendition=rendition_of(source, sample, one.edge, one.crf), stem=stem)
+        for one, stem in zip(points, stems, strict=True)
+    ]
+    (line,) = commands(name, targets)
+    return line
+
+
+class Sizes:
+    """The bytes of each packet of an encode, and when it is decoded, in seconds."""
+
+    def __init__(self) -> None:
+        self.packets: list[tuple[float, int]] = []
+
+    def add(self, begin: float | None, seconds: float | None, size: int) -> None:
+        """Take the next packet."""
+        self.packets.append((begin or 0.0, size))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Encode:
+    """One sample at one point.
+
+    `peak` is the kbit/s of its busiest seconds, `key` what its key frame has beyond another
+    picture, in kbit.
+    """
+
+    file: Path
+    kbps: float
+    peak: float
+    key: float
+    seconds: float
 
 
 class Meter:
-    """Measures rates for one run of the activity, each size once."""
+    """Measures points for one run of the activity, each once."""
 
     def __init__(
-        self,
-        media: MediaInfo,
-        video: VideoStream,
-        config: AnalysisConfig,
-        context: ActivityContext,
+        self, source: SampleSource, samples: Sequence[Sample], context: ActivityContext
     ) -> None:
-        """Measure nothing yet."""
+        """Measure nothing yet. Raises InstallationError when the encoder or a filter is missing."""
+        self._source, self._samples, self._context = source, samples, context
         there = ffmpeg.capabilities()
         there.require_encoder("libx264")
-        for name, _ in (*named(video), *conversion(video, SDR, "yuv420p")):
+        top = largest_edge(source.picture.size)
+        self._references = [rendition_of(source, one, top, LEAST_CRF) for one in samples]
+        picture = self._references[0].picture
+        assert picture and picture.encoding
+        for name in filter_names(picture.encoding.filters):
             there.require_filter(name)
-        self._media, self._video, self._config, self._context = media, video, config, context
-        self._rates: dict[Size, float] = {}
+        self._rate = picture.encoding.rate
+        self.metric = Metric.VMAF if Metric.VMAF.filter in there.filters else Metric.SSIM
+        by_weight = sorted(range(len(samples)), key=lambda n: -samples[n].weight)
+        self._few = sorted(by_weight[:FEW])
+        self._empty: set[int] = set()
+        self._encodes: dict[tuple[int, float], dict[int, _Encode]] = {}
+        self._quality: dict[tuple[int, float], dict[int, float]] = {}
         self.commands: list[tuple[str, ...]] = []
+        #: whether every comparison went well, so that qualities are those of the metric
+        self.comparable = True
         self.decode_errors = 0
+        self.seconds = 0.0
 
-    def rate(self, size: Size, on_progress: Callable[[float], None]) -> float:
-        """Return the kbit/s at a size. `on_progress` runs from 0 to 1.
+    def measure(
+        self, points: Sequence[Point], on_progress: Callable[[float], None]
+    ) -> dict[Point, Reading]:
+        """Return what the points are. `on_progress` runs from 0 to 1.
 
-        Raises ActivityError, as `ffmpeg.run` does, and when no frame can be read.
+        The first points must not be rough. Raises ActivityError, as `ffmpeg.run` does, and when no
+        frame can be read.
         """
-        if size not in self._rates:
-            self._rates[size] = self._measure(size, on_progress)
-        return self._rates[size]
+        encodes = {
+            number: points_of_it
+            for number in range(len(self._samples))
+            if (points_of_it := [one for one in points if self._lacks(one, number)])
+        }
+        judged = [one for one in points if one.quality]
+        done, steps = 0, len(encodes) + sum(len(self._numbers(one)) for one in judged)
 
-    def _measure(self, size: Size, on_progress: Callable[[float], None]) -> float:
-        samples = windows(self._media)
-        bits, seconds = 0.0, 0.0
-        for done, window in enumerate(samples):
-            name = self._context.source.name
-            line = command(name, self._video, window, size, self._config)
-            self.commands.append(line)
+        def tell(share: float) -> None:
+            on_progress((done + share) / steps)
 
-            def tell(share: float, done: int = done) -> None:
-                on_progress((done + share) / len(samples))
+        for number, together in encodes.items():
+            self._encode(number, together, tell)
+            done += 1
+        for point in judged:
+            values = self._quality.setdefault((point.edge, point.crf), {})
+            for number in self._numbers(point):
+                if number not in values:
+                    values[number] = self._judge(number, point, tell)
+                done += 1
+        return {one: self._reading(one) for one in points}
 
-            length = min(window.length, self._media.duration or window.length)
-            report = ffmpeg.run(line, context=self._context, duration=length, on_progress=tell)
-            self.decode_errors += report.decode_errors
-            file = self._context.work / _SAMPLE_FILE
-            bits += file.stat().st_size * 8
-            seconds += float(report.frames / self._video.fps)
-            file.unlink()
-        if not seconds:
-            raise ffmpeg.content_bad("no frame of its video can be read")
-        return bits / 1000 / seconds * (CORRECTION if len(samples) > 1 else 1.0)
+    def _numbers(self, point: Point) -> Sequence[int]:
+        """Return the samples that a point is measured on."""
+        some = self._few if point.rough else range(len(self._samples))
+        return [number for number in some if number not in self._empty] or self._alive[:1]
+
+    @property
+    def _alive(self) -> list[int]:
+        """The samples that have pictures."""
+        return [number for number in range(len(self._samples)) if number not in self._empty]
+
+    def _lacks(self, point: Point, number: int) -> bool:
+        encoded = self._encodes.get((point.edge, point.crf), {})
+        return number in self._numbers(point) and number not in encoded
+
+    def _reading(self, point: Point) -> Reading:
+        key = (point.edge, point.crf)
+        encoded, values = self._encodes[key], self._quality.get(key, {})
+        rough = len(encoded) < len(self._alive)
+        kbps = self._kbps(encoded)
+        if rough:
+            # few samples are busier or quieter than all, as those of the first point were
+            first = next(iter(self._encodes.values()))
+            kbps *= self._kbps(first) / self._kbps({n: first[n] for n in encoded})
+        return Reading(
+            kbps=kbps,
+            peak=max(one.peak for one in encoded.values()),
+            quality=self._mean(values) if values else None,
+            seconds=self._mean({n: one.seconds for n, one in encoded.items()}),
+            rough=rough,
+        )
+
+    def _kbps(self, encoded: Mapping[int, _Encode]) -> float:
+        rate = self._mean({n: one.kbps for n, one in encoded.items()})
+        excess = self._mean({n: one.key for n, one in encoded.items()})
+        return max(rate + excess / KEY_SECONDS, 0.1)
+
+    def _mean(self, values: Mapping[int, float]) -> float:
+        """Return the mean of what samples have, by how much of the source each stands for."""
+        total = sum(self._samples[n].weight for n in values)
+        return sum(self._samples[n].weight * value for n, value in values.items()) / total
+
+    def _encode(self, number: int, points: Sequence[Point], tell: Callable[[float], None]) -> None:
+        work, sample = self._context.work, self._samples[number]
+        stems = [str(work / f"sample-{number}-{one.edge}-{one.crf:g}") for one in points]
+        line = command(self._context.source.name, self._source, sample, points, stems)
+        self.commands.append(line)
+        report = ffmpeg.run(line, context=self._context, duration=sample.length, on_progress=tell)
+        self.decode_errors += report.decode_errors
+        self.seconds += sample.length
+        if not report.frames:
+            # a source may break off before the end that it declares
+            self._empty.add(number)
+            if not self._alive:
+                raise ffmpeg.content_bad("no frame of its video can be read")
+            return
+        pixels = [math.prod(self._source.picture.output_size(one.edge)) for one in points]
+        whole = len(self._samples) == 1
+        for point, stem, share in zip(points, stems, pixels, strict=True):
+            file = Path(f"{stem}.mp4")
+            kbps, peak, key = _rates(file, sample, self._rate, whole=whole)
+            spent = report.elapsed * share / sum(pixels) / sample.length
+            encoded = self._encodes.setdefault((point.edge, point.crf), {})
+            encoded[number] = _Encode(file=file, kbps=kbps, peak=peak, key=key, seconds=spent)
+
+    def _judge(self, number: int, point: Point, tell: Callable[[float], None]) -> float:
+        """Return the quality of a sample at a point."""
+        sample, rendition = self._samples[number], self._references[number]
+        picture, rate = rendition.picture, self._rate
+        assert picture
+        encoded = self._encodes[point.edge, point.crf][number].file
+        line = comparison(
+            _counted(graph.open_input(encoded)["v:0"], sample, rate),
+            _counted(_reference(self._context.source.name, rendition), sample, rate),
+            self.metric,
+            picture.size,
+            subsample=SUBSAMPLE,
+        )
+        self.commands.append(line)
+        try:
+            found = compare(
+                line,
+                self.metric,
+                picture.size,
+                rate=rate,
+                subsample=SUBSAMPLE,
+                context=self._context,
+                duration=sample.counted,
+                on_progress=tell,
+            )
+        except ActivityError as error:
+            if error.code != Code.INTERNAL or error.transient is not None:
+                raise
+            # the pictures of a damaged source need not pair; a lower Crf is better in any case
+            self._context.log.warning("the quality of a sample is unknown: %s", error.message)
+            self.comparable = False
+            return MOST_CRF - point.crf
+        return found.mean * 100 / self.metric.best
+
+
+def _reference(name: str, rendition: Rendition) -> GraphStream:
+    """Return the pictures of the source in its own size, as the encoder would get them."""
+    picture = rendition.picture
+    assert picture and picture.encoding
+    target = RenditionTarget(rendition=rendition, stem="reference")
+    head, done = Decode(name, [target]).picture(target, picture.stream)
+    filters = picture.encoding.filters[done:]
+    return head.chain((one.name, dict(one.options)) for one in filters)
+
+
+def _counted(pictures: GraphStream, sample: Sample, rate: Fraction) -> GraphStream:
+    """Return the pictures of a sample that count."""
+    first, last = round(sample.skip * rate), round((sample.skip + sample.counted) * rate)
+    return pictures.filter("trim", start_frame=first, end_frame=max(last, first + 1))
+
+
+def _rates(
+    file: Path, sample: Sample, rate: Fraction, *, whole: bool
+) -> tuple[float, float, float]:
+    """Return the kbit/s of what counts, those of its busiest seconds, and what a key frame adds.
+
+    The last is in kbit: what the first picture has beyond another one.
+    An encode of the whole source has its key frames where they will be. Those of a sample come too
+    soon: the first one is taken for an ordinary picture, and counted apart.
+    """
+    packets = flows(file, [1], make=Sizes)[1].packets
+    if whole:
+        seconds = float(len(packets) / rate)
+        tiles: dict[int, int] = {}
+        for time, size in packets:
+            place = min(int(time / COUNTED), max(0, int(seconds / COUNTED) - 1))
+            tiles[place] = tiles.get(place, 0) + size
+        total = sum(tiles.values()) * 8 / 1000
+        return total / seconds, max(tiles.values()) * 8 / 1000 / min(COUNTED, seconds), 0.0
+    others = [size for _, size in packets[1:]]
+    ordinary = sum(others) / len(others) if others else packets[0][1]
+    end = sample.skip + sample.counted
+    inside = sum(size for time, size in packets[1:] if sample.skip <= time < end)
+    first = ordinary if sample.skip == 0 else 0.0
+    kbps = (inside + first) * 8 / 1000 / sample.counted
+    excess = (packets[0][1] - ordinary) * 8 / 1000
+    return kbps, kbps, max(excess, 0.0)

@@ -30,11 +30,16 @@ GLOBAL_FLAGS = (
 )
 
 
-def input_guards(demuxer: str = "") -> dict[str, str]:
-    """Return the options of every input; with a `demuxer` it is opened as nothing else."""
+def input_guards(demuxer: str = "", *, playlists: bool = False) -> dict[str, str]:
+    """Return the options of every input; with a `demuxer` it is opened as nothing else.
+
+    `playlists` also opens HLS lists, for our own only; `crypto` is the protocol of encrypted
+    segments.
+    """
+    formats = demuxer or ",".join(FORMATS)
     return {
-        "protocol_whitelist": "file",
-        "format_whitelist": demuxer or ",".join(FORMATS),
+        "protocol_whitelist": "file,crypto" if playlists else "file",
+        "format_whitelist": f"{formats},hls" if playlists else formats,
         "max_pixels": str(MAX_PIXELS),
     }
 
@@ -44,12 +49,8 @@ def probe_options(
 ) -> tuple[str, ...]:
     """Return the input options of ffprobe, with those that a file is `opened` with.
 
-    `playlists` also opens HLS lists, for our own only; `crypto` is the protocol of encrypted
-    segments.
+    `playlists` is that of `input_guards`.
     """
     options = {**(opened or {})}
-    options |= input_guards(options.get("f", ""))
-    if playlists:
-        options["format_whitelist"] += ",hls"
-        options["protocol_whitelist"] += ",crypto"
+    options |= input_guards(options.get("f", ""), playlists=playlists)
     return tuple(part for name, value in options.items() for part in (f"-{name}", value))

@@ -87,14 +87,19 @@ class _SourceNode(FilterNode):
 
 
 def open_input(
-    path: object, options: Mapping[str, object] | None = None, *, number: int = 0
+    path: object,
+    options: Mapping[str, object] | None = None,
+    *,
+    number: int = 0,
+    playlists: bool = False,
 ) -> GraphStream:
-    """Open a file under the `input_guards`.
+    """Open a file under the `input_guards`; `playlists` is theirs.
 
     Inputs that are opened alike are one input of the command, unless a `number` tells them apart.
     """
     values = dict(options or {})
-    values |= {**input_guards(str(values.get("f", ""))), "filename": f"file:{path}"}
+    guards = input_guards(str(values.get("f", "")), playlists=playlists)
+    values |= {**guards, "filename": f"file:{path}"}
     # `args` are part of a node's identity and not of the command
     return GraphStream(InputNode("input", args=[number] if number else [], kwargs=values).stream())
 
@@ -106,6 +111,13 @@ def open_parts(names: str, demuxer: str) -> GraphStream:
     """
     guards = {**input_guards("concat"), "format_whitelist": f"concat,{demuxer}"}
     values = {"f": "concat", **guards, "filename": f"file:{names}"}
+    return GraphStream(InputNode("input", kwargs=values).stream())
+
+
+def open_pictures(pattern: str, rate: object = 25) -> GraphStream:
+    """Open numbered pictures of ours as a film; `pattern` has a `%05d`, `rate` is in frames/s."""
+    guards = {**input_guards("image2"), "framerate": rate}
+    values = {"f": "image2", **guards, "filename": f"file:{pattern}"}
     return GraphStream(InputNode("input", kwargs=values).stream())
 
 

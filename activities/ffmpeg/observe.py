@@ -5,7 +5,7 @@ What is decoded goes nowhere; `inspect` asks about what needs no decoding.
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from activities.ffmpeg import graph
@@ -20,15 +20,14 @@ _NOTE = re.compile(r"lavfi\.([\w.]+)=(.*)")
 def notes_of_frames(
     path: Path,
     index: int,
-    name: str,
-    options: Mapping[str, object],
+    filters: Sequence[tuple[str, Mapping[str, object]]],
     *,
     start: float,
     seconds: float,
     opened: Mapping[str, str] | None = None,
     cancel: threading.Event | None = None,
 ) -> list[dict[str, str]]:
-    """Return what the filter `name` notes of each frame of a stretch, without the `lavfi.`.
+    """Return what the filters note of each frame of a stretch, without the `lavfi.`.
 
     `index` is the stream's; `start` and `seconds` say which stretch of the file, `opened` are
     further input options. What cannot be decoded has no notes. Raises InterruptedRunError.
@@ -37,7 +36,7 @@ def notes_of_frames(
     if start:
         stretch["ss"] = f"{start:.3f}"
     picture = graph.open_input(path.absolute(), stretch)[str(index)]
-    noted = picture.filter(name, options=options).filter("metadata", mode="print", file="-")
+    noted = picture.chain(filters).filter("metadata", mode="print", file="-")
     frames: list[dict[str, str]] = []
 
     def take(line: str) -> None:

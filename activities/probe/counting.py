@@ -40,7 +40,9 @@ def counted(
         indexes = [whole(s.get("index")) for s in (*video, *audio)]
         opened = {k: str(v) for k, v in section(probe.get("opened")).items()}
         try:
-            found = packets.flows(path, indexes, opened=opened, playlists=playlists, cancel=cancel)
+            found = packets.flows(
+                path, indexes, make=Flow, opened=opened, playlists=playlists, cancel=cancel
+            )
         except ActivityError:
             return None
     container = section(probe.get("format"))
@@ -60,14 +62,15 @@ def _indexed(
     """Return the pictures of a file by its index, None where that is not known to be whole."""
     if not video:
         return {}
-    by_track = samples.flows(path, [_track(s) for s in video], cancel=cancel)
-    found = {whole(s.get("index")): by_track.get(_track(s)) for s in video}
+    by_track = samples.flows(path, [track_of(s) for s in video], make=Flow, cancel=cancel)
+    found = {whole(s.get("index")): by_track.get(track_of(s)) for s in video}
     expected = {whole(s.get("index")): whole(s.get("nb_frames")) for s in video}
     flows = {index: flow for index, flow in found.items() if flow}
     agrees = {index: flow.packets for index, flow in flows.items()} == expected
     return flows if agrees else None
 
 
-def _track(stream: Stream) -> int:
+def track_of(stream: Stream) -> int:
+    """Return the track id of a stream of an mp4, 0 where it has none."""
     text = str(stream.get("id", ""))
     return int(text, 16) if text.startswith("0x") else 0

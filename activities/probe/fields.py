@@ -49,7 +49,7 @@ _AGREED = 0.8
 _CYCLE, _FEWEST = 5, 1.2
 #: idet: by how much a field must fit its neighbours in time better. By less, drawn pictures seem
 #: interlaced; by more, the repeated fields of coded film are missed
-_IDET = {"intl_thres": 1.15, "rep_thres": 1.5}
+IDET = {"intl_thres": 1.15, "rep_thres": 1.5}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,11 +94,11 @@ def measured_fields(
         places = [((n + 0.5) * part - _STRETCH / 2, _STRETCH) for n in range(_STRETCHES)]
     stretches = [
         [
-            _seen(notes)
+            seen(notes)
             for notes in notes_of_frames(
                 path,
                 stream.index,
-                *("idet", _IDET),
+                [("idet", IDET)],
                 start=start,
                 seconds=seconds,
                 opened=opened,
@@ -152,7 +152,8 @@ def _moves(stretch: Sequence[SeenFrame]) -> bool:
     return any(frame.first is not None for frame in stretch)
 
 
-def _seen(notes: Mapping[str, str]) -> SeenFrame:
+def seen(notes: Mapping[str, str]) -> SeenFrame:
+    """Read what idet noted of a frame."""
     first = {"tff": "tff", "bff": "bff", "progressive": ""}
     repeats = notes.get("idet.repeated.current_frame", "")
     return SeenFrame(
@@ -161,15 +162,18 @@ def _seen(notes: Mapping[str, str]) -> SeenFrame:
     )
 
 
-def _possible(path: Path, stream: VideoStream) -> bool:
-    """Whether such a stream may hold fields that it does not tell of, or film in them."""
+def may_hold_fields(stream: VideoStream) -> bool:
+    """Whether a stream has the codec, the lines and the rate of those recorded in fields."""
     if not stream.sized or stream.height not in _LINES:
         return False
-    if stream.codec in _OF_DEVICES:
-        return True
-    if stream.codec not in _CODECS or not any(_near(stream.fps, rate) for rate in _RATES):
-        return False
-    return stream.field_order != "progressive" or not _for_the_web(path)
+    near = any(_near(stream.fps, rate) for rate in _RATES)
+    return stream.codec in _OF_DEVICES or (stream.codec in _CODECS and near)
+
+
+def _possible(path: Path, stream: VideoStream) -> bool:
+    """Whether such a stream may hold fields that it does not tell of, or film in them."""
+    told = stream.field_order == "progressive" and stream.codec not in _OF_DEVICES
+    return may_hold_fields(stream) and not (told and _for_the_web(path))
 
 
 def _for_the_web(path: Path) -> bool:

@@ -5,8 +5,9 @@ mp4 tells the same in its index, which is read instead (`samples.py`). Specifica
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from activities import ffmpeg
 from activities.probe.values import number
@@ -16,6 +17,17 @@ from workflow_engine.records import Json
 _PATIENCE, _SLOWEST = 60.0, 10_000_000
 #: corners of a curve that are kept: real films have some hundred
 _MOST_CORNERS = 1 << 16
+
+
+class PacketReader(Protocol):
+    """What takes the packets of one stream, in the order in which they are decoded."""
+
+    def add(self, begin: float | None, seconds: float | None, size: int) -> None:
+        """Take the next packet: when it is decoded, how long it lasts, and its bytes."""
+        ...
+
+
+R = TypeVar("R", bound=PacketReader)
 
 
 class Flow:
@@ -90,12 +102,16 @@ def flows(
     path: Path,
     indexes: Iterable[int],
     *,
+    make: Callable[[], R],
     opened: Mapping[str, str],
     playlists: bool = False,
     cancel: threading.Event | None = None,
-) -> Mapping[int, Flow]:
-    """Read the packets of some streams of a local file; `opened` and errors as in `probe_json`."""
-    found = {index: Flow() for index in indexes}
+) -> Mapping[int, R]:
+    """Read the packets of some streams of a local file; `opened` and errors as in `probe_json`.
+
+    Each stream has a reader of its own, which `make` makes.
+    """
+    found = {index: make() for index in indexes}
 
     def take(line: str) -> None:
         index, *numbers = line.strip().split(",")

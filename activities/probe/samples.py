@@ -9,12 +9,12 @@ import os
 import sys
 import threading
 from array import array
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from activities.probe.boxes import FIRST_BOXES
-from activities.probe.packets import Flow
+from activities.probe.packets import R
 from workflow_engine.errors import InterruptedRunError
 
 #: samples of all tracks: a day at 100 frames per second
@@ -34,13 +34,17 @@ class _Box(NamedTuple):
 
 
 def flows(
-    path: Path, tracks: Collection[int], *, cancel: threading.Event | None = None
-) -> Mapping[int, Flow]:
+    path: Path,
+    tracks: Collection[int],
+    *,
+    make: Callable[[], R],
+    cancel: threading.Event | None = None,
+) -> Mapping[int, R]:
     """Return the samples of those tracks that have an index, by track id; none for other files.
 
-    Raises InterruptedRunError.
+    Each track has a reader of its own, which `make` makes. Raises InterruptedRunError.
     """
-    found: dict[int, Flow] = {}
+    found: dict[int, R] = {}
     left = _MOST_SAMPLES
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -58,7 +62,7 @@ def flows(
                     track, count = _track(tables[b"tkhd"]), _word(tables[b"stsz"], 8)
                     if track in tracks and track not in found and 0 < count <= left:
                         left -= count
-                        flow = _flow(tables, size, cancel)
+                        flow = _flow(tables, size, make(), cancel)
                         found |= {track: flow} if flow else {}
                     # further ones of the same track mean nothing
                     tables = {}
@@ -92,7 +96,9 @@ def _track(head: bytes) -> int:
     return _word(head, 20 if head[:1] == b"\1" else 12)
 
 
-def _flow(tables: Mapping[bytes, bytes], most: int, cancel: threading.Event | None) -> Flow | None:
+def _flow(
+    tables: Mapping[bytes, bytes], most: int, flow: R, cancel: threading.Event | None
+) -> R | None:
     """Return the samples of a track, None where the index does not tell them.
 
     They have `most` bytes at most.
@@ -110,7 +116,7 @@ def _flow(tables: Mapping[bytes, bytes], most: int, cancel: threading.Event | No
         each.byteswap()
     if same * count + sum(each) > most:
         return None
-    flow, at, n = Flow(), 0, 0
+    at, n = 0, 0
     for entry in range(min(_word(times, 4), (len(times) - 8) // 8)):
         _continues(cancel)
         repeats, delta = _word(times, 8 + 8 * entry), _word(times, 12 + 8 * entry)

@@ -1,18 +1,28 @@
-"""Snapshot: pictures of the source, one or a sequence, as JPEG.
+"""Snapshot: pictures of the source, one or a sequence, and what is made of them.
 
-`config` holds the parameters, `moments` says when and how large, `commands` how, `keyframes`
-finds the key frames for FrameType intra, `job` puts them together. Specification: snapshot.
+`config` holds the parameters, `check` looks at the names, `moments` says when and how large,
+`job` what is known of one source. `commands` says how ffmpeg takes pictures and `ways` which way
+is shortest, `keyframes` finds key frames. `stills` takes pictures and makes `sprites` and a
+`webvtt` of them; `best` and `preview` are extensions of ours. Specification: snapshot.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import quote
 
 from activities import ffmpeg
-from activities.conversion import JPEG, conversion, named, told
-from activities.objects import name_faults
+from activities.conversion import conversion, named, told
 from activities.probe import MediaInfo
+from activities.snapshot.best import planned_best, take_best
+from activities.snapshot.check import first_objects, name_problems
 from activities.snapshot.config import SnapshotParameters
 from activities.snapshot.job import SnapshotJob
 from activities.snapshot.moments import picture_size
+from activities.snapshot.names import require_different, snapshot_names
+from activities.snapshot.pictures import JPEG, PictureKind, Size, kind_of
+from activities.snapshot.preview import encoder_of, planned_preview, preview_size, take_preview
+from activities.snapshot.sprites import sprite_sheet
+from activities.snapshot.stills import output_refs, planned_commands, take_stills
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -27,24 +37,15 @@ from workflow_engine.activity import (
 )
 from workflow_engine.errors import ActivityError, Code, Problem
 from workflow_engine.records import ExecutionKind, ObjectRef
-from workflow_engine.topology.placeholders import placeholders_in
 
 __all__ = ["Snapshot", "SnapshotParameters"]
-
-#: bytes per pixel of a JPEG at quality 2, for estimates
-_BYTES_PER_PIXEL = 0.2
-
-_PLACEHOLDERS = frozenset(
-    {"ObjectPrefix", "FileName", "ExtName", "RunId", "MediaId", "SnapshotTime", "Count"}
-)
-_OBJECT = "/SnapshotConfig/OutputFile/Object"
 
 
 class Snapshot(Activity[SnapshotParameters]):
     """Takes pictures of the source; the one may be the cover of the media."""
 
     type_name = "Snapshot"
-    version = 6
+    version = 7
     aliases = ("Screenshot",)
     job_kind = ExecutionKind.SNAPSHOT
     parameters = SnapshotParameters
@@ -52,74 +53,52 @@ class Snapshot(Activity[SnapshotParameters]):
     def check(
         self, parameters: SnapshotParameters, neighbourhood: Neighbourhood
     ) -> Iterable[Problem]:
-        """Yield what is wrong with the object name."""
-        config = parameters.snapshot_config
-        faults = list(name_faults(config.output_file.object, _PLACEHOLDERS, _OBJECT))
-        yield from faults
-        name = config.output_file.object
-        if config.sequence and not faults and "Count" not in placeholders_in(name):
-            yield Problem(
-                code=Code.FORMAT,
-                message=f'The object name "{name}" of a sequence has no {{Count}}, so its '
-                "pictures would overwrite each other.",
-                pointer=_OBJECT,
-                remedy="Put {Count} into the name.",
-            )
+        """Yield what is wrong with the object names."""
+        yield from name_problems(parameters.snapshot_config)
 
     def destinations(self, parameters: SnapshotParameters) -> Iterable[ObjectRef]:
-        """The name of the pictures."""
-        yield parameters.snapshot_config.output_file.template()
+        """The names of the pictures, of the sprites and of the WebVTT."""
+        config = parameters.snapshot_config
+        if config.keeps_pictures:
+            yield config.output_file.template()
+        if config.tile_output_file:
+            yield config.tile_output_file.template()
+        for what, ref in first_objects(config):
+            if what == "WebVTT":
+                yield replace(ref, object=quote(ref.object, safe="/{}"))
 
     def tools(self) -> Mapping[str, str]:
         """Both tools: ffprobe finds the key frames."""
         return ffmpeg.versions()
 
     def plan(self, parameters: SnapshotParameters, context: PlanContext) -> Step:
-        """Resolve times, size and names.
-
-        With FrameType intra the commands seek to the times as given; which key frames are
-        nearest is looked up when the activity runs.
+        """Resolve times, sizes and names.
 
         Raises ActivityError (`InvalidParameter.ResourceNotSupported`, `.OutOfRange`,
-        `.ObjectKeyInvalid`).
+        `.ObjectKeyInvalid`, `.Format`).
         """
-        config, media = parameters.snapshot_config, MediaInfo.from_json(context.media())
+        media = MediaInfo.from_json(context.media())
         if media.video is None:
             raise ActivityError(
                 Code.RESOURCE_NOT_SUPPORTED,
                 "The input has no video stream, so there is no picture to take.",
                 remedy="Leave the Snapshot out for audio files.",
             )
-        target = config.output_file
-        job = SnapshotJob(
-            config=config,
-            cover=parameters.media_cover,
-            ref=ObjectRef(
-                bucket=target.bucket,
-                object=context.names.fill(target.object),
-                location=target.location,
-            ),
-            media=media,
-            video=media.video,
-            size=picture_size(media.video.display_size, config),
-        )
-        job.named(1, config.time)  # refuses a bad key now
+        job = _resolved(parameters, media, context)
         end, source = job.declared_end, context.names.source_name
+        config = job.config
         times = None if end is None else job.times(end)
-        moments = times or [config.time]
-        keys = moments if config.frame_type == "intra" else None
+        if config.preview:
+            commands = planned_preview(job, end, source)
+        elif config.best:
+            commands = planned_best(job, end, source)
+        else:
+            require_different(output_refs(job, times or [config.time]))
+            commands = planned_commands(job, times or [config.time], end, source)
         return Step(
-            outputs=(_planned(job, times),),
-            commands=tuple(job.commands(source, moments, keys, end)),
-            identity={
-                "Time": config.time,
-                "Interval": config.seconds_apart if config.sequence else None,
-                "Num": config.num if config.sequence else 1,
-                "Size": list(job.size),
-                "FrameType": config.frame_type,
-                # the data of an equal step is taken over whole
-                "MediaCover": parameters.media_cover,
-            },
+            outputs=tuple(_planned(job, times)),
+            commands=tuple(commands),
+            identity=job.identity(),
             resolved=job,
         )
 
@@ -130,45 +109,24 @@ class Snapshot(Activity[SnapshotParameters]):
 
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Number the pictures of an equal step again."""
-        job = _job(step)
-        return [job.named(number, time) for number, time in enumerate(finished.data["Times"], 1)]
+        return list(output_refs(_job(step), finished.data["Times"]))
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Take the pictures and check each. Those from the video's real end on are dropped.
 
         Raises ActivityError, as `ffmpeg.run` and `plan` do, and InstallationError for an ffmpeg
-        that cannot convert the colours.
+        that lacks a filter or an encoder.
         """
         job = _job(step)
-        for name, _ in (*named(job.video), *conversion(job.video, JPEG, "yuvj420p")):
-            ffmpeg.capabilities().require_filter(name)
-        end = job.measured_end(context)
-        times = job.times(end)
-        keys = job.keys(times, context)
-        commands = job.commands(context.source.name, times, keys, end)
-        damage = 0
-        for done, command in enumerate(commands):
-
-            def tell(share: float, done: int = done) -> None:
-                context.progress((done + share) / len(commands))
-
-            seconds = (times[-1] - times[0]) / 1000 if len(commands) == 1 else None
-            report = ffmpeg.run(command, context=context, duration=seconds, on_progress=tell)
-            damage += report.decode_errors
-        try:
-            pictures = job.taken(context.work, times, keys)
-        except ActivityError as error:
-            raise ffmpeg.blame(error, commands, context) from error
-        return ActivityResult(
-            data={
-                "Count": len(pictures),
-                "Times": times[: len(pictures)],
-                "MediaCover": job.cover,
-            },
-            outputs=tuple(pictures),
-            commands=tuple(commands),
-            warnings=tuple(_warnings(job, end, len(times), len(pictures), damage)),
-        )
+        _require_tools(job)
+        if job.config.preview:
+            result = take_preview(job, context)
+        elif job.config.best:
+            result = take_best(job, context)
+        else:
+            result = take_stills(job, context)
+        colours = (message for message, _ in told(job.video, JPEG.colour))
+        return replace(result, warnings=(*colours, *result.warnings))
 
 
 def _job(step: Step) -> SnapshotJob:
@@ -176,30 +134,77 @@ def _job(step: Step) -> SnapshotJob:
     return step.resolved
 
 
-def _planned(job: SnapshotJob, times: Sequence[int] | None) -> PlannedOutput:
-    width, height = job.size
-    picture, each = f"jpeg {width}x{height}", round(width * height * _BYTES_PER_PIXEL)
-    if not job.config.sequence:
-        ref = job.named(1, job.config.time)
-        return PlannedOutput(ref=ref, summary=picture, size_estimate=each)
-    if times is None:
-        return PlannedOutput(ref=job.ref, summary=f"{picture}, as many as the video has")
-    size = len(times) * each
-    return PlannedOutput(ref=job.ref, summary=f"{len(times)} x {picture}", size_estimate=size)
+def _resolved(
+    parameters: SnapshotParameters, media: MediaInfo, context: PlanContext
+) -> SnapshotJob:
+    config = parameters.snapshot_config
+    assert media.video is not None
+    shown = media.video.display_size
+    names = snapshot_names(config, context.names)
+    kind = JPEG if config.preview else kind_of(names.picture.object)
+    size = preview_size(shown, config) if config.preview else picture_size(shown, config, kind)
+    sheet = None
+    if config.tiles and names.sprite:
+        seed = context.digests.sha256
+        sheet = sprite_sheet(config.tiles, size, kind_of(names.sprite.object), seed)
+        if not config.keeps_pictures:
+            size = sheet.cell
+    return SnapshotJob(
+        config=config,
+        cover=parameters.media_cover,
+        names=names,
+        media=media,
+        video=media.video,
+        kind=kind,
+        size=size,
+        sheet=sheet,
+    )
 
 
-def _warnings(
-    job: SnapshotJob, video_end: float, times: int, taken: int, damage: int
-) -> Iterable[str]:
-    yield from (message for message, _ in told(job.video, JPEG))
-    if damage:
-        yield f"{Code.SOURCE_DAMAGED}: damage in the source was concealed."
-    declared = job.declared_end
-    planned = times if declared is None else len(job.times(declared))
-    if times < planned:
-        yield (
-            f"The video ends early, at {video_end * 1000:.0f} ms: {planned - times} of "
-            f"{planned} pictures do not exist."
-        )
-    if taken < times:
-        yield f"The last {times - taken} of {times} pictures cannot be read."
+def _require_tools(job: SnapshotJob) -> None:
+    there = ffmpeg.capabilities()
+    for name, _ in (*named(job.video), *conversion(job.video, job.kind.colour, job.kind.pix_fmt)):
+        there.require_filter(name)
+    if job.black is not None:
+        there.require_filter("blackframe")
+    if job.config.best:
+        for name in ("thumbnail", "signalstats", "blurdetect"):
+            there.require_filter(name)
+    there.require_encoder(job.kind.encoder)
+    if job.sheet:
+        there.require_encoder(job.sheet.kind.encoder)
+    if job.config.preview:
+        there.require_encoder(encoder_of(job.names.picture.object))
+
+
+def _planned(job: SnapshotJob, times: Sequence[int] | None) -> Iterator[PlannedOutput]:
+    """Yield the outputs; those of a sequence are one, with the placeholders of its pictures."""
+    config, names = job.config, job.names
+    if config.preview:
+        width, height = job.size
+        ref = names.of_picture(1, config.time)
+        yield PlannedOutput(ref=ref, summary=f"preview {width}x{height}")
+        return
+    if config.keeps_pictures:
+        moment = config.time
+        lone = names.picture if config.best else names.of_picture(1, moment)
+        count = (len(times) if times else None) if config.sequence else 1
+        yield _row(job.kind, job.size, lone, names.picture, count)
+    if job.sheet and names.sprite:
+        count = job.sheet.count(len(times)) if times else None
+        lone = names.of_sprite(1, 1, config.time)
+        yield _row(job.sheet.kind, job.sheet.size, lone, names.sprite, count)
+    if names.index:
+        yield PlannedOutput(ref=names.of_index(), summary="WebVTT")
+
+
+def _row(
+    kind: PictureKind, size: Size, lone: ObjectRef, many: ObjectRef, count: int | None
+) -> PlannedOutput:
+    width, height = size
+    picture, each = f"{kind.name} {width}x{height}", round(width * height * kind.density)
+    if count == 1:
+        return PlannedOutput(ref=lone, summary=picture, size_estimate=each)
+    if count is None:
+        return PlannedOutput(ref=many, summary=f"{picture}, as many as the video has")
+    return PlannedOutput(ref=many, summary=f"{count} x {picture}", size_estimate=count * each)

@@ -1,45 +1,58 @@
-"""One Snapshot on one source: which commands, and what became of their pictures."""
+"""One Snapshot on one source: what is known of it, and which pictures to take when.
+
+`stills.py`, `best.py` and `preview.py` do the work.
+"""
 
 import math
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
 
 from activities import ffmpeg
-from activities.probe import MediaInfo, VideoStream, streams
-from activities.snapshot.commands import (
-    BATCH,
-    EARLY,
-    EARLY_WITHOUT_INDEX,
-    INDEXED,
-    Camera,
-    Shot,
-)
+from activities.probe import MediaInfo, VideoStream
+from activities.probe.values import number, sections
+from activities.snapshot.commands import Camera, Shot
 from activities.snapshot.config import SnapshotConfig
-from activities.snapshot.jpeg import jpeg_size
 from activities.snapshot.keyframes import Reel
-from activities.snapshot.moments import Size, fill, moments, step_of
-from workflow_engine.activity import ActivityContext, Produced
-from workflow_engine.errors import ActivityError, Code, InvalidInputError
-from workflow_engine.records import ObjectRef
-from workflow_engine.topology.placeholders import check_key
+from activities.snapshot.moments import moments
+from activities.snapshot.names import SnapshotNames
+from activities.snapshot.pictures import PictureKind, Size
+from activities.snapshot.sprites import SpriteSheet
+from workflow_engine.activity import ActivityContext
+from workflow_engine.records import Json
+
+#: seconds by which an input is opened early where a seek could land behind the moment: an index
+#: may count in decoding order, in which a key frame stands before frames that are shown before it
+EARLY = 2.0
+#: the same where the container has no index: a seek lands between two key frames, and what comes
+#: before the next one cannot be decoded
+EARLY_WITHOUT_INDEX = 12.0
+#: milliseconds from a key frame to a moment, where it is not known yet
+_USUAL_WAY = 1000.0
+#: demuxers of containers that have one
+INDEXED = frozenset({"mov", "matroska", "webm", "avi"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotJob:
-    """A Snapshot as planned for one source. `ref` keeps the placeholders of single pictures.
+    """A Snapshot as planned for one source. `size` is that of the pictures that are taken.
 
-    `cover` means that its one picture is to be the media's cover.
+    `cover` means that its one picture is to be the media's cover, `black` is the share of black
+    pixels that the first picture must be below, in percent.
     """
 
     config: SnapshotConfig
     cover: bool
-    ref: ObjectRef
+    names: SnapshotNames
     media: MediaInfo
     video: VideoStream
+    kind: PictureKind
     size: Size
+    sheet: SpriteSheet | None = None
+
+    @property
+    def black(self) -> int | None:
+        """The BlackLevel of the first picture, None when any frame will do."""
+        return self.config.black(cover=self.cover)
 
     @property
     def declared_end(self) -> float | None:
@@ -51,12 +64,14 @@ class SnapshotJob:
 
     def measured_end(self, context: ActivityContext) -> float:
         """The same from the frames themselves. Raises ActivityError, as `ffmpeg.ask` does."""
-        if not self.config.sequence and self.config.time == 0:
+        config = self.config
+        lone = not (config.sequence or config.best or config.preview or config.format)
+        if lone and config.time == 0:
             return math.inf  # the first frame is before the end, wherever that is
         declared = self.declared_end
         if declared is not None and not self.media.seekable:
             return declared
-        end = self._reel(context).end(declared) or declared
+        end = self.reel(context).end(declared) or declared
         if end is None:
             raise ffmpeg.content_bad("its video has no frames, or they have no times")
         return end
@@ -65,88 +80,18 @@ class SnapshotJob:
         """Return the moments of the pictures, in milliseconds. Raises ActivityError."""
         return moments(self.config, video_end)
 
-    def named(self, number: int, moment: int) -> ObjectRef:
-        """Return the object of one picture. Raises ActivityError for a key that is not allowed."""
-        key = fill(self.ref.object, number, moment)
-        try:
-            check_key(key)
-        except InvalidInputError as error:
-            raise ActivityError(error.code, error.message, remedy=error.remedy) from None
-        return ObjectRef(bucket=self.ref.bucket, object=key, location=self.ref.location)
-
-    def keys(self, times: Sequence[int], context: ActivityContext) -> list[float] | None:
-        """Return the moments of the key frames to take, in milliseconds.
-
-        None when the frames at the times themselves are to be taken.
-        """
-        if self.config.frame_type != "intra" or not self.media.seekable:
-            return None
-        early = self._camera(context.source.name).early
-        keys = self._reel(context).nearest_keys(times, early=early)
-        # just behind the key frame, so that no rounding makes it the one before
-        return None if keys is None else [key + 1 for key in keys]
-
-    def commands(
-        self,
-        source: str,
-        times: Sequence[int],
-        keys: Sequence[float] | None,
-        video_end: float | None,
-    ) -> list[tuple[str, ...]]:
-        """Return the commands for pictures 1, 2, ... at the times or of the key frames.
-
-        `source` is a file name in the work directory.
-        """
-        camera = self._camera(source)
-        if self.config.sequence and keys is None and video_end is not None:
-            step = step_of(self.config, video_end)
-            if camera.dense(step / 1000):
-                exact = Fraction(step).limit_denominator(1000)
-                return [camera.scan(times[0], exact, len(times), "%05d.jpg")]
-        firsts: dict[float, int] = {}
-        for number, moment in enumerate(times if keys is None else keys, 1):
-            firsts.setdefault(moment, number)
-        shots = [Shot(file=_file(number), moment=moment) for moment, number in firsts.items()]
-        batches = [shots[start : start + BATCH] for start in range(0, len(shots), BATCH)]
-        return [camera.seek(batch, keys_only=keys is not None) for batch in batches]
-
-    def taken(
-        self, work: Path, times: Sequence[int], keys: Sequence[float] | None
-    ) -> list[Produced]:
-        """Return the pictures in order, without those at the end that could not be read.
-
-        Raises ActivityError when one is not what was asked for, is missing in the middle, or
-        when there is none at all.
-        """
-        if keys is not None:
-            _repeat(work, keys)
-        files = [work / _file(number) for number in range(1, len(times) + 1)]
-        there = [file.exists() for file in files]
-        count = there.index(False) if False in there else len(there)
-        if count == 0 or any(there[count:]):
-            raise ffmpeg.content_bad(f"it has no readable picture at {times[count]} ms")
-        return list(self._produced(files[:count], times))
-
-    def _produced(self, files: Sequence[Path], times: Sequence[int]) -> Iterator[Produced]:
-        for number, (file, moment) in enumerate(zip(files, times, strict=False), 1):
-            if jpeg_size(file) != self.size:
-                raise ActivityError(
-                    Code.INTERNAL,
-                    f"Picture {number} at {moment} ms is not a whole JPEG of "
-                    f"{self.size[0]}x{self.size[1]} pixels.",
-                )
-            yield Produced(path=file, ref=self.named(number, moment))
-
-    def _camera(self, source: str) -> Camera:
+    def camera(self, source: str) -> Camera:
+        """Return what takes pictures of a file of the work directory."""
         return Camera(
             source=source,
-            early=_early(self.media),
             start_time=self.media.start_time,
             video=self.video,
             size=self.size,
+            kind=self.kind,
         )
 
-    def _reel(self, context: ActivityContext) -> Reel:
+    def reel(self, context: ActivityContext) -> Reel:
+        """Return what looks into the source without decoding it."""
         return Reel(
             path=context.source,
             position=self.video.position,
@@ -156,30 +101,81 @@ class SnapshotJob:
         )
 
     @property
+    def indexed(self) -> bool:
+        """Whether the source knows where its frames are."""
+        names = self.media.format_name.split(",")
+        return self.media.seekable and not INDEXED.isdisjoint(names)
+
+    @property
+    def early(self) -> float:
+        """Seconds by which the source is opened before a moment, to be on the safe side."""
+        if not self.media.seekable:
+            return math.inf
+        return EARLY if self.indexed else EARLY_WITHOUT_INDEX
+
+    def shots(
+        self, times: Sequence[float], landings: Sequence[float] = (), *, first: int = 1
+    ) -> list[Shot]:
+        """Return the pictures of moments, in milliseconds, in files that count from `first`.
+
+        `landings` say where seeks to the moments land, if that is known.
+        """
+        known = landings if len(landings) == len(times) else [math.inf] * len(times)
+        pairs = enumerate(zip(times, known, strict=True), first)
+        return [self._shot(number, moment, key) for number, (moment, key) in pairs]
+
+    def _shot(self, number: int, moment: float, key: float) -> Shot:
+        behind = key > moment
+        safe = max(0.0, moment - 1000 * self.early)
+        return Shot(
+            file=f"{number:05d}{self.kind.suffix}",
+            moment=moment,
+            # at the very beginning no seek is needed
+            start=safe if behind or moment <= 1 else moment,
+            key=safe if behind else key,
+        )
+
+    def planned_shots(self, times: Sequence[int]) -> list[Shot]:
+        """Return the same as it will probably be, before anything is looked up."""
+        usual = [max(0.0, moment - _USUAL_WAY) for moment in times]
+        return self.shots(times, usual if self.indexed else ())
+
+    def found_shots(self, times: Sequence[int], context: ActivityContext) -> list[Shot]:
+        """Return the same, looked up. Raises as `ffmpeg.ask` does."""
+        return self.shots(times, self.reel(context).landings(times) if self.indexed else ())
+
+    def identity(self) -> Mapping[str, Json]:
+        """What shapes the bytes of the outputs (design, content keys)."""
+        config = self.config
+        if config.preview:
+            return {
+                "Preview": config.preview.model_dump(),
+                "Time": config.time,
+                "Size": list(self.size),
+                "Kind": self.names.picture.object.rpartition(".")[2].lower(),
+            }
+        black = self.black
+        return {
+            "Time": config.time,
+            "Interval": config.seconds_apart if config.sequence else None,
+            "Num": config.num if config.sequence else 1,
+            "Size": list(self.size),
+            "Kind": self.kind.name,
+            "FrameType": config.frame_type,
+            "Black": None if black is None else [black, config.pixel_black_threshold],
+            "Best": config.best,
+            "Sprites": self.sheet and {**self.sheet.identity(), "Alone": not config.keeps_pictures},
+            # the text of a WebVTT holds names
+            "Index": self.names.relative(sprites=config.fragments) if config.format else None,
+            # the data of an equal step is taken over whole
+            "MediaCover": self.cover,
+        }
+
+    @property
     def _video_start(self) -> float:
         """Seconds until the first frame."""
-        for stream in streams.sections(self.media.probe.get("streams")):
-            begin = streams.number(stream.get("start_time"))
+        for stream in sections(self.media.probe.get("streams")):
+            begin = number(stream.get("start_time"))
             if stream.get("index") == self.video.index and begin is not None:
                 return max(0.0, begin - self.media.start_time)
         return 0.0
-
-
-def _repeat(work: Path, keys: Sequence[float]) -> None:
-    """Give every picture its own file: two times may have the same key frame."""
-    taken: dict[float, Path] = {}
-    for number, moment in enumerate(keys, 1):
-        file = work / _file(number)
-        first = taken.setdefault(moment, file)
-        if first is not file and first.exists():
-            shutil.copyfile(first, file)
-
-
-def _early(media: MediaInfo) -> float:
-    if not media.seekable:
-        return math.inf
-    return EARLY if INDEXED.intersection(media.format_name.split(",")) else EARLY_WITHOUT_INDEX
-
-
-def _file(number: int) -> str:
-    return f"{number:05d}.jpg"

@@ -15,7 +15,7 @@ from pathlib import Path
 from activities import ffmpeg
 
 #: seconds after a moment that are looked at first; encoders rarely place key frames farther apart
-_WINDOW = 10.0
+WINDOW = 10.0
 #: seconds before the declared end from which the last frame is looked for, one after the other
 _LOOK_BACK = (2.0, 60.0)
 #: seconds that ffprobe gets; without an index it reads the whole file
@@ -40,18 +40,34 @@ class Reel:
     frame: float
     cancel: threading.Event
 
-    def nearest_keys(self, moments: Sequence[int], *, early: float) -> list[float] | None:
-        """Return for each moment the nearest key frame, both in milliseconds.
+    def keys(self, moments: Sequence[int], *, early: float) -> list[float]:
+        """Return the key frames around the moments, both in milliseconds, in order.
 
-        `early` is how far a seek must reach back, in seconds. None when there is no key frame:
-        a cut without encoding may leave none. Raises as `ffmpeg.ask` does.
+        The nearest one of each moment is among them. `early` is how far a seek must reach back, in
+        seconds. There may be none: a cut without encoding may leave none. Raises as `ffmpeg.ask`
+        does.
         """
         seconds = [moment / 1000 for moment in moments]
-        keys = self._keys([(s, _WINDOW) for s in seconds], early)
-        far = [(s, s - before) for s in seconds if (before := _before(keys, s)) < s - _WINDOW]
+        keys = self._keys([(s, WINDOW) for s in seconds], early)
+        far = [(s, s - before) for s in seconds if (before := _before(keys, s)) < s - WINDOW]
         if far:
             keys = sorted({*keys, *self._keys(far, early)})
-        return [1000 * min(keys, key=lambda k: abs(k - s)) for s in seconds] if keys else None
+        return [1000 * key for key in keys]
+
+    def landings(self, moments: Sequence[int]) -> list[float]:
+        """Return where a seek to each moment lands, in milliseconds: its first frame.
+
+        Of containers with an index; a moment may be missing. Raises as `ffmpeg.ask` does.
+        """
+        found: list[float] = []
+        for batch in range(0, len(moments), _BATCH):
+            intervals = ",".join(
+                f"{self._absolute(moment / 1000)}%+#1" for moment in moments[batch : batch + _BATCH]
+            )
+            self._list(
+                lambda begin, _, key: found.append(1000 * begin), "-read_intervals", intervals
+            )
+        return found
 
     def end(self, declared: float | None) -> float | None:
         """Return when the last frame ends, None when frames have no times.
@@ -112,6 +128,12 @@ class Reel:
         entries = ("-show_entries", "packet=pts_time,dts_time,duration_time,flags")
         arguments = (*stream, *entries, "-of", "csv=p=0", *options)
         ffmpeg.ask(self.path, arguments, read, timeout=_TIMEOUT, cancel=self.cancel)
+
+
+def nearest(keys: Sequence[float], moment: float) -> float:
+    """Return the key frame that is nearest to a moment; `keys` are in order."""
+    at = bisect_left(keys, moment)
+    return min(keys[max(0, at - 1) : at + 1], key=lambda key: abs(key - moment))
 
 
 def _before(keys: Sequence[float], second: float) -> float:

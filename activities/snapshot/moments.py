@@ -9,14 +9,11 @@ import math
 
 from activities.ffmpeg import MAX_PIXELS
 from activities.snapshot.config import SnapshotConfig
+from activities.snapshot.pictures import PictureKind, Size
 from workflow_engine.errors import ActivityError, Code
-
-Size = tuple[int, int]
 
 #: pictures of one activity
 MAX_PICTURES = 10_000
-#: pixels of one side, the limit of JPEG
-_MAX_SIDE = 65_500
 
 
 def moments(config: SnapshotConfig, video_end: float) -> list[int]:
@@ -54,10 +51,11 @@ def step_of(config: SnapshotConfig, video_end: float) -> float:
     return (video_end * 1000 - config.time) / (config.num or 1)
 
 
-def picture_size(shown: Size, config: SnapshotConfig) -> Size:
+def picture_size(shown: Size, config: SnapshotConfig, kind: PictureKind) -> Size:
     """Return the size of the pictures for a source shown at `shown` (upright, square pixels).
 
-    Raises ActivityError (`InvalidParameter.OutOfRange`) for a size that JPEG cannot have.
+    Raises ActivityError (`InvalidParameter.OutOfRange`) for a size that files of the
+    kind cannot have.
     """
     width, height = config.width, config.height
     if width and height:
@@ -68,15 +66,10 @@ def picture_size(shown: Size, config: SnapshotConfig) -> Size:
         size = max(1, round(height * shown[0] / shown[1])), height
     else:
         size = shown
-    if max(size) > _MAX_SIDE or size[0] * size[1] > MAX_PIXELS:
+    if max(size) > kind.longest or size[0] * size[1] > MAX_PIXELS:
         raise ActivityError(
             Code.OUT_OF_RANGE,
             f"The pictures would have {size[0]}x{size[1]} pixels.",
             remedy="Set Width and Height.",
         )
     return size
-
-
-def fill(key: str, number: int, moment: int) -> str:
-    """Put number (from 1) and moment of one picture into an object key."""
-    return key.replace("{Count}", f"{number:05d}").replace("{SnapshotTime}", str(moment))

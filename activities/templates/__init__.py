@@ -8,11 +8,11 @@ a transcode starts from. `document.py` reads those of custom templates. Specific
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -48,7 +48,8 @@ class Template:
     """A template: what an output is when it says nothing else.
 
     No `video` or `audio` section means an output without that stream. The sections of an
-    intelligent template are placeholders until the Analysis result replaces them.
+    intelligent template are placeholders until the Analysis result replaces them. `rate_bounds`
+    are the least and the most average rate of its picture, in kbit/s (BitrateBnd).
     """
 
     id: str
@@ -59,6 +60,7 @@ class Template:
     audio: Audio | None = None
     trans_config: TransConfig = field(default_factory=lambda: TransConfig())
     mux_config: MuxConfig = field(default_factory=lambda: MuxConfig())
+    rate_bounds: tuple[float, float] | None = None
 
 
 def find(template_id: str, custom: TemplateLookup = no_templates) -> Template:
@@ -125,7 +127,12 @@ def from_analysis(entry: Mapping[str, Any]) -> Template:
             f'The template "{entry["Id"]}" of the Analysis cannot be used: {message}',
             remedy="Use a static template (S00000001-...) with the fields that you need.",
         ) from error
-    return _of(entry["Id"], entry.get("Name", ""), Kind.INTELLIGENT, sections)
+    template = _of(entry["Id"], entry.get("Name", ""), Kind.INTELLIGENT, sections)
+    video = cast("Mapping[str, Any]", entry.get("Video") or {})
+    bounds = cast("Mapping[str, Any]", video.get("BitrateBnd") or {})
+    if not bounds:
+        return template
+    return replace(template, rate_bounds=(float(bounds["Min"]), float(bounds["Max"])))
 
 
 def _of(template_id: str, name: str, kind: Kind, sections: Sections) -> Template:

@@ -132,6 +132,8 @@ class Video(WireModel):
     ] = "10s"
     preset: Annotated[str, Choice(("veryfast", "fast", "medium", "slow", "slower"))] | None = None
     scan_mode: Annotated[str, Choice(("auto", "progressive", "interlaced"))] = "auto"
+    # an extension of ours: frames hold two fields in this order, whatever the source says
+    field_order: Annotated[str, Choice(("Auto", "tff", "bff"))] = "Auto"
     bufsize: Annotated[int, Number(1000, 128000, unit="kbit")] = 6000
     maxrate: Annotated[float, Number(10, 50000, unit="kbit/s")] | None = None
     pix_fmt: Annotated[str, Choice(PIXEL_FORMATS)] = "yuv420p"

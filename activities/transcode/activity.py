@@ -6,32 +6,33 @@ wrong with that. `resolve` makes numbers of it for one `source`, with the filter
 and names them. Specification: topology, 4.2; transcode.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, cast
 
 from activities import ffmpeg, fonts
+from activities.predictions import prediction_rows, predictions
+from activities.quality.told import quality_rows
 from activities.templates import find, presets, wire_form
 from activities.templates.watermark import WaterMarkConfig
+from activities.transcode import encode
 from activities.transcode import plan as planning
-from activities.transcode.command.commands import commands
-from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
-from activities.transcode.command.encryption import write_key
-from activities.transcode.command.filters import filter_names
 from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.features import registry as stages
 from activities.transcode.model.naming import with_extension
 from activities.transcode.model.output import TranscodeParameters
 from activities.transcode.model.settings import settings_of
-from activities.transcode.result.finish import finish, renamed, stem_of
+from activities.transcode.result.finish import renamed
 from activities.transcode.rules import check
 from activities.transcode.rules.documents import CustomTemplate
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
+    Artifact,
+    Effect,
     Finding,
+    KeepPredictions,
     Neighbourhood,
     PlanContext,
     Role,
@@ -41,12 +42,10 @@ from workflow_engine.activity import (
     StepResult,
     TemplateLookup,
 )
-from workflow_engine.errors import ActivityError, InstallationError, InvalidInputError, Problem
+from workflow_engine.errors import ActivityError, InvalidInputError, Problem
 from workflow_engine.records import ExecutionKind, Json, ObjectRef
 from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
-
-Member = tuple[Sequence[RenditionJob], ActivityContext]
 
 
 class Transcode(Activity[TranscodeParameters]):
@@ -60,7 +59,7 @@ class Transcode(Activity[TranscodeParameters]):
         "Template": CustomTemplate,
         "WaterMarkTemplate": WaterMarkConfig,
     }
-    version = 6
+    version = 7
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the presets of MPS."""
@@ -123,97 +122,34 @@ class Transcode(Activity[TranscodeParameters]):
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Encode every output of the step, all onepass ones in one process."""
-        return _run([(_jobs(step), context)])[0]
+        (result,) = encode.run([(_jobs(step), context)])
+        if isinstance(result, ActivityError):
+            raise result
+        return result
 
-    def run_shared(self, members: Sequence[tuple[Step, ActivityContext]]) -> list[ActivityResult]:
+    def run_shared(
+        self, members: Sequence[tuple[Step, ActivityContext]]
+    ) -> list[ActivityResult | ActivityError]:
         """Encode several steps in one process; each reports the progress of that process."""
-        return _run([(_jobs(step), context) for step, context in members])
+        return encode.run([(_jobs(step), context) for step, context in members])
+
+    def effects(self, result: StepResult) -> Iterable[Effect]:
+        """Keep what an Analysis foretold of the outputs."""
+        if found := predictions(result):
+            yield KeepPredictions(predictions=found)
+
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
+        """Show the quality of measured outputs as a table, and what an Analysis had foretold."""
+        if rows := quality_rows(result):
+            yield Artifact(kind="table", title="Quality", content=list(rows))
+        if rows := prediction_rows(result):
+            yield Artifact(kind="table", title="Predictions", content=list(rows))
 
     def shared_commands(self, steps: Sequence[Step], names: Names) -> tuple[tuple[str, ...], ...]:
         """Return the one command for all outputs of several steps."""
         jobs = [job for step in steps for job in _jobs(step)]
-        targets = [
-            RenditionTarget(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)
-        ]
-        return tuple(commands(names.source_name, targets))
+        return planning.all_commands(jobs, names.source_name)
 
 
 def _jobs(step: Step) -> tuple[RenditionJob, ...]:
     return cast("tuple[RenditionJob, ...]", step.resolved)
-
-
-def _run(members: Sequence[Member]) -> list[ActivityResult]:
-    targets = [
-        RenditionTarget(rendition=job.rendition, stem=str(stem_of(context.work, index)))
-        for jobs, context in members
-        for index, job in enumerate(jobs)
-    ]
-    _require_tools(members)
-    for target in targets:
-        _write_files(target)
-        if target.rendition.key:
-            write_key(Path(target.stem), target.rendition.key)
-    first = members[0][1]
-    argvs = commands(str(first.source), targets)
-    durations = [target.rendition.duration for target in targets]
-    longest = max((duration for duration in durations if duration), default=None)
-    reports = [
-        ffmpeg.run(
-            argv,
-            context=first,
-            duration=longest,
-            on_progress=_progress(members, done, len(argvs)),
-            others=[context.work for _, context in members[1:]],
-        )
-        for done, argv in enumerate(argvs)
-    ]
-    try:
-        return [
-            finish(
-                jobs,
-                context.work,
-                argvs,
-                reports,
-                count_limit=context.count_limit,
-                cancel=context.cancel,
-            )
-            for jobs, context in members
-        ]
-    except ActivityError as error:
-        raise ffmpeg.blame(error, argvs, first) from error
-
-
-def _progress(members: Sequence[Member], done: int, count: int) -> Callable[[float], None]:
-    """Return what tells every member how far the `done`-th of `count` processes brings it."""
-
-    def tell(share: float) -> None:
-        for _, context in members:
-            context.progress((done + share) / count)
-
-    return tell
-
-
-def _write_files(target: RenditionTarget) -> None:
-    for file in target.rendition.written_files:
-        path = Path(target.beside(file.name))
-        path.parent.mkdir(exist_ok=True)
-        if file.face and not path.exists():
-            fonts.write_face(file.face, path)
-        elif file.text is not None:
-            path.write_text(file.text, encoding="utf-8")
-
-
-def _require_tools(members: Sequence[Member]) -> None:
-    there = ffmpeg.capabilities()
-    try:
-        for jobs, _ in members:
-            for job in jobs:
-                picture, sound = job.rendition.picture, job.rendition.sound
-                if picture and picture.encoding:
-                    there.require_encoder(VIDEO_ENCODERS[picture.encoding.codec])
-                if sound and sound.encoding:
-                    there.require_encoder(AUDIO_ENCODERS[sound.encoding.codec])
-                for name in filter_names(job.rendition.filters):
-                    there.require_filter(name)
-    except InstallationError as error:
-        raise ActivityError(error.code, error.message, remedy=error.remedy) from error

@@ -11,12 +11,13 @@ from activities.probe import MediaInfo
 from activities.templates import Kind, Template, find, from_analysis
 from activities.transcode.command.commands import commands
 from activities.transcode.command.decode import RenditionTarget
+from activities.transcode.command.measuring import measuring
 from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.features.registry import side_inputs, stage_faults
 from activities.transcode.model.containers import SEGMENTED
 from activities.transcode.model.naming import index_stem, object_key, require_distinct
 from activities.transcode.model.output import TranscodeOutput, TranscodeParameters
-from activities.transcode.model.settings import settings_of
+from activities.transcode.model.settings import rate_bounds, settings_of
 from activities.transcode.resolve.rendition import resolve
 from activities.transcode.rules.check import at_output
 from activities.transcode.rules.output import faults
@@ -30,7 +31,7 @@ from workflow_engine.errors import (
     Problem,
     Severity,
 )
-from workflow_engine.records import Json, ObjectRef
+from workflow_engine.records import Figure, Json, ObjectRef
 
 
 def reads(parameters: TranscodeParameters, context: PlanContext) -> Iterator[SideInput]:
@@ -89,7 +90,6 @@ def _step(
     *,
     intelligent: bool,
 ) -> Step:
-    targets = [RenditionTarget(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
     shareable = all(not (job.rendition.copy or job.rendition.alone) for job in jobs)
     # outputs that open the source at different places need a decoder each
     origins = {job.rendition.origin.options for job in jobs}
@@ -102,7 +102,7 @@ def _step(
             )
             for job in jobs
         ),
-        commands=tuple(commands(context.names.source_name, targets)),
+        commands=all_commands(jobs, context.names.source_name),
         identity={"Outputs": [_identity(job) for job in jobs]},
         consumes=("Analysis",) if intelligent else (),
         warnings=tuple(warnings),
@@ -113,8 +113,23 @@ def _step(
     )
 
 
+def all_commands(jobs: Sequence[RenditionJob], source: str) -> tuple[tuple[str, ...], ...]:
+    """Return the commands that make and measure all outputs, with file names of their own."""
+    targets = [RenditionTarget(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
+    compared = [
+        measuring(source, target, job.quality).command
+        for job, target in zip(jobs, targets, strict=True)
+        if job.quality
+    ]
+    return (*commands(source, targets), *compared)
+
+
 def _identity(job: RenditionJob) -> Json:
     identity = dict(job.rendition.identity())
+    if job.quality:
+        identity["quality"] = job.quality.identity()
+    if job.rate_bounds:
+        identity["rate_bounds"] = list(job.rate_bounds)
     if job.rendition.container in SEGMENTED:
         # the names of the segments stand inside the index
         identity["stem"] = index_stem(job.ref.object)
@@ -137,7 +152,14 @@ def _job(
         ),
         location=parameters.output_location or "",
     )
-    return RenditionJob(rendition=rendition, ref=ref), warnings
+    bounds = rate_bounds(request.settings) if rendition.picture else None
+    return RenditionJob(
+        rendition=rendition,
+        ref=ref,
+        quality=output.quality,
+        rate_bounds=bounds,
+        foretold=_foretold(output, context) if bounds else {},
+    ), warnings
 
 
 def _request(
@@ -171,6 +193,17 @@ def _template(output: TranscodeOutput, context: PlanContext) -> Template | Skip:
         reason=f'The template "{template.id}" ({template.name}) is not among those that the '
         "Analysis chose for this source."
     )
+
+
+def _foretold(output: TranscodeOutput, context: PlanContext) -> dict[Figure, float]:
+    """Return what the Analysis expects of an output with a template of its own."""
+    analysis = context.upstream.get("Analysis")
+    found = analysis.data.get("Rungs") if analysis else None
+    for rung in cast("Sequence[Mapping[str, Json]]", found or ()):
+        if output.template_id in rung["TemplateIds"]:
+            names = {Figure.BITRATE: "PredictedBitrate", Figure.VMAF: "PredictedVmaf"}
+            return {f: float(rung[name]) for f, name in names.items() if name in rung}
+    return {}
 
 
 def _left_out(skip: Skip) -> Problem:

@@ -157,6 +157,9 @@ def test_plan_shows_commands_skips_and_groups_and_runs_nothing(alone: CommandLin
     ld = next(a for a in plan["Activities"] if a["Name"] == "ld")
     assert ld["Outputs"][0]["Object"] == "bigbuckbunny/ld.mp4"
     assert "libx264" in ld["Commands"][0]
+    (analysis,) = (a for a in plan["Activities"] if a["Type"] == "Analysis")
+    assert analysis["Forecast"]["Forecast"] is True
+    assert analysis["Forecast"]["Rungs"][0]["State"] == "Dropped"
     assert not (alone.cwd / "mediaflow-out").exists()
     assert not (alone.data / "mediaflow.db").exists()
     text = alone("plan", EXAMPLES / "audio.json", bunny).out

@@ -1,5 +1,6 @@
 """Every example topology on a real clip, checked with ffprobe."""
 
+import contextlib
 import hashlib
 import json
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 from activities.ffmpeg import ffprobe_path
 from tests.support.command_line import CommandLine
 from tests.support.places import EXAMPLES
+from workflow_engine.records import Figure
+from workflow_engine.store import Store
 
 
 def probed(output: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -19,6 +22,16 @@ def probed(output: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, 
     done = subprocess.run([*command, output["Path"]], check=True, capture_output=True)
     found = json.loads(done.stdout)
     return found["format"], {s["codec_type"]: s for s in found["streams"]}
+
+
+def picture_kbps(output: dict[str, Any]) -> float:
+    """The rate of the video over its packets."""
+    command = [ffprobe_path(), "-v", "error", "-select_streams", "v", "-of", "csv=p=0"]
+    entries = ["-show_entries", "packet=size,duration_time"]
+    found = subprocess.run([*command, *entries, output["Path"]], check=True, capture_output=True)
+    rows = [row.split(",") for row in found.stdout.decode().splitlines()]
+    seconds, size = (sum(float(row[n].strip()) for row in rows) for n in (0, 1))
+    return size / 125 / seconds
 
 
 def outputs(record: dict[str, Any], activity: str) -> list[dict[str, Any]]:
@@ -62,6 +75,20 @@ def test_ladder_offers_what_suits_the_source(mediaflow: CommandLine, bunny: Path
         name: probed(outputs(record, name)[0])[1]["video"]["height"] for name in ("hd", "sd", "ld")
     }
     assert heights == {"hd": 720, "sd": 576, "ld": 360}
+    (report,) = outputs(record, "report")
+    told = json.loads(Path(report["Path"]).read_text())["Activities"]
+    (rungs,) = (activity["Rungs"] for activity in told if "Rungs" in activity)
+    assert [rung["State"] for rung in rungs] == ["Dropped", *["Offered"] * 3]
+    # what was foretold of each of them, beside what came out
+    for name in ("hd", "sd", "ld"):
+        (found,) = next(activity["Predictions"] for activity in told if activity["Name"] == name)
+        assert found["Measured"] == pytest.approx(picture_kbps(outputs(record, name)[0]), rel=0.01)
+        error = 100 * (found["Predicted"] / found["Measured"] - 1)
+        assert found["Error"] == pytest.approx(error, abs=0.01)
+    with contextlib.closing(Store.open(f"sqlite:///{mediaflow.data}/mediaflow.db")) as store:
+        (kept,) = store.predictions.of_activity(record["RunId"], "ld")
+        assert kept.measured == found["Measured"]
+        assert set(store.predictions.median_errors()) == {Figure.BITRATE}
 
 
 def test_snapshots(mediaflow: CommandLine, bunny: Path):

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from alibabacloud_mts20140618 import models as tea
@@ -14,6 +15,7 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 from tests.support.places import EXAMPLES
 from tests.support.service import SECRET, Legacy, Service
 from tests.support.waiting import wait_for
+from workflow_engine.records import Figure, Prediction
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 
 MINIMAL = (EXAMPLES / "minimal.json").read_text()
@@ -171,6 +173,12 @@ def test_the_job_ids_of_activities_answer(service: Service, legacy: Legacy):
     assert early.state in ("Transcoding", "TranscodeSuccess")
     assert early.output.output_file.object == f"{run_id}/clip.mp4"
     ended(legacy, run_id)
+    with service.store() as store:
+        wrong = Prediction(position=0, figure=Figure.BITRATE, predicted=1500, measured=1000)
+        store.predictions.keep(run_id, "sd", [wrong])
+    with urlopen(service.api + "/metrics", timeout=10) as answer:
+        line = 'mediaflow_prediction_median_error{figure="bitrate"} 50.0'
+        assert line in answer.read().decode()
     (job,) = client.query_job_list(asked).body.job_list.job
     assert (job.job_id, job.state, job.percent) == (ids["sd"], "TranscodeSuccess", 100)
     assert job.output.properties.streams.video_stream_list.video_stream[0].codec_name == "h264"

@@ -1,4 +1,7 @@
-"""Every documented parameter of an Output, and what it does. Specification: transcode, 2 to 17."""
+"""Every documented parameter of an Output, and what it does; sprites and the like of Snapshot.
+
+Specification: transcode, 2 to 17; snapshot, 2 to 5.
+"""
 
 #: parameter and what it does, by section, in the order of the specification
 PARAMETERS: dict[str, dict[str, str]] = {
@@ -55,6 +58,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "Video.Gop": "longest distance of key frames, frames or seconds",
         "Video.Preset": "speed of the H.264 encoder",
         "Video.ScanMode": "progressive or interlaced",
+        "Video.FieldOrder": "frames hold two fields in this order; an extension of ours",
         "Video.Bufsize": "kbit of the buffer that Maxrate fills",
         "Video.Maxrate": "kbit/s at most, over the buffer",
         "Video.BitrateBnd": "bounds of the bit rate",
@@ -258,6 +262,47 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "job: a result of an earlier run": "jobs of its own, with Properties",
         "job: ListJob": "jobs of workflows beside others: states, pipelines, times, pages",
         "job: CancelJob": "refused; the message names the run and how to cancel it",
+    },
+    "Snapshot": {
+        "TileOut.Lines": "lines of a sprite",
+        "TileOut.Columns": "columns of a sprite",
+        "TileOut.CellWidth": "pixels; one side alone keeps the ratio",
+        "TileOut.CellHeight": "the same",
+        "TileOut.Margin": "pixels around the cells",
+        "TileOut.Padding": "pixels between the cells",
+        "TileOut.Color": "of what no cell covers: Name, name, #rrggbb or random",
+        "TileOut.IsKeepCellPic": "whether single pictures are kept",
+        "TileOut.CellSelStep": "every n-th picture",
+        "TileOut of turned sources": "upright cells in the shape of the source",
+        "TileOutputFile {TileCount}": "sprites, numbered",
+        "Format vtt": "an index of cues that cover the length",
+        "SubOut.IsSptFrag": "cues that name parts of sprites",
+        "Time 0 with Num 1": "the first frame in five seconds that is not black",
+        "MediaCover of a black opening": "the same",
+        "BlackLevel": "the share of black pixels that the first picture is below",
+        "PixelBlackThreshold": "below it a pixel is black",
+        "OutputFile .png and .webp": "PNG and WebP; an extension",
+        "Best": "a sharp, well exposed, typical picture; an extension",
+        "Preview": "a short moving picture of parts of the source; an extension",
+        "TileOut, Best and Preview of broken sources": "an error with its code, or what is there",
+        "SnapshotJob": "Count, TileCount and the objects",
+    },
+    "Analysis": {
+        "RateQuality": "the Crf that sizes and rates are chosen for",
+        "MethodStreaming": "peaks, buffers and segments",
+        "Deinterlace Auto": "what the file says, and what the pictures show",
+        "Deinterlace Force": "whole pictures, whatever the file says",
+        "Deinterlace None": "the scan of the source",
+        "Crop Auto": "black borders off, when they are wide and most of the source has them",
+        "Crop Force": "the given part of the picture",
+        "Crop None": "borders stay",
+        "KeepOnlyHighestDefinition": "the best rung, in its three containers",
+        "BitrateBnd of results": "the finished average lies in the range of its class",
+        "Rungs": "every class, with rate, quality and reason",
+        "Ladder.TargetVmaf": "the quality to hold, instead of RateQuality; an extension of ours",
+        "Ladder.MinBitrate, MaxBitrate": "bounds of the rates; an extension of ours",
+        "Ladder.AllowedSizes, ForcedSizes, MinTopSize": "sizes; an extension of ours",
+        "Ladder.MaxRungs, MinStep": "how many rungs, how far apart; an extension of ours",
     },
 }
 

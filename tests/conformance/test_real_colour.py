@@ -4,18 +4,16 @@ Measured with `tests.support.shown`: decoded samples and the tags of the finishe
 """
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from activities.analysis import measure
-from activities.analysis.config import AnalysisConfig
 from activities.probe import MediaInfo
 from activities.snapshot import Snapshot, SnapshotParameters
 from tests.support import media
 from tests.support.context import make_context, make_plan_context
 from tests.support.dolby import dolby_vision
+from tests.support.samples import sample_of
 from tests.support.shown import PURE, fields, mastering, shown, tags
 from tests.support.transcodes import HLS_COPY, MP4_COPY, ffprobe, near, output, plan, run
 from workflow_engine.activity import Step
@@ -104,12 +102,7 @@ def test_hdr_becomes_sdr(tmp_path: Path, media_dir: Path, name: str):
 @pytest.mark.proves("colour: samples of Analysis", by="RGB of a sample encode")
 def test_analysis_sees_what_is_encoded(tmp_path: Path, media_dir: Path):
     source = hdr(media_dir, "hlg")
-    video = MediaInfo.of(source).video
-    assert video
-    window = measure.SampleWindow(start=0, length=1)
-    line = measure.command(str(source), video, window, (320, 180), AnalysisConfig())
-    subprocess.run(line, cwd=tmp_path, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    (sample,) = tmp_path.iterdir()
+    sample = sample_of(tmp_path, source, 90)
     assert tags(sample) == SDR and tone_mapped(sample)
 
 
@@ -450,8 +443,4 @@ def test_matrices_that_scale_does_not_know(
         assert tags(made_of_it[n]) == SDR
         assert pure(made_of_it[n], by), shown(made_of_it[n])
     assert pure(snapshot(tmp_path, source), by)
-    video = MediaInfo.of(source).video
-    assert video
-    window = measure.SampleWindow(start=0, length=1)
-    line = measure.command(str(source), video, window, (160, 90), AnalysisConfig())
-    subprocess.run(line, cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
+    assert tags(sample_of(tmp_path, source, 90)) == SDR

@@ -8,12 +8,11 @@ from itertools import pairwise
 
 import pytest
 
-from activities.analysis import measure
-from activities.analysis.config import AnalysisConfig
 from activities.probe import MediaInfo
 from activities.snapshot import Snapshot, SnapshotParameters
 from tests.support import media
 from tests.support.context import make_context, make_plan_context
+from tests.support.samples import sample_of
 from tests.support.transcodes import (
     MP4_COPY,
     decoded,
@@ -253,13 +252,5 @@ def test_merged_parts_in_fields(tmp_path, media_dir):
 def test_an_analysis_measures_pictures_as_they_are_encoded(tmp_path, media_dir):
     height, scan, width, options, container = UNTOLD["mpeg2"]
     source = woven(media_dir, f"untold-mpeg2.{container}", height, scan, *options, width=width)
-    info = MediaInfo.of(source, ends=True)
-    assert info.video is not None
-    (window,) = measure.windows(info)
-    line = measure.command(source.name, info.video, window, (WIDTH, 576), AnalysisConfig())
-    context = make_context(tmp_path, source)
-    media.subprocess.run(
-        [part.replace(source.name, str(source)) for part in line], cwd=context.work, check=True
-    )
-    (sample,) = context.work.glob("*.h264")
+    sample = sample_of(tmp_path, source, WIDTH)
     assert combs(sample, (WIDTH, 576)) < 0.3

@@ -399,6 +399,30 @@ def test_a_snapshot_job(engine: Engine, clip: Path):
     }
 
 
+@pytest.mark.proves("SnapshotJob", by="the answer, and the objects")
+def test_a_job_of_sprites(engine: Engine, clip: Path):
+    file = {"Bucket": "out-bucket", "Location": "local", "Object": "s%2Fp-{Count}.jpg"}
+    sprites = {**file, "Object": "s%2Ft-{TileCount}.jpg"}
+    layout = {"Lines": "1", "Columns": 2, "CellWidth": "80", "IsKeepCellPic": "false"}
+    config = {
+        "OutputFile": json.dumps(file),
+        "TileOutputFile": json.dumps(sprites),
+        "TileOut": json.dumps(layout),
+        **{"Time": "0", "Interval": "1", "Num": "3", "Format": "vtt"},
+        "SubOut": json.dumps({"IsSptFrag": "true"}),
+    }
+    queued = call(engine, "SubmitSnapshotJob", Input=upload(clip), SnapshotConfig=config)
+    run_next(engine)
+    job_id = queued["SnapshotJob"]["Id"]
+    answer = call(engine, "QuerySnapshotJobList", SnapshotJobIds=job_id)
+    (job,) = answer["SnapshotJobList"]["SnapshotJob"]
+    assert (job["State"], job["Count"], job["TileCount"]) == ("Success", "3", "2")
+    assert job["SnapshotConfig"]["TileOut"] == {**layout, "Columns": "2"}
+    assert job["SnapshotConfig"]["TileOutputFile"] == sprites
+    made = sorted(path.name for path in Path("out/s").iterdir())
+    assert made == ["p-.vtt", "t-00001.jpg", "t-00002.jpg"]
+
+
 def test_wrong_snapshot_jobs(engine: Engine):
     file = {"Bucket": "out-bucket", "Location": "local", "Object": "{Count}.jpg"}
 
@@ -495,10 +519,15 @@ def analysed(engine: Engine, source: Mapping[str, str], **more: Any) -> dict[str
 @pytest.mark.proves("TemplateId intelligent", by="the jobs")
 def test_an_analysis_job_and_the_intelligent_jobs_behind_it(engine: Engine, media_dir: Path):
     source = upload(media.clip(media_dir, 2, "320x180"))
-    config = {"QualityControl": {"RateQuality": 28}}
+    config = {"QualityControl": {"RateQuality": 28}, "Ladder": {"MaxBitrate": 900}}
     job = analysed(engine, source, AnalysisConfig=config, Priority="7")
     assert (job["State"], job["Percent"], job["Priority"]) == ("Success", 100, "7")
-    assert job["AnalysisConfig"] == {"QualityControl": {"RateQuality": "28"}}
+    assert job["AnalysisConfig"] == {
+        "QualityControl": {"RateQuality": "28"},
+        "Ladder": {"MaxBitrate": "900"},
+    }
+    assert [rung["State"] for rung in job["Rungs"]] == [*["Dropped"] * 3, "Offered"]
+    assert job["Rungs"][-1]["TemplateIds"][-1] == INTELLIGENT_LD
     offered = [template["Id"] for template in job["TemplateList"]["Template"]]
     assert INTELLIGENT_LD in offered and INTELLIGENT_FHD not in offered
     listed, other = submit(

@@ -4,13 +4,14 @@ import hashlib
 import threading
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
 from activities.probe import MediaInfo
 from activities.transcode import Transcode
 from activities.transcode.command.rendition import Picture
-from activities.transcode.result import finish
+from activities.transcode.result import finished
 from activities.transcode.result.files import Files
 from activities.transcode.result.shapes import shapes
 from activities.transcode.result.verify import verify
@@ -276,6 +277,10 @@ def test_forced_cuts(tmp_path, clip, codec):
     assert times == pytest.approx([0.52, 0.88, 1.8, 0.8], abs=0.05)
     assert "#EXT-X-PLAYLIST-TYPE:VOD" in lines
     assert [len(packets(segment.path)) for segment in made.segments(0)] == [13, 22, 45, 20]
+    # the clock runs on from one to the next
+    shown = [[float(p["pts_time"]) for p in packets(one.path)] for one in made.segments(0)]
+    gaps = [min(then) - max(before) for before, then in pairwise(shown)]
+    assert gaps == pytest.approx([0.04] * 3, abs=0.001)
 
 
 @pytest.mark.proves("TransConfig.TransMode twopass", by="packets")
@@ -558,7 +563,7 @@ def test_a_cancelled_run_does_not_look_through_its_files(tmp_path, clip, monkeyp
         cancel.set()
         return verify(path, rendition)
 
-    monkeypatch.setattr(finish, "verify", cancelled)
+    monkeypatch.setattr(finished, "verify", cancelled)
     with pytest.raises(InterruptedRunError):
         Transcode().run(plan(clip, output(MP4_COPY)), make_context(tmp_path, clip, cancel=cancel))
     with pytest.raises(InterruptedRunError):

@@ -21,6 +21,11 @@ def processes_in(home: Path) -> list[int]:
     return [pid for pid in found if _read(pid, "cmdline") not in ("", ours)]
 
 
+def state_of(pid: int) -> str:
+    """Return what the kernel tells of a process, empty when it is gone."""
+    return _read(pid, "stat") + _read(pid, "cmdline")
+
+
 def _working() -> Iterator[tuple[int, str]]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

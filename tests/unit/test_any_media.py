@@ -114,6 +114,9 @@ def transcode(template: str, **fields: Any) -> tuple[Any, dict[str, Any]]:
     return Transcode(), {"OutputBucket": "out-bucket", "Outputs": [output]}
 
 
+SPRITES = {"Bucket": "out-bucket", "Object": "t-{TileCount}.jpg"}
+
+
 def snapshot(**fields: Any) -> tuple[Any, dict[str, Any]]:
     target = {"Bucket": "out-bucket", "Object": "{Count}.jpg"}
     return Snapshot(), {"SnapshotConfig": {"OutputFile": target, "Time": "0"} | fields}
@@ -134,6 +137,9 @@ PLANNED = (
     snapshot(),
     snapshot(Interval="1", Width="100"),
     snapshot(Num="5", Height="100", FrameType="normal"),
+    snapshot(Interval="1", TileOut={}, TileOutputFile=SPRITES, Format="vtt"),
+    snapshot(Best="true"),
+    snapshot(Preview={}, OutputFile={"Bucket": "out-bucket", "Object": "p.webp"}),
     (Analysis(), {}),
 )
 

@@ -37,44 +37,44 @@ TEXT = {"Content": "aGk=", "FontName": "WenQuanYi Zen Hei"}
 
 #: what a step does, and the beginning of its key
 TABLE: dict[str, tuple[dict[str, Any], str]] = {
-    "mp4": (transcode(), "9a4da42ba63c2ec4"),
-    "hls": (transcode(template=HLS), "0120ba2d8c4e256b"),
-    "copy": (transcode(template=COPY), "9e7b0b9809432d53"),
-    "mp3": (transcode(template=MP3), "60ee75aa84e6d13f"),
-    "smart": (transcode(template=SMART), "83f92a010010b101"),
-    "border": (transcode(template=MP4, Video={"Crop": "border"}), "8ca5b4ca0b0d6262"),
+    "mp4": (transcode(), "f8a727bad456eba5"),
+    "hls": (transcode(template=HLS), "d476e1ca48ebbaef"),
+    "copy": (transcode(template=COPY), "0d2998d44904252b"),
+    "mp3": (transcode(template=MP3), "7ba47c86c7f70a4f"),
+    "smart": (transcode(template=SMART), "0064e7541d5f7ebb"),
+    "border": (transcode(template=MP4, Video={"Crop": "border"}), "5697b3f6498babff"),
     "border of a clip": (
         transcode(
             template=MP4,
             Video={"Crop": "border"},
             Clip={"TimeSpan": {"Seek": "1.5", "Duration": "20"}},
         ),
-        "f3d298eeebe9555b",
+        "6447042fd741db89",
     ),
-    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "8942410b3671b2cc"),
+    "volume": (transcode(template=MP4, Audio={"Volume": {"Method": "linear"}}), "9e6bf7742849b059"),
     "volume of a clip": (
         transcode(
             template=MP3,
             Audio={"Volume": {"Method": "auto"}},
             Clip={"TimeSpan": {"Seek": "1.5"}},
         ),
-        "0c43504615b1ed1b",
+        "30830aab78a47072",
     ),
-    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "744dcfd0da7507b1"),
-    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "0cde504a5ea4ad52"),
-    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "ce7f5ee0bf65f817"),
-    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "844ba893e2f6a530"),
-    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "db26af33c8958cdb"),
-    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "210ec42c3244f477"),
-    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "bbc6d7a3e4e35824"),
-    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "1569fc885cdd7c1f"),
-    "picture": (snapshot(), "ca1c35ee58804c03"),
+    "watermark": (transcode(WaterMarks=[{"Type": "Image", "InputFile": LOGO}]), "98c102910873a5d1"),
+    "text": (transcode(WaterMarks=[{"Type": "Text", "TextWaterMark": TEXT}]), "98ab7b4d37566e16"),
+    "subtitles": (transcode(SubtitleConfig=SUBTITLES), "b8b5878484d5f972"),
+    "merge": (transcode(MergeList=[{"MergeURL": "oss://out/part.mp4"}]), "77c1b7e2b3f5822d"),
+    "merge list": (transcode(MergeConfigUrl="oss://out/parts.json"), "f79c1a023707d4f3"),
+    "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "b77cfa12e4cedec2"),
+    "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "25ee0fcb53ded4c9"),
+    "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "5fec7e976f475b80"),
+    "picture": (snapshot(), "bd2905fb978a451c"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
-        "734833243caf8081",
+        "976d33ba3e5a7c6d",
     ),
 }
-ANALYSIS = "a243ae610c8ecf5d"
+ANALYSIS = "5ff2291d1bac69ee"
 START = "950545ea8801ccb4"
 RAW_START = "705988e9e9d405ee"
 

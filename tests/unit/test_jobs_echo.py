@@ -85,9 +85,11 @@ def test_analysis_config():
     asked: dict[str, Any] = {
         "QualityControl": {"RateQuality": 22, "MethodStreaming": "local"},
         "PropertiesControl": {"Deinterlace": "None", "Crop": {}},
+        "Ladder": {"MaxRungs": 3, "AllowedSizes": [720, "360"]},
     }
     assert analysis_echo(json.dumps(asked)) == {
         "QualityControl": {"RateQuality": "22", "MethodStreaming": "local"},
         "PropertiesControl": {"Deinterlace": "None", "Crop": {}},
+        "Ladder": {"MaxRungs": "3", "AllowedSizes": ["720", "360"]},
     }
     assert analysis_echo(None) == {}

@@ -44,7 +44,7 @@ def movie(*tracks: bytes, data: int = 10_000) -> bytes:
 def flows(tmp_path: Path, content: bytes) -> dict[int, Flow]:
     path = tmp_path / "m.mp4"
     path.write_bytes(content)
-    return dict(samples.flows(path, [1, 2, 7, 9]))
+    return dict(samples.flows(path, [1, 2, 7, 9], make=Flow))
 
 
 def test_sizes_and_times(tmp_path: Path):
@@ -55,7 +55,7 @@ def test_sizes_and_times(tmp_path: Path):
         7: (3, 600, 2.0),
         9: (4, 200, 1.0),
     }
-    assert set(samples.flows(tmp_path / "m.mp4", [9])) == {9}
+    assert set(samples.flows(tmp_path / "m.mp4", [9], make=Flow)) == {9}
     # 300 bytes in the first second, 300 in the second: 100 bytes have to be there at once
     told = found[7].told(2.0)
     assert (told["Rate"], told["Peak"]) == (2.4, 2.4)
@@ -106,7 +106,7 @@ def test_reading_an_index_can_be_stopped(tmp_path: Path):
     path = tmp_path / "m.mp4"
     path.write_bytes(movie(track(1, [(2, 40)], [10, 20])))
     with pytest.raises(InterruptedRunError):
-        samples.flows(path, [1], cancel=cancel)
+        samples.flows(path, [1], make=Flow, cancel=cancel)
 
 
 def test_whatever_is_broken_it_ends(tmp_path: Path):

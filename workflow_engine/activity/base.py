@@ -24,7 +24,7 @@ from workflow_engine.activity.runs import (
     Effect,
     Finding,
 )
-from workflow_engine.errors import Problem
+from workflow_engine.errors import ActivityError, Problem
 from workflow_engine.records import ExecutionKind, Json, ObjectRef, StepResult
 from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
@@ -202,10 +202,13 @@ class Activity(ABC, Generic[P]):
         It is called again, with another work directory, when the error is `transient`.
         """
 
-    def run_shared(self, members: Sequence[tuple[Step, ActivityContext]]) -> list[ActivityResult]:
+    def run_shared(
+        self, members: Sequence[tuple[Step, ActivityContext]]
+    ) -> Sequence[ActivityResult | ActivityError]:
         """Do several steps of equal `share` in one process; results in the members' order.
 
-        Raises ActivityError when the process failed of itself: the engine then runs each alone.
+        A member that fails by itself has its error in the place of its result. Raises
+        ActivityError when the process failed of itself: the engine then runs each alone.
         """
         raise NotImplementedError(f"{self.type_name} does not set Step.share")
 

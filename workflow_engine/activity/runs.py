@@ -2,13 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflow_engine.activity.plans import SideInput, SideInputFacts
-from workflow_engine.records import ExecutionRecord, Json, ObjectRef
+from workflow_engine.records import ExecutionRecord, Figure, Json, ObjectRef, Prediction
 from workflow_engine.topology.placeholders import Names
 
 #: bytes, 20 GiB; the default of `[runner] count_limit`
@@ -17,6 +17,11 @@ COUNT_LIMIT = 20 << 30
 
 def read_nothing(name: str) -> "Mapping[SideInput, SideInputFacts]":
     """Return {}: what is read beside the input where no activity reads anything."""
+    return {}
+
+
+def foretell_nothing() -> "Mapping[Figure, float]":
+    """Return {}: the errors of predictions where none was made."""
     return {}
 
 
@@ -71,7 +76,9 @@ class ActivityContext:
     under their `SideInputFacts.name`. `progress` takes 0 to 1
     and may be called often. Set `cancel` means: stop, kill what you started, raise
     InterruptedRunError. `slot` is held while a media process runs. `execution` returns the
-    execution as it stands, and `read_by` what an activity of it read beside the input, for Report.
+    execution as it stands, and `read_by` what an activity of it read beside the input, for Report,
+    as is `prediction_errors`: the median errors of the latest predictions, in the unit of
+    `Figure.error`.
     Files of more bytes than `count_limit` are not read through only to describe them.
     """
 
@@ -85,6 +92,7 @@ class ActivityContext:
     slot: Callable[[], AbstractContextManager[object]]
     execution: Callable[[], ExecutionRecord]
     read_by: Callable[[str], Mapping[SideInput, SideInputFacts]] = read_nothing
+    prediction_errors: Callable[[], Mapping[Figure, float]] = foretell_nothing
     count_limit: int = COUNT_LIMIT
     log: logging.LoggerAdapter[logging.Logger]
 
@@ -110,5 +118,13 @@ class DescribeMedia:
     properties: Mapping[str, Json]
 
 
-#: what the success of an activity changes outside of its execution, in the media library
-Effect = SetCover | Publish | DescribeMedia
+@dataclass(frozen=True, kw_only=True)
+class KeepPredictions:
+    """The store keeps what was foretold of the outputs, beside what came out."""
+
+    predictions: Sequence[Prediction]
+
+
+#: what the success of an activity changes outside of its execution, in the media library or in
+#: the figures about the engine itself
+Effect = SetCover | Publish | DescribeMedia | KeepPredictions

@@ -1,7 +1,8 @@
 """A plan as text and as JSON."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 from workflow_engine.cli.common import problem_json, size_text
 from workflow_engine.planning.plan import Group, Plan, Planned
@@ -23,8 +24,24 @@ def plan_lines(workflow: str, source: ObjectRef, plan: Plan) -> Iterator[str]:
         for output in one.step.outputs:
             guess = f", about {size_text(output.size_estimate)}" if output.size_estimate else ""
             yield f"    -> {output.ref.bucket}/{output.ref.object}  ({output.summary}{guess})"
+        yield from _forecast(one, plan)
         for command in _commands(one, plan):
             yield f"    $ {shlex.join(command)}"
+
+
+def _forecast(one: Planned, plan: Plan) -> Iterator[str]:
+    """Yield the tables of what an activity expects to find, each with its columns in line."""
+    result = plan.forecasts.get(one.node.name)
+    for artifact in one.node.activity.artifacts(result) if result else ():
+        rows = cast("Sequence[Mapping[str, Json]]", artifact.content)
+        if artifact.kind != "table" or not rows:
+            continue
+        lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+        widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
+        yield f"    {artifact.title}, a forecast: nothing has been measured"
+        for line in lines:
+            cells = (value.ljust(width) for value, width in zip(line, widths, strict=True))
+            yield f"      {'  '.join(cells)}".rstrip()
 
 
 def _verdict(one: Planned, plan: Plan) -> str:
@@ -87,6 +104,8 @@ def _activity_json(one: Planned, plan: Plan) -> dict[str, Json]:
         ]
         wire["Commands"] = [list(command) for command in one.step.commands]
         wire["Parameters"] = dict(one.step.identity)
+        if name in plan.forecasts:
+            wire["Forecast"] = dict(plan.forecasts[name].data)
         wire["Warnings"] = [problem_json(problem) for problem in one.step.warnings]
     return wire
 

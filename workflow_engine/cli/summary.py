@@ -44,6 +44,8 @@ def _activity_lines(activity: ActivityRecord, width: int) -> Iterator[str]:
     yield line.rstrip()
     for warning in activity.result.warnings:
         yield f"     warning: {warning}"
+    for note in activity.result.notes:
+        yield f"     {note}"
     shown = activity.outputs
     if len(shown) > _LISTED:
         total = sum(output.digests.size for output in shown)

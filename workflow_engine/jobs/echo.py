@@ -88,6 +88,12 @@ _ANALYSIS: dict[str, Form] = {
         **_strings("Deinterlace"),
         "Crop": _strings("Mode", "Width", "Height", "Top", "Left"),
     },
+    # an extension of ours, which a job behind the analysis asks for again
+    "Ladder": {
+        **_strings("TargetVmaf", "MinBitrate", "MaxBitrate", "MinTopSize", "MaxRungs", "MinStep"),
+        "AllowedSizes": [_S],
+        "ForcedSizes": [_S],
+    },
 }
 
 #: keys that are called otherwise in answers than in requests

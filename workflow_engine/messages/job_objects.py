@@ -100,7 +100,8 @@ def _analysis(record: ExecutionRecord) -> Object:
     job["InputFile"] = record.input.to_wire()
     config = _asked(record, "AnalysisConfig")
     data = _result(record)
-    chosen = {"TemplateList": data["TemplateList"]} if "TemplateList" in data else {}
+    # Rungs are ours: what was looked at, and why it is offered or dropped
+    chosen = {name: data[name] for name in ("TemplateList", "Rungs") if name in data}
     return job | ({"AnalysisConfig": config} if config else {}) | chosen
 
 

@@ -84,12 +84,16 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run would do. `reused` names the activities whose finished outputs would serve."""
+    """What a run would do. `reused` names the activities whose finished outputs would serve.
+
+    `forecasts` are the results that activities expect to have, by their names, without a run.
+    """
 
     activities: tuple[Planned, ...]
     groups: tuple[Group, ...]
     reused: frozenset[str] = frozenset()
     warnings: tuple[Problem, ...] = field(default=())
+    forecasts: Mapping[str, StepResult] = field(default_factory=dict[str, StepResult])
 
 
 def plan_activity(
@@ -342,6 +346,7 @@ def plan_all(
     results: dict[str, StepResult] = {graph.start.name: start}
     keys: dict[str, str] = {}
     reused: set[str] = set()
+    forecasts: dict[str, StepResult] = {}
     planned: list[Planned] = []
     writers: dict[ObjectRef, str] = {}
     for name in graph.order:
@@ -360,10 +365,11 @@ def plan_all(
         elif name not in results:
             context = _context(graph, name, given, results, templates)
             if forecast := one.node.activity.forecast(one.step, context):
-                results[name] = StepResult(data=forecast.data)
+                results[name] = forecasts[name] = StepResult(data=forecast.data)
     return Plan(
         activities=tuple(planned),
         groups=_groups(graph, planned, reused, given.names) if fuse else (),
         reused=frozenset(reused),
         warnings=graph.warnings,
+        forecasts=forecasts,
     )

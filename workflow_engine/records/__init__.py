@@ -33,6 +33,7 @@ from workflow_engine.records.objects import (
     ReadContent,
     content_version,
 )
+from workflow_engine.records.predictions import Figure, Prediction
 
 __all__ = [
     "DEFAULT_PRIORITY",
@@ -46,9 +47,11 @@ __all__ = [
     "ExecutionRecord",
     "ExecutionState",
     "FailedAttempt",
+    "Figure",
     "Json",
     "ObjectRef",
     "Output",
+    "Prediction",
     "ReadContent",
     "StepResult",
     "content_version",

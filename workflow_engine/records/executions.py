@@ -5,10 +5,11 @@ uses Python names. The store keeps these records, the runner makes them, the com
 the API print them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import cast
 
 from workflow_engine.records.ids import wire_time
 from workflow_engine.records.objects import Json, ObjectRef, Output
@@ -118,13 +119,19 @@ class FailedAttempt:
 class StepResult:
     """What a finished step left, to be used by those behind it, and again (decision 5).
 
-    `data` are JSON values; `commands` and `warnings` tell how the outputs were made.
+    `data` are JSON values, under `Notes` sentences for people; `commands` and `warnings` tell how
+    the outputs were made.
     """
 
     data: Mapping[str, Json] = field(default_factory=dict[str, Json])
     outputs: tuple[Output, ...] = ()
     commands: tuple[tuple[str, ...], ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the activity has to say of its result, in sentences for people."""
+        return tuple(cast("Sequence[str]", self.data.get("Notes") or ()))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +192,8 @@ class ActivityRecord:
         wire["Progress"] = round(self.progress, 4)
         if self.result.warnings:
             wire["Warnings"] = list(self.result.warnings)
+        if self.result.notes:
+            wire["Notes"] = list(self.result.notes)
         if self.detail:
             wire["Detail"] = self.detail
         if self.attempts:

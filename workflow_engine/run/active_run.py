@@ -81,6 +81,7 @@ class ActiveRun:
             slot=self.environment.slot,
             count_limit=self.environment.count_limit,
             execution=lambda: self.record,
+            prediction_errors=self.environment.store.predictions.median_errors,
             log=logging.LoggerAdapter(log, {"run_id": run_id, "activity": activity}),
         )
 

@@ -6,9 +6,16 @@ of them can fail an execution. Specification: topology, 4.5 and 12; api, 12; sna
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from workflow_engine.activity import DescribeMedia, Effect, Publish, Role, SetCover
+from workflow_engine.activity import (
+    DescribeMedia,
+    Effect,
+    KeepPredictions,
+    Publish,
+    Role,
+    SetCover,
+)
 from workflow_engine.buckets import object_url
 from workflow_engine.catalog import publish_states
 from workflow_engine.errors import Code, StoreError
@@ -20,6 +27,7 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,
     Json,
+    Prediction,
 )
 from workflow_engine.store import Claim, Store
 
@@ -58,6 +66,8 @@ class Completion:
                     self._set_cover(execution, object_url(ref))
                 case Publish(published=published):
                     self._publish(execution, published=published)
+                case KeepPredictions(predictions=found):
+                    self._keep(execution, activity, found)
                 case DescribeMedia():
                     pass  # `described` has it: it is committed with the activity
         assert self._graph is not None
@@ -130,6 +140,12 @@ class Completion:
         self._guarded(
             lambda: publish_states.workflow_ended(self._store, media_id, published, self._access)
         )
+
+    def _keep(
+        self, execution: ExecutionRecord, activity: ActivityRecord, found: Sequence[Prediction]
+    ) -> None:
+        run_id, name = execution.run_id, activity.name
+        self._guarded(lambda: self._store.predictions.keep(run_id, name, found))
 
     def _guarded(self, change: Callable[[], object]) -> None:
         try:

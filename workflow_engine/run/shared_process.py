@@ -38,15 +38,15 @@ class SharedProcess:
         self._discard = discard
         self._lock = threading.Lock()
         self._tried = False
-        self._results: dict[str, ActivityResult] = {}
+        self._results: dict[str, ActivityResult | ActivityError] = {}
         self._error: BaseException | None = None
         self._told: set[str] = set()  # who got the error
 
     def result(self, name: str) -> ActivityResult | None:
         """Run or await the process; None means that the member must run alone.
 
-        Raises what ended the process when that concerns every member; a member that asks again
-        after a transient cause tries again.
+        Raises what ended the process when that concerns every member, and what the member failed
+        by; a member that asks again after a transient cause tries again.
         """
         with self._lock:
             cause = transience(self._error)
@@ -60,7 +60,10 @@ class SharedProcess:
             if self._error is not None:
                 self._told.add(name)
                 raise self._error
-            return self._results.get(name)
+            result = self._results.get(name)
+        if isinstance(result, ActivityError):
+            raise result
+        return result
 
     def _run(self) -> None:
         names = [member.node.name for member in self._members]

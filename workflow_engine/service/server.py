@@ -168,6 +168,12 @@ class Server:
             help="Executions in work in this process.",
             values={"": self._dispatcher.running()},
         )
+        yield Present(
+            name="prediction_median_error",
+            help="Median error of the latest predictions: rates in percent, VMAF in points.",
+            label="figure",
+            values={str(k): v for k, v in self._engine.store.predictions.median_errors().items()},
+        )
 
     def _serve_http(self) -> None:
         stay_on_one_core()

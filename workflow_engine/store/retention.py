@@ -19,7 +19,14 @@ from workflow_engine.records import ExecutionKind, ExecutionState, run_id_of
 from workflow_engine.store.catalog_schema import messages
 from workflow_engine.store.database import Database, Upsert, upsert
 from workflow_engine.store.landing_schema import past_outputs, past_runs
-from workflow_engine.store.schema import activities, activity_jobs, digests, executions, objects
+from workflow_engine.store.schema import (
+    activities,
+    activity_jobs,
+    digests,
+    executions,
+    objects,
+    predictions,
+)
 from workflow_engine.topology.object_names import is_candidate, starts_a_run
 
 #: executions of one batch; a batch holds up the writers for some milliseconds
@@ -200,7 +207,7 @@ _REMOVE = [
     # what refers to others first
     *(
         sa.delete(table).where(table.c.run_id.in_(_RUN_IDS))
-        for table in (messages, objects, activity_jobs, activities, executions)
+        for table in (messages, objects, predictions, activity_jobs, activities, executions)
     ),
 ]
 

@@ -16,6 +16,7 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionState,
     FailedAttempt,
+    Figure,
     Json,
     Output,
     StepResult,
@@ -23,7 +24,7 @@ from workflow_engine.records import (
 from workflow_engine.store.types import EnumText, FreeText, JsonText, Moment
 
 #: written into a new store; a store with a higher number belongs to a newer mediaflow
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 
 def _commands(found: Json) -> tuple[tuple[str, ...], ...]:
@@ -299,6 +300,22 @@ objects = sa.Table(
     sa.Column("media", JsonText(), nullable=False),
     sa.ForeignKeyConstraint(["run_id", "activity"], [activities.c.run_id, activities.c.name]),
     sa.Index("objects_by_key", "bucket", "object"),
+)
+
+# What was foretold of an output, and what came out (`predictions.py`); figures of several kinds.
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("activity", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("figure", EnumText(Figure), primary_key=True),
+    sa.Column("predicted", sa.Double, nullable=False),
+    sa.Column("measured", sa.Double, nullable=False),
+    sa.Column("created", Moment, nullable=False),
+    sa.ForeignKeyConstraint(["run_id", "activity"], [activities.c.run_id, activities.c.name]),
+    # the latest ones
+    sa.Index("predictions_by_figure", "figure", "created"),
 )
 
 # One row per place: the newest version that was read. The fingerprint tells one file from another

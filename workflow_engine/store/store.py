@@ -16,6 +16,7 @@ from workflow_engine.store.media_buckets import MediaBucketTable
 from workflow_engine.store.messages import MessageTable
 from workflow_engine.store.nonces import NonceTable
 from workflow_engine.store.pipelines import PipelineTable
+from workflow_engine.store.predictions import PredictionTable
 from workflow_engine.store.queue import QueueTable
 from workflow_engine.store.retention import RetentionTable
 from workflow_engine.store.services import ServiceTable
@@ -34,6 +35,7 @@ class Store:
         self.executions = ExecutionTable(database)
         self.steps = StepTable(database)
         self.activity_jobs = ActivityJobTable(database)
+        self.predictions = PredictionTable(database)
         self.digests = DigestTable(database)
         self.workflows = WorkflowTable(database)
         self.media = MediaTable(database)

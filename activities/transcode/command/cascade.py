@@ -21,7 +21,7 @@ def follows(filters: Sequence[Filter]) -> bool:
 
 
 #: filters that convert colours, which stand behind the scale
-_COLOURS = frozenset(
+COLOURS = frozenset(
     {"colorspace", "format", "premultiply", "scale", "setparams", "sidedata"}
     | {"tonemap", "zscale"}
 )
@@ -56,7 +56,7 @@ def rung_of(filters: Sequence[Filter]) -> Rung | None:
             return Rung(
                 before=tuple(filters[:index]),
                 size=(int(str(options["w"])), int(str(options["h"]))),
-                colours=tuple(takewhile(lambda one: one.name in _COLOURS, filters[index + 1 :])),
+                colours=tuple(takewhile(lambda one: one.name in COLOURS, filters[index + 1 :])),
             )
     return None
 

@@ -36,6 +36,13 @@ def commands(source: str, targets: Sequence[RenditionTarget]) -> list[tuple[str,
     return argvs
 
 
+def encoded_picture(source: str, target: RenditionTarget) -> GraphStream:
+    """Return the picture of a target as its encoder gets it, decoded for nothing else."""
+    picture = target.rendition.picture
+    assert picture is not None
+    return _picture(Decode(source, [target]), target, picture)
+
+
 def _one_process(source: str, targets: Sequence[RenditionTarget]) -> tuple[str, ...]:
     decode = Decode(source, targets)
     return graph.argv(*(_output(decode, target) for target in targets))

@@ -152,8 +152,10 @@ def _hls(rendition: Rendition, stem: str) -> Options:
             "segment_list_size": "0",
             "segment_start_number": "1",
             # this muxer would move the picture by its B-frames, and the list's times with it;
-            # mpegts, which it writes, has room before its first time stamp
+            # mpegts, which it writes, has room before its first time stamp, and would move the
+            # first segment only
             "avoid_negative_ts": "disabled",
+            "segment_format_options": "avoid_negative_ts=disabled",
         }
     options = {
         "f": "hls",

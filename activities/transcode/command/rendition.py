@@ -6,12 +6,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 
 from activities.transcode.command.filters import CommandInput, Filter, WorkFile, work_files
 from activities.transcode.model.encryption import Key
-from workflow_engine.records import Json, ObjectRef
+from activities.transcode.model.quality import Quality
+from workflow_engine.records import Figure, Json, ObjectRef
 
 #: width and height in pixels
 Size = tuple[int, int]
@@ -208,10 +209,18 @@ class Rendition:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenditionJob:
-    """A rendition and the object that it becomes; the key may keep {DestMd5} and the like."""
+    """A rendition and the object that it becomes; the key may keep {DestMd5} and the like.
+
+    What is measured of the finished file: `quality`, and whether the average rate of its picture
+    is within `rate_bounds`, the least and the most in kbit/s. `foretold` is what an Analysis
+    expects of it.
+    """
 
     rendition: Rendition
     ref: ObjectRef
+    quality: Quality | None = None
+    rate_bounds: tuple[float, float] | None = None
+    foretold: Mapping[Figure, float] = field(default_factory=dict[Figure, float])
 
 
 def _rate(encoding: VideoEncoding | None) -> str:

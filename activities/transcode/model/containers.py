@@ -91,7 +91,18 @@ WITHOUT_ROTATION = frozenset({"flv", "m3u8", "ts"})
 
 #: fields of Video by codec that mean something (specification, transcode, 4, codec x parameter)
 _EVERY_PICTURE = frozenset(
-    {"codec", "crop", "fps", "hdr", "height", "long_short_mode", "pad", "pix_fmt", "remove"}
+    {
+        "codec",
+        "crop",
+        "field_order",
+        "fps",
+        "hdr",
+        "height",
+        "long_short_mode",
+        "pad",
+        "pix_fmt",
+        "remove",
+    }
     | {"scan_mode", "width"}
 )
 _RATES = frozenset({"bitrate", "bufsize", "crf", "gop", "maxrate"})

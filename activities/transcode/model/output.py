@@ -40,6 +40,7 @@ from activities.transcode.model.joined import (
     VideoTrack,
     positive,
 )
+from activities.transcode.model.quality import Quality
 from activities.transcode.model.subtitles import SubtitleConfig
 from activities.transcode.model.watermarks import WaterMark, at_most
 from workflow_engine.errors import Code, pointer_to
@@ -165,6 +166,8 @@ class TranscodeOutput(WireModel):
         Annotated[tuple[Annotated[WaterMark, JsonObject], ...], JsonArray, at_most] | None
     ) = None
     subtitle_config: Annotated[SubtitleConfig, JsonObject] | None = None
+    # an extension of ours
+    quality: Annotated[Quality, JsonObject] | None = None
     user_data: Annotated[str, Text(max_bytes=1024, empty=True)] = ""
     priority: Annotated[int, Number(1, 10)] = 6
     _name_field: str = PrivateAttr("OutputObject")

@@ -87,3 +87,14 @@ def settings_of(output: TranscodeOutput, template: Template) -> OutputSettings:
         trans=merge(template.trans_config, output.trans_config),
         mux=merge(template.mux_config, output.mux_config),
     )
+
+
+def rate_bounds(settings: OutputSettings) -> tuple[float, float] | None:
+    """Return the least and the most average rate of the picture, in kbit/s, or None.
+
+    They are those of the template that an Analysis gave, unless the output sets a rate itself.
+    """
+    own = settings.output.video
+    if own is not None and own.model_fields_set & {"bitrate", "crf", "maxrate"}:
+        return None
+    return settings.template.rate_bounds

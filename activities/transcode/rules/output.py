@@ -19,6 +19,7 @@ from activities.transcode.model.containers import (
 from activities.transcode.model.settings import OutputSettings, problem
 from activities.transcode.rules.audio import audio_faults
 from activities.transcode.rules.joined import PICTURE_MODES, joined_faults
+from activities.transcode.rules.quality import quality_faults
 from activities.transcode.rules.video import video_faults
 from workflow_engine.errors import Code, Problem, Severity
 from workflow_engine.topology.wire import WireModel
@@ -49,6 +50,7 @@ def faults(settings: OutputSettings) -> Iterator[Problem]:
         yield from audio_faults(settings)
         yield from volume_faults(settings)
     yield from joined_faults(settings)
+    yield from quality_faults(settings)
     yield from _mux_faults(settings)
     yield from _playlist_faults(settings)
 

@@ -4,6 +4,7 @@ Specification: transcode, 2 (AudioStreamMap, VideoStreamMap) and 19 (remux).
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from activities.ffmpeg import content_bad
@@ -48,7 +49,15 @@ def video_stream(settings: OutputSettings, media: MediaInfo) -> VideoStream | No
         raise content_bad(f"the picture of its video stream {track} has no usable size")
     if settings.copy:
         _require_copyable(settings, media, stream)
-    return stream
+        return stream
+    return _in_fields(stream, settings.video.field_order)
+
+
+def _in_fields(stream: VideoStream, order: str) -> VideoStream:
+    """Return a stream whose frames hold two fields in the given order, by a user's word."""
+    if order == "Auto":
+        return stream
+    return replace(stream, field_order="tt" if order == "tff" else "bb", measured=True)
 
 
 def _lack(kind: str, streams: Sequence[S], track: str | None) -> str:

@@ -10,6 +10,18 @@ _CROP = "/AnalysisConfig/PropertiesControl/Crop"
 _CROPPED = {"AnalysisConfig": {"PropertiesControl": {"Crop": {"Mode": "Auto"}}}}
 _SHOTS = {"SnapshotConfig": {"OutputFile": {**LOGO, "Object": "{Count}.jpg"}, "Time": "0"}}
 _EVEN = {"SnapshotConfig": {**_SHOTS["SnapshotConfig"], "Num": "2"}}
+_TILES, _PREVIEW = "/SnapshotConfig/TileOut", "/SnapshotConfig/Preview"
+_TILED = {
+    "SnapshotConfig": {
+        **_SHOTS["SnapshotConfig"],
+        **{"TileOut": {}, "TileOutputFile": {**LOGO, "Object": "t-{TileCount}.jpg"}},
+    }
+}
+_FILM = {
+    "SnapshotConfig": {
+        **{"OutputFile": {**LOGO, "Object": "p.webp"}, "Time": "0", "Preview": {}},
+    }
+}
 _START = start()["Parameters"]
 _RAW = {
     "Container": {"Format": "s16le"},
@@ -47,6 +59,21 @@ OTHERS = [
     Limit("Snapshot", "/SnapshotConfig/Width", _PIXELS, _SHOTS),
     Limit("Snapshot", "/SnapshotConfig/Height", _PIXELS, _SHOTS),
     Limit("Snapshot", "/SnapshotConfig/FrameType", word("normal", "intra"), _SHOTS),
+    Limit("Snapshot", "/SnapshotConfig/Format", word("vtt"), _SHOTS),
+    Limit("Snapshot", "/SnapshotConfig/BlackLevel", number(30, 100, whole=True), _SHOTS),
+    Limit("Snapshot", "/SnapshotConfig/PixelBlackThreshold", number(0, 255, whole=True), _SHOTS),
+    Limit("Snapshot", "/SnapshotConfig/Best", flag(), _SHOTS),
+    Limit("Snapshot", f"{_TILES}/Lines", number(1, 10_000, whole=True), _TILED),
+    Limit("Snapshot", f"{_TILES}/Columns", number(1, 10_000, whole=True), _TILED),
+    Limit("Snapshot", f"{_TILES}/CellWidth", number(1, 65_500, whole=True), _TILED),
+    Limit("Snapshot", f"{_TILES}/CellHeight", number(1, 65_500, whole=True), _TILED),
+    Limit("Snapshot", f"{_TILES}/Margin", number(0, 1024, whole=True), _TILED),
+    Limit("Snapshot", f"{_TILES}/Padding", number(0, 1024, whole=True), _TILED),
+    Limit("Snapshot", f"{_TILES}/CellSelStep", number(1, whole=True), _TILED),
+    Limit("Snapshot", f"{_TILES}/IsKeepCellPic", flag(), _TILED),
+    Limit("Snapshot", f"{_PREVIEW}/Parts", number(1, 20, whole=True), _FILM),
+    Limit("Snapshot", f"{_PREVIEW}/Seconds", number(0, 10, open_low=True), _FILM),
+    Limit("Snapshot", f"{_PREVIEW}/Fps", number(1, 30, whole=True), _FILM),
     Limit(
         "Snapshot", "/MediaCover", flag(), {"SnapshotConfig": {**_EVEN["SnapshotConfig"], "Num": 1}}
     ),
@@ -54,20 +81,31 @@ OTHERS = [
     Limit(
         "Analysis",
         "/AnalysisConfig/QualityControl/RateQuality",
-        number(0, 51, open_low=True, whole=True),
+        number(0, 51, open_low=True, open_high=True, whole=True),
     ),
     Limit("Analysis", "/AnalysisConfig/QualityControl/MethodStreaming", word("network", "local")),
     Limit(
         "Analysis",
         "/AnalysisConfig/PropertiesControl/Deinterlace",
-        word("Auto", "None", later=("Force",)),
+        word("Auto", "Force", "None"),
     ),
-    Limit("Analysis", f"{_CROP}/Mode", word("Auto", "None", later=("Force",))),
+    Limit("Analysis", f"{_CROP}/Mode", word("Auto", "None")),  # Force needs a box
     Limit("Analysis", f"{_CROP}/Width", _PIXELS, _CROPPED),
     Limit("Analysis", f"{_CROP}/Height", _PIXELS, _CROPPED),
     # the documents' 8 would rule out the edge itself
     Limit("Analysis", f"{_CROP}/Top", number(0, 4096, whole=True), _CROPPED),
     Limit("Analysis", f"{_CROP}/Left", number(0, 4096, whole=True), _CROPPED),
+    *(
+        Limit("Analysis", f"/AnalysisConfig/Ladder/{name}", rule)
+        for name, rule in {
+            "TargetVmaf": number(0, 100, open_low=True),
+            "MinBitrate": number(10, 50000),
+            "MaxBitrate": number(10, 50000),
+            "MinTopSize": number(128, 4096, whole=True),
+            "MaxRungs": number(1, 4, whole=True),
+            "MinStep": number(1, 10),
+        }.items()
+    ),
     Limit("Report", "/PublishType", word("Auto", "Manual", "TranscodeCompletedAuto")),
 ]
 

@@ -92,6 +92,7 @@ SECTIONS = [
     ),
     _output("/Video/Preset", word("veryfast", "fast", "medium", "slow", "slower")),
     _output("/Video/ScanMode", word("interlaced", "progressive", "auto")),
+    _output("/Video/FieldOrder", word("tff", "bff", "Auto")),
     _output("/Video/Bufsize", number(1000, 128000, whole=True)),
     _output("/Video/Maxrate", number(10, 50000), Video={"Bitrate": "10"}),
     _output("/Video/PixFmt", word("yuv420p", "yuvj420p", "yuv422p", "yuv444p")),

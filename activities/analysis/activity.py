@@ -1,0 +1,354 @@
+"""The Analysis activity: look at the picture, encode samples, judge the classes, say why.
+
+Specification: topology, 4.4; analysis.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from pydantic import Field
+
+from activities import ffmpeg
+from activities.analysis.classes import candidates, size_of
+from activities.analysis.config import AnalysisConfig
+from activities.analysis.estimates import Measured, Point, Reading
+from activities.analysis.measure import Meter, SampleSource, command
+from activities.analysis.picture import PictureDecision, decide, look
+from activities.analysis.rates import rate_control
+from activities.analysis.samples import SHORT, Sample, complexity, samples
+from activities.analysis.selection import Rung, select
+from activities.analysis.templates import JudgedRung, template_list, told
+from activities.conversion import SDR
+from activities.conversion import told as told_of_colours
+from activities.probe import MediaInfo, VideoStream
+from activities.quality import Metric, require_metric
+from workflow_engine.activity import (
+    Activity,
+    ActivityContext,
+    ActivityResult,
+    Artifact,
+    PlanContext,
+    Role,
+    Step,
+    StepResult,
+)
+from workflow_engine.errors import ActivityError, Code
+from workflow_engine.records import ExecutionKind, Json
+from workflow_engine.topology.wire import Boolean, JsonObject, WireModel
+
+#: rounds of measuring; each brings a new point, of which there are few
+_MOST_ROUNDS = 12
+#: by how much more rate than H.264 a codec of the source says the same
+_DENSE_CODECS = frozenset({"hevc", "vp9", "av1"})
+_DENSER = 2.0
+#: the least short edge of any class
+_SMALLEST = 270
+#: bits per pixel that an output is taken to need where nothing is measured, at Crf 25
+_BITS_PER_PIXEL = 0.07
+
+
+class AnalysisParameters(WireModel):
+    """Parameters of Analysis (specification, topology, 4.4). `analysis_config` is ours."""
+
+    keep_only_highest_definition: Annotated[bool, Boolean()] = False
+    analysis_config: Annotated[AnalysisConfig, JsonObject] = Field(
+        default_factory=lambda: AnalysisConfig()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Resolved:
+    media: MediaInfo
+    video: VideoStream
+    config: AnalysisConfig
+    only_highest: bool
+    planned: PlanContext
+
+    @property
+    def most_kbps(self) -> float | None:
+        """More than which the source itself does not hold, in kbit/s of H.264; None: unknown."""
+        own = self.video.bitrate_kbps
+        denser = _DENSER if self.video.codec in _DENSE_CODECS else 1.0
+        return None if own is None else own * denser
+
+    @property
+    def length(self) -> float | None:
+        """Seconds of the picture, None when nobody knows."""
+        known = [end for end in (self.media.duration, self.video.end) if end]
+        return None if self.media.guessed else min(known, default=None)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the source is encoded to judge it."""
+        return self.length is not None and self.length <= SHORT and self.media.seekable
+
+    def source(self, picture: PictureDecision) -> SampleSource:
+        """Return what samples are made of."""
+        return SampleSource(media=self.media, planned=self.planned, picture=picture)
+
+    def choose(self, estimates: Measured, picture: PictureDecision) -> list[Rung]:
+        """Apply the selection rule. Raises ActivityError."""
+        return select(
+            picture.size,
+            estimates,
+            most_kbps=self.most_kbps,
+            fences=self.config.ladder.fences,
+            only_highest=self.only_highest,
+        )
+
+    def measured(self) -> Measured:
+        """Return estimates that know nothing yet."""
+        quality = self.config.quality_control.rate_quality
+        return Measured(quality, self.config.ladder.target_vmaf)
+
+
+class Analysis(Activity[AnalysisParameters]):
+    """Measures what the source needs at which size, and offers the presets that it is worth."""
+
+    type_name = "Analysis"
+    role = Role.ANALYSIS
+    job_kind = ExecutionKind.ANALYSIS
+    version = 6
+    parameters = AnalysisParameters
+
+    def tools(self) -> Mapping[str, str]:
+        """The encoder whose rates are measured."""
+        return {"ffmpeg": ffmpeg.versions()["ffmpeg"]}
+
+    def plan(self, parameters: AnalysisParameters, context: PlanContext) -> Step:
+        """Resolve what is known without decoding; the commands are those of the first samples.
+
+        Raises ActivityError: `InvalidParameter.ResourceNotSupported` for a source without video,
+        `InvalidParameter.OutOfRange` for a forced Crop beyond its picture.
+        """
+        media = MediaInfo.from_json(context.media())
+        video = media.video
+        if video is None:
+            raise ActivityError(
+                Code.RESOURCE_NOT_SUPPORTED,
+                "The input has no video stream, so there is nothing to analyse.",
+                remedy="Use static templates for audio files.",
+            )
+        resolved = _Resolved(
+            media=media,
+            video=video,
+            config=parameters.analysis_config,
+            only_highest=parameters.keep_only_highest_definition,
+            planned=context,
+        )
+        return Step(
+            commands=_first_commands(resolved),
+            identity={
+                "KeepOnlyHighestDefinition": resolved.only_highest,
+                **_identity(resolved.config),
+            },
+            resolved=resolved,
+        )
+
+    def forecast(self, step: Step, context: PlanContext) -> ActivityResult:
+        """Judge by the source's own bit rate in place of a measured one.
+
+        Where that does not keep the fences of the Ladder, nothing is offered: measured rates may.
+        """
+        resolved = _resolved(step)
+        picture = decide(resolved.video, resolved.config)
+        guess = resolved.measured()
+        edges = _edges(resolved, picture)
+        width, height = size_of(picture.size, edges[0])
+        kbps = width * height * float(resolved.video.fps) * _BITS_PER_PIXEL / 1000
+        if resolved.most_kbps is not None:
+            kbps = min(kbps, resolved.most_kbps)
+        crf = guess.crf(edges[0])
+        guess.add(Point(edge=edges[0], crf=crf), Reading(kbps=kbps, quality=None, seconds=0.0))
+        try:
+            rungs = resolved.choose(guess, picture)
+        except ActivityError:
+            rungs = []
+        judged = [_judged(rung, guess, resolved, forecast=True) for rung in rungs]
+        return ActivityResult(data=_data(judged, picture, resolved, forecast=True))
+
+    def run(self, step: Step, context: ActivityContext) -> ActivityResult:
+        """Measure until every decision rests on a measured point."""
+        resolved = _resolved(step)
+        if resolved.config.ladder.target_vmaf is not None:
+            require_metric(Metric.VMAF)
+        picture = look(
+            context.source, resolved.media, resolved.video, resolved.config, context.cancel
+        )
+        curve = complexity(context.source, resolved.media, resolved.video, context.cancel)
+        meter = Meter(resolved.source(picture), _samples(resolved, curve), context)
+        measured = resolved.measured()
+        progress = _Progress(context.progress)
+
+        def take(points: Sequence[Point]) -> None:
+            for point, reading in meter.measure(points, progress.part()).items():
+                measured.add(point, reading)
+
+        take(measured.first(_edges(resolved, picture)))
+        rungs = resolved.choose(measured, picture)
+        for _ in range(_MOST_ROUNDS):
+            points = measured.missing(rungs)
+            if not points:
+                break
+            take(points)
+            rungs = resolved.choose(measured, picture)
+            if resolved.config.ladder.target_vmaf is not None and not meter.comparable:
+                raise ffmpeg.content_bad("its pictures cannot be compared with those of an encode")
+        vmaf = meter.metric is Metric.VMAF and meter.comparable
+        judged = [
+            _judged(rung, measured, resolved, sampled=meter.seconds, vmaf=vmaf) for rung in rungs
+        ]
+        return ActivityResult(
+            data=_data(judged, picture, resolved),
+            commands=tuple(meter.commands),
+            warnings=_warnings(meter, resolved.video),
+        )
+
+    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
+        """Show what was decided of each class, and why, as a table."""
+        rungs = cast("Sequence[Mapping[str, Json]]", result.data["Rungs"])
+        yield Artifact(kind="table", title="Definitions", content=[_row(rung) for rung in rungs])
+
+
+def _resolved(step: Step) -> _Resolved:
+    assert isinstance(step.resolved, _Resolved)
+    return step.resolved
+
+
+def _edges(resolved: _Resolved, picture: PictureDecision) -> list[int]:
+    """Return the sizes that outputs may have, the largest first; never none."""
+    fences = resolved.config.ladder.fences
+    edges = candidates(picture.size, at_least=_SMALLEST, fences=fences)
+    return edges or candidates(picture.size, at_least=0)
+
+
+def _samples(resolved: _Resolved, curve: Sequence[float]) -> list[Sample]:
+    whole = not resolved.media.seekable
+    return samples(curve, resolved.length, whole=whole)
+
+
+def _first_commands(resolved: _Resolved) -> tuple[tuple[str, ...], ...]:
+    """Return the first sample encodes as they will probably be: the places are known later."""
+    picture = decide(resolved.video, resolved.config)
+    points = resolved.measured().first(_edges(resolved, picture))
+    name = resolved.planned.names.source_name
+    return tuple(
+        command(
+            name,
+            resolved.source(picture),
+            sample,
+            points,
+            [f"sample-{number}-{point.edge}-{point.crf:g}" for point in points],
+        )
+        for number, sample in enumerate(_samples(resolved, ()))
+    )
+
+
+def _identity(config: AnalysisConfig) -> dict[str, Json]:
+    """Return what of the configuration shapes the result."""
+    control, ladder = config.properties_control, config.ladder
+    return {
+        "RateQuality": config.quality_control.rate_quality,
+        "MethodStreaming": config.quality_control.method_streaming,
+        "Deinterlace": control.deinterlace,
+        "Crop": list(control.crop.box) if control.crop.box else control.crop.mode,
+        "Ladder": ladder.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+    }
+
+
+def _judged(
+    rung: Rung,
+    measured: Measured,
+    resolved: _Resolved,
+    *,
+    sampled: float | None = None,
+    vmaf: bool = False,
+    forecast: bool = False,
+) -> JudgedRung:
+    """Return a rung with how it keeps its rate, and what is predicted of it."""
+    if rung.edge is None or rung.kbps is None:
+        return JudgedRung(rung=rung)
+    network = resolved.config.quality_control.method_streaming == "network"
+    rate = None
+    if rung.offered:
+        crf = measured.crf(rung.edge)
+        peak = measured.peak(rung.edge)
+        rate = rate_control(
+            rung,
+            crf,
+            resolved.length,
+            local=not network,
+            peak=peak,
+            whole=not forecast and resolved.whole,
+        )
+    seconds = None if forecast else measured.seconds(rung.edge)
+    return JudgedRung(
+        rung=rung,
+        rate=rate,
+        vmaf=measured.quality(rung.edge, rung.kbps) if vmaf else None,
+        seconds=seconds * resolved.length if seconds and resolved.length else None,
+        sampled=sampled,
+    )
+
+
+def _data(
+    judged: Sequence[JudgedRung],
+    picture: PictureDecision,
+    resolved: _Resolved,
+    *,
+    forecast: bool = False,
+) -> dict[str, Json]:
+    control = resolved.config.quality_control
+    data: dict[str, Json] = {
+        "TemplateList": template_list(
+            judged, picture, network=control.method_streaming == "network"
+        ),
+        "Rungs": told(judged, picture, resolved.length),
+        "RateQuality": str(control.rate_quality),
+    }
+    if picture.crop:
+        data["Crop"] = ":".join(map(str, picture.crop))
+    return data | ({"Forecast": True} if forecast else {})
+
+
+def _row(rung: Mapping[str, Json]) -> dict[str, Json]:
+    size = f"{rung['Width']}x{rung['Height']}" if "Width" in rung else ""
+    return {
+        "Class": rung["Class"],
+        "State": rung["State"],
+        "Size": size,
+        "kbit/s": rung.get("PredictedBitrate", ""),
+        "VMAF": rung.get("PredictedVmaf", ""),
+        "Reason": rung.get("Reason", ""),
+        "Detail": rung["Detail"],
+    }
+
+
+def _warnings(meter: Meter, video: VideoStream) -> tuple[str, ...]:
+    found = tuple(message for message, _ in told_of_colours(video, SDR))
+    if not meter.decode_errors:
+        return found
+    return (
+        *found,
+        f"{Code.SOURCE_DAMAGED}: damage in the source was concealed while it was measured.",
+    )
+
+
+class _Progress:
+    """Progress of rounds whose number nobody knows: each fills half of what is left."""
+
+    def __init__(self, report: Callable[[float], None]) -> None:
+        self._report, self._done, self._told = report, 0.0, 0.0
+
+    def part(self) -> Callable[[float], None]:
+        """Return what tells how far the next round is, from 0 to 1."""
+        begin, left = self._done, 1 - self._done
+        self._done += left / 2
+
+        def tell(share: float) -> None:
+            # of several outputs, ffmpeg tells now this one's time and now that one's
+            self._told = max(self._told, begin + left / 2 * min(share, 1.0))
+            self._report(self._told)
+
+        return tell

@@ -1,0 +1,256 @@
+"""What is known of the outputs of a source: measured points, and what lies between them.
+
+Rate over size and rate over Crf are smooth when both are taken as logarithms, so a few points tell
+the others. What a decision rests on is measured all the same: `missing` says which points that
+takes, until there are none. Pure. Specification: analysis, 6 and 6a (TargetVmaf).
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from activities.analysis.selection import Rung
+
+#: the least and the highest Crf that is tried
+LEAST_CRF, MOST_CRF = 1.0, 51.0
+#: where a search for a VMAF begins
+FIRST_CRF = 25.0
+#: how the rate grows with the short edge, and how much Crf doubles it, before more is known; of
+#: pictures that no size holds, less does
+_EDGE_POWER, _CRF_OCTAVE, _BUSY_OCTAVE = 1.6, 6.0, 4.5
+#: what a step of Crf costs in quality, and what e times the rate gives, before more is known
+_QUALITY_STEP, _QUALITY_GAIN = 1.0, 10.0
+#: how far a measured rate may be from the one that is asked about, as a logarithm, and a measured
+#: Crf from the one that a VMAF needs
+_NEAR_RATE, _NEAR_CRF = 0.12, 1.0
+#: points of one size that are measured at most
+_MOST_POINTS = 6
+#: sizes that are held against each other where none holds the quality
+_COMPARED = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Point:
+    """An output that can be measured: short edge in pixels, Crf, and whether quality is needed.
+
+    A `rough` one is only to be compared with others, so that few samples will do.
+    """
+
+    edge: int
+    crf: float
+    quality: bool = False
+    rough: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What an output was measured to be.
+
+    `peak` is the kbit/s of its busiest seconds. `quality` is VMAF, or SSIM in percent, None where
+    it was not measured; `seconds` is the time that a second of the source takes to encode. `rough`
+    means that few samples tell so.
+    """
+
+    kbps: float
+    peak: float = 0.0
+    quality: float | None
+    seconds: float
+    rough: bool = False
+
+
+class Measured:
+    """Points by size and Crf; `Estimates` of the selection rule.
+
+    The quality to hold is `crf`, or, with a `target`, a value of the metric.
+    """
+
+    def __init__(self, crf: float, target: float | None = None) -> None:
+        self._crf, self._target = crf, target
+        self._readings: dict[int, dict[float, Reading]] = {}
+        self._compared: list[tuple[int, float]] = []
+
+    def add(self, point: Point, reading: Reading) -> None:
+        """Take what a point was measured to be."""
+        self._readings.setdefault(point.edge, {})[point.crf] = reading
+
+    def first(self, edges: Sequence[int]) -> list[Point]:
+        """Return where to begin, for the sizes that outputs may have, the largest first."""
+        top = next((edge for edge in edges if edge <= 1080), edges[-1])
+        half = min(edges, key=lambda edge: abs(edge - top / 2))
+        crf = self._crf if self._target is None else FIRST_CRF
+        with_quality = self._target is not None
+        return [Point(edge=edge, crf=crf, quality=with_quality) for edge in {top, half}]
+
+    def rate(self, edge: int) -> float:
+        """Return the average kbit/s that the quality needs; infinite where no rate reaches it."""
+        known = {one: kbps for one in self._readings if (kbps := self._own_rate(one)) is not None}
+        if edge in known:
+            return known[edge]
+        if not known:
+            return math.inf
+        if len(known) == 1:
+            (one, kbps) = next(iter(known.items()))
+            return kbps * (edge / one) ** _EDGE_POWER
+        lower, upper = _around(edge, known)
+        if math.inf in (known[lower], known[upper]):
+            return math.inf
+        power = math.log(known[upper] / known[lower]) / math.log(upper / lower)
+        return known[lower] * (edge / lower) ** power
+
+    def best(self, edges: Sequence[int], kbps: float) -> int:
+        """Return the one of these edges that looks best at a rate, of some that are measured."""
+        if len(edges) == 1:
+            return edges[0]
+        some = _spread(edges, _COMPARED)
+        self._compared += [(edge, kbps) for edge in some]
+        found = {edge: self.quality(edge, kbps) for edge in some}
+        known = {edge: value for edge, value in found.items() if value is not None}
+        # of equals the smaller one, which is cheaper to play
+        return max(known, key=lambda edge: (round(known[edge], 1), -edge)) if known else some[-1]
+
+    def crf(self, edge: int) -> float:
+        """Return the Crf that holds the quality at a size."""
+        if self._target is None:
+            return self._crf
+        return round(self._crf_for(edge, self._target), 1)
+
+    def quality(self, edge: int, kbps: float) -> float | None:
+        """Return the quality of a size at a rate, None where nothing near it was measured."""
+        known = [one for one in self._readings.get(edge, {}).values() if one.quality is not None]
+        exact = [one for one in known if not one.rough]
+        points = [(math.log(one.kbps), one.quality or 0.0) for one in exact or known]
+        return _line(points, math.log(kbps), slope=_QUALITY_GAIN) if points else None
+
+    def peak(self, edge: int) -> float:
+        """Return the kbit/s of the busiest seconds of a size that holds the quality."""
+        readings, holding = self._readings.get(edge, {}), self.crf(edge)
+        nearest = min(readings, key=lambda one: abs(one - holding), default=None)
+        return 0.0 if nearest is None else readings[nearest].peak
+
+    def seconds(self, edge: int) -> float | None:
+        """Return how long a second of the source takes to encode at a size, None if unknown."""
+        known = [one.seconds for one in self._readings.get(edge, {}).values()]
+        return sum(known) / len(known) if known else None
+
+    def missing(self, rungs: Iterable[Rung]) -> list[Point]:
+        """Return what has to be measured before these rungs, chosen by this, can be believed."""
+        compared, self._compared = self._compared, []
+        rungs = list(rungs)
+        held = {rung.edge for rung in rungs if rung.edge is not None and not rung.capped}
+        wanted = [self._holding(edge) for edge in held]
+        wanted += [self._at_rate(edge, kbps, rough=True) for edge, kbps in compared]
+        points = {point for point in wanted if point}
+        if points:
+            return sorted(points, key=lambda point: (-point.edge, point.crf))
+        # what is offered is told with its quality
+        offered = [rung for rung in rungs if rung.offered and rung.edge is not None]
+        told = [self._told(rung) for rung in offered]
+        return sorted({point for point in told if point}, key=lambda point: -point.edge)
+
+    def _told(self, rung: Rung) -> Point | None:
+        assert rung.edge is not None and rung.kbps is not None
+        if rung.capped:
+            return self._at_rate(rung.edge, rung.kbps, rough=False)
+        readings, holding = self._readings[rung.edge], self.crf(rung.edge)
+        crf = min(readings, key=lambda one: abs(one - holding))
+        if readings[crf].quality is not None:
+            return None
+        return Point(edge=rung.edge, crf=crf, quality=True)
+
+    def _holding(self, edge: int) -> Point | None:
+        """Return what is to be measured to know the rate of a size, None if it is known."""
+        readings = self._readings.get(edge, {})
+        if self._target is None:
+            exact = self._crf in readings and not readings[self._crf].rough
+            return None if exact else Point(edge=edge, crf=self._crf)
+        crf = round(self._crf_for(edge, self._target), 1)
+        if len(readings) >= _MOST_POINTS or any(abs(one - crf) <= _NEAR_CRF for one in readings):
+            return None
+        return Point(edge=edge, crf=crf, quality=True)
+
+    def _at_rate(self, edge: int, kbps: float, *, rough: bool) -> Point | None:
+        """Return what is to be measured to know the quality of a size at a rate, None if known."""
+        readings = {
+            crf: one for crf, one in self._readings.get(edge, {}).items() if rough or not one.rough
+        }
+
+        def distance(crf: float) -> float:
+            return abs(math.log(readings[crf].kbps / kbps))
+
+        nearest = min(readings, key=distance, default=None)
+        if nearest is not None and (
+            distance(nearest) <= _NEAR_RATE
+            or len(readings) >= _MOST_POINTS
+            or (nearest == MOST_CRF and readings[nearest].kbps > kbps)
+            or (nearest == LEAST_CRF and readings[nearest].kbps < kbps)
+        ):
+            near = readings[nearest]
+            if near.quality is not None:
+                return None
+            return Point(edge=edge, crf=nearest, quality=True, rough=near.rough)
+        # of a rough one, whether it is near shows only when it is encoded
+        return Point(edge=edge, crf=self._crf_at(edge, kbps), quality=not rough, rough=rough)
+
+    def _crf_at(self, edge: int, kbps: float) -> float:
+        """Return the Crf that a size will have at a rate."""
+        readings = self._readings.get(edge, {})
+        points = [(math.log2(one.kbps), crf) for crf, one in readings.items()]
+        if not points:
+            rate = self.rate(edge)
+            crf = self._crf if self._target is None else FIRST_CRF
+            points = [(math.log2(rate if math.isfinite(rate) else kbps), crf)]
+        return _tried(_line(points, math.log2(kbps), slope=-_BUSY_OCTAVE))
+
+    def _crf_for(self, edge: int, target: float) -> float:
+        """Return the Crf with which a size reaches a quality."""
+        readings = self._readings.get(edge, {})
+        points = [(one.quality, crf) for crf, one in readings.items() if one.quality is not None]
+        return _tried(_line(points, target, slope=-1 / _QUALITY_STEP)) if points else FIRST_CRF
+
+    def _own_rate(self, edge: int) -> float | None:
+        """Return the rate that the quality needs, by the points of this size alone."""
+        readings = self._readings[edge]
+        if self._target is None:
+            return readings[self._crf].kbps if self._crf in readings else None
+        points = [(one.quality, one.kbps) for one in readings.values() if one.quality is not None]
+        if not points:
+            return None
+        reached = max(quality for quality, _ in points)
+        if reached < self._target and LEAST_CRF in readings:
+            return math.inf
+        logs = [(quality, math.log2(kbps)) for quality, kbps in points]
+        return 2 ** _line(logs, self._target, slope=_QUALITY_STEP / _CRF_OCTAVE)
+
+
+def _tried(crf: float) -> float:
+    return round(min(max(crf, LEAST_CRF), MOST_CRF), 1)
+
+
+def _around(edge: int, known: Iterable[int]) -> tuple[int, int]:
+    """Return the two known edges that an edge lies between, or the two that are nearest to it."""
+    ordered = sorted(known)
+    place = next((n for n, one in enumerate(ordered) if one > edge), len(ordered) - 1)
+    place = min(max(place, 1), len(ordered) - 1)
+    return ordered[place - 1], ordered[place]
+
+
+def _spread(edges: Sequence[int], count: int) -> list[int]:
+    """Return some of the edges: both ends, and those between at equal distances."""
+    if len(edges) <= count:
+        return list(edges)
+    return [edges[round(n * (len(edges) - 1) / (count - 1))] for n in range(count)]
+
+
+def _line(points: Sequence[tuple[float, float]], x: float, *, slope: float) -> float:
+    """Return y at x: between the two points around it, beyond them from the two that are nearest.
+
+    `slope` is that of a single point.
+    """
+    ordered = sorted(points)
+    if len(ordered) == 1:
+        return ordered[0][1] + slope * (x - ordered[0][0])
+    place = next((n for n, (one, _) in enumerate(ordered) if one >= x), len(ordered) - 1)
+    (x0, y0), (x1, y1) = ordered[max(place, 1) - 1], ordered[max(place, 1)]
+    if x1 == x0:
+        return (y0 + y1) / 2
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)

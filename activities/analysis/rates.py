@@ -1,0 +1,85 @@
+"""How a result template keeps the average rate of its rung, whatever the length of the film.
+
+Pure: rates in kbit/s, buffers in kbit, lengths in seconds. Specification: analysis, 6 (Keeping the
+average inside BitrateBnd).
+"""
+
+from dataclasses import dataclass
+
+from activities.analysis.selection import Rung
+
+#: what templates may say (specification, transcode, 4)
+LEAST_RATE, LEAST_BUFFER, LARGEST_BUFFER = 10, 1000, 6000
+#: a predicted rate within these shares of the range may be left to a Crf: predictions err
+_CRF_LOW, _CRF_HIGH = 1.06, 0.9
+#: by which factor the rate must at least be able to rise above its average, and better may
+_LEAST_ROOM, _GOOD_ROOM = 1.1, 1.5
+#: shares of the ends of the range that a target keeps off, since two passes err a little
+_OFF_LOW, _OFF_HIGH = 1.02, 0.97
+#: seconds; shorter clips are encoded in two passes
+_LONG = 10.0
+#: how far peaks may exceed the range where nothing is streamed
+_LOCAL_PEAKS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateControl:
+    """Either a Crf under a maximum rate, in one pass, or an average rate in two."""
+
+    crf: float | None = None
+    bitrate: float | None = None
+    maxrate: float
+    bufsize: float
+
+    @property
+    def mode(self) -> str:
+        """The TransMode."""
+        return "onepass" if self.bitrate is None else "twopass"
+
+
+def rate_control(
+    rung: Rung,
+    crf: float,
+    duration: float | None,
+    *,
+    local: bool,
+    peak: float = 0.0,
+    whole: bool = False,
+) -> RateControl:
+    """Return how an offered rung keeps its rate; `crf` is what holds the quality at its size.
+
+    `duration` is None when unknown; `local` players bear higher peaks. `peak` is the rate of its
+    busiest seconds: with a Crf, a Maxrate below that would cut them, and with them the average.
+    `whole` means that the rate was measured on all of the source, and not predicted.
+    """
+    assert rung.kbps is not None
+    low, high = _OFF_LOW * rung.low, _OFF_HIGH * rung.high
+    bufsize = LEAST_BUFFER if duration is None or duration < _LONG else LARGEST_BUFFER
+    if not local and not rung.capped:
+        limited = None
+        if whole and max(low, LEAST_RATE) <= rung.kbps <= high:
+            # two passes would miss the average of a few seconds by more than this
+            limited = RateControl(crf=crf, maxrate=rung.high, bufsize=bufsize)
+        elif duration is not None and duration >= _LONG:
+            limited = _limited_crf(rung, crf, duration)
+        if limited and limited.maxrate >= peak:
+            return limited
+    return RateControl(
+        bitrate=max(float(LEAST_RATE), round(min(max(rung.kbps, low), high), 1)),
+        maxrate=rung.high * (_LOCAL_PEAKS if local else 1),
+        bufsize=bufsize,
+    )
+
+
+def _limited_crf(rung: Rung, crf: float, duration: float) -> RateControl | None:
+    """Return a Crf with a limit that keeps the average within the range; None: there is none."""
+    assert rung.kbps is not None
+    if not _CRF_LOW * rung.low <= rung.kbps <= _CRF_HIGH * rung.high:
+        return None
+    # a full buffer may be spent on top of Maxrate
+    wanted = duration * (rung.high - _GOOD_ROOM * rung.kbps)
+    bufsize = int(min(max(wanted, LEAST_BUFFER), LARGEST_BUFFER))
+    maxrate = int(rung.high - bufsize / duration)
+    if maxrate < _LEAST_ROOM * rung.kbps:
+        return None
+    return RateControl(crf=crf, maxrate=maxrate, bufsize=bufsize)

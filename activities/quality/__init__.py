@@ -1,0 +1,21 @@
+"""How much an encode has lost: a distorted picture held against its reference, frame by frame.
+
+`compare` runs ffmpeg on both sides, each behind filters of its own, in a process of its own
+(libvmaf inside an encode queues frames without bound), and returns what the metric said. `metrics`
+knows the filters and their logs, `scores` the statistics. Specification: ffmpeg facts, "Quality
+metrics".
+"""
+
+from activities.quality.compare import compare, comparison
+from activities.quality.metrics import MOMENT_SUFFIX, Metric, require_metric
+from activities.quality.scores import Comparison, Statistic
+
+__all__ = [
+    "MOMENT_SUFFIX",
+    "Comparison",
+    "Metric",
+    "Statistic",
+    "compare",
+    "comparison",
+    "require_metric",
+]

@@ -1,0 +1,148 @@
+"""Run the Transcodes of one group: one process for their encodes, then each output by itself.
+
+`followup.py` says what becomes of an encoded output, `result/finish.py` what of all of them.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from activities import ffmpeg, fonts
+from activities.quality import require_metric
+from activities.transcode.command.commands import commands
+from activities.transcode.command.decode import RenditionTarget
+from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
+from activities.transcode.command.encryption import write_key
+from activities.transcode.command.filters import filter_names
+from activities.transcode.command.rendition import RenditionJob
+from activities.transcode.followup import FollowUp
+from activities.transcode.result.finish import finish, stem_of
+from workflow_engine.activity import ActivityContext, ActivityResult
+from workflow_engine.errors import ActivityError, Code, InstallationError
+
+Member = tuple[Sequence[RenditionJob], ActivityContext]
+
+
+def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
+    """Make the outputs of several activities that share a decode; results in their order.
+
+    An activity whose output is not good enough has the error in its place. Raises ActivityError
+    when a process fails, or when its files are not what was planned.
+    """
+    _require_tools(members)
+    targets = [_targets(jobs, context) for jobs, context in members]
+    together = [target for own in targets for target in own]
+    for target in together:
+        _write_files(target)
+        if target.rendition.key:
+            write_key(Path(target.stem), target.rendition.key)
+    first = members[0][1]
+    argvs = commands(str(first.source), together)
+    progress = _Progress(members, len(argvs))
+    durations = [target.rendition.duration for target in together]
+    longest = max((duration for duration in durations if duration), default=None)
+    reports = [
+        ffmpeg.run(
+            argv,
+            context=first,
+            duration=longest,
+            on_progress=progress.next_process(),
+            others=[context.work for _, context in members[1:]],
+        )
+        for argv in argvs
+    ]
+    try:
+        return [
+            _result(member, own, argvs, reports, progress)
+            for member, own in zip(members, targets, strict=True)
+        ]
+    except ActivityError as error:
+        raise ffmpeg.blame(error, argvs, first) from error
+
+
+def _targets(jobs: Sequence[RenditionJob], context: ActivityContext) -> list[RenditionTarget]:
+    return [
+        RenditionTarget(rendition=job.rendition, stem=str(stem_of(context.work, index)))
+        for index, job in enumerate(jobs)
+    ]
+
+
+def _result(
+    member: Member,
+    targets: Sequence[RenditionTarget],
+    argvs: Sequence[tuple[str, ...]],
+    reports: Sequence[ffmpeg.ProcessReport],
+    progress: "_Progress",
+) -> ActivityResult | ActivityError:
+    jobs, context = member
+    follow_up = FollowUp(context, progress.next_process)
+    try:
+        made = [follow_up.finish(*pair) for pair in zip(jobs, targets, strict=True)]
+    except ActivityError as error:
+        if error.code != Code.LOW_QUALITY:
+            raise
+        return error
+    return finish(
+        *(jobs, made),
+        commands=[*argvs, *follow_up.commands],
+        reports=[*reports, *follow_up.reports],
+        cancel=context.cancel,
+    )
+
+
+class _Progress:
+    """How far all processes are together, told to every member.
+
+    Those that are known to come have equal shares of the whole, of which one is kept where a
+    second encode may follow; what follows takes half of what is left each time.
+    """
+
+    def __init__(self, members: Sequence[Member], encodes: int) -> None:
+        jobs = [job for own, _ in members for job in own]
+        self._contexts = [context for _, context in members]
+        self._known = encodes + sum(job.quality is not None for job in jobs)
+        again = any(
+            job.rate_bounds or (job.quality and job.quality.on_low == "retry") for job in jobs
+        )
+        self._share = 1 / (self._known + again)
+        self._begin = 0.0
+
+    def next_process(self) -> Callable[[float], None]:
+        """Return what takes the progress of one more process, 0 to 1."""
+        begin = self._begin
+        share = self._share if self._known else (1 - begin) / 2
+        self._known -= bool(self._known)
+        self._begin += share
+
+        def tell(done: float) -> None:
+            for context in self._contexts:
+                context.progress(begin + done * share)
+
+        return tell
+
+
+def _write_files(target: RenditionTarget) -> None:
+    for file in target.rendition.written_files:
+        path = Path(target.beside(file.name))
+        path.parent.mkdir(exist_ok=True)
+        if file.face and not path.exists():
+            fonts.write_face(file.face, path)
+        elif file.text is not None:
+            path.write_text(file.text, encoding="utf-8")
+
+
+def _require_tools(members: Sequence[Member]) -> None:
+    there = ffmpeg.capabilities()
+    try:
+        for jobs, _ in members:
+            for job in jobs:
+                picture, sound = job.rendition.picture, job.rendition.sound
+                if picture and picture.encoding:
+                    there.require_encoder(VIDEO_ENCODERS[picture.encoding.codec])
+                if sound and sound.encoding:
+                    there.require_encoder(AUDIO_ENCODERS[sound.encoding.codec])
+                for name in filter_names(job.rendition.filters):
+                    there.require_filter(name)
+                if job.quality:
+                    require_metric(job.quality.measure)
+    except InstallationError as error:
+        raise ActivityError(error.code, error.message, remedy=error.remedy) from error

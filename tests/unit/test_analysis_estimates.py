@@ -1,0 +1,106 @@
+"""What is guessed between measured points, and what has to be measured before it is believed."""
+
+import math
+
+import pytest
+
+from activities.analysis.classes import Fences, candidates
+from activities.analysis.estimates import Measured, Point, Reading
+from activities.analysis.selection import Rung, select
+
+
+class Encoder:
+    """An encoder whose rates and qualities follow simple laws, and a count of what was asked."""
+
+    def __init__(self, kbps: float, power: float = 1.7, octave: float = 6.0) -> None:
+        self.kbps, self.power, self.octave = kbps, power, octave
+        self.encoded: set[tuple[int, float]] = set()
+        self.exact: set[tuple[int, float]] = set()
+
+    def rate(self, edge: int, crf: float) -> float:
+        return self.kbps * (edge / 1080) ** self.power * 2 ** ((25 - crf) / self.octave)
+
+    def quality(self, edge: int, crf: float) -> float:
+        lost = 4 * math.log2(1080 / edge) if edge < 1080 else 0.0
+        return 100 - 0.9 * max(0.0, crf - 15) - lost
+
+    def measure(self, point: Point) -> Reading:
+        self.encoded.add((point.edge, point.crf))
+        if not point.rough:
+            self.exact.add((point.edge, point.crf))
+        rough = (point.edge, point.crf) not in self.exact
+        quality = self.quality(point.edge, point.crf) if point.quality else None
+        rate = self.rate(point.edge, point.crf)
+        return Reading(kbps=rate, quality=quality, seconds=1.0, rough=rough)
+
+
+def settled(
+    encoder: Encoder, measured: Measured, size: tuple[int, int] = (1920, 1080)
+) -> list[Rung]:
+    """Measure until nothing is missing, as the activity does."""
+    for point in measured.first(candidates(size, at_least=270)):
+        measured.add(point, encoder.measure(point))
+    for _ in range(20):
+        rungs = select(size, measured, fences=Fences())
+        points = measured.missing(rungs)
+        if not points:
+            return rungs
+        for point in points:
+            measured.add(point, encoder.measure(point))
+    raise AssertionError("it never ends")
+
+
+def test_every_offered_size_is_measured_and_few_others_are() -> None:
+    encoder, measured = Encoder(3000), Measured(25)
+    rungs = settled(encoder, measured)
+    edges = {rung.edge for rung in rungs if rung.offered}
+    assert all((edge, 25) in encoder.encoded for edge in edges)
+    assert len(encoder.encoded) <= len(edges) + 2
+    for rung in rungs:
+        assert rung.edge and rung.kbps == pytest.approx(encoder.rate(rung.edge, 25))
+        assert measured.quality(rung.edge, rung.kbps) == encoder.quality(rung.edge, 25)
+
+
+def test_rates_between_two_sizes_lie_on_a_line_of_logarithms() -> None:
+    measured = Measured(25)
+    for edge, kbps in ((1080, 4000.0), (270, 250.0)):
+        measured.add(Point(edge=edge, crf=25), Reading(kbps=kbps, quality=None, seconds=1))
+    assert measured.rate(540) == pytest.approx(1000) and measured.rate(2160) == pytest.approx(16000)
+
+
+def test_where_no_size_holds_the_quality_the_best_one_is_found_by_measuring() -> None:
+    encoder, measured = Encoder(40_000, octave=4.0), Measured(25)
+    rungs = settled(encoder, measured)
+    for rung in rungs:
+        assert rung.capped and rung.edge and rung.kbps == rung.definition.high
+        crf = 25 + encoder.octave * math.log2(encoder.rate(rung.edge, 25) / rung.kbps)
+        told = measured.quality(rung.edge, rung.kbps)
+        assert told == pytest.approx(encoder.quality(rung.edge, crf), abs=1.0)
+    # this encoder loses less by fewer lines than by a higher Crf
+    assert (rungs[0].edge, rungs[-1].edge) != (1080, 1080)
+
+
+def test_sizes_are_compared_roughly_and_told_exactly() -> None:
+    encoder, measured = Encoder(40_000, octave=4.0), Measured(25)
+    points: list[Point] = []
+    measure = encoder.measure
+    encoder.measure = lambda point: points.append(point) or measure(point)  # type: ignore[method-assign]
+    rungs = settled(encoder, measured)
+    exact = {one.edge for one in points if one.quality and not one.rough}
+    assert exact == {rung.edge for rung in rungs}
+    assert any(one.rough for one in points)
+
+
+@pytest.mark.parametrize("target", [95.0, 88.0, 80.0])
+def test_the_crf_of_a_target_is_searched_for_each_size(target: float) -> None:
+    encoder, measured = Encoder(3000), Measured(25, target)
+    for rung in settled(encoder, measured):
+        if not rung.capped and rung.edge:
+            reached = encoder.quality(rung.edge, measured.crf(rung.edge))
+            assert reached == pytest.approx(target, abs=1.0)
+
+
+def test_a_size_that_never_reaches_the_target_is_not_taken() -> None:
+    encoder, measured = Encoder(200), Measured(25, 97.0)
+    (offered,) = [rung for rung in settled(encoder, measured) if rung.offered and not rung.capped]
+    assert offered.edge == 1080, "smaller ones lose too much by their size alone"

@@ -1,0 +1,37 @@
+"""A plan as people read it: what an activity expects to find, and that it is a forecast."""
+
+from pathlib import Path
+
+from activities.analysis import Analysis
+from tests.support.topologies import start, text, topology
+from tests.support.transcode_plans import media
+from workflow_engine.activity import StepResult, load_registry
+from workflow_engine.cli.plan_view import plan_json, plan_lines
+from workflow_engine.planning.graph import load
+from workflow_engine.planning.plan import Input, plan_all
+from workflow_engine.records import Digests, ObjectRef
+from workflow_engine.topology.placeholders import Names
+
+SOURCE = ObjectRef(bucket="uploads", object="incoming/in.mov", location="local")
+
+
+def test_what_an_analysis_expects_is_told_as_a_forecast(tmp_path: Path) -> None:
+    activities = {"start": start(), "look": {"Type": Analysis.type_name, "Parameters": {}}}
+    graph = load(text(topology(activities, {"start": ["look"], "look": []})), load_registry())
+    given = Input(
+        ref=SOURCE,
+        digests=Digests(size=1, sha256="0" * 64, md5="0" * 32),
+        names=Names.of(SOURCE.object, run_id="0" * 32),
+    )
+    plan = plan_all(graph, given, StepResult(data=media()), lambda planned: None)
+    lines = list(plan_lines("w", SOURCE, plan))
+    place = next(n for n, line in enumerate(lines) if "a forecast" in line)
+    assert lines[place + 1].split() == [
+        *("Class", "State", "Size", "kbit/s", "VMAF", "Reason", "Detail")
+    ]
+    rows = lines[place + 2 : place + 6]
+    assert [row.split()[0] for row in rows] == ["FHD", "HD", "SD", "LD"]
+    column = lines[place + 1].index("Detail")
+    assert all(row[column - 1] == " " and row[column] != " " for row in rows)
+    (_, look) = plan_json("w", SOURCE, plan)["Activities"]
+    assert len(look["Forecast"]["Rungs"]) == 4
