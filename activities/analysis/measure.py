@@ -227,7 +227,8 @@ class Meter:
         whole = len(self._samples) == 1
         for point, stem, share in zip(points, stems, pixels, strict=True):
             file = Path(f"{stem}.mp4")
-            kbps, peak, key = _rates(file, sample, self._rate, whole=whole)
+            packets = flows(file, [1], make=Sizes)[1].packets
+            kbps, peak, key = rates_of(packets, sample, self._rate, whole=whole)
             spent = report.elapsed * share / sum(pixels) / sample.length
             encoded = self._encodes.setdefault((point.edge, point.crf), {})
             encoded[number] = _Encode(file=file, kbps=kbps, peak=peak, key=key, seconds=spent)
@@ -283,24 +284,23 @@ def _counted(pictures: GraphStream, sample: Sample, rate: Fraction) -> GraphStre
     return pictures.filter("trim", start_frame=first, end_frame=max(last, first + 1))
 
 
-def _rates(
-    file: Path, sample: Sample, rate: Fraction, *, whole: bool
+def rates_of(
+    packets: Sequence[tuple[float, int]], sample: Sample, rate: Fraction, *, whole: bool
 ) -> tuple[float, float, float]:
     """Return the kbit/s of what counts, those of its busiest seconds, and what a key frame adds.
 
-    The last is in kbit: what the first picture has beyond another one.
+    `packets` are their times, in seconds, and bytes. What a key frame adds is in kbit: what the
+    first picture has beyond another one.
     An encode of the whole source has its key frames where they will be. Those of a sample come too
     soon: the first one is taken for an ordinary picture, and counted apart.
     """
-    packets = flows(file, [1], make=Sizes)[1].packets
     if whole:
         seconds = float(len(packets) / rate)
-        tiles: dict[int, int] = {}
+        tiles = [0] * max(1, int(seconds / COUNTED))
+        each = seconds / len(tiles)
         for time, size in packets:
-            place = min(int(time / COUNTED), max(0, int(seconds / COUNTED) - 1))
-            tiles[place] = tiles.get(place, 0) + size
-        total = sum(tiles.values()) * 8 / 1000
-        return total / seconds, max(tiles.values()) * 8 / 1000 / min(COUNTED, seconds), 0.0
+            tiles[min(int(time / each), len(tiles) - 1)] += size
+        return sum(tiles) * 8 / 1000 / seconds, max(tiles) * 8 / 1000 / each, 0.0
     others = [size for _, size in packets[1:]]
     ordinary = sum(others) / len(others) if others else packets[0][1]
     end = sample.skip + sample.counted

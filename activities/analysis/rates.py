@@ -16,6 +16,8 @@ _CRF_LOW, _CRF_HIGH = 1.06, 0.9
 _LEAST_ROOM, _GOOD_ROOM = 1.1, 1.5
 #: shares of the ends of the range that a target keeps off, since two passes err a little
 _OFF_LOW, _OFF_HIGH = 1.02, 0.97
+#: seconds at the maximum rate that a buffer holds, where it need not be small
+_SECONDS_OF_BUFFER = 2
 #: seconds; shorter clips are encoded in two passes
 _LONG = 10.0
 #: how far peaks may exceed the range where nothing is streamed
@@ -58,8 +60,10 @@ def rate_control(
     if not local and not rung.capped:
         limited = None
         if whole and max(low, LEAST_RATE) <= rung.kbps <= high:
-            # two passes would miss the average of a few seconds by more than this
-            limited = RateControl(crf=crf, maxrate=rung.high, bufsize=bufsize)
+            # two passes would miss the average of a few seconds by more than this; whatever the
+            # buffer allows, it is no more than was measured
+            room = min(max(_SECONDS_OF_BUFFER * rung.high, LEAST_BUFFER), LARGEST_BUFFER)
+            limited = RateControl(crf=crf, maxrate=rung.high, bufsize=room)
         elif duration is not None and duration >= _LONG:
             limited = _limited_crf(rung, crf, duration)
         if limited and limited.maxrate >= peak:
