@@ -24,7 +24,7 @@ _BITRATES = (10.0, 50_000.0)
 _DOUBLED = 6
 #: what a step of Crf takes: of the logarithm of the odds of VMAF and SSIM (their share of the best
 #: against what is missing), in which they are straight over Crf; of XPSNR in dB
-_SLOPES = {Metric.VMAF: 0.15, Metric.SSIM: 0.12, Metric.XPSNR: 0.7}
+_SLOPES = {Metric.VMAF: 0.15, Metric.SSIM: 0.1, Metric.XPSNR: 0.7}
 #: how many steps of AV1 are one of H.264 and H.265
 _FINER = 2.5
 #: below it, encoders may turn lossless, in another profile

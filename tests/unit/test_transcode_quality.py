@@ -1,0 +1,168 @@
+"""Quality of an output: what may not stand beside it, and the settings of a second encode."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.quality import Metric
+from activities.transcode import Transcode
+from activities.transcode.command.filters import CommandInput
+from activities.transcode.command.rendition import Picture, Rendition, VideoEncoding
+from activities.transcode.result.second import outside, with_quality, with_rate
+from tests.support.transcode_plans import COPY, MP3, MP4, media, plan
+from workflow_engine.activity import Neighbourhood
+from workflow_engine.errors import Problem
+from workflow_engine.records import StepResult
+
+HDR = {"Codec": "H.265", "PixFmt": "yuv420p10le", "Hdr": "Keep"}
+
+
+def problems_of(**output) -> list[Problem]:
+    wire = {"OutputObject": "a", "TemplateId": MP4} | output
+    parameters = Transcode.parameters.model_validate({"OutputBucket": "out", "Outputs": [wire]})
+    return list(Transcode().check(parameters, Neighbourhood(name="sd", ancestor_types=())))
+
+
+@pytest.mark.parametrize(
+    ("quality", "fields", "pointer", "words"),
+    [
+        ({}, {"TemplateId": MP3}, "/Quality", "the output has none"),
+        ({}, {"TemplateId": COPY}, "/Quality", "copies the streams"),
+        (
+            {},
+            {"Container": {"Format": "gif"}, "Video": {"Codec": "GIF"}},
+            "/Quality",
+            "cannot be measured of GIF",
+        ),
+        ({}, {"Video": HDR}, "/Quality/Metric", "VMAF has no model for HDR"),
+        ({"Metric": "ssim", "Minimum": "1.5"}, {}, "/Quality/Minimum", 'the best "ssim" is 1'),
+        ({"Metric": "ssim", "Subsample": "2"}, {}, "/Quality/Subsample", '"vmaf" only'),
+        ({"OnLow": "fail"}, {}, "/Quality/Minimum", 'OnLow "fail" needs a Minimum'),
+    ],
+)
+def test_refusals(quality, fields, pointer, words):
+    (problem,) = problems_of(**fields, Quality=quality)
+    assert problem.pointer == f"/Outputs/0{pointer}"
+    assert words in problem.message and problem.remedy
+
+
+@pytest.mark.parametrize("metric", ["ssim", "xpsnr"])
+def test_hdr_has_other_metrics(metric):
+    assert not problems_of(Video=HDR, Quality={"Metric": metric, "Minimum": "0.9"})
+
+
+def encoded(**rates) -> Rendition:
+    """A rendition of H.264, or of another `codec`, with these rates."""
+    plain = {"bitrate": None, "crf": None, "maxrate": None}
+    encoding = VideoEncoding(
+        codec=rates.pop("codec", "H.264"),
+        filters=(),
+        rate=Fraction(25),
+        bufsize=6000,
+        profile=None,
+        preset=None,
+        gop=250,
+        key_every=None,
+        key_times=(),
+        pix_fmt="yuv420p",
+        fields=False,
+        hdr=False,
+        **plain | rates,
+    )
+    picture = Picture(stream=0, codec="h264", size=(2, 2), part=(2, 2), encoding=encoding)
+    return Rendition(
+        container="mp4",
+        origin=CommandInput(),
+        picture=picture,
+        sound=None,
+        mode="onepass",
+        segment=None,
+        cuts=(),
+        mux=(),
+        key=None,
+        playlist_tags=(),
+        duration=None,
+        exact=True,
+        limit=1.0,
+        bytes=None,
+    )
+
+
+def test_what_is_outside_of_bounds():
+    inside = [outside(rate, (1000, 2000)) for rate in (900, 1500, 2040)]
+    assert inside == [0, 0, 0]
+    assert outside(899, (1000, 2000)) > 0 < outside(2041, (1000, 2000))
+    assert outside(None, (1000, 2000)) == outside(1, None) == 0
+
+
+@given(st.floats(20, 40_000), st.floats(20, 20_000), st.floats(1.5, 4))
+def test_an_encoder_that_errs_alike_again_is_brought_inside(bitrate, least, ratio):
+    bounds = (least, least * ratio)
+    for error in (0.5, 0.8, 1.3):
+        rate = bitrate * error
+        if outside(rate, bounds):
+            second = with_rate(encoded(bitrate=bitrate), rate, bounds)
+            again = second.picture.encoding.bitrate
+            assert not outside(again * error, bounds) or again in (10, 50_000)
+            assert second.mode == "twopass"
+
+
+@pytest.mark.parametrize("metric", Metric)
+def test_more_is_missing_more_is_given(metric):
+    best = metric.best if metric is not Metric.XPSNR else 60
+    steps = []
+    for share in (0.5, 0.7, 0.88):
+        second = with_quality(
+            *(encoded(crf=40.0), metric, share * best, 0.9 * best), best=metric.best, bounds=None
+        )
+        steps.append(40 - second.picture.encoding.crf)
+    assert steps == sorted(steps, reverse=True) and 0 < steps[-1] <= steps[0] <= 15.5
+
+
+def test_what_limits_a_better_encode():
+    low = (Metric.VMAF, 50.0, 90.0)
+    best = {"best": 100.0, "bounds": None}
+    assert with_quality(encoded(crf=1.0), *low, **best) is None
+    av1 = with_quality(encoded(crf=50.0, codec="AV1"), *low, **best)
+    assert av1.picture.encoding.crf == int(av1.picture.encoding.crf) < 40
+    capped = encoded(bitrate=1000.0, maxrate=1200.0)
+    assert with_quality(capped, *low, **best).picture.encoding.bitrate == 1200
+    assert with_quality(encoded(bitrate=1200.0, maxrate=1200.0), *low, **best) is None
+    bounded = with_quality(encoded(bitrate=1000.0), *low, best=100.0, bounds=(500.0, 1500.0))
+    assert bounded.picture.encoding.bitrate == pytest.approx(1455)
+    constant = replace(encoded(bitrate=1000.0), mode="CBR")
+    assert with_quality(constant, *low, **best).mode == "CBR"
+
+
+def test_the_plan_shows_how_an_output_is_measured():
+    plain = {"OutputObject": "a", "TemplateId": MP4}
+    encode, compare = plan(plain | {"Quality": {}}).commands
+    assert "libvmaf" in " ".join(compare) and "libvmaf" not in " ".join(encode)
+    # the source at its own size; a mark has that of the output
+    assert "scale=flags=bicubic:h=1080:w=1920" in " ".join(compare)
+    text = {"Type": "Text", "TextWaterMark": {"Content": "aGVsbG8="}}
+    marked = plan(plain | {"Quality": {}, "WaterMarks": [text]})
+    assert "scale=flags=bicubic:h=720:w=1280" in " ".join(marked.commands[1])
+
+
+def test_only_a_measured_output_has_another_key():
+    plain = {"OutputObject": "a", "TemplateId": MP4}
+    measured = plan(plain | {"Quality": {"Minimum": "80"}}).identity
+    higher = plan(plain | {"Quality": {"Minimum": "90"}}).identity
+    assert len({str(one) for one in (plan(plain).identity, measured, higher)}) == 3
+
+
+def test_bounds_come_from_an_analysis_only():
+    entry = {
+        "Id": "S00000000-200040",
+        "Container": {"Format": "mp4"},
+        "Video": {"Crf": "26", "BitrateBnd": {"Min": "1000", "Max": "2000"}},
+    }
+    upstream = {"Analysis": StepResult(data={"TemplateList": [entry]})}
+    output = {"OutputObject": "a", "TemplateId": "S00000000-200040"}
+    for own, bounds in (({}, (1000, 2000)), ({"Width": "640"}, (1000, 2000)), ({"Crf": 20}, None)):
+        step = plan(output | {"Video": own}, source=media(), upstream=upstream)
+        assert step.resolved[0].rate_bounds == bounds
