@@ -69,14 +69,16 @@ def run(
     context: ActivityContext,
     duration: float | None,
     on_progress: Callable[[float], None] | None = None,
+    on_line: Callable[[str], None] | None = None,
     limits: Limits | None = None,
     others: Sequence[Path] = (),
 ) -> ProcessReport:
     """Run an ffmpeg command (see `flags.argv`) in `context.work` and wait for its end.
 
     `duration` is the output's length in seconds, None when unknown; progress runs from 0 to 1
-    and goes to `on_progress`, by default `context.progress`, on the calling thread. The process
-    holds `context.slot`. `others` are further directories that it writes to. Raises
+    and goes to `on_progress`, by default `context.progress`, on the calling thread. `on_line` gets
+    every line of stdout, on a thread of its own; it must not raise. The process holds
+    `context.slot`. `others` are further directories that it writes to. Raises
     InterruptedRunError on `context.cancel`, ActivityError otherwise: `Timeout`, `NoSpace`,
     `InvalidParameter.ResourceContentBad` or `InternalError`, with the last lines of stderr as
     `detail`; `transient` when it was killed from outside, when the disk is full and when the
@@ -98,10 +100,15 @@ def run(
             over = _over_limit(watch, progress, limits, works, tail)
             return diagnosis.doomed(tail.lines) or over
 
+        def read(line: str) -> None:
+            progress.read(line)
+            if on_line:
+                on_line(line)
+
         status = supervise(
             command,
             cwd=context.work,
-            on_line=progress.read,
+            on_line=read,
             stderr=tail,
             cancel=context.cancel,
             check=check,

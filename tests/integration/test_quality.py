@@ -78,6 +78,13 @@ def test_the_mean_is_what_ffmpeg_says(tmp_path, reference, metric, pattern, by):
     [
         ("late.mkv", ("-output_ts_offset", "3.337")),
         ("late.ts", ("-muxdelay", "1")),
+        (
+            "behind-sound.mkv",
+            (
+                *("-filter_complex", "sine=duration=4[sound];[0:v]setpts=PTS+0.5/TB[late]"),
+                *("-map", "[late]", "-map", "[sound]"),
+            ),
+        ),
         # whole milliseconds
         ("rounded.flv", ()),
     ],

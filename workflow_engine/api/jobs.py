@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
+from pydantic import BeforeValidator
+
 from workflow_engine.api.action import Request
 from workflow_engine.api.parameters import (
     Identifier,
@@ -15,13 +17,16 @@ from workflow_engine.api.parameters import (
 from workflow_engine.api.shapes import missing, nested_properties
 from workflow_engine.engine import Engine
 from workflow_engine.jobs import JobInput
+from workflow_engine.jobs.given import JobObject, from_url
 from workflow_engine.messages.job_objects import job_object
 from workflow_engine.records import ExecutionKind, ExecutionRecord, Json
 from workflow_engine.store import Page
 from workflow_engine.topology.wire import JsonObject
 
-#: the object that a job works on
-InputParameter = Annotated[JobInput, JsonObject, NotEmpty]
+#: the object that a job works on, in any form of URL or as JSON (specification, api, 3)
+InputParameter = Annotated[JobInput, JsonObject, BeforeValidator(from_url), NotEmpty]
+#: an object that a job writes
+OutputParameter = Annotated[JobObject, JsonObject, BeforeValidator(from_url), NotEmpty]
 
 
 class JobPageRequest(Request):

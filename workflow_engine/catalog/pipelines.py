@@ -241,6 +241,15 @@ class Pipelines:
         )
         return any(self._store.executions.page(wanted, limit=1).items for wanted in filters)
 
+    def check_queue(self, name: str, pointer: str) -> None:
+        """Raise InvalidInputError unless the settings have a queue of this name."""
+        try:
+            self._queues.check(name)
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                error.code, error.message, pointer=pointer, remedy=error.remedy
+            ) from None
+
     def _check_receiver(self, queue: str, topic: str) -> None:
         if queue and topic:
             raise InvalidInputError(

@@ -1,7 +1,7 @@
 """`Jobs`: submit, find and cancel jobs; those of workflows are found beside the others."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,13 +19,14 @@ from workflow_engine.errors import (
 )
 from workflow_engine.jobs import boost, topologies
 from workflow_engine.jobs.echo import analysis_echo, members, snapshot_echo
-from workflow_engine.jobs.given import JobInput, refuse_workflow_placeholders
+from workflow_engine.jobs.given import JobInput, JobObject, refuse_workflow_placeholders
 from workflow_engine.jobs.new_job import NewJob
 from workflow_engine.jobs.of_activities import as_execution
 from workflow_engine.jobs.states import jobs_in
 from workflow_engine.jobs.topologies import Target
 from workflow_engine.jobs.transcoding import transcode_job
 from workflow_engine.messages.job_states import job_state
+from workflow_engine.messages.outbox import OWN_QUEUE
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
@@ -169,6 +170,40 @@ class Jobs:
             NewJob(
                 kind=ExecutionKind.MEDIA_INFO,
                 graph=graph,
+                given=given,
+                pipeline=pipeline,
+                request=request,
+                user_data=user_data,
+            )
+        )
+
+    def video_quality(
+        self,
+        given: JobInput,
+        target: JobObject,
+        params: Mapping[str, Json],
+        *,
+        user_id: int,
+        pipeline_id: str = "",
+        user_data: str = "",
+        queue: str = "",
+    ) -> ExecutionRecord:
+        """Queue a job that looks for defects of the picture. Raises InvalidInputError.
+
+        `params` are JobParams, `queue` is told of the end in place of the pipeline's.
+        """
+        pipeline = self._pipelines.accepted(pipeline_id)
+        self._require_bucket(given.bucket, "/Input/Bucket")
+        self._require_bucket(target.bucket, "/Output/Bucket")
+        refuse_workflow_placeholders(target.object, "/Output/Object")
+        request: dict[str, Json] = {"UserId": user_id, "Output": target.shown_url}
+        if queue:
+            self._pipelines.check_queue(queue, "/NotifyUrl")
+            request[OWN_QUEUE] = queue
+        return self._queued(
+            NewJob(
+                kind=ExecutionKind.VIDEO_QUALITY,
+                graph=self._parse(topologies.video_quality(given, pipeline.id, target, params)),
                 given=given,
                 pipeline=pipeline,
                 request=request,

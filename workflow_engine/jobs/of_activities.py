@@ -19,9 +19,11 @@ from workflow_engine.records import (
     ExecutionRecord,
     ExecutionState,
     Json,
+    ObjectRef,
     Output,
 )
 from workflow_engine.topology.placeholders import Names
+from workflow_engine.topology.urls import object_url
 
 
 def as_execution(
@@ -66,8 +68,18 @@ def _request(
             return {"SnapshotConfig": snapshot_echo(parameters.get("SnapshotConfig"))}
         case ExecutionKind.ANALYSIS:
             return {"AnalysisConfig": analysis_echo(parameters.get("AnalysisConfig"))}
+        case ExecutionKind.VIDEO_QUALITY:
+            return {"Output": object_url(_target(job, run, graph))}
         case _:
             return {}
+
+
+def _target(job: ActivityJob, run: ExecutionRecord, graph: Graph) -> ObjectRef:
+    """Return the only object that an activity writes, by the name that it gets."""
+    node = graph.nodes[job.activity]
+    (ref,) = node.activity.destinations(node.parameters)
+    names = Names.of(run.input.object, run_id=run.run_id, media_id=run.media_id)
+    return replace(ref, object=names.fill(ref.object))
 
 
 def _output(

@@ -3,6 +3,7 @@
 Start                         SubmitMediaInfoJob
 Start -> Snapshot             SubmitSnapshotJob
 Start -> Analysis             SubmitAnalysisJob
+Start -> Inspection           SubmitVideoQualityJob
 Start -> Transcode            one output of SubmitJobs
 Start -> Analysis -> Transcode   the same with an intelligent template (analysis, 8)
 """
@@ -11,14 +12,21 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from workflow_engine.errors import InvalidInputError, pointer_to
-from workflow_engine.jobs.given import JobInput
+from workflow_engine.jobs.given import JobInput, JobObject
 from workflow_engine.records import Json
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 
 _PARAMETERS = re.compile(r"^/Activities/[^/]+/Parameters(?=/|$)")
 _OUTPUT = "/Outputs/0"
+#: where the parameters of activities stand in requests
+_PARAMETER_OF = {
+    "/InputFile": "/Input",
+    "/OutputFile": "/Output",
+    "/Labels": "/JobParams/Labels",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +63,19 @@ def analysis(given: JobInput, pipeline_id: str, config: Json) -> str:
     return _chain({"start": _start(given, pipeline_id), "analysis": work})
 
 
+def video_quality(
+    given: JobInput, pipeline_id: str, target: JobObject, params: Mapping[str, Json]
+) -> str:
+    """Return the topology that looks for defects in an object, as JSON text.
+
+    `params` are parameters of the activity beside the place of its result.
+    """
+    name = quote(target.object, safe="/{}")
+    file = {"Bucket": target.bucket, "Location": target.location, "Object": name}
+    work = ("Inspection", {**params, "OutputFile": file})
+    return _chain({"start": _start(given, pipeline_id), "inspection": work})
+
+
 def transcode(
     given: JobInput,
     pipeline_id: str,
@@ -80,8 +101,9 @@ def asked(error: InvalidInputError, *, output: int = 0) -> InvalidInputError:
     `/Activities/transcode/Parameters/Outputs/0/Video` is `/Outputs/3/Video` for output 3.
     """
     pointer = _PARAMETERS.sub("", error.pointer)
-    if pointer.startswith("/InputFile"):
-        pointer = pointer.replace("/InputFile", "/Input", 1)
+    for name, parameter in _PARAMETER_OF.items():
+        if pointer == name or pointer.startswith(name + "/"):
+            pointer = parameter + pointer.removeprefix(name)
     if pointer == _OUTPUT or pointer.startswith(_OUTPUT + "/"):
         pointer = pointer_to("Outputs", output) + pointer.removeprefix(_OUTPUT)
     return InvalidInputError(error.code, error.message, pointer=pointer, remedy=error.remedy)

@@ -1,8 +1,9 @@
 """The job objects of the API, made out of executions; lists flat, missing values left out.
 
-Specification: api, 5 and 7; snapshot, 7; analysis, 2; mediainfo, 1.
+Specification: api, 5, 7 and 16.3; snapshot, 7; analysis, 2; mediainfo, 1.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
@@ -24,17 +25,24 @@ _MESSAGE_TYPES = {
     ExecutionKind.SNAPSHOT: "Snapshot",
     ExecutionKind.ANALYSIS: "Analysis",
     ExecutionKind.MEDIA_INFO: "MediaInfo",
+    ExecutionKind.VIDEO_QUALITY: "VideoQuality",
 }
 
 
 def job_object(record: ExecutionRecord) -> Object:
-    """Return the job that an execution is: a Job, SnapshotJob, AnalysisJob or MediaInfoJob."""
+    """Return the job that an execution is.
+
+    A Job, SnapshotJob, AnalysisJob, MediaInfoJob, or the Job of QueryVideoQualityJob.
+    """
     return _FORMS[record.kind](record)
 
 
 def job_message(record: ExecutionRecord) -> dict[str, Json]:
     """Return the message that tells how a job ended: its type and id, and the job object, flat."""
-    return {"Type": _MESSAGE_TYPES[record.kind], "JobId": record.run_id, **job_object(record)}
+    message = {"Type": _MESSAGE_TYPES[record.kind], "JobId": record.run_id, **job_object(record)}
+    if record.kind is ExecutionKind.VIDEO_QUALITY:  # what its job object has no place for
+        message |= _user_data(record)
+    return message
 
 
 def _transcode(record: ExecutionRecord) -> Object:
@@ -105,11 +113,24 @@ def _media_info(record: ExecutionRecord) -> Object:
     return job | ({"Properties": properties} if properties else {})
 
 
+def _video_quality(record: ExecutionRecord) -> Object:
+    """Return the Job of QueryVideoQualityJob; what was found is JSON in a string."""
+    job: Object = {"JobId": record.run_id, "Status": job_state(record)}
+    job |= {name: record.request[name] for name in ("UserId", "Output") if name in record.request}
+    if record.state is ExecutionState.COMPLETED:
+        job |= {"Code": "Success", "Message": "The job is completed successfully"}
+        job["VideoQualityResults"] = json.dumps(_result(record).get("VideoQualityResults", {}))
+    elif record.code:
+        job |= {"Code": record.code, "Message": record.message}
+    return job
+
+
 _FORMS: Mapping[ExecutionKind, Callable[[ExecutionRecord], Object]] = {
     ExecutionKind.TRANSCODE: _transcode,
     ExecutionKind.SNAPSHOT: _snapshot,
     ExecutionKind.ANALYSIS: _analysis,
     ExecutionKind.MEDIA_INFO: _media_info,
+    ExecutionKind.VIDEO_QUALITY: _video_quality,
 }
 
 

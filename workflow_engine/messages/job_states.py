@@ -32,6 +32,7 @@ WORDS = {
     ExecutionKind.SNAPSHOT: Words(queued="Submitted", running="Snapshoting"),
     ExecutionKind.ANALYSIS: Words(queued="Submitted", running="Analyzing"),
     ExecutionKind.MEDIA_INFO: Words(queued="Analyzing", running="Analyzing"),
+    ExecutionKind.VIDEO_QUALITY: Words(queued="Submitted", running="Processing"),
 }
 
 

@@ -33,6 +33,9 @@ from workflow_engine.settings import MessageSettings
 #: what becomes of a message, in the words of the API; empty while it is on its way
 MessageResult = Mapping[str, str]
 
+#: in the request of a job: the queue that hears of its end
+OWN_QUEUE = "NotifyQueue"
+
 _FORMS = {
     QUEUE: re.compile(r"[A-Za-z][A-Za-z0-9-]*"),
     TOPIC: re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*"),
@@ -92,8 +95,13 @@ class Outbox:
         )
 
     def announce_job(self, record: ExecutionRecord, pipeline: PipelineRecord) -> Outgoing:
-        """Return the message to the pipeline's queue or topic that a job has ended."""
-        names = {QUEUE: pipeline.queue, TOPIC: pipeline.topic}
+        """Return the message that a job has ended.
+
+        It goes to the queue that the job names itself (NotifyUrl), else to the pipeline's queue or
+        topic.
+        """
+        own = str(record.request.get(OWN_QUEUE) or "")
+        names = {QUEUE: own or pipeline.queue, TOPIC: pipeline.topic}
         return self._written(
             record.run_id,
             "",

@@ -75,6 +75,8 @@ class ExecutionKind(StrEnum):
     ANALYSIS = "analysis"
     #: SubmitMediaInfoJob (specification, mediainfo, 1)
     MEDIA_INFO = "media-info"
+    #: SubmitVideoQualityJob (specification, api, 16.3)
+    VIDEO_QUALITY = "video-quality"
 
 
 #: 1 to 10, 10 is taken first (specification, transcode, 2)

@@ -40,15 +40,17 @@ def check_bucket_name(name: str) -> None:
 def parse(text: str) -> ObjectRef | None:
     """Return the object that a URL names, or None for a plain path (see `plain_path`).
 
-    Known are `oss://B/K`, `s3://B/K` and `http(s)://B.<anything>.aliyuncs.com/K`; only the key
-    of the last form is URL-encoded. Raises InvalidInputError for any other URL, and for names
-    that no object can have.
+    Known are `oss://B/K`, `s3://B/K` and `http(s)://B.<anything>.aliyuncs.com/K`, the last also
+    with `oss` (specification, api, 3); only the key of the last form is URL-encoded. Raises
+    InvalidInputError for any other URL, and for names that no object can have.
     """
     scheme = _SCHEME.match(text)
     if scheme is None or scheme[1].lower() == "file":
         return None
     if scheme[1].lower() in ("oss", "s3"):
         bucket, _, key = text[scheme.end() :].partition("/")
+        if host := _CLOUD_HOST.fullmatch(bucket):
+            bucket, key = host[1], decode_object(key)
     else:
         bucket, key = _cloud_object(text)
     check_bucket_name(bucket)

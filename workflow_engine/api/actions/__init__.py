@@ -18,6 +18,7 @@ from workflow_engine.api.actions import (
     snapshot_jobs,
     templates,
     transcode_jobs,
+    video_quality_jobs,
     watermark_templates,
     workflows,
 )
@@ -31,6 +32,7 @@ _MODULES: tuple[ModuleType, ...] = (
     snapshot_jobs,
     analysis_jobs,
     media_info_jobs,
+    video_quality_jobs,
     templates,
     pipelines,
     watermark_templates,

@@ -14,9 +14,7 @@ _CENSORSHIP = (
     "ImAudit",
     "QueryMediaCensorJobDetail",
     "QueryMediaCensorJobList",
-    "QueryVideoQualityJob",
     "SubmitMediaCensorJob",
-    "SubmitVideoQualityJob",
 )
 
 _VIDEO_DNA = (

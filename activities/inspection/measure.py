@@ -1,0 +1,245 @@
+"""What is measured of each picture, and the one ffmpeg command that does it.
+
+The source is decoded once. A few pictures of each second go on, as luma in 8 bits of limited
+range (black 16, white 235), in branches at the size that each measure needs; numbers of every
+branch are printed to stdout as they come, so nothing grows with the length of the source. What
+becomes of the lines: `notes`; what the numbers mean: `detectors`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from activities.conversion import SDR, conversion, named
+from activities.ffmpeg import graph
+from activities.fields import single_pictures
+from activities.probe import VideoStream
+from activities.shape import OPENED, followed, steady
+
+#: pictures per second that are looked at: a third of the half second by which times may be off,
+#: and fewer than film has, so that a movement is seen from one to the next
+RATE = Fraction(8)
+
+#: pixels of the smallest picture, which has a few cells and lines of the grid
+LEAST_SIDE = 32
+#: pixels: grid and noise are seen at the source's own size only, and in the middle of large ones.
+#: Noise is everywhere, damage is not
+GRID_WINDOW, NOISE_WINDOW = (1280, 720), (640, 360)
+#: pixels of width for brightness; the pixels are picked, not averaged, so none gets a value that
+#: the source does not have
+TONE_WIDTH = 320
+#: pixels of width for movement, whose average of cells outweighs the noise of the encoder
+MOTION_WIDTH = 160
+#: pixels of a side of a cell
+CELL = 8
+#: pixels of width for sharpness: what is finer is not missed on a screen
+SHARP_WIDTH = 480
+#: pixels of a side of the cells, in which noise is averaged
+NOISE_CELL = 16
+#: standard deviations of the two blurs that sharpness compares, in pixels
+FINE, COARSE = 0.8, 1.6
+
+#: differences are multiplied by this: averages are told in steps of a level
+GAIN = 8
+#: levels at which a step between two pixels is cut off: the outlines of graphics must not count
+#: for more than the grid of an encoder does
+STEP_MOST = 6
+#: the same for the grid, so that STEP_MOST fills 8 bits
+STEP_GAIN = 40
+#: pixels: the transforms of MPEG-2, MPEG-4 and H.264 share this grid
+GRID = 8
+
+#: levels from which on highlights are cut off, and up to which shadows are
+CLIPPED, SHADOW = 233, 40
+#: average levels of a line up to which it belongs to a black border. It must stay one under the
+#: second: a dark picture loses further lines then, and bars do not
+DARK_LINES = (24, 56)
+#: the same for white, counted downwards from 255
+LIGHT_LINES = (28, 60)
+
+#: the filters that every command needs
+FILTERS = (
+    *("fps", "format", "extractplanes", "split", "scale", "lut", "mergeplanes", "signalstats"),
+    *("tblend", "blend", "crop", "median", "gblur", "negate", "cropdetect", "metadata"),
+)
+#: the key under which a line says which branch it is of
+BRANCH = "branch"
+#: the branches; of the first picture one says nothing, since there is no movement to it
+BRANCHES = frozenset(
+    {
+        *(
+            "tone",
+            "motion",
+            "noise",
+            "sharpness",
+            "across-all",
+            "across-grid",
+            "down-all",
+            "down-grid",
+        ),
+        *("black-0", "black-1", "white-0", "white-1"),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """How densely a stream is looked at: pictures per second, and the stream's own."""
+
+    seen: Fraction
+    source: Fraction
+
+    @classmethod
+    def of(cls, video: VideoStream) -> "Rate":
+        """Return the rate for a stream; what has fewer pictures is seen whole."""
+        return cls(seen=min(RATE, video.fps), source=video.fps)
+
+    @property
+    def step(self) -> float:
+        """Seconds between two pictures that are looked at."""
+        return float(1 / self.seen)
+
+    def number(self, seconds: float) -> int:
+        """Return the number of the source's frame at a time."""
+        return round(seconds * self.source)
+
+
+def before(video: VideoStream) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield the filters that make a stream's pictures upright, whole and SDR, a few a second."""
+    for name, options in (*named(video), *steady(video), *single_pictures(video)):
+        yield name, dict(options)
+    # up: the picture that is shown at each moment; a stream of a single one has it, too
+    yield "fps", {"fps": Rate.of(video).seen, "round": "up"}
+    for name, options in conversion(video, SDR, "yuv420p"):
+        yield name, dict(options)
+    yield "format", {"pix_fmts": "yuv420p"}
+    yield "extractplanes", {"planes": "y"}
+
+
+def command(source: str, video: VideoStream) -> tuple[str, ...]:
+    """Return the command that prints all measures; `source` is a file in the work directory."""
+    opened = graph.open_input(source, OPENED if followed(video) else {})
+    luma = opened[f"v:{video.position}"].chain(before(video))
+    width, height = video.upright_size
+    tone, motion, grid, noise, sharp, black, white = luma.split(7)
+    across, down = _window(grid, (width, height), GRID_WINDOW).split(2)
+    printed = [
+        *_tone(tone, _size(width, height, TONE_WIDTH)),
+        *_motion(motion, _size(width, height, MOTION_WIDTH)),
+        *_grid(across, across=True),
+        *_grid(down, across=False),
+        _noise(_window(noise, (width, height), NOISE_WINDOW)),
+        _sharpness(sharp, _size(width, height, SHARP_WIDTH)),
+        _border(black, "black", DARK_LINES),
+        _border(white.filter("negate"), "white", LIGHT_LINES),
+    ]
+    return graph.argv(*(graph.output("-", [one], {"f": "null"}) for one in printed))
+
+
+def _size(width: int, height: int, most: int) -> tuple[int, int]:
+    """Return the size of a picture of at most so many pixels of width, in its shape."""
+    if width <= most:
+        return width, height
+    return most, max(2, round(height * most / width))
+
+
+def _printed(stream: graph.GraphStream, branch: str) -> graph.GraphStream:
+    """Print what the filters before have noted, each line at once: branches share stdout."""
+    named_ = stream.filter("metadata", mode="add", key=BRANCH, value=branch)
+    return named_.filter("metadata", mode="print", file="-", direct=1)
+
+
+def _stats(stream: graph.GraphStream, branch: str) -> graph.GraphStream:
+    return _printed(stream.filter("signalstats"), branch)
+
+
+def _difference(one: graph.GraphStream, other: graph.GraphStream) -> graph.GraphStream:
+    return one.filter("blend", others=[other], all_mode="difference")
+
+
+def _window(
+    luma: graph.GraphStream, size: tuple[int, int], window: tuple[int, int]
+) -> graph.GraphStream:
+    """The middle of a large picture, with its grid where it was."""
+    inner = [min(side, most) for side, most in zip(size, window, strict=True)]
+    offset = [(side - part) // 2 // GRID * GRID for side, part in zip(size, inner, strict=True)]
+    return luma.filter("crop", *inner, *offset)
+
+
+def _tone(luma: graph.GraphStream, size: tuple[int, int]) -> Iterator[graph.GraphStream]:
+    """Y: the levels; U and V: 255 for each pixel of clipped highlights and of shadows."""
+    picked = luma.filter("scale", *size, flags="neighbor")
+    levels, light, dark = picked.split(3)
+    light = light.filter("lut", c0=f"if(gte(val,{CLIPPED}),255,0)")
+    dark = dark.filter("lut", c0=f"if(lte(val,{SHADOW}),255,0)")
+    yield _stats(_merged(levels, light, dark), "tone")
+
+
+def _merged(*planes: graph.GraphStream) -> graph.GraphStream:
+    first, *others = planes
+    return first.filter("mergeplanes", "0x001020", "yuv444p", others=others)
+
+
+def _motion(luma: graph.GraphStream, size: tuple[int, int]) -> Iterator[graph.GraphStream]:
+    """The difference from the picture before, in cells: one that moves is enough."""
+    small = luma.filter("scale", *size, flags="area")
+    moved = small.filter("tblend", all_mode="difference").filter("lut", c0=f"min(255,val*{GAIN})")
+    cells = [max(1, side // CELL) for side in size]
+    yield _stats(moved.filter("scale", *cells, flags="area"), "motion")
+
+
+def _grid(luma: graph.GraphStream, *, across: bool) -> Iterator[graph.GraphStream]:
+    """Steps from pixel to pixel in one direction: all of them, and those on lines of the grid."""
+    side = "across" if across else "down"
+    w, h, x, y = ("iw-1", "ih", 1, 0) if across else ("iw", "ih-1", 0, 1)
+    one, other = luma.split(2)
+    steps = _difference(one.filter("crop", w, h, 0, 0), other.filter("crop", w, h, x, y))
+    steps = steps.filter("lut", c0=f"{STEP_GAIN}*min({STEP_MOST},val)")
+    every, lines = steps.split(2)
+    # averages of cells, which are fewer to count
+    yield _stats(every.filter("scale", "iw/4", "ih/4", flags="area"), f"{side}-all")
+    # the step over a line of the grid stands at GRID - 1; scaling picks the middle of GRID pixels
+    first = GRID - 1 - GRID // 2
+    if across:
+        lines = lines.filter("crop", f"{GRID}*trunc((iw-{first})/{GRID})", "ih", first, 0)
+        picked = lines.filter("scale", f"iw/{GRID}", "ih", flags="neighbor")
+        cells = picked.filter("scale", "iw", "ih/4", flags="area")
+    else:
+        lines = lines.filter("crop", "iw", f"{GRID}*trunc((ih-{first})/{GRID})", 0, first)
+        picked = lines.filter("scale", "iw", f"ih/{GRID}", flags="neighbor")
+        cells = picked.filter("scale", "iw/4", "ih", flags="area")
+    yield _stats(cells, f"{side}-grid")
+
+
+def _noise(luma: graph.GraphStream) -> graph.GraphStream:
+    """What a median takes out, in cells: noise is in the flattest of them, too, detail is not."""
+    one, other = luma.split(2)
+    rest = _difference(one, other.filter("median", radius=1))
+    cells = f"max(2,iw/{NOISE_CELL})", f"max(2,ih/{NOISE_CELL})"
+    strong = rest.filter("lut", c0=f"min(255,val*{GAIN})")
+    return _stats(strong.filter("scale", *cells, flags="area"), "noise")
+
+
+def _sharpness(luma: graph.GraphStream, size: tuple[int, int]) -> graph.GraphStream:
+    """Y: how much a fine blur takes away; U: how much a coarser one takes away of the rest.
+
+    In whole levels: what is less than half of one is the rounding of an encoder, not detail.
+    """
+    small = luma.filter("scale", *size, flags="area")
+    sharp, blurred = small.split(2)
+    once, again, rest = blurred.filter("gblur", sigma=FINE).split(3)
+    fine = _difference(sharp, once).filter("lut", c0=f"min(255,val*{GAIN})")
+    coarse = _difference(again, rest.filter("gblur", sigma=COARSE))
+    first, third = fine.split(2)
+    return _stats(
+        _merged(first, coarse.filter("lut", c0=f"min(255,val*{GAIN})"), third), "sharpness"
+    )
+
+
+def _border(luma: graph.GraphStream, colour: str, lines: tuple[int, int]) -> graph.GraphStream:
+    """The rectangle without the lines at its edges that are of one colour, by two thresholds."""
+    for place, limit in enumerate(lines):
+        luma = luma.filter("metadata", mode="delete", key=BRANCH)
+        luma = luma.filter("cropdetect", limit=limit, round=2, reset=1, skip=0)
+        luma = _printed(luma, f"{colour}-{place}")
+    return luma
