@@ -95,6 +95,8 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.buckets
 	$(BIN)/python -m benchmarks.ladder
+	$(BIN)/python -m benchmarks.snapshots
+	$(BIN)/python -m benchmarks.analysis
 
 # keeps the versions that are locked and still fit; UPGRADE=--upgrade takes the newest ones
 lock:

@@ -33,8 +33,8 @@ LOWEST, HIGHEST = 0.9, 1.02
 NEAR = 0.8
 LONG = 600.0
 SUBSAMPLE = 5
-#: Crf of x264 that RateQuality 25 means
-CRF = 26
+#: the quality that is held by default
+CRF = 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +110,11 @@ def rate(path: Path) -> float:
 def vmaf(path: Path, film: Path, work: Path) -> float:
     """Return the mean VMAF of an output, at the size of its film."""
     log = work / "vmaf.json"
+    # the same colours are said of both, or ffmpeg converts one
+    told = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+    clock = f"settb=AVTB,setpts=PTS-STARTPTS,{told}"
     graph = (
-        "[0:v]settb=AVTB,setpts=PTS-STARTPTS[o];[1:v]settb=AVTB,setpts=PTS-STARTPTS[f];"
-        "[o][f]scale=w=rw:h=rh:flags=bicubic[s];[1:v]settb=AVTB,setpts=PTS-STARTPTS[r];"
+        f"[1:v]{clock},split[f][r];[0:v]{clock}[o];[o][f]scale=w=rw:h=rh:flags=bicubic[s];"
         f"[s][r]libvmaf=n_subsample={SUBSAMPLE}:n_threads=2:log_fmt=json:log_path={log}"
     )
     command = (str(ffmpeg_path()), "-nostdin", "-v", "error", "-i", str(path), "-i", str(film))

@@ -27,6 +27,8 @@ Floats = np.ndarray[Any, np.dtype[np.float32]]
 #: pictures without end; seeded, `pace` 1 or more says how much happens
 Film = Callable[[np.random.Generator, float], Iterator[Picture]]
 
+_TOLD = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+
 _Y, _X = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
 
 
@@ -38,6 +40,14 @@ def texture(random: np.random.Generator, height: int, width: int, *, falloff: fl
     spectrum /= np.maximum(np.hypot(down, across), 1 / max(height, width)) ** falloff
     flat = np.fft.irfft2(spectrum, s=(height, width)).astype(np.float32)
     return flat / np.abs(flat).max()
+
+
+def noise(random: np.random.Generator) -> Iterator[Floats]:
+    """Return fields of noise with a deviation of 1; a few are made, and shifted at random."""
+    fields = random.standard_normal((8, HEIGHT, WIDTH), np.float32)
+    while True:
+        down, across = random.integers(0, (HEIGHT, WIDTH))
+        yield np.roll(fields[random.integers(0, len(fields))], (int(down), int(across)), (0, 1))
 
 
 def written(random: np.random.Generator, lines: int, size: int, width: int) -> Picture:
@@ -77,6 +87,7 @@ def talk(random: np.random.Generator, pace: float) -> Iterator[Picture]:
     room = 110 + 60 * texture(random, HEIGHT, WIDTH, falloff=2.2)
     skin = 25 * texture(random, HEIGHT, WIDTH, falloff=1.3)
     tint = np.array([1.0, 0.82, 0.7], np.float32)
+    noises = noise(random)
     number = 0
     while True:
         moment = number / RATE
@@ -91,7 +102,7 @@ def talk(random: np.random.Generator, pace: float) -> Iterator[Picture]:
         light = np.where(body, 70 + 0.6 * moved, room)
         light = np.where(face, 175 + moved - 0.09 * (_X - x), light)
         light = np.where(mouth | eyes, 45, light)
-        light += random.standard_normal(light.shape, np.float32) * 1.2
+        light += next(noises) * 1.2
         yield np.clip(light[..., None] * tint, 0, 255).astype(np.uint8)
         number += 1
 
@@ -99,12 +110,13 @@ def talk(random: np.random.Generator, pace: float) -> Iterator[Picture]:
 def grain(random: np.random.Generator, pace: float) -> Iterator[Picture]:
     """A slow pan over a landscape, under the grain of fast film."""
     wide = 120 + 90 * texture(random, HEIGHT, WIDTH * 2, falloff=1.7)
+    noises = noise(random)
     number = 0
     while True:
         left = int(number * pace) % WIDTH
         picture = wide[:, left : left + WIDTH]
-        noise = random.standard_normal((HEIGHT, WIDTH), np.float32) * (5 + 3 * pace)
-        yield np.repeat(np.clip(picture + noise, 0, 255).astype(np.uint8)[..., None], 3, 2)
+        picture = np.clip(picture + next(noises) * (5 + 3 * pace), 0, 255).astype(np.uint8)
+        yield np.repeat(picture[..., None], 3, 2)
         number += 1
 
 
@@ -188,7 +200,8 @@ def make(target: Path, kind: str, *, variant: int, seconds: float) -> Path:
     command = [
         *(str(ffmpeg_path()), "-nostdin", "-y", "-v", "error"),
         *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(RATE)),
-        *("-i", "-", "-c:v", "libx264", "-preset", "veryfast", "-crf", "12"),
+        *("-i", "-", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "12"),
+        *("-vf", f"scale=out_color_matrix=bt709:out_range=tv,{_TOLD}"),
         *("-pix_fmt", "yuv420p", str(target)),
     ]
     pictures = islice(FILMS[kind](random, 1.0 + variant), int(seconds * RATE))

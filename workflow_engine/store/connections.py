@@ -99,6 +99,15 @@ def _set_up_connection(connection: sqlite3.Connection, record: Any) -> None:
     connection.execute("PRAGMA foreign_keys=ON")
 
 
+def hasty(engine: sa.Engine) -> sqlite3.Connection:
+    """Return a connection to SQLite, for any thread, whose commits may be lost in a power cut."""
+    file = str(engine.url.database)
+    connection = sqlite3.connect(file, timeout=BUSY_SECONDS, check_same_thread=False)
+    _set_up_connection(connection, None)
+    connection.execute("PRAGMA synchronous=NORMAL")
+    return connection
+
+
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
     # SQLite does not wait for other connections here, whatever its timeout
     deadline = time.monotonic() + BUSY_SECONDS

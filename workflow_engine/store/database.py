@@ -51,6 +51,7 @@ class Database:
         self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         self._reader = QueryReader(self._engine)
         self._writing = threading.Lock()
+        self._hasty: sqlite3.Connection | None = None
         self.shown_url = shown_url(url)
         try:
             self._prepare()
@@ -61,6 +62,8 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._reader.close()
+        if self._hasty is not None:
+            self._hasty.close()
         self._engine.dispose()
 
     @contextmanager
@@ -145,6 +148,14 @@ class Database:
                 yield connection
             finally:
                 lent.close()
+
+    @contextmanager
+    def hasty(self) -> Generator[sqlite3.Connection]:
+        """Lend the connection to SQLite whose commits do not wait for the disk."""
+        with self._reported(), self._turn():
+            if self._hasty is None:
+                self._hasty = connections.hasty(self._engine)
+            yield self._hasty
 
     @contextmanager
     def server_connection(self) -> Generator[Any]:

@@ -39,14 +39,10 @@ class NonceTable:
         return take(digest, until, int(now) if forget else None)
 
     def _take_directly(self, digest: str, until: int, forgotten: int | None) -> bool:
-        with self._database.direct() as connection:
-            connection.execute("PRAGMA synchronous=NORMAL")
-            try:
-                if forgotten is not None:
-                    connection.execute(_DELETE, (forgotten,))
-                return connection.execute(_INSERT, (digest, until)).rowcount == 1
-            finally:
-                connection.execute("PRAGMA synchronous=FULL")
+        with self._database.hasty() as connection:
+            if forgotten is not None:
+                connection.execute(_DELETE, (forgotten,))
+            return connection.execute(_INSERT, (digest, until)).rowcount == 1
 
     def _take(self, digest: str, until: int, forgotten: int | None) -> bool:
         with self._database.write() as connection:
