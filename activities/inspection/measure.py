@@ -60,11 +60,22 @@ LIGHT_LINES = (28, 60)
 #: the filters that every command needs
 FILTERS = (
     *("fps", "format", "extractplanes", "split", "scale", "lut", "mergeplanes", "signalstats"),
-    *("tblend", "blend", "crop", "median", "gblur", "negate", "cropdetect", "metadata"),
+    *(
+        "tpad",
+        "setpts",
+        "tblend",
+        "blend",
+        "crop",
+        "median",
+        "gblur",
+        "negate",
+        "cropdetect",
+        "metadata",
+    ),
 )
 #: the key under which a line says which branch it is of
 BRANCH = "branch"
-#: the branches; of the first picture one says nothing, since there is no movement to it
+#: the branches, each of which tells of every picture
 BRANCHES = frozenset(
     {
         *(
@@ -183,6 +194,9 @@ def _merged(*planes: graph.GraphStream) -> graph.GraphStream:
 def _motion(luma: graph.GraphStream, size: tuple[int, int]) -> Iterator[graph.GraphStream]:
     """The difference from the picture before, in cells: one that moves is enough."""
     small = luma.filter("scale", *size, flags="area")
+    # the first picture is compared with itself, so that a single one has a difference, too; times
+    # count pictures here
+    small = small.filter("tpad", start=1, start_mode="clone").filter("setpts", "PTS-1")
     moved = small.filter("tblend", all_mode="difference").filter("lut", c0=f"min(255,val*{GAIN})")
     cells = [max(1, side // CELL) for side in size]
     yield _stats(moved.filter("scale", *cells, flags="area"), "motion")

@@ -224,6 +224,12 @@ def test_fields_bars_of_a_turned_film_and_a_late_picture(tmp_path: Path, media_d
     assert (top, right, bottom) == (0, 90, 160) and abs(left - 12) <= 2
 
 
+def test_a_film_of_one_picture(tmp_path: Path, media_dir: Path) -> None:
+    source = ("-f", "lavfi", "-i", "testsrc2=size=160x90", "-frames:v", "1", "-c:v", "ffv1")
+    result = inspected(tmp_path, media.make(media_dir / "one-picture.mkv", *source))
+    assert spans(result) == [] and result.outputs[0].path.read_text() == ""
+
+
 def test_what_has_no_picture(audio_clip: Path, media_dir: Path) -> None:
     tiny = media.make(
         media_dir / "tiny.mkv",
