@@ -203,8 +203,9 @@ class SubtitleStream:
 
 
 def _text(stream: Mapping[str, Json], key: str) -> str:
+    """Return a word, empty for one that says nothing, or that no sentence can quote."""
     value = stream.get(key)
-    return value if isinstance(value, str) and value != "unknown" else ""
+    return value if isinstance(value, str) and value.isprintable() and value != "unknown" else ""
 
 
 def _language(stream: Mapping[str, Json]) -> str:

@@ -215,3 +215,11 @@ def test_a_length_of_0_is_not_an_unknown_one() -> None:
     assert MediaInfo.parse({**probe, "ends": {"1": 0.0}}).duration == 0
     assert MediaInfo.parse({**probe, "format": {}, "ends": {"1": 0.0}}).duration == 0
     assert MediaInfo.parse({**probe, "format": {}}).duration is None
+
+
+def test_what_no_sentence_can_quote_is_no_name() -> None:
+    """A damaged file may call a language, or a codec, anything."""
+    odd = {**VIDEO, "codec_name": "\n", "tags": {"language": "e\x1b[31mn"}}
+    media = MediaInfo.parse({"format": FORMAT, "streams": [odd, {**AUDIO, "tags": odd["tags"]}]})
+    assert media.videos[0].codec == ""
+    assert media.audios[0].language == "und"
