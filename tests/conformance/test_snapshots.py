@@ -201,7 +201,7 @@ def test_cues_without_sprites_name_the_pictures(tmp_path: Path, numbers: Path):
     found = cues(result.outputs[-1].path)
     # the last cue stands until the film ends, which its sound does
     end = MediaInfo.of(sound).duration or 0
-    assert without_gaps(found, 100, round(1000 * end)) and end > 3.9
+    assert without_gaps(found, 0, round(1000 * end)) and end > 3.9
     assert [f"s/{unquote(body)}" for _, _, body in found] == list(made)[:-1]
 
 
