@@ -1,9 +1,9 @@
 """`Best`: of a few pictures of the source the one that shows most, an extension of ours.
 
 Candidates are spread evenly from Time to the end; each is the typical frame of what is shown in
-its second (`thumbnail`). What ffmpeg notes of each picture is made into a score: sharp, well exposed, and
-like the other candidates in light and colour. A picture of one colour, black and white included,
-only wins against its like.
+its second (`thumbnail`). What ffmpeg notes of each picture is made into a score: sharp, well
+exposed, and like the other candidates in light and colour. A picture of one colour, black and white
+included, only wins against its like.
 """
 
 import math

@@ -1,7 +1,8 @@
 """The WebVTT index of pictures, for the thumbnails of players: pure.
 
 One cue for each picture, from its moment to that of the next; the first from the beginning of
-the source, the last to its end, so that each moment has one. A cue names a picture, or a part of a sprite (`sprite.jpg#xywh=160,0,160,90`).
+the source, the last to its end, so that each moment has one. A cue names a picture, or a part of a
+sprite (`sprite.jpg#xywh=160,0,160,90`).
 Specification: snapshot, 5.
 """
 

@@ -56,7 +56,6 @@ def test_more_key_frames_than_one_expression_holds(tmp_path: Path, media_dir: Pa
 def test_key_frames_among_b_frames(tmp_path: Path, media_dir: Path, name: str, parameters: str):
     source = clip(media_dir, f"b-frames-{name}", 20, *x264(parameters), "-pix_fmt", "yuv420p")
     result = take(tmp_path, source, Interval="2")
-    print(shown(result), len(result.commands))
     assert shown(result) == frames(range(0, 500, 50))
     assert (len(result.commands) == 1) == (name == "closed.mp4"), "one pass where that is safe"
     assert not result.warnings
@@ -69,8 +68,9 @@ def test_key_frames_from_which_the_picture_builds_up(
     parameters = "intra-refresh=1:keyint=10:bframes=0:scenecut=0"
     source = clip(media_dir, f"refresh.{container}", 4, *x264(parameters), "-pix_fmt", "yuv420p")
     result = take(tmp_path, source, Interval="0.8")
-    print(shown(result), len(result.commands))
     assert len(result.outputs) == 5
+    # with an index, a seek lands where the picture begins to build up
+    assert container == "mkv" or shown(result) == frames(range(0, 100, 20))
 
 
 def test_key_frames_that_follow_closely(tmp_path: Path, media_dir: Path):
