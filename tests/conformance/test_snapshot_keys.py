@@ -36,7 +36,6 @@ def frames(numbers: Sequence[int]) -> list[int]:
     return [number % media.PERIOD for number in numbers]
 
 
-@pytest.mark.proves("FrameType intra of many key frames", by="the frame that each picture shows")
 def test_more_key_frames_than_one_expression_holds(tmp_path: Path, media_dir: Path):
     source = clip(media_dir, "130-keys.mp4", 5.2, *x264("keyint=1"), "-pix_fmt", "yuv420p")
     result = take(tmp_path, source, Interval="0.04")
@@ -44,7 +43,6 @@ def test_more_key_frames_than_one_expression_holds(tmp_path: Path, media_dir: Pa
     assert len(result.commands) == 3, "three rows"
 
 
-@pytest.mark.proves("FrameType intra of open groups", by="the frame that each picture shows")
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [

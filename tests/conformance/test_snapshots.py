@@ -15,7 +15,7 @@ from activities.probe import MediaInfo
 from activities.snapshot import Snapshot
 from tests.support import media
 from tests.support.snapshots import SPRITES, TARGET, files, frame_at, pixel, planned, take
-from workflow_engine.activity import ActivityError, StepResult
+from workflow_engine.activity import ActivityError, Step, StepResult
 from workflow_engine.errors import Code
 from workflow_engine.records import Digests, Output
 
@@ -104,6 +104,12 @@ def test_sprites_alone_of_every_second_picture(tmp_path: Path, numbers: Path):
     assert [frame_at(sprite.path, (41 * k, 0, 41, 23)) for k in range(3)] == [0, 20, 40]
 
 
+def drawn(step: Step) -> tuple[int, ...]:
+    """Return the colour of the sprites of a plan: red, green, blue."""
+    (color,) = re.findall(r"color=0x([0-9a-f]{6})", " ".join(step.commands[-1]))
+    return tuple(bytes.fromhex(color))
+
+
 @pytest.mark.proves("TileOut.Color", by="a pixel that no picture covers")
 @pytest.mark.parametrize(
     ("color", "wanted"), [("White", WHITE), ("white", WHITE), ("#FF0000", RED), ("random", None)]
@@ -114,10 +120,9 @@ def test_colours_in_every_spelling(tmp_path: Path, numbers: Path, color: str, wa
     if wanted is None:
         # drawn once for each source: a plan, a resumed run and a reused result agree
         assert planned(numbers, **given).commands == planned(numbers, **given).commands
-        drawn = re.findall(
-            r"color=0x([0-9a-f]{6})", " ".join(planned(numbers, **given).commands[-1])
-        )
-        wanted = tuple(bytes.fromhex(drawn[0]))
+        other = drawn(planned(numbers, digest="1" * 64, **given))
+        wanted = drawn(planned(numbers, **given))
+        assert wanted != other
     (sprite,) = take(tmp_path, numbers, **given).outputs
     assert near(pixel(sprite.path, 60, 11), wanted, 6)
 
@@ -136,7 +141,7 @@ def test_sprites_that_no_file_holds_are_refused_by_the_plan(numbers: Path, layou
     assert caught.value.code == Code.OUT_OF_RANGE and "sprites would have" in caught.value.message
 
 
-TURNS = (None, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_LEFT_RIGHT)
+TURNS = (Image.Transpose.ROTATE_180, Image.Transpose.FLIP_LEFT_RIGHT)
 
 
 def decoded(film: Path, second: int) -> Image.Image:
@@ -155,20 +160,18 @@ def difference(one: Image.Image, other: Image.Image) -> float:
 def test_cells_are_upright_and_keep_the_shape(tmp_path: Path, media_dir: Path):
     turned = media.rotated(media_dir, 90)
     layout = {"Lines": 1, "Columns": 2, "CellWidth": "90", "IsKeepCellPic": "false"}
-    given = {"Num": 2, "Interval": 1, "TileOut": layout, "TileOutputFile": SPRITES}
+    given = {"Num": 2, "Interval": 1, "FrameType": "normal"}
+    given |= {"TileOut": layout, "TileOutputFile": SPRITES}
     (sprite,) = take(tmp_path, turned, **given).outputs
     with Image.open(sprite.path) as image:
         assert image.size == (180, 160)
         found = image.convert("RGB")
     for number in (0, 1):
         cell = found.crop((90 * number, 0, 90 * number + 90, 160))
-        stored = decoded(media.rotated(media_dir, 90), number)
+        stored = decoded(turned, number)
         wanted = stored.transpose(Image.Transpose.ROTATE_270).resize((90, 160))
-        off = [
-            difference(wanted.transpose(turn) if turn is not None else wanted, cell)
-            for turn in TURNS
-        ]
-        assert off[0] == min(off) < 8 and sorted(off)[1] > 16, off
+        off = [difference(wanted.transpose(turn), cell) for turn in TURNS]
+        assert difference(wanted, cell) < 8 and min(off) > 16, off
 
 
 # --- WebVTT --------------------------------------------------------------------------------------
@@ -226,6 +229,16 @@ def test_cues_without_sprites_name_the_pictures(tmp_path: Path, numbers: Path):
     end = MediaInfo.of(sound).duration or 0
     assert without_gaps(found, 0, round(1000 * end)) and end > 3.9
     assert [f"s/{unquote(body)}" for _, _, body in found] == list(made)[:-1]
+
+
+def test_an_index_into_sprites_is_another_one(numbers: Path):
+    # the names differ by what each has of its own, in placeholders alone
+    given: dict[str, Any] = {"Interval": "1", "Format": "vtt", "TileOut": SMALL}
+    given |= {"TileOutputFile": SPRITES, "OutputFile": TARGET | {"Object": "s/{Count}.jpg"}}
+    pictures = planned(numbers, **given).identity
+    into_sprites = planned(numbers, **given, SubOut={"IsSptFrag": "true"}).identity
+    assert pictures["Index"] == [False, "{Count}.jpg"]
+    assert into_sprites["Index"] == [True, "sprites/t {TileCount}.png"]
 
 
 def test_an_equal_step_under_other_names_has_an_index_of_its_own(tmp_path: Path, numbers: Path):
