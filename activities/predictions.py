@@ -11,10 +11,14 @@ from workflow_engine.records import Figure, Json, Prediction, StepResult
 
 
 def predictions(result: StepResult) -> list[Prediction]:
-    """Return what was foretold of the outputs of a finished step, beside what was measured."""
+    """Return what was foretold of the outputs of a finished step, beside what was measured.
+
+    What was encoded twice is no longer what the Analysis foretold.
+    """
     return [
         Prediction(position=position, figure=figure, predicted=predicted, measured=measured)
         for position, facts in enumerate(cast("Sequence[Any]", result.data.get("Outputs") or ()))
+        if facts.get("Encodes") == 1
         for figure, measured in _measured(facts)
         if (predicted := facts.get("Predicted", {}).get(str(figure))) is not None
     ]

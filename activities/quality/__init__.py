@@ -7,10 +7,11 @@ metrics".
 """
 
 from activities.quality.compare import compare, comparison
-from activities.quality.metrics import MOMENT_SUFFIX, Metric, require_metric
+from activities.quality.metrics import LEAST_VMAF_SIDE, MOMENT_SUFFIX, Metric, require_metric
 from activities.quality.scores import Comparison, Statistic
 
 __all__ = [
+    "LEAST_VMAF_SIDE",
     "MOMENT_SUFFIX",
     "Comparison",
     "Metric",

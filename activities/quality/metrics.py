@@ -15,6 +15,8 @@ Size = tuple[int, int]
 MOMENT_SUFFIX = ".worst.jpg"
 #: lines of a picture from which on it is watched as 4K is: at half the distance
 _LINES_OF_4K = 1440
+#: pixels of width and height below which libvmaf cannot take apart a picture: it crashes at 16
+LEAST_VMAF_SIDE = 32
 _SSIM = re.compile(r" All:([\d.]+|inf|nan)")
 _XPSNR = re.compile(r"^n: *\d+ +XPSNR y: *([\d.]+|inf|nan)")
 
@@ -38,6 +40,10 @@ class Metric(StrEnum):
     def filter(self) -> str:
         """The filter of ffmpeg."""
         return "libvmaf" if self is Metric.VMAF else str(self)
+
+    def takes(self, size: Size) -> bool:
+        """Whether pictures of this size can be measured."""
+        return self is not Metric.VMAF or min(size) >= LEAST_VMAF_SIDE
 
     def options(self, log: str, size: Size, subsample: int) -> Mapping[str, str]:
         """Return the options of the filter that writes its log into the file `log`.

@@ -17,7 +17,7 @@ from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.followup import FollowUp
 from activities.transcode.result.finish import finish, stem_of
 from workflow_engine.activity import ActivityContext, ActivityResult
-from workflow_engine.errors import ActivityError, Code, InstallationError
+from workflow_engine.errors import ActivityError, InstallationError
 
 Member = tuple[Sequence[RenditionJob], ActivityContext]
 
@@ -25,8 +25,8 @@ Member = tuple[Sequence[RenditionJob], ActivityContext]
 def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
     """Make the outputs of several activities that share a decode; results in their order.
 
-    An activity whose output is not good enough has the error in its place. Raises ActivityError
-    when a process fails, or when its files are not what was planned.
+    An activity whose output is not what was planned, or not good enough, has the error in its
+    place. Raises ActivityError when a process of all fails, and what is transient.
     """
     _require_tools(members)
     targets = [_targets(jobs, context) for jobs, context in members]
@@ -50,13 +50,10 @@ def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
         )
         for argv in argvs
     ]
-    try:
-        return [
-            _result(member, own, argvs, reports, progress)
-            for member, own in zip(members, targets, strict=True)
-        ]
-    except ActivityError as error:
-        raise ffmpeg.blame(error, argvs, first) from error
+    return [
+        _result(member, own, argvs, reports, progress)
+        for member, own in zip(members, targets, strict=True)
+    ]
 
 
 def _targets(jobs: Sequence[RenditionJob], context: ActivityContext) -> list[RenditionTarget]:
@@ -77,16 +74,17 @@ def _result(
     follow_up = FollowUp(context, progress.next_process)
     try:
         made = [follow_up.finish(*pair) for pair in zip(jobs, targets, strict=True)]
+        return finish(
+            *(jobs, made),
+            commands=[*argvs, *follow_up.commands],
+            reports=[*reports, *follow_up.reports],
+            cancel=context.cancel,
+        )
     except ActivityError as error:
-        if error.code != Code.LOW_QUALITY:
-            raise
-        return error
-    return finish(
-        *(jobs, made),
-        commands=[*argvs, *follow_up.commands],
-        reports=[*reports, *follow_up.reports],
-        cancel=context.cancel,
-    )
+        found = ffmpeg.blame(error, argvs, context)
+        if found.transient is not None:
+            raise found from error
+        return found
 
 
 class _Progress:

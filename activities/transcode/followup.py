@@ -43,6 +43,8 @@ class FollowUp:
         self._next_process = next_process
         self.commands: list[tuple[str, ...]] = []
         self.reports: list[ffmpeg.ProcessReport] = []
+        # files that only comparisons read
+        self._joined: list[Path] = []
 
     def finish(self, job: RenditionJob, target: RenditionTarget) -> FinishedOutput:
         """Return the output that is kept of a target whose files have been written.
@@ -53,7 +55,13 @@ class FollowUp:
         made = self._finished(target)
         if job.rate_bounds:
             made = self._in_bounds(made, job.rate_bounds)
-        return self._judged(job, made, job.quality) if job.quality else made
+        if job.quality is None:
+            return made
+        try:
+            return self._judged(job, made, job.quality)
+        finally:
+            for path in self._joined:
+                path.unlink(missing_ok=True)
 
     def _finished(self, target: RenditionTarget) -> FinishedOutput:
         return finished(target, self._context.count_limit, self._context.cancel)
@@ -74,26 +82,22 @@ class FollowUp:
         return replace(made, warnings=(*made.warnings, warning))
 
     def _judged(self, job: RenditionJob, made: FinishedOutput, quality: Quality) -> FinishedOutput:
-        try:
-            made = self._compared(made, quality)
-            if _low(made, quality) and quality.on_low == "retry" and made.encodes == 1:
-                made = self._retried(made, quality, job.rate_bounds)
-        except ActivityError as error:
-            # what cannot be measured may be as good as it is
-            if error.code != Code.INTERNAL or error.transient or quality.on_low == "fail":
-                raise
-            return replace(made, warnings=(*made.warnings, error.message))
-        if not _low(made, quality):
-            return self._shown(made)
-        message = _low_message(made, quality)
-        if quality.on_low == "fail":
-            raise ActivityError(
-                Code.LOW_QUALITY,
-                message,
-                remedy='Give it more bits or a lower Minimum, or use OnLow "retry" or "warn".',
-            )
-        made = replace(made, warnings=(*made.warnings, f"{Code.LOW_QUALITY}: {message}"))
-        return self._shown(made)
+        fails, bounds = quality.on_low == "fail", job.rate_bounds
+        made = _tried(made, lambda one: self._compared(one, quality), "quality", needed=fails)
+        if made.compared is None:
+            return made
+        if _low(made, quality) and quality.on_low == "retry" and made.encodes == 1:
+            made = _tried(made, lambda one: self._retried(one, quality, bounds), "second encode")
+        if _low(made, quality):
+            message = _low_message(made, quality)
+            if fails:
+                raise ActivityError(
+                    Code.LOW_QUALITY,
+                    message,
+                    remedy='Give it more bits or a lower Minimum, or use OnLow "retry" or "warn".',
+                )
+            made = replace(made, warnings=(*made.warnings, f"{Code.LOW_QUALITY}: {message}"))
+        return _tried(made, self._shown, "picture of the worst moment")
 
     def _retried(
         self, made: FinishedOutput, quality: Quality, bounds: RateBounds | None
@@ -130,7 +134,7 @@ class FollowUp:
 
     def _compared(self, made: FinishedOutput, quality: Quality) -> FinishedOutput:
         if made.rendition.container == "mpd":
-            _join_picture(made.target)
+            self._joined.append(_join_picture(made.target))
         found = measuring(str(self._context.source), made.target, quality)
         return replace(made, compared=self._measured(found, quality, made.rendition.duration))
 
@@ -169,8 +173,6 @@ class FollowUp:
             on_progress=lambda share: None,
             limits=patient,
         )
-        if made.rendition.container == "mpd":
-            Path(picture_file(made.target)).unlink()
         return replace(made, moment=path if path.is_file() else None)
 
     def _run(self, command: Sequence[str], rendition: Rendition) -> None:
@@ -182,6 +184,27 @@ class FollowUp:
             on_progress=self._next_process(),
         )
         self.reports.append(report)
+
+
+def _tried(
+    made: FinishedOutput,
+    step: Callable[[FinishedOutput], FinishedOutput],
+    name: str,
+    *,
+    needed: bool = False,
+) -> FinishedOutput:
+    """Return what a step makes of an output; where it fails, the output, with a warning.
+
+    What cannot be measured or shown may be as good as it is. Raises what is not the output's
+    fault, and everything where the step is `needed`.
+    """
+    try:
+        return step(made)
+    except ActivityError as error:
+        if needed or error.code != Code.INTERNAL or error.transient is not None:
+            raise
+        warning = f"There is no {name} of {made.rendition.summary}. {error.message}"
+        return replace(made, warnings=(*made.warnings, warning))
 
 
 def _kept(first: FinishedOutput, second: FinishedOutput, *, better: bool) -> FinishedOutput:
@@ -212,9 +235,10 @@ def _low_message(made: FinishedOutput, quality: Quality) -> str:
     )
 
 
-def _join_picture(target: RenditionTarget) -> None:
+def _join_picture(target: RenditionTarget) -> Path:
     """Make one file of the segments of a DASH output's picture, which is its first stream."""
-    picture = representations(Path(target.path))[0]
-    with Path(picture_file(target)).open("wb") as whole:
+    picture, joined = representations(Path(target.path))[0], Path(picture_file(target))
+    with joined.open("wb") as whole:
         for path in picture.files:
             whole.write(path.read_bytes())
+    return joined

@@ -8,15 +8,17 @@ from typing import cast
 
 from activities.packaging import refuse
 from activities.probe import MediaInfo
+from activities.quality import LEAST_VMAF_SIDE
 from activities.templates import Kind, Template, find, from_analysis
 from activities.transcode.command.commands import commands
 from activities.transcode.command.decode import RenditionTarget
-from activities.transcode.command.measuring import measuring
-from activities.transcode.command.rendition import RenditionJob
+from activities.transcode.command.measuring import measured_size, measuring
+from activities.transcode.command.rendition import Rendition, RenditionJob
 from activities.transcode.features.registry import side_inputs, stage_faults
 from activities.transcode.model.containers import SEGMENTED
 from activities.transcode.model.naming import index_stem, object_key, require_distinct
 from activities.transcode.model.output import TranscodeOutput, TranscodeParameters
+from activities.transcode.model.quality import Quality
 from activities.transcode.model.settings import rate_bounds, settings_of
 from activities.transcode.resolve.rendition import resolve
 from activities.transcode.rules.check import at_output
@@ -152,6 +154,8 @@ def _job(
         ),
         location=parameters.output_location or "",
     )
+    if output.quality:
+        _require_measurable(rendition, output.quality)
     bounds = rate_bounds(request.settings) if rendition.picture else None
     return RenditionJob(
         rendition=rendition,
@@ -160,6 +164,19 @@ def _job(
         rate_bounds=bounds,
         foretold=_foretold(output, context) if bounds else {},
     ), warnings
+
+
+def _require_measurable(rendition: Rendition, quality: Quality) -> None:
+    """Refuse a picture that is too small for its metric; raises ActivityError."""
+    width, height = measured_size(rendition)
+    if not quality.measure.takes((width, height)):
+        raise ActivityError(
+            Code.NOT_SUPPORTED,
+            f"VMAF cannot measure a picture of {width}x{height}: it takes at least "
+            f"{LEAST_VMAF_SIDE} pixels in width and height.",
+            pointer="/Quality/Metric",
+            remedy='Use the Metric "xpsnr" or "ssim", or a larger picture.',
+        )
 
 
 def _request(

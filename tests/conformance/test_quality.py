@@ -12,7 +12,7 @@ from activities.probe import MediaInfo
 from activities.transcode import Transcode
 from tests.support import media
 from tests.support.context import make_context, make_plan_context
-from tests.support.transcodes import Made, decoded, kbps, output, run, stream
+from tests.support.transcodes import Made, decoded, kbps, output, plan, run, stream
 from workflow_engine.activity import ActivityResult, Produced, Step
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Digests, Output, StepResult
@@ -188,6 +188,33 @@ def test_the_picture_of_the_worst_moment(tmp_path, hard):
     assert rough(0) > 2 * rough(192)
 
 
+def test_what_fails_behind_a_good_encode_keeps_it(tmp_path, hard):
+    """Directories stand where files would be written, and a link leads nowhere."""
+    low = {"Metric": "ssim", "Minimum": "0.9999", "OnLow": "retry"}
+    dash = WAYS["dash"] | {"Video": {"Width": "192", "Crf": "45"}}
+    step = plan(hard, judged(45, **low), output(**dash, Quality={"Metric": "ssim"}))
+    context = make_context(tmp_path, hard)
+    for name in ("again-0.mp4", "moment-1.jpg"):
+        (context.work / name).mkdir()
+    made = Transcode().run(step, context)
+    second, too_low, moment = made.warnings
+    assert second.startswith("There is no second encode of mp4 192x108")
+    assert too_low.startswith("QualityTooLow")
+    assert moment.startswith("There is no picture of the worst moment of mpd 192x108")
+    assert [one["Encodes"] for one in made.data["Outputs"]] == [1, 1]
+    assert [one["Quality"]["Moment"] for one in made.data["Outputs"]] == [True, False]
+    assert not list(context.work.glob("*picture*"))
+
+
+def test_what_cannot_be_measured_leaves_its_siblings(tmp_path, hard):
+    asked = judged(30, Metric="ssim", Minimum="0.5", OnLow="fail")
+    members = [(plan(hard, asked), make_context(tmp_path / name, hard)) for name in "ab"]
+    (members[1][1].work / "compared.log").symlink_to(tmp_path / "nowhere/at-all")
+    good, bad = Transcode().run_shared(members)
+    assert isinstance(good, ActivityResult) and good.outputs[0].path.is_file()
+    assert isinstance(bad, ActivityError)
+
+
 def test_a_reused_step_keeps_its_pictures(hard, tmp_path):
     made = run(tmp_path, hard, judged(45, Metric="ssim"), judged(40, Metric="ssim"))
     finished = StepResult(
@@ -256,6 +283,10 @@ def test_bounds_that_are_kept_or_not_to_be_kept(tmp_path, media_dir):
     made = behind_analysis(tmp_path / "own", grain, own, Video={"Crf": "20"})
     assert "Encodes" not in made.data["Outputs"][0]
     still = media.flat(media_dir, 2, SIZE)
+    least = {"Crf": "45", "BitrateBnd": {"Min": "10", "Max": "500"}}
+    made = behind_analysis(tmp_path / "least", still, least)
+    (facts,) = made.data["Outputs"]
+    assert facts["PictureBitrate"] < 9 and facts["Encodes"] == 1 and not made.warnings
     empty = {"Crf": "30", "BitrateBnd": {"Min": "2000", "Max": "4000"}}
     made = behind_analysis(tmp_path / "still", still, empty)
     (warning,) = made.warnings

@@ -88,10 +88,15 @@ UNTOLD = {
     "h264-quicktime": (576, "bff", WIDTH, X264, "mov"),
     "capture": (576, "tff", WIDTH, ("-c:v", "ffvhuff"), "avi"),
 }
+#: those that the quick tests try
+QUICK = ("dv", "h264-quicktime", "capture")
+LONG = pytest.mark.long
 
 
 @pytest.mark.proves("fields that nothing tells of", by="decoded pictures")
-@pytest.mark.parametrize("form", UNTOLD)
+@pytest.mark.parametrize(
+    "form", [pytest.param(one, marks=() if one in QUICK else LONG) for one in UNTOLD]
+)
 def test_fields_that_nothing_tells_of(tmp_path, media_dir, form):
     height, scan, width, options, container = UNTOLD[form]
     rate = "60000/1001" if height == 480 else 50
@@ -143,7 +148,10 @@ def test_fields_that_are_told(tmp_path, media_dir):
 @pytest.mark.parametrize("pattern", ["23", "2332"])
 @pytest.mark.parametrize(
     ("field", "options", "container"),
-    [("top", (*MPEG2, *FIELDS), "ts"), ("bottom", (*X264, *FIELDS), "mkv")],
+    [
+        ("top", (*MPEG2, *FIELDS), "ts"),
+        pytest.param("bottom", (*X264, *FIELDS), "mkv", marks=LONG),
+    ],
 )
 def test_film_in_fields(tmp_path, media_dir, pattern, field, options, container):
     size = (WIDTH, 480)
@@ -185,7 +193,10 @@ def test_a_mixture_of_film_and_fields_is_deinterlaced(tmp_path, media_dir):
 
 
 @pytest.mark.proves("whole pictures", by="similarity")
-@pytest.mark.parametrize(("container", "height"), [("ts", 576), ("ts", 1080), ("mp4", 1080)])
+@pytest.mark.parametrize(
+    ("container", "height"),
+    [("ts", 576), pytest.param("ts", 1080, marks=LONG), pytest.param("mp4", 1080, marks=LONG)],
+)
 def test_pictures_without_fields_stay_sharp(tmp_path, media_dir, container, height):
     size = f"{WIDTH}x{height}"
     options = X264 if height == 1080 else MPEG2
@@ -208,7 +219,7 @@ def test_a_film_of_the_web_is_not_looked_at(monkeypatch, media_dir):
 
 
 @pytest.mark.proves("snapshots of fields", by="decoded pictures")
-@pytest.mark.parametrize("form", ["dv", "h264-1080", "told"])
+@pytest.mark.parametrize("form", ["dv", pytest.param("h264-1080", marks=LONG), "told"])
 def test_snapshots_of_fields(tmp_path, media_dir, form):
     if form == "told":
         size = (WIDTH, 576)

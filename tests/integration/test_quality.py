@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -128,6 +129,19 @@ def test_the_statistics():
     assert [found.value(one) for one in Statistic] == [pytest.approx(48.55), 40.0, 5.0]
     assert found.worst == pytest.approx(97 * 2 / 25)
     assert summed_up([], Metric.VMAF, SIZE, rate=RATE, subsample=1) is None
+
+
+def test_values_are_not_held_as_objects():
+    count = 200_000
+    values = (float(n % 1000) for n in range(count))
+    tracemalloc.start()
+    try:
+        found = summed_up(values, Metric.VMAF, SIZE, rate=RATE, subsample=1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found is not None and found.p5 == 49
+    assert peak < 16 * count
 
 
 def test_pictures_of_4k_have_a_model_of_their_own():

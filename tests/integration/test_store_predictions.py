@@ -4,12 +4,18 @@ import pytest
 
 from tests.integration.test_store_activity_jobs import claimed
 from tests.integration.test_store_retention import prune, ran
-from tests.support.stores import activity
+from tests.support.stores import activity, load
+from tests.support.topologies import report, start, text, topology, transcode
+from workflow_engine.activity import load_registry
+from workflow_engine.messages import Outbox
+from workflow_engine.planning import graph
 from workflow_engine.records import (
     ActivityState,
     Figure,
     Prediction,
+    StepResult,
 )
+from workflow_engine.run.completion import Completion
 from workflow_engine.store import Store
 
 
@@ -63,3 +69,16 @@ def test_they_go_with_their_execution(store: Store) -> None:
     store.predictions.keep(claim.run_id, "a", [rate(1, 1)])
     assert prune(store, days=5) == 1
     assert store.predictions.median_errors() == {}
+
+
+def test_a_reused_step_is_not_counted_again(store: Store) -> None:
+    flow = topology({"start": start(), "a": transcode(), "report": report(publish="Manual")})
+    completion = Completion(store, Outbox({}), graph.load(text(flow), load_registry()))
+    facts = {"Encodes": 1, "Predicted": {"bitrate": 900.0}, "PictureBitrate": 1000.0}
+    result = StepResult(data={"Outputs": [facts]})
+    for reused, found in ((False, [rate(900, 1000)]), (True, [])):
+        claim = claimed(store)
+        ended = activity("a", state=ActivityState.SUCCESS, reused=reused, result=result)
+        store.steps.save(claim, ended)
+        completion.activity_ends(load(store, claim), ended)
+        assert store.predictions.of_activity(claim.run_id, "a") == found

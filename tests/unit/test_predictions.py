@@ -7,7 +7,8 @@ from workflow_engine.records import Figure, Json, StepResult
 
 
 def result(**facts: Json) -> StepResult:
-    measured = {"Summary": "mp4 640x360", "Predicted": {"bitrate": 900.0, "vmaf": 93.0}, **facts}
+    foretold = {"bitrate": 900.0, "vmaf": 93.0}
+    measured = {"Summary": "mp4 640x360", "Encodes": 1, "Predicted": foretold, **facts}
     return StepResult(data={"Outputs": [{"Summary": "of a static preset"}, measured]})
 
 
@@ -26,6 +27,7 @@ def test_rates_and_mean_vmaf_are_compared() -> None:
     [
         {"Predicted": {}, "PictureBitrate": 1000.0},
         {"PictureBitrate": None},
+        {"PictureBitrate": 1000.0, "Encodes": 2},
         {"Quality": {"Metric": "ssim", "Mean": 0.98}},
     ],
 )

@@ -14,7 +14,7 @@ from activities.transcode.command.rendition import Picture, Rendition, VideoEnco
 from activities.transcode.result.second import outside, with_quality, with_rate
 from tests.support.transcode_plans import COPY, MP3, MP4, media, plan
 from workflow_engine.activity import Neighbourhood
-from workflow_engine.errors import Problem
+from workflow_engine.errors import ActivityError, Code, Problem
 from workflow_engine.records import StepResult
 
 HDR = {"Codec": "H.265", "PixFmt": "yuv420p10le", "Hdr": "Keep"}
@@ -96,6 +96,19 @@ def test_what_is_outside_of_bounds():
     assert inside == [0, 0, 0]
     assert outside(899, (1000, 2000)) > 0 < outside(2041, (1000, 2000))
     assert outside(None, (1000, 2000)) == outside(1, None) == 0
+    # 10 is the lowest that there is
+    assert outside(3, (10, 500)) == 0 < outside(3, (11, 500)) and outside(520, (10, 500)) > 0
+
+
+def test_vmaf_of_a_picture_that_is_too_small_for_it():
+    small = media(width=64, height=30)
+    plain = {"OutputObject": "a", "TemplateId": MP4}
+    with pytest.raises(ActivityError, match="VMAF cannot measure a picture of 64x30") as refused:
+        plan(plain | {"Quality": {}}, source=small)
+    assert refused.value.code == Code.NOT_SUPPORTED
+    assert refused.value.pointer == "/Outputs/0/Quality/Metric"
+    plan(plain | {"Quality": {"Metric": "ssim"}}, source=small)
+    plan(plain | {"Quality": {}}, source=media(width=64, height=32))
 
 
 @given(st.floats(20, 40_000), st.floats(20, 20_000), st.floats(1.5, 4))
@@ -163,6 +176,10 @@ def test_bounds_come_from_an_analysis_only():
     }
     upstream = {"Analysis": StepResult(data={"TemplateList": [entry]})}
     output = {"OutputObject": "a", "TemplateId": "S00000000-200040"}
-    for own, bounds in (({}, (1000, 2000)), ({"Width": "640"}, (1000, 2000)), ({"Crf": 20}, None)):
-        step = plan(output | {"Video": own}, source=media(), upstream=upstream)
-        assert step.resolved[0].rate_bounds == bounds
+    cases = [({}, (1000, 2000)), ({"Rotate": "90"}, (1000, 2000))]
+    # another picture than the one that was judged
+    cases += [({"Video": own}, None) for own in ({"Crf": "20"}, {"Width": "640"}, {"Fps": "10"})]
+    cases += [({"Clip": {"TimeSpan": {"Seek": "3"}}}, None)]
+    for own, bounds in cases:
+        (job,) = plan(output | own, source=media(), upstream=upstream).resolved
+        assert job.rate_bounds == bounds, own

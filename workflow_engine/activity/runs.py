@@ -120,7 +120,10 @@ class DescribeMedia:
 
 @dataclass(frozen=True, kw_only=True)
 class KeepPredictions:
-    """The store keeps what was foretold of the outputs, beside what came out."""
+    """The store keeps what was foretold of the outputs, beside what came out.
+
+    Not of a reused step: that was kept when it was made.
+    """
 
     predictions: Sequence[Prediction]
 

@@ -67,7 +67,8 @@ class Completion:
                 case Publish(published=published):
                     self._publish(execution, published=published)
                 case KeepPredictions(predictions=found):
-                    self._keep(execution, activity, found)
+                    if not activity.reused:  # counted when it was made
+                        self._keep(execution, activity, found)
                 case DescribeMedia():
                     pass  # `described` has it: it is committed with the activity
         assert self._graph is not None

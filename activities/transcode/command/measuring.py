@@ -50,6 +50,11 @@ def measuring(source: str, target: RenditionTarget, quality: Quality) -> Measuri
     return _measuring(*_sides(source, target), _encoding(target.rendition), quality)
 
 
+def measured_size(rendition: Rendition) -> Size:
+    """Return the common size of both sides, at which a rendition will be measured."""
+    return _unscaled(rendition)[1]
+
+
 def _measuring(
     distorted: GraphStream,
     reference: GraphStream,

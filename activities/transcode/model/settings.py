@@ -92,9 +92,12 @@ def settings_of(output: TranscodeOutput, template: Template) -> OutputSettings:
 def rate_bounds(settings: OutputSettings) -> tuple[float, float] | None:
     """Return the least and the most average rate of the picture, in kbit/s, or None.
 
-    They are those of the template that an Analysis gave, unless the output sets a rate itself.
+    They are those of the template that an Analysis gave, unless the output makes another picture
+    of it than the Analysis judged: with fields of Video, a Clip, or parts before or behind it.
     """
-    own = settings.output.video
-    if own is not None and own.model_fields_set & {"bitrate", "crf", "maxrate"}:
+    output = settings.output
+    if output.video is not None and output.video.model_fields_set:
+        return None
+    if output.clip or output.merges or output.opening_list or output.tail_slate_list:
         return None
     return settings.template.rate_bounds

@@ -34,10 +34,14 @@ _MOST_STEPS, _SPARE_STEPS = 15.0, 0.5
 
 
 def outside(rate: float | None, bounds: RateBounds | None) -> float:
-    """Return by which share an average rate, in kbit/s, is outside its bounds; 0 within them."""
+    """Return by which share an average rate, in kbit/s, is outside its bounds; 0 within them.
+
+    A least of 10, the lowest that BitrateBnd can have, is none: a still picture takes less.
+    """
     if not rate or not bounds:
         return 0.0
-    return max(1 - rate / (_LEAST * bounds[0]), rate / (_MOST * bounds[1]) - 1, 0.0)
+    below = 1 - rate / (_LEAST * bounds[0]) if bounds[0] > _BITRATES[0] else 0.0
+    return max(below, rate / (_MOST * bounds[1]) - 1, 0.0)
 
 
 def with_rate(rendition: Rendition, rate: float, bounds: RateBounds) -> Rendition:
