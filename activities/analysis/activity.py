@@ -5,19 +5,20 @@ Specification: topology, 4.4; analysis.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, cast
 
 from pydantic import Field
 
 from activities import ffmpeg
-from activities.analysis.classes import candidates, size_of
+from activities.analysis.classes import candidates, largest_edge, size_of
 from activities.analysis.config import AnalysisConfig
 from activities.analysis.estimates import Measured, Point, Reading
-from activities.analysis.measure import Meter, SampleSource, command
+from activities.analysis.measure import Meter, SampleSource, command, output_length
 from activities.analysis.picture import PictureDecision, decide, look
 from activities.analysis.rates import rate_control
-from activities.analysis.samples import SHORT, Sample, complexity, samples
-from activities.analysis.selection import Rung, select
+from activities.analysis.samples import Sample, complexity, longest, samples
+from activities.analysis.selection import Rung, require, require_lines, select
 from activities.analysis.templates import JudgedRung, template_list, told
 from activities.conversion import SDR
 from activities.conversion import told as told_of_colours
@@ -70,7 +71,7 @@ class _Resolved:
         """More than which the source itself does not hold, in kbit/s of H.264; None: unknown."""
         own = self.video.bitrate_kbps
         denser = _DENSER if self.video.codec in _DENSE_CODECS else 1.0
-        return None if own is None else own * denser
+        return None if own is None else own * denser * self.moving
 
     @property
     def length(self) -> float | None:
@@ -78,17 +79,32 @@ class _Resolved:
         known = [end for end in (self.media.duration, self.video.end) if end]
         return None if self.media.guessed else min(known, default=None)
 
+    @cached_property
+    def lasting(self) -> float | None:
+        """Seconds of an output, whose last picture is held until the sound ends."""
+        return output_length(self.media, self.planned) or self.length
+
+    @property
+    def moving(self) -> float:
+        """The share of an output in which the source has pictures; behind them one is held."""
+        if not self.length or not self.lasting:
+            return 1.0
+        return min(1.0, self.length / self.lasting)
+
     @property
     def whole(self) -> bool:
         """Whether all of the source is encoded to judge it."""
-        return self.length is not None and self.length <= SHORT and self.media.seekable
+        most = longest(self.video)
+        return self.length is not None and self.length <= most and self.media.seekable
 
     def source(self, picture: PictureDecision) -> SampleSource:
         """Return what samples are made of."""
-        return SampleSource(media=self.media, planned=self.planned, picture=picture)
+        return SampleSource(
+            media=self.media, planned=self.planned, picture=picture, moving=self.moving
+        )
 
     def choose(self, estimates: Measured, picture: PictureDecision) -> list[Rung]:
-        """Apply the selection rule. Raises ActivityError."""
+        """Apply the selection rule, whether or not it keeps the fences."""
         return select(
             picture.size,
             estimates,
@@ -96,6 +112,10 @@ class _Resolved:
             fences=self.config.ladder.fences,
             only_highest=self.only_highest,
         )
+
+    def require(self, rungs: Sequence[Rung], estimates: Measured, picture: PictureDecision) -> None:
+        """Raise ActivityError where rungs do not keep the fences."""
+        require(rungs, picture.size, estimates, self.config.ladder.fences)
 
     def measured(self) -> Measured:
         """Return estimates that know nothing yet."""
@@ -120,7 +140,8 @@ class Analysis(Activity[AnalysisParameters]):
         """Resolve what is known without decoding; the commands are those of the first samples.
 
         Raises ActivityError: `InvalidParameter.ResourceNotSupported` for a source without video,
-        `InvalidParameter.OutOfRange` for a forced Crop beyond its picture.
+        `InvalidParameter.OutOfRange` for a forced Crop beyond its picture, and what
+        `require_lines` raises.
         """
         media = MediaInfo.from_json(context.media())
         video = media.video
@@ -130,10 +151,12 @@ class Analysis(Activity[AnalysisParameters]):
                 "The input has no video stream, so there is nothing to analyse.",
                 remedy="Use static templates for audio files.",
             )
+        config = parameters.analysis_config
+        require_lines(decide(video, config).size, config.ladder.fences)
         resolved = _Resolved(
             media=media,
             video=video,
-            config=parameters.analysis_config,
+            config=config,
             only_highest=parameters.keep_only_highest_definition,
             planned=context,
         )
@@ -156,13 +179,15 @@ class Analysis(Activity[AnalysisParameters]):
         guess = resolved.measured()
         edges = _edges(resolved, picture)
         width, height = size_of(picture.size, edges[0])
-        kbps = width * height * float(resolved.video.fps) * _BITS_PER_PIXEL / 1000
+        pixels = width * height * float(resolved.video.fps) * resolved.moving
+        kbps = pixels * _BITS_PER_PIXEL / 1000
         if resolved.most_kbps is not None:
             kbps = min(kbps, resolved.most_kbps)
         crf = guess.crf(edges[0])
         guess.add(Point(edge=edges[0], crf=crf), Reading(kbps=kbps, quality=None, seconds=0.0))
+        rungs = resolved.choose(guess, picture)
         try:
-            rungs = resolved.choose(guess, picture)
+            resolved.require(rungs, guess, picture)
         except ActivityError:
             rungs = []
         judged = [_judged(rung, guess, resolved, forecast=True) for rung in rungs]
@@ -181,20 +206,19 @@ class Analysis(Activity[AnalysisParameters]):
         measured = resolved.measured()
         progress = _Progress(context.progress)
 
-        def take(points: Sequence[Point]) -> None:
+        points = measured.first(_edges(resolved, picture), _forced(resolved, picture))
+        rungs: list[Rung] = []
+        for _ in range(_MOST_ROUNDS):
             for point, reading in meter.measure(points, progress.part()).items():
                 measured.add(point, reading)
-
-        take(measured.first(_edges(resolved, picture)))
-        rungs = resolved.choose(measured, picture)
-        for _ in range(_MOST_ROUNDS):
+            if resolved.config.ladder.target_vmaf is not None and not meter.comparable:
+                raise ffmpeg.content_bad("its pictures cannot be compared with those of an encode")
+            rungs = resolved.choose(measured, picture)
             points = measured.missing(rungs)
             if not points:
                 break
-            take(points)
-            rungs = resolved.choose(measured, picture)
-            if resolved.config.ladder.target_vmaf is not None and not meter.comparable:
-                raise ffmpeg.content_bad("its pictures cannot be compared with those of an encode")
+        # not before: guesses are no reason to refuse
+        resolved.require(rungs, measured, picture)
         vmaf = meter.metric is Metric.VMAF and meter.comparable
         judged = [
             _judged(rung, measured, resolved, sampled=meter.seconds, vmaf=vmaf) for rung in rungs
@@ -223,9 +247,15 @@ def _edges(resolved: _Resolved, picture: PictureDecision) -> list[int]:
     return edges or candidates(picture.size, at_least=0)
 
 
+def _forced(resolved: _Resolved, picture: PictureDecision) -> list[int]:
+    """Return the sizes that are measured in any case."""
+    top = largest_edge(picture.size)
+    return [edge for edge in resolved.config.ladder.fences.forced if edge <= top]
+
+
 def _samples(resolved: _Resolved, curve: Sequence[float]) -> list[Sample]:
-    whole = not resolved.media.seekable
-    return samples(curve, resolved.length, whole=whole)
+    most, seekable = longest(resolved.video), resolved.media.seekable
+    return samples(curve, resolved.length, whole=most, seekable=seekable)
 
 
 def _first_commands(resolved: _Resolved) -> tuple[tuple[str, ...], ...]:
@@ -277,7 +307,7 @@ def _judged(
         rate = rate_control(
             rung,
             crf,
-            resolved.length,
+            resolved.lasting,
             local=not network,
             peak=peak,
             whole=not forecast and resolved.whole,
@@ -304,7 +334,7 @@ def _data(
         "TemplateList": template_list(
             judged, picture, network=control.method_streaming == "network"
         ),
-        "Rungs": told(judged, picture, resolved.length),
+        "Rungs": told(judged, picture, resolved.lasting, sound=bool(resolved.media.audios)),
         "RateQuality": str(control.rate_quality),
     }
     if picture.crop:

@@ -4,6 +4,7 @@
 analysis, 6a).
 """
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -119,16 +120,20 @@ class Ladder(WireModel):
 
     @property
     def fences(self) -> Fences:
-        """What the selection rule goes by."""
+        """What the selection rule goes by: sizes are even, as those of outputs are."""
         return Fences(
             min_kbps=self.min_bitrate,
             max_kbps=self.max_bitrate,
-            allowed=tuple(sorted(set(self.allowed_sizes), reverse=True)),
-            forced=tuple(sorted(set(self.forced_sizes), reverse=True)),
-            min_top=self.min_top_size,
+            allowed=_even(self.allowed_sizes),
+            forced=_even(self.forced_sizes),
+            min_top=None if self.min_top_size is None else self.min_top_size // 2 * 2,
             max_rungs=self.max_rungs,
             min_step=self.min_step,
         )
+
+
+def _even(sizes: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted({size // 2 * 2 for size in sizes}, reverse=True))
 
 
 class AnalysisConfig(WireModel):

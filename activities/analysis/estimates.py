@@ -68,18 +68,25 @@ class Measured:
         self._crf, self._target = crf, target
         self._readings: dict[int, dict[float, Reading]] = {}
         self._compared: list[tuple[int, float]] = []
+        self._forced: frozenset[int] = frozenset()
 
     def add(self, point: Point, reading: Reading) -> None:
         """Take what a point was measured to be."""
         self._readings.setdefault(point.edge, {})[point.crf] = reading
 
-    def first(self, edges: Sequence[int]) -> list[Point]:
-        """Return where to begin, for the sizes that outputs may have, the largest first."""
+    def first(self, edges: Sequence[int], forced: Iterable[int] = ()) -> list[Point]:
+        """Return where to begin, for the sizes that outputs may have, the largest first.
+
+        The rates of `forced` sizes are measured in any case.
+        """
+        self._forced = frozenset(forced)
         top = next((edge for edge in edges if edge <= 1080), edges[-1])
         half = min(edges, key=lambda edge: abs(edge - top / 2))
         crf = self._crf if self._target is None else FIRST_CRF
         with_quality = self._target is not None
-        return [Point(edge=edge, crf=crf, quality=with_quality) for edge in {top, half}]
+        return [
+            Point(edge=edge, crf=crf, quality=with_quality) for edge in {top, half, *self._forced}
+        ]
 
     def rate(self, edge: int) -> float:
         """Return the average kbit/s that the quality needs; infinite where no rate reaches it."""
@@ -119,7 +126,9 @@ class Measured:
         known = [one for one in self._readings.get(edge, {}).values() if one.quality is not None]
         exact = [one for one in known if not one.rough]
         points = [(math.log(one.kbps), one.quality or 0.0) for one in exact or known]
-        return _line(points, math.log(kbps), slope=_QUALITY_GAIN) if points else None
+        if not points:
+            return None
+        return min(max(_line(points, math.log(kbps), slope=_QUALITY_GAIN), 0.0), 100.0)
 
     def peak(self, edge: int) -> float:
         """Return the kbit/s of the busiest seconds of a size that holds the quality."""
@@ -137,6 +146,7 @@ class Measured:
         compared, self._compared = self._compared, []
         rungs = list(rungs)
         held = {rung.edge for rung in rungs if rung.edge is not None and not rung.capped}
+        held |= self._forced
         wanted = [self._holding(edge) for edge in held]
         wanted += [self._at_rate(edge, kbps, rough=True) for edge, kbps in compared]
         points = {point for point in wanted if point}

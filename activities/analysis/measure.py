@@ -31,6 +31,7 @@ from activities.transcode.model.output import TranscodeOutput
 from activities.transcode.model.settings import settings_of
 from activities.transcode.resolve.rendition import resolve
 from activities.transcode.source.scene import OutputRequest
+from activities.transcode.source.timeline import timeline_of
 from workflow_engine.activity import ActivityContext, PlanContext
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Json
@@ -47,11 +48,33 @@ _SAMPLE = "S00000000-sample"
 
 @dataclass(frozen=True, kw_only=True)
 class SampleSource:
-    """A source whose samples are encoded: what is known of it, and how its picture is shown."""
+    """A source whose samples are encoded: what is known of it, and how its picture is shown.
+
+    `moving` is the share of an output in which it has pictures; behind them one is held.
+    """
 
     media: MediaInfo
     planned: PlanContext
     picture: PictureDecision
+    moving: float = 1.0
+
+
+def output_length(media: MediaInfo, planned: PlanContext) -> float | None:
+    """Return the seconds of an output with the picture and the sound of a source.
+
+    None where the streams do not tell their ends: nothing is held then.
+    """
+    entry: dict[str, Json] = {
+        "Id": _SAMPLE,
+        "Container": {"Format": "mp4"},
+        "Video": {"Codec": "H.264"},
+    }
+    output = TranscodeOutput.model_validate({"OutputObject": "sample", "TemplateId": _SAMPLE})
+    settings = settings_of(output, from_analysis(entry))
+    request = OutputRequest(settings=settings, media=media, context=planned)
+    sound = media.default_audio
+    timeline = timeline_of(request, media.video, sound if sound and sound.decodable else None)
+    return timeline.duration if timeline.exact else None
 
 
 def rendition_of(source: SampleSource, sample: Sample, edge: int, crf: float) -> Rendition:
@@ -126,7 +149,8 @@ class Meter:
         for name in filter_names(picture.encoding.filters):
             there.require_filter(name)
         self._rate = picture.encoding.rate
-        self.metric = Metric.VMAF if Metric.VMAF.filter in there.filters else Metric.SSIM
+        vmaf = Metric.VMAF.filter in there.filters and Metric.VMAF.takes(picture.size)
+        self.metric = Metric.VMAF if vmaf else Metric.SSIM
         by_weight = sorted(range(len(samples)), key=lambda n: -samples[n].weight)
         self._few = sorted(by_weight[:FEW])
         self._empty: set[int] = set()
@@ -143,14 +167,16 @@ class Meter:
     ) -> dict[Point, Reading]:
         """Return what the points are. `on_progress` runs from 0 to 1.
 
-        The first points must not be rough. Raises ActivityError, as `ffmpeg.run` does, and when no
-        frame can be read.
+        All points so far are told when it turns out that they cannot be compared. The first points
+        must not be rough. Raises ActivityError, as `ffmpeg.run` does, and when no frame can be
+        read.
         """
         encodes = {
             number: points_of_it
             for number in range(len(self._samples))
             if (points_of_it := [one for one in points if self._lacks(one, number)])
         }
+        comparable = self.comparable
         judged = [one for one in points if one.quality]
         done, steps = 0, len(encodes) + sum(len(self._numbers(one)) for one in judged)
 
@@ -166,6 +192,9 @@ class Meter:
                 if number not in values:
                     values[number] = self._judge(number, point, tell)
                 done += 1
+        if comparable and not self.comparable:
+            # what was compared before is told anew, in the terms of what cannot be
+            points = [Point(edge=edge, crf=crf) for edge, crf in self._encodes]
         return {one: self._reading(one) for one in points}
 
     def _numbers(self, point: Point) -> Sequence[int]:
@@ -191,10 +220,14 @@ class Meter:
             # few samples are busier or quieter than all, as those of the first point were
             first = next(iter(self._encodes.values()))
             kbps *= self._kbps(first) / self._kbps({n: first[n] for n in encoded})
+        quality = self._mean(values) if values else None
+        if quality is not None and not self.comparable:
+            # a lower Crf is better in any case
+            quality = MOST_CRF - point.crf
         return Reading(
             kbps=kbps,
             peak=max(one.peak for one in encoded.values()),
-            quality=self._mean(values) if values else None,
+            quality=quality,
             seconds=self._mean({n: one.seconds for n, one in encoded.items()}),
             rough=rough,
         )
@@ -202,7 +235,7 @@ class Meter:
     def _kbps(self, encoded: Mapping[int, _Encode]) -> float:
         rate = self._mean({n: one.kbps for n, one in encoded.items()})
         excess = self._mean({n: one.key for n, one in encoded.items()})
-        return max(rate + excess / KEY_SECONDS, 0.1)
+        return max((rate + excess / KEY_SECONDS) * self._source.moving, 0.1)
 
     def _mean(self, values: Mapping[int, float]) -> float:
         """Return the mean of what samples have, by how much of the source each stands for."""
@@ -261,10 +294,10 @@ class Meter:
         except ActivityError as error:
             if error.code != Code.INTERNAL or error.transient is not None:
                 raise
-            # the pictures of a damaged source need not pair; a lower Crf is better in any case
+            # the pictures of a damaged source need not pair
             self._context.log.warning("the quality of a sample is unknown: %s", error.message)
             self.comparable = False
-            return MOST_CRF - point.crf
+            return 0.0
         return found.mean * 100 / self.metric.best
 
 

@@ -59,7 +59,7 @@ def rate_control(
     bufsize = LEAST_BUFFER if duration is None or duration < _LONG else LARGEST_BUFFER
     if not local and not rung.capped:
         limited = None
-        if whole and max(low, LEAST_RATE) <= rung.kbps <= high:
+        if whole and low <= rung.kbps <= high:
             # two passes would miss the average of a few seconds by more than this; whatever the
             # buffer allows, it is no more than was measured
             room = min(max(_SECONDS_OF_BUFFER * rung.high, LEAST_BUFFER), LARGEST_BUFFER)

@@ -11,9 +11,11 @@ Pure, but for `complexity`. Specification: analysis, 6; ffmpeg facts, "Predictin
 [0.14, 0.15, 0.15, 0.14, 0.14, 0.14, 0.14]
 """
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from activities.probe import MediaInfo, VideoStream
@@ -21,10 +23,12 @@ from activities.probe.curve import BIN, bytes_over_time
 
 #: seconds; a source up to this length is encoded whole
 SHORT = 20.0
-#: seconds that are counted of one sample
+#: seconds that are counted of one sample, a little more where they do not divide the source
 COUNTED = 3.0
 #: seconds before them, in which the encoder finds its way, and behind them, which it looks ahead at
 WARM_UP, LOOK_AHEAD = 1.0, 1.0
+#: pictures per second; of fewer, a sample would hold hardly any
+_RARE = 1.0
 #: seconds; behind that no Clip can begin
 _LAST = 86_000.0
 #: how many samples a source has, and for how many seconds of it there is one more
@@ -53,33 +57,44 @@ def complexity(
 
     Raises InterruptedRunError.
     """
-    if not media.seekable or media.duration is None or media.duration <= SHORT:
+    if not media.seekable or media.duration is None or media.duration <= longest(video):
         return ()
     return bytes_over_time(media.probe, path, video.index, cancel=cancel)
 
 
-def samples(curve: Sequence[float], duration: float | None, *, whole: bool = False) -> list[Sample]:
+def longest(video: VideoStream) -> float:
+    """Return up to how many seconds a source is encoded whole: always, where pictures are rare."""
+    return math.inf if video.fps < _RARE else SHORT
+
+
+def samples(
+    curve: Sequence[float], duration: float | None, *, whole: float = SHORT, seekable: bool = True
+) -> list[Sample]:
     """Return the samples of a source of so many seconds, in their order.
 
-    Short ones are taken `whole`; of one of unknown length, the beginning.
+    Those up to `whole` seconds are taken whole; of one of unknown length, or in which nothing later
+    can be opened, the beginning.
     """
-    if duration is None or duration <= SHORT or whole:
+    if duration is not None and duration <= whole and seekable:
+        return [Sample(start=0.0, length=duration, skip=0.0, counted=duration, weight=1.0)]
+    if duration is None or not seekable:
         length = min(duration or SHORT, SHORT)
         return [Sample(start=0.0, length=length, skip=0.0, counted=length, weight=1.0)]
     duration = min(duration, _LAST)
-    tiles = _tiles(curve, duration)
+    each = duration / int(duration / COUNTED)
+    tiles = _tiles(curve, each, round(duration / each))
     count = min(max(round(duration / _SECONDS_EACH), _FEWEST), _MOST)
     order = sorted(range(len(tiles)), key=lambda n: (tiles[n], _scattered(n)))
     chosen = [
         (_typical(group, tiles), len(group) / len(tiles)) for group in _groups(order, tiles, count)
     ]
-    return [_sample(tile, weight, duration) for tile, weight in sorted(chosen)]
+    return [_sample(tile, weight, each, duration) for tile, weight in sorted(chosen)]
 
 
-def _tiles(curve: Sequence[float], duration: float) -> list[float]:
-    """Return the bytes of stretches of `COUNTED` seconds that lie wholly inside the source."""
-    each = round(COUNTED / BIN)
-    tiles = [sum(curve[n * each : (n + 1) * each]) for n in range(int(duration / COUNTED))]
+def _tiles(curve: Sequence[float], each: float, count: int) -> list[float]:
+    """Return the bytes per `BIN` of so many stretches of `each` seconds, which are the source."""
+    edges = [round(n * each / BIN) for n in range(count + 1)]
+    tiles = [sum(curve[begin:end]) / (end - begin) for begin, end in pairwise(edges)]
     # a stretch without bytes still takes time
     least = max(sum(tiles) / len(tiles) / 1000, 1.0)
     return [max(tile, least) for tile in tiles]
@@ -113,10 +128,10 @@ def _scattered(n: int) -> float:
     return (n * 0.6180339887498949) % 1
 
 
-def _sample(tile: int, weight: float, duration: float) -> Sample:
-    begin = tile * COUNTED
+def _sample(tile: int, weight: float, counted: float, duration: float) -> Sample:
+    begin = tile * counted
     start = max(0.0, begin - WARM_UP)
-    end = min(duration, begin + COUNTED + LOOK_AHEAD)
+    end = min(duration, begin + counted + LOOK_AHEAD)
     return Sample(
-        start=start, length=end - start, skip=begin - start, counted=COUNTED, weight=weight
+        start=start, length=end - start, skip=begin - start, counted=counted, weight=weight
     )

@@ -4,6 +4,7 @@ Pure: what a size needs, and how good it is at a rate, come from `Estimates`, me
 Specification: analysis, 6 and 6a.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -93,11 +94,48 @@ def select(
 ) -> list[Rung]:
     """Judge each class for a source of this upright, cropped size; the highest comes first.
 
-    `most_kbps` is more than which the source itself does not hold. Raises ActivityError when the
-    fences cannot be kept: `InvalidParameter.NotSupported` for a forced size,
-    `InvalidParameter.OutOfRange` for MinTopSize, and when they leave nothing.
+    `most_kbps` is more than which the source itself does not hold. Whether the fences are kept
+    is for `require` to say, when the estimates are to be believed.
     """
     return _Selection(source, estimates, most_kbps, fences or Fences()).rungs(only_highest)
+
+
+def require(rungs: Sequence[Rung], source: Size, estimates: Estimates, fences: Fences) -> None:
+    """Raise ActivityError when rungs that were selected do not keep the fences.
+
+    `InvalidParameter.NotSupported` for a forced size, `InvalidParameter.OutOfRange` for
+    MinTopSize, and when nothing is offered.
+    """
+    require_lines(source, fences)
+    offered = {rung.edge: rung for rung in rungs if rung.offered}
+    why = "; ".join(f"{rung.definition.name}: {rung.detail}" for rung in rungs)
+    for edge in fences.forced:
+        if edge not in offered:
+            kbps = estimates.rate(edge)
+            needs = f"it needs {kbps:.0f} kbit/s" if math.isfinite(kbps) else "no rate is enough"
+            raise _not_possible(edge, f"{needs}, and no class is offered with it ({why})")
+    best = next((rung.edge or 0 for rung in rungs if rung.offered), None)
+    if fences.min_top is not None and (best or 0) < fences.min_top:
+        raise _not_so_large(
+            fences.min_top, f"no class can be offered at that size or a larger one ({why})"
+        )
+    if best is None:
+        raise ActivityError(
+            Code.OUT_OF_RANGE,
+            f"The Ladder leaves nothing to offer ({why}).",
+            pointer="/AnalysisConfig/Ladder",
+            remedy="Widen AllowedSizes, MinBitrate or MaxBitrate.",
+        )
+
+
+def require_lines(source: Size, fences: Fences) -> None:
+    """Raise ActivityError as `require` does where fences ask for more lines than there are."""
+    top = largest_edge(source)
+    why = f"the short edge of the source is {top}"
+    if fences.forced and fences.forced[0] > top:
+        raise _not_possible(fences.forced[0], why)
+    if fences.min_top is not None and fences.min_top > top:
+        raise _not_so_large(fences.min_top, why)
 
 
 class _Selection:
@@ -121,7 +159,6 @@ class _Selection:
             above = rung.edge if rung.offered else above
         if all(rung.reason is Reason.SOURCE_TOO_SMALL for rung in rungs):
             rungs[-1] = self._at_source_size(rungs[-1])
-        self._require(rungs)
         rungs = _without_twins(rungs, self._fences.min_step)
         rungs = self._thinned(rungs, forced)
         return _highest_only(rungs) if only_highest else rungs
@@ -200,10 +237,19 @@ class _Selection:
 
     def _at_source_size(self, rung: Rung) -> Rung:
         """Offer the lowest class of a source that is smaller than every class."""
-        sized = self._sized(rung, [self._top])
-        bounded = self._filled(replace(sized, reason=None))
+        rung, fences = replace(rung, reason=None), self._fences
+        if rung.low >= rung.high:
+            return _outside_fences(rung, fences)
+        if fences.allowed and self._top not in fences.allowed:
+            return rung.dropped(
+                Reason.SIZE_NOT_ALLOWED,
+                f"smaller than every class, and its {self._top} lines are not in the Ladder",
+            )
+        bounded = self._filled(self._sized(rung, [self._top]))
+        if not bounded.offered:
+            return bounded
         detail = f"smaller than every class, so offered at source size; {bounded.detail}"
-        return replace(bounded, reason=None, detail=detail)
+        return replace(bounded, detail=detail)
 
     def _forced(self) -> dict[str, int]:
         """Return the forced size of each class that gets one: the highest that admits it."""
@@ -214,10 +260,9 @@ class _Selection:
             if self._most is not None:
                 kbps = min(kbps, self._most)
             fitting = [one for one in free if edge <= self._top and self._admits(one, edge, kbps)]
-            if not fitting:
-                raise _not_possible(edge, kbps, self._top)
-            found[fitting[0].name] = edge
-            free = free[free.index(fitting[0]) + 1 :]
+            if fitting:
+                found[fitting[0].name] = edge
+                free = free[free.index(fitting[0]) + 1 :]
         return found
 
     def _admits(self, definition: Definition, edge: int, kbps: float) -> bool:
@@ -225,27 +270,6 @@ class _Selection:
         high = min(definition.high, self._fences.max_kbps or definition.high)
         highest = definition.max_edge or edge
         return low < high and definition.min_edge <= edge <= highest and kbps >= low
-
-    def _require(self, rungs: Sequence[Rung]) -> None:
-        best = next((rung.edge or 0 for rung in rungs if rung.offered), None)
-        top = self._fences.min_top
-        if best is not None and best >= (top or 0):
-            return
-        why = "; ".join(f"{rung.definition.name}: {rung.detail}" for rung in rungs)
-        if top is not None:
-            raise ActivityError(
-                Code.OUT_OF_RANGE,
-                f"MinTopSize {top} cannot be kept: no class can be offered at that size or a "
-                f"larger one ({why}).",
-                pointer="/AnalysisConfig/Ladder/MinTopSize",
-                remedy="Lower MinTopSize, or widen the other fields of Ladder.",
-            )
-        raise ActivityError(
-            Code.OUT_OF_RANGE,
-            f"The Ladder leaves nothing to offer ({why}).",
-            pointer="/AnalysisConfig/Ladder",
-            remedy="Widen AllowedSizes, MinBitrate or MaxBitrate.",
-        )
 
     def _thinned(self, rungs: list[Rung], forced: dict[str, int]) -> list[Rung]:
         """Drop what is above MaxRungs: between the ends, the one with the closest neighbours."""
@@ -285,12 +309,16 @@ def _outside_fences(rung: Rung, fences: Fences) -> Rung:
     )
 
 
-def _not_possible(edge: int, kbps: float, top: int) -> ActivityError:
-    why = (
-        f"the short edge of the source is {top}"
-        if edge > top
-        else f"it needs {kbps:.0f} kbit/s, and no class that is free admits that"
+def _not_so_large(edge: int, why: str) -> ActivityError:
+    return ActivityError(
+        Code.OUT_OF_RANGE,
+        f"MinTopSize {edge} cannot be kept: {why}.",
+        pointer="/AnalysisConfig/Ladder/MinTopSize",
+        remedy="Lower MinTopSize, or widen the other fields of Ladder.",
     )
+
+
+def _not_possible(edge: int, why: str) -> ActivityError:
     return ActivityError(
         Code.NOT_SUPPORTED,
         f"The forced size {edge} cannot be a rung: {why}.",
@@ -321,7 +349,7 @@ def _alike(rung: Rung, below: Rung, min_step: float) -> bool:
 
 
 def _highest_only(rungs: Sequence[Rung]) -> list[Rung]:
-    highest = next(n for n, rung in enumerate(rungs) if rung.offered)
+    highest = next((n for n, rung in enumerate(rungs) if rung.offered), 0)
     name = rungs[highest].definition.name
     return [
         rung.dropped(Reason.NOT_HIGHEST, f"{name} is offered; {rung.detail}")

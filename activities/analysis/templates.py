@@ -102,8 +102,8 @@ def _template(
             "Maxrate": _text(rate.maxrate),
             "Bufsize": _text(rate.bufsize),
             "BitrateBnd": {
-                "Max": _text(definition.high),
-                "Min": _text(max(definition.low, LEAST_RATE)),
+                "Max": _text(rung.high),
+                "Min": _text(max(rung.low, LEAST_RATE)),
             },
         },
         "Audio": {
@@ -120,13 +120,18 @@ def _template(
 
 
 def told(
-    judged: Sequence[JudgedRung], picture: PictureDecision, duration: float | None
+    judged: Sequence[JudgedRung], picture: PictureDecision, duration: float | None, *, sound: bool
 ) -> list[Json]:
-    """Return the `Rungs` of the result: what was looked at, and why it is offered or dropped."""
-    return [_told(one, picture, duration) for one in judged]
+    """Return the `Rungs` of the result: what was looked at, and why it is offered or dropped.
+
+    `duration` is how long outputs are, in seconds; `sound` whether they have any.
+    """
+    return [_told(one, picture, duration, sound=sound) for one in judged]
 
 
-def _told(one: JudgedRung, picture: PictureDecision, duration: float | None) -> dict[str, Json]:
+def _told(
+    one: JudgedRung, picture: PictureDecision, duration: float | None, *, sound: bool
+) -> dict[str, Json]:
     rung, rate = one.rung, one.rate
     told: dict[str, Json] = {
         "Class": rung.definition.name,
@@ -147,7 +152,7 @@ def _told(one: JudgedRung, picture: PictureDecision, duration: float | None) -> 
         )
         told |= kept | {"TransMode": rate.mode}
         if duration and kbps is not None:
-            total = (kbps + rung.definition.audio_kbps) * 1000 / 8 * duration
+            total = (kbps + rung.definition.audio_kbps * sound) * 1000 / 8 * duration
             told["PredictedSize"] = f"{total:.0f}"
         if one.seconds is not None:
             passes = 1.0 if rate.bitrate is None else _TWO_PASSES

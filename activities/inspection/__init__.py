@@ -96,7 +96,7 @@ class Inspection(Activity[InspectionParameters]):
         labels = parameters.wanted
         return Step(
             outputs=(PlannedOutput(ref=ref, summary=f"defects: {', '.join(labels)}"),),
-            commands=(measure.command(context.names.source_name, video),),
+            commands=(measure.command(context.names.source_name, video, labels),),
             identity={"Labels": list(labels)},
             resolved=_Resolved(media=media, video=video, labels=labels, ref=ref),
         )
@@ -120,8 +120,8 @@ class Inspection(Activity[InspectionParameters]):
             for label, span in detectors.feed(sample):
                 results.add(label, span)
 
-        notes = NoteReader(take=take)
-        command = measure.command(context.source.name, video)
+        notes = NoteReader(take=take, branches=measure.branches(resolved.labels))
+        command = measure.command(context.source.name, video, resolved.labels)
         report = ffmpeg.run(
             command, context=context, duration=resolved.media.duration, on_line=notes.read
         )

@@ -25,6 +25,9 @@ _STILL, _MOVING = 1.0, 2.0
 _CUT = 4.0
 #: levels of the whole picture below which a step is no cut
 _CUT_LEAST = 2.0
+#: seconds between two single pictures that move within a freeze, such as an encoder's key frames;
+#: what moves more often is a film of few pictures a second
+_POPS_APART = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,14 +45,16 @@ class FreezeTracker:
     step: float
     _tracker: SpanTracker = field(init=False)
     _before: deque[_Step] = field(init=False)
-    #: pictures since the last one that stood; after a single one the same freeze goes on
+    #: pictures since the last one that stood; after a single one the same freeze goes on, unless
+    #: there was another one at `_popped`, just before
     _moving: int = 0
+    _popped: float = -_POPS_APART
     _counts: bool = False
     _last: float = 0.0
 
     def __post_init__(self) -> None:
         """Begin with nothing seen."""
-        bounds = Bounds(enter=1.0, leave=1.0, shortest=_SHORTEST, bridge=2.6 * self.step)
+        bounds = Bounds(enter=1.0, leave=1.0, shortest=_SHORTEST, bridge=1.6 * self.step)
         self._tracker = SpanTracker(bounds=bounds, step=self.step)
         self._before = deque(maxlen=max(2, round(_BEFORE / self.step)))
 
@@ -66,6 +71,9 @@ class FreezeTracker:
         still = step.most <= _STILL and not flat
         if still and self._moving > 1:
             self._counts = self._stopped()
+        elif still and self._moving == 1:
+            self._counts = self._counts and last - self._popped >= _POPS_APART
+            self._popped = last
         self._moving = 0 if still else self._moving + 1
         self._before.append(step)
         if not (still and self._counts):

@@ -6,13 +6,15 @@ branch are printed to stdout as they come, so nothing grows with the length of t
 becomes of the lines: `notes`; what the numbers mean: `detectors`.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 from activities.conversion import SDR, conversion, named
 from activities.ffmpeg import graph
 from activities.fields import single_pictures
+from activities.inspection.labels import Label
 from activities.probe import VideoStream
 from activities.shape import OPENED, followed, steady
 
@@ -60,50 +62,41 @@ LIGHT_LINES = (28, 60)
 #: the filters that every command needs
 FILTERS = (
     *("fps", "format", "extractplanes", "split", "scale", "lut", "mergeplanes", "signalstats"),
-    *(
-        "tpad",
-        "setpts",
-        "tblend",
-        "blend",
-        "crop",
-        "median",
-        "gblur",
-        "negate",
-        "cropdetect",
-        "metadata",
-    ),
+    *("tpad", "setpts", "tblend", "blend", "crop", "median", "gblur", "negate", "cropdetect"),
+    "metadata",
 )
 #: the key under which a line says which branch it is of
 BRANCH = "branch"
-#: the branches, each of which tells of every picture
-BRANCHES = frozenset(
-    {
-        *(
-            "tone",
-            "motion",
-            "noise",
-            "sharpness",
-            "across-all",
-            "across-grid",
-            "down-all",
-            "down-grid",
-        ),
-        *("black-0", "black-1", "white-0", "white-1"),
-    }
-)
+#: the branch that all defects need
+TONE = "tone"
+#: further branches, by the defect that needs them
+_NEEDED: Mapping[Label, tuple[str, ...]] = {
+    Label.FREEZE: ("motion",),
+    Label.NOISE: ("noise",),
+    Label.IMAGE_DEFINITION: ("sharpness",),
+    Label.BLOCKNESS: ("across-all", "across-grid", "down-all", "down-grid"),
+    Label.BORDER: ("black-0", "black-1", "white-0", "white-1"),
+}
+
+#: frames by which times may be rounded
+_ROUNDED = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """How densely a stream is looked at: pictures per second, and the stream's own."""
+    """How densely a stream is looked at: pictures per second, and the stream's own.
+
+    The stream's first picture is at `begins`, in seconds of the file.
+    """
 
     seen: Fraction
     source: Fraction
+    begins: float = 0.0
 
     @classmethod
     def of(cls, video: VideoStream) -> "Rate":
         """Return the rate for a stream; what has fewer pictures is seen whole."""
-        return cls(seen=min(RATE, video.fps), source=video.fps)
+        return cls(seen=min(RATE, video.fps), source=video.fps, begins=video.begins)
 
     @property
     def step(self) -> float:
@@ -111,8 +104,11 @@ class Rate:
         return float(1 / self.seen)
 
     def number(self, seconds: float) -> int:
-        """Return the number of the source's frame at a time."""
-        return round(seconds * self.source)
+        """Return the number of the source's frame that is shown at a time, from 0.
+
+        Where pictures come at varying times, it is the number at the average rate.
+        """
+        return max(0, math.floor((seconds - self.begins) * self.source + _ROUNDED))
 
 
 def before(video: VideoStream) -> Iterator[tuple[str, dict[str, object]]]:
@@ -127,28 +123,37 @@ def before(video: VideoStream) -> Iterator[tuple[str, dict[str, object]]]:
     yield "extractplanes", {"planes": "y"}
 
 
-def command(source: str, video: VideoStream) -> tuple[str, ...]:
-    """Return the command that prints all measures; `source` is a file in the work directory."""
+def branches(labels: Collection[Label]) -> frozenset[str]:
+    """Return the branches that the defects need, each of which tells of every picture."""
+    return frozenset({TONE, *(name for label in labels for name in _NEEDED.get(label, ()))})
+
+
+def command(source: str, video: VideoStream, labels: Collection[Label]) -> tuple[str, ...]:
+    """Return the command that prints the `branches`; `source` is a file in the work directory."""
     opened = graph.open_input(source, OPENED if followed(video) else {})
     luma = opened[f"v:{video.position}"].chain(before(video))
-    width, height = video.upright_size
-    tone, motion, grid, noise, sharp, black, white = luma.split(7)
-    across, down = _window(grid, (width, height), GRID_WINDOW).split(2)
-    printed = [
-        *_tone(tone, _size(width, height, TONE_WIDTH)),
-        *_motion(motion, _size(width, height, MOTION_WIDTH)),
-        *_grid(across, across=True),
-        *_grid(down, across=False),
-        _noise(_window(noise, (width, height), NOISE_WINDOW)),
-        _sharpness(sharp, _size(width, height, SHARP_WIDTH)),
-        _border(black, "black", DARK_LINES),
-        _border(white.filter("negate"), "white", LIGHT_LINES),
-    ]
+    measures = [_tone, *(measure for label, measure in _MEASURES.items() if label in labels)]
+    parts = zip(measures, luma.split(len(measures)), strict=True)
+    printed = [one for measure, part in parts for one in measure(part, video)]
     return graph.argv(*(graph.output("-", [one], {"f": "null"}) for one in printed))
 
 
-def _size(width: int, height: int, most: int) -> tuple[int, int]:
+def _grid_begins(video: VideoStream) -> tuple[int, int]:
+    """Return the first column and row of an upright picture at which a cell of the grid begins.
+
+    The grid is counted from the left top of the coded picture, and the right and the bottom need
+    not be at a line of it.
+    """
+    width, height = video.upright_size
+    return (
+        width % GRID if video.rotation in (90, 180) else 0,
+        height % GRID if video.rotation in (180, 270) else 0,
+    )
+
+
+def _size(video: VideoStream, most: int) -> tuple[int, int]:
     """Return the size of a picture of at most so many pixels of width, in its shape."""
+    width, height = video.upright_size
     if width <= most:
         return width, height
     return most, max(2, round(height * most / width))
@@ -169,21 +174,25 @@ def _difference(one: graph.GraphStream, other: graph.GraphStream) -> graph.Graph
 
 
 def _window(
-    luma: graph.GraphStream, size: tuple[int, int], window: tuple[int, int]
+    luma: graph.GraphStream, video: VideoStream, window: tuple[int, int]
 ) -> graph.GraphStream:
-    """The middle of a large picture, with its grid where it was."""
-    inner = [min(side, most) for side, most in zip(size, window, strict=True)]
-    offset = [(side - part) // 2 // GRID * GRID for side, part in zip(size, inner, strict=True)]
+    """The middle of a large picture; its left top is that of a cell of the grid."""
+    sides = list(zip(video.upright_size, window, _grid_begins(video), strict=True))
+    inner = [min(side - first, most) for side, most, first in sides]
+    offset = [
+        first + (side - first - part) // 2 // GRID * GRID
+        for (side, _, first), part in zip(sides, inner, strict=True)
+    ]
     return luma.filter("crop", *inner, *offset)
 
 
-def _tone(luma: graph.GraphStream, size: tuple[int, int]) -> Iterator[graph.GraphStream]:
+def _tone(luma: graph.GraphStream, video: VideoStream) -> Iterator[graph.GraphStream]:
     """Y: the levels; U and V: 255 for each pixel of clipped highlights and of shadows."""
-    picked = luma.filter("scale", *size, flags="neighbor")
+    picked = luma.filter("scale", *_size(video, TONE_WIDTH), flags="neighbor")
     levels, light, dark = picked.split(3)
     light = light.filter("lut", c0=f"if(gte(val,{CLIPPED}),255,0)")
     dark = dark.filter("lut", c0=f"if(lte(val,{SHADOW}),255,0)")
-    yield _stats(_merged(levels, light, dark), "tone")
+    yield _stats(_merged(levels, light, dark), TONE)
 
 
 def _merged(*planes: graph.GraphStream) -> graph.GraphStream:
@@ -191,8 +200,9 @@ def _merged(*planes: graph.GraphStream) -> graph.GraphStream:
     return first.filter("mergeplanes", "0x001020", "yuv444p", others=others)
 
 
-def _motion(luma: graph.GraphStream, size: tuple[int, int]) -> Iterator[graph.GraphStream]:
+def _motion(luma: graph.GraphStream, video: VideoStream) -> Iterator[graph.GraphStream]:
     """The difference from the picture before, in cells: one that moves is enough."""
+    size = _size(video, MOTION_WIDTH)
     small = luma.filter("scale", *size, flags="area")
     # the first picture is compared with itself, so that a single one has a difference, too; times
     # count pictures here
@@ -200,6 +210,12 @@ def _motion(luma: graph.GraphStream, size: tuple[int, int]) -> Iterator[graph.Gr
     moved = small.filter("tblend", all_mode="difference").filter("lut", c0=f"min(255,val*{GAIN})")
     cells = [max(1, side // CELL) for side in size]
     yield _stats(moved.filter("scale", *cells, flags="area"), "motion")
+
+
+def _blocks(luma: graph.GraphStream, video: VideoStream) -> Iterator[graph.GraphStream]:
+    across, down = _window(luma, video, GRID_WINDOW).split(2)
+    yield from _grid(across, across=True)
+    yield from _grid(down, across=False)
 
 
 def _grid(luma: graph.GraphStream, *, across: bool) -> Iterator[graph.GraphStream]:
@@ -225,29 +241,35 @@ def _grid(luma: graph.GraphStream, *, across: bool) -> Iterator[graph.GraphStrea
     yield _stats(cells, f"{side}-grid")
 
 
-def _noise(luma: graph.GraphStream) -> graph.GraphStream:
+def _noise(luma: graph.GraphStream, video: VideoStream) -> Iterator[graph.GraphStream]:
     """What a median takes out, in cells: noise is in the flattest of them, too, detail is not."""
-    one, other = luma.split(2)
+    one, other = _window(luma, video, NOISE_WINDOW).split(2)
     rest = _difference(one, other.filter("median", radius=1))
     cells = f"max(2,iw/{NOISE_CELL})", f"max(2,ih/{NOISE_CELL})"
     strong = rest.filter("lut", c0=f"min(255,val*{GAIN})")
-    return _stats(strong.filter("scale", *cells, flags="area"), "noise")
+    yield _stats(strong.filter("scale", *cells, flags="area"), "noise")
 
 
-def _sharpness(luma: graph.GraphStream, size: tuple[int, int]) -> graph.GraphStream:
+def _sharpness(luma: graph.GraphStream, video: VideoStream) -> Iterator[graph.GraphStream]:
     """Y: how much a fine blur takes away; U: how much a coarser one takes away of the rest.
 
     In whole levels: what is less than half of one is the rounding of an encoder, not detail.
     """
-    small = luma.filter("scale", *size, flags="area")
+    small = luma.filter("scale", *_size(video, SHARP_WIDTH), flags="area")
     sharp, blurred = small.split(2)
     once, again, rest = blurred.filter("gblur", sigma=FINE).split(3)
     fine = _difference(sharp, once).filter("lut", c0=f"min(255,val*{GAIN})")
     coarse = _difference(again, rest.filter("gblur", sigma=COARSE))
     first, third = fine.split(2)
-    return _stats(
+    yield _stats(
         _merged(first, coarse.filter("lut", c0=f"min(255,val*{GAIN})"), third), "sharpness"
     )
+
+
+def _borders(luma: graph.GraphStream, _: VideoStream) -> Iterator[graph.GraphStream]:
+    black, white = luma.split(2)
+    yield _border(black, "black", DARK_LINES)
+    yield _border(white.filter("negate"), "white", LIGHT_LINES)
 
 
 def _border(luma: graph.GraphStream, colour: str, lines: tuple[int, int]) -> graph.GraphStream:
@@ -257,3 +279,15 @@ def _border(luma: graph.GraphStream, colour: str, lines: tuple[int, int]) -> gra
         luma = luma.filter("cropdetect", limit=limit, round=2, reset=1, skip=0)
         luma = _printed(luma, f"{colour}-{place}")
     return luma
+
+
+#: what is measured besides the tone, by the defect that needs it
+_MEASURES: Mapping[
+    Label, Callable[[graph.GraphStream, VideoStream], Iterator[graph.GraphStream]]
+] = {
+    Label.FREEZE: _motion,
+    Label.NOISE: _noise,
+    Label.IMAGE_DEFINITION: _sharpness,
+    Label.BLOCKNESS: _blocks,
+    Label.BORDER: _borders,
+}

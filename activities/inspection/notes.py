@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from activities.inspection.measure import BRANCH, BRANCHES
+from activities.inspection.measure import BRANCH
 
 #: pictures that may be under way; a branch is one or two behind another
 _MOST = 64
@@ -33,12 +33,13 @@ class Sample:
 
 @dataclass(kw_only=True)
 class NoteReader:
-    """Takes lines, and hands each picture on once it is complete, in order of time.
+    """Takes lines, and hands each picture on once all `branches` told of it, in order of time.
 
     Lines that are no notes are left out. `finish` hands on what has remained.
     """
 
     take: Callable[[Sample], None]
+    branches: frozenset[str]
     #: pictures that were handed on
     count: int = 0
     _waiting: dict[float, dict[str, dict[str, float]]] = field(
@@ -70,7 +71,7 @@ class NoteReader:
         if self._time is not None and self._branch:
             told = self._waiting.setdefault(self._time, {})
             told[self._branch] = self._numbers
-            if told.keys() >= BRANCHES:
+            if told.keys() >= self.branches:
                 self._hand_on(self._time)
             elif len(self._waiting) > _MOST:
                 self._hand_on(min(self._waiting))

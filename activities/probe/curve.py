@@ -41,7 +41,7 @@ def bytes_over_time(
 ) -> Sequence[float]:
     """Return the bytes of each `BIN` seconds of the stream with this index; `probe` describes it.
 
-    None where its packets cannot be read. Raises InterruptedRunError.
+    Empty where its packets cannot be read. Raises InterruptedRunError.
     """
     streams = [s for s in sections(probe.get("streams")) if whole(s.get("index")) == index]
     indexed = samples.flows(path, [track_of(s) for s in streams], make=Curve, cancel=cancel)

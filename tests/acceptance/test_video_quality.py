@@ -1,4 +1,4 @@
-"""The video quality job with the official library: its generic request, since it has no method."""
+"""The video quality job with both official libraries: generic requests, they have no method."""
 
 import json
 import shutil
@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alibabacloud_tea_openapi.models import OpenApiRequest, Params
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import CommonRequest
+from darabonba.runtime import RuntimeOptions
 
 from tests.support import kinds, media
 from tests.support.service import KEY, SECRET, Service
@@ -117,6 +119,36 @@ def test_the_whole_life_of_a_job_through_a_crash(service: Service) -> None:
     (message,) = wait_for(lambda: messages(service), 30)
     assert (message["Type"], message["JobId"]) == ("VideoQuality", job_id)
     assert (message["Status"], message["UserData"]) == ("Success", "example data")
+
+
+def called_by_tea(service: Service, action: str, **parameters: str) -> Any:
+    params = Params(
+        **{"action": action, "version": "2014-06-18", "protocol": "HTTP", "pathname": "/"},
+        **{"method": "POST", "auth_type": "AK", "style": "RPC"},
+        **{"req_body_type": "formData", "body_type": "json"},
+    )
+    request = OpenApiRequest(query=parameters)
+    answer: dict[str, Any] = service.tea().call_api(params, request, RuntimeOptions())
+    return answer["body"]
+
+
+def test_a_job_of_the_current_library(service: Service) -> None:
+    queue = "mns://142610549622.mns.cn-shanghai.aliyuncs.com/queues/done"
+    given = {"UserId": USER, "SourceType": "Video", "Input": "oss://uploads/clean.mp4"}
+    given |= {
+        "Output": OUTPUT.format("tea"),
+        "NotifyUrl": queue,
+        "JobParams": '{"Labels":["noise"]}',
+    }
+    job_id = called_by_tea(service, "SubmitVideoQualityJob", **given)["JobId"]
+
+    def told() -> list[Any]:
+        return [message for message in messages(service) if message["JobId"] == job_id]
+
+    (message,) = wait_for(told, 90)
+    assert (message["Type"], message["Status"]) == ("VideoQuality", "Success")
+    job = called_by_tea(service, "QueryVideoQualityJob", UserId=USER, JobId=job_id)["Job"]
+    assert (job["Status"], job["VideoQualityResults"]) == ("Success", "{}")
 
 
 def test_urls_of_other_forms_and_a_clean_source(service: Service) -> None:

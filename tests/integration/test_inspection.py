@@ -15,6 +15,7 @@ from activities.inspection.measure import FILTERS
 from activities.probe import MediaInfo
 from tests.support import kinds, media
 from tests.support.context import make_context, make_plan_context
+from tests.support.transcodes import ffprobe
 from workflow_engine.activity import ActivityResult, Step
 from workflow_engine.errors import ActivityError, Code, InterruptedRunError
 
@@ -72,6 +73,12 @@ def documents(text: str) -> Iterator[dict[str, Any]]:
         found, end = decoder.raw_decode(text)
         yield found
         text = text[end:]
+
+
+def shown(source: Path, milliseconds: float) -> int:
+    """The number of the frame that is shown at a time, counted by ffprobe."""
+    found = ffprobe(source, "-select_streams", "v", "-show_entries", "frame=pts_time")
+    return sum(float(one["pts_time"]) <= milliseconds / 1000 for one in found["frames"]) - 1
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +142,22 @@ def test_a_film_that_stops_and_a_card_that_stands(tmp_path: Path, media_dir: Pat
     assert label == "freeze" and abs(begin - 2) <= NEAR and abs(end - 4) <= NEAR
 
 
+def test_a_film_that_slows_down_does_not_stop(tmp_path: Path, media_dir: Path) -> None:
+    # every other picture that is looked at is another one, from second 3 on
+    film = "testsrc2=size=160x90:duration=3:rate"
+    graph = f"{film}=25[a];{film}=4,fps=25[b];[a][b]concat,format=yuv420p"
+    source = media.make(
+        media_dir / "slows.mp4", "-f", "lavfi", "-i", graph, "-c:v", "libx264", "-preset", "fast"
+    )
+    assert spans(inspected(tmp_path, source, Labels=["freeze"])) == []
+
+
 @pytest.mark.parametrize("name", kinds.KINDS)
 def test_clean_clips_of_six_kinds_are_silent(tmp_path: Path, media_dir: Path, name: str) -> None:
     assert spans(inspected(tmp_path, kinds.kind(media_dir, name))) == []
 
 
+@pytest.mark.long
 def test_a_real_clip_is_silent(tmp_path: Path, bunny: Path) -> None:
     assert spans(inspected(tmp_path, bunny)) == []
 
@@ -164,7 +182,7 @@ def test_the_output_file(report: ActivityResult, spoilt: Path) -> None:
     assert border.keys() == {"border", "id", "timestamp"}
     edges = zip(border["border"], [8, 8, 152, 82], strict=True)
     assert all(abs(one - expected) <= 2 for one, expected in edges)
-    assert border["id"] == round(border["timestamp"] / 1000 * 15)
+    assert border["id"] == shown(spoilt, border["timestamp"])
     assert by_label["noise"][0].keys() == {"noise_rate", "id", "timestamp"}
     assert by_label["over_expose"][0].keys() == {"ratio", "id", "timestamp"}
     assert by_label["image_definition"][0].keys() == {"id", "timestamp"}
@@ -220,8 +238,27 @@ def test_fields_bars_of_a_turned_film_and_a_late_picture(tmp_path: Path, media_d
     ((label, begin, _),) = spans(result)
     assert label == "border" and abs(begin - 2) <= NEAR
     (found,) = documents(result.outputs[0].path.read_text())
+    assert [one["id"] for one in found["border"]] == [
+        shown(late, one["timestamp"]) for one in found["border"]
+    ]
     left, top, right, bottom = found["border"][0]["border"]
     assert (top, right, bottom) == (0, 90, 160) and abs(left - 12) <= 2
+
+
+def test_the_grid_of_turned_films(tmp_path: Path, media_dir: Path) -> None:
+    # neither side is a multiple of 8, and each has another rest
+    blocks = media.make(
+        media_dir / "blocks.mp4",
+        *("-i", str(kinds.kind(media_dir, "sport")), "-t", "2", "-c:v", "libx264"),
+        *("-vf", "crop=156:90:0:0,pixelize=w=8:h=8", "-preset", "fast", "-crf", "10"),
+    )
+    for degrees in ("0", "90", "180", "270"):
+        turned = media.make(
+            media_dir / f"blocks-{degrees}.mp4",
+            *("-display_rotation", degrees, "-i", str(blocks), "-c", "copy"),
+        )
+        result = inspected(tmp_path / degrees, turned, Labels=["blockness"])
+        assert [label for label, _, _ in spans(result)] == ["blockness"]
 
 
 def test_a_film_of_one_picture(tmp_path: Path, media_dir: Path) -> None:
@@ -253,5 +290,9 @@ def test_the_filters_that_are_asked_for_are_those_of_the_command(clip: Path) -> 
     graph = command[command.index("-filter_complex") + 1]
     used = {name for part in graph.split(";") for name in re.findall(r"^(?:\[[^]]+\])*(\w+)", part)}
     assert used - OF_OTHERS == set(FILTERS)
+    (command,) = planned(clip, Labels=["brightness"]).commands
+    assert "cropdetect" in graph and not {"cropdetect", "median"} & set(
+        re.findall(r"\w+", str(command))
+    )
     for name in FILTERS:
         capabilities().require_filter(name)

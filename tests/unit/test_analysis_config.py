@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from activities.analysis import Analysis, AnalysisParameters
+from activities.analysis.config import AnalysisConfig
 from activities.probe import MediaInfo
 from activities.templates import from_analysis, presets
 from tests.support.context import make_plan_context
@@ -50,6 +51,12 @@ def entries(config: Any = None, only_highest: Any = False, **stream: Any) -> lis
 
 def graph_of(command: tuple[str, ...]) -> str:
     return command[command.index("-filter_complex") + 1]
+
+
+def test_sizes_of_the_ladder_are_even_as_those_of_outputs_are() -> None:
+    wire = {"ForcedSizes": [301], "AllowedSizes": [301, 480], "MinTopSize": 301}
+    fences = AnalysisConfig.model_validate({"Ladder": wire}).ladder.fences
+    assert (fences.forced, fences.allowed, fences.min_top) == ((300,), (480, 300), 300)
 
 
 @pytest.mark.parametrize("value", ["30", 30, 30.0])

@@ -91,6 +91,24 @@ def test_sizes_are_compared_roughly_and_told_exactly() -> None:
     assert any(one.rough for one in points)
 
 
+def test_forced_sizes_are_measured_whatever_the_rungs_are() -> None:
+    for measured, crf in ((Measured(25), 25), (Measured(25, 80.0), 25.0)):
+        points = measured.first([1080, 720, 540], [300])
+        assert {(one.edge, one.crf) for one in points} == {(1080, crf), (540, crf), (300, crf)}
+    encoder = Encoder(3000)
+    for point in points:
+        measured.add(point, encoder.measure(point))
+    assert [point.edge for point in measured.missing([])] == [300], "its Crf is searched for"
+
+
+def test_no_guess_of_a_quality_is_beyond_the_scale() -> None:
+    measured = Measured(25)
+    for crf, kbps, quality in ((25, 1000.0, 90.0), (20, 1500.0, 97.0)):
+        reading = Reading(kbps=kbps, quality=quality, seconds=1)
+        measured.add(Point(edge=720, crf=crf), reading)
+    assert measured.quality(720, 3000) == 100 and measured.quality(720, 1) == 0
+
+
 @pytest.mark.parametrize("target", [95.0, 88.0, 80.0])
 def test_the_crf_of_a_target_is_searched_for_each_size(target: float) -> None:
     encoder, measured = Encoder(3000), Measured(25, target)

@@ -63,6 +63,11 @@ def test_what_was_measured_on_all_of_a_clip_is_left_to_the_quality() -> None:
     assert (found.crf, found.bitrate, found.maxrate, found.bufsize) == (25, None, 2000, 4000)
 
 
+def test_what_needs_less_than_a_template_can_say_is_left_to_the_quality() -> None:
+    assert control(3, 6.0, place=3, whole=True).crf == 25
+    assert control(3, 6.0, place=3, whole=True, capped=True).bitrate == 10
+
+
 def test_buffers_of_short_clips_are_small_and_local_peaks_high() -> None:
     assert control(1500, 6.0).bufsize == 1000 and control(1990).bufsize == 6000
     assert control(1500, 6.0).maxrate == 2000 and control(1500, local=True).maxrate == 4000

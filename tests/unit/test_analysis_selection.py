@@ -17,7 +17,7 @@ from activities.analysis.classes import (
     largest_edge,
     size_of,
 )
-from activities.analysis.selection import Reason, Rung, select
+from activities.analysis.selection import Reason, Rung, require, require_lines, select
 from workflow_engine.errors import ActivityError, Code
 
 FULL, HD, SLIDES = (1920, 1080), (1280, 720), {720: 19.0}
@@ -47,6 +47,15 @@ def shown(rungs: Sequence[Rung]) -> str:
     return " ".join(
         f"{rung.definition.name}:{rung.edge}@{rung.kbps:.0f}" for rung in rungs if rung.offered
     )
+
+
+def kept(
+    source: tuple[int, int], curve: "Curve", fences: Fences, *, only_highest: bool = False
+) -> list[Rung]:
+    """The rungs that keep the fences. Raises ActivityError."""
+    rungs = select(source, curve, fences=fences, only_highest=only_highest)
+    require(rungs, source, curve, fences)
+    return rungs
 
 
 def reasons(rungs: Sequence[Rung]) -> dict[str, str]:
@@ -190,13 +199,45 @@ def test_the_best_rung_may_have_to_be_large() -> None:
         (Fences(forced=(360, 270)), Code.NOT_SUPPORTED, "ForcedSizes"),
         (Fences(min_top=1440), Code.OUT_OF_RANGE, "MinTopSize"),
         (Fences(allowed=(1440,)), Code.OUT_OF_RANGE, "Ladder"),
+        # what contradicts itself: a forced size that is small, and the best one is not
+        (Fences(forced=(270,), max_rungs=1, min_top=480), Code.OUT_OF_RANGE, "MinTopSize"),
     ],
 )
 def test_fences_that_cannot_be_kept(fences: Fences, code: str, field: str) -> None:
     with pytest.raises(ActivityError) as caught:
-        select(FULL, Curve(FILM), fences=fences)
+        kept(FULL, Curve(FILM), fences)
     assert caught.value.code == code and caught.value.pointer.endswith(field)
     assert caught.value.remedy
+
+
+def test_only_the_highest_and_a_smaller_forced_size_contradict_each_other() -> None:
+    kept(FULL, Curve(FILM), Fences(forced=(360,)))
+    with pytest.raises(ActivityError, match="forced size 360"):
+        kept(FULL, Curve(FILM), Fences(forced=(360,)), only_highest=True)
+
+
+@pytest.mark.parametrize("fences", [Fences(forced=(1440, 360)), Fences(min_top=1440)])
+def test_lines_that_the_source_lacks_are_refused_before_anything_is_measured(
+    fences: Fences,
+) -> None:
+    with pytest.raises(ActivityError, match=r"1440 cannot be .*short edge of the source is 1080"):
+        require_lines(FULL, fences)
+
+
+@pytest.mark.parametrize(
+    ("fences", "reason"),
+    [
+        (Fences(min_kbps=50), "BelowMinBitrate"),
+        (Fences(min_kbps=600), "BelowMinBitrate"),
+        (Fences(allowed=(480,)), "SizeNotAllowed"),
+    ],
+)
+def test_a_source_below_every_class_keeps_the_fences_too(fences: Fences, reason: str) -> None:
+    rungs = select((160, 90), Curve({90: 30}), fences=fences)
+    assert reasons(rungs)["LD"] == reason and not any(rung.offered for rung in rungs)
+    with pytest.raises(ActivityError, match="leaves nothing"):
+        kept((160, 90), Curve({90: 30}), fences)
+    assert shown(select((160, 90), Curve({90: 30}), fences=Fences(allowed=(90,)))) == "LD:90@30"
 
 
 @pytest.mark.parametrize(
@@ -251,6 +292,7 @@ def test_whatever_the_source_the_promises_hold(
     curve = Curve({1080: kbps, 540: kbps * 0.5**power})
     try:
         rungs = select(size, curve, most_kbps=most, fences=fences, only_highest=highest)
+        require(rungs, size, curve, fences)
     except ActivityError as error:
         assert fences != Fences() and error.code == Code.OUT_OF_RANGE
         return
@@ -262,13 +304,11 @@ def test_whatever_the_source_the_promises_hold(
     assert edges == sorted(edges, reverse=True) and edges[0] <= top
     assert edges[0] >= (fences.min_top or 0)
     assert all(rung.detail for rung in rungs)
-    if offered[-1].edge == top < DEFINITIONS[-1].min_edge:
-        return  # smaller than every class
     for rung in offered:
         assert rung.kbps is not None and rung.edge is not None
         assert rung.definition.low <= rung.kbps <= rung.definition.high
         assert (fences.min_kbps or 0) <= rung.kbps <= (fences.max_kbps or math.inf)
-        assert rung.edge >= rung.definition.min_edge
+        assert rung.edge >= min(rung.definition.min_edge, top)
         assert not fences.allowed or rung.edge in fences.allowed
         assert most is None or rung.kbps <= most
         if not rung.capped:

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.inspection.labels import Label
-from activities.inspection.measure import BRANCHES, Rate
+from activities.inspection.measure import Rate, branches
 from activities.inspection.notes import NoteReader, Sample
 from activities.inspection.results import SUMMARY_MOST, Results
 from activities.inspection.spans import MOST, Bounds, Moment, Reading, Span, SpanTracker
 
 BOUNDS = Bounds(enter=2.0, leave=1.0, shortest=0.5, bridge=0.3)
 STEP = 0.125
+BRANCHES = branches(tuple(Label))
 
 
 def found(values: Sequence[float | None], bounds: Bounds = BOUNDS) -> list[tuple[float, float]]:
@@ -69,7 +70,7 @@ def lines(time: float, branch: str, value: float) -> list[str]:
 
 def test_branches_may_be_out_of_step():
     seen: list[Sample] = []
-    reader = NoteReader(take=seen.append)
+    reader = NoteReader(take=seen.append, branches=BRANCHES)
     first, *others = sorted(BRANCHES)
     told = [(0.0, branch) for branch in others if branch != "motion"]
     told += [(0.125, branch) for branch in sorted(BRANCHES)] + [(0.0, first)]
@@ -85,7 +86,7 @@ def test_branches_may_be_out_of_step():
 
 def test_a_branch_that_is_silent_keeps_nothing_waiting():
     seen: list[Sample] = []
-    reader = NoteReader(take=seen.append)
+    reader = NoteReader(take=seen.append, branches=BRANCHES)
     for place in range(1000):
         for line in lines(place / 8, "tone", 1.0):
             reader.read(line)
@@ -94,6 +95,16 @@ def test_a_branch_that_is_silent_keeps_nothing_waiting():
         reader.read(broken)
     reader.finish()
     assert reader.count == len(seen) == 1000
+
+
+def test_only_the_branches_that_a_defect_needs_are_waited_for():
+    assert branches([Label.BRIGHTNESS]) == {"tone"}
+    seen: list[Sample] = []
+    reader = NoteReader(take=seen.append, branches=branches([Label.NOISE]))
+    for branch in ("tone", "noise", "tone"):
+        for line in lines(0.5 if not seen else 0.625, branch, 1.0):
+            reader.read(line)
+    assert [sample.numbers.keys() for sample in seen] == [{"tone", "noise"}]
 
 
 def moments(count: int) -> tuple[Moment, ...]:
