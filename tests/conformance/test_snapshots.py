@@ -347,6 +347,11 @@ def test_the_best_picture_is_neither_black_nor_white_nor_blurred(tmp_path: Path,
     assert edges > 8, "the blurred ones have next to none"
 
 
+def test_pictures_closer_than_can_be_counted_are_planned(numbers: Path):
+    step = planned(numbers, Time="1999", Interval="0", Num="9000", FrameType="normal")
+    assert len(step.commands) > 1, "seeks: no rate says so little"
+
+
 def test_the_best_picture_may_have_begun_before(tmp_path: Path, media_dir: Path):
     # slides that stand for two seconds, and black between them where the candidates' seconds are
     source = media.make(
