@@ -149,7 +149,8 @@ class Meter:
         for name in filter_names(picture.encoding.filters):
             there.require_filter(name)
         self._rate = picture.encoding.rate
-        self.metric = Metric.VMAF if Metric.VMAF.filter in there.filters else Metric.SSIM
+        vmaf = Metric.VMAF.filter in there.filters and Metric.VMAF.takes(picture.size)
+        self.metric = Metric.VMAF if vmaf else Metric.SSIM
         by_weight = sorted(range(len(samples)), key=lambda n: -samples[n].weight)
         self._few = sorted(by_weight[:FEW])
         self._empty: set[int] = set()

@@ -72,19 +72,21 @@ def compare(
 ) -> Comparison:
     """Run a command of `comparison` with the same metric, size and `subsample`.
 
-    `rate` is in pictures per second of both sides, `duration` in seconds. Raises as `ffmpeg.run`
-    does, and ActivityError (`InternalError`) when the pictures of the sides do not pair.
+    `rate` is in pictures per second of both sides, `duration` in seconds. Metrics other than VMAF
+    measure every picture, whatever `subsample` is. Raises as `ffmpeg.run` does, and ActivityError
+    (`InternalError`) when the pictures of the sides do not pair.
     """
     work = context.work
+    every = subsample if metric is Metric.VMAF else 1
     try:
         ffmpeg.run(command, context=context, duration=duration, on_progress=on_progress)
         pictures = _paired(_times(work / _DISTORTED), _times(work / _REFERENCE), rate)
         values = metric.values(work / _VALUES)
-        found = summed_up(values, metric, size, rate=rate, subsample=subsample)
+        found = summed_up(values, metric, size, rate=rate, subsample=every)
     finally:
         for name in (_VALUES, _DISTORTED, _REFERENCE):
             (work / name).unlink(missing_ok=True)
-    if found is None or found.pictures != math.ceil(pictures / subsample):
+    if found is None or found.pictures != math.ceil(pictures / every):
         count = found.pictures if found else 0
         raise _unpaired(f"{count} of {pictures} pictures were measured")
     return found

@@ -1,9 +1,9 @@
 """`Best`: of a few pictures of the source the one that shows most, an extension of ours.
 
-Candidates are spread evenly from Time to the end; each is the typical frame of its second
-(`thumbnail`). What ffmpeg notes of each picture is made into a score: sharp, well exposed, and
-like the other candidates in light and colour. A picture of one colour, black and white included,
-only wins against its like.
+Candidates are spread evenly from Time to the end; each is the typical frame of what is shown in
+its second (`thumbnail`). What ffmpeg notes of each picture is made into a score: sharp, well
+exposed, and like the other candidates in light and colour. A picture of one colour, black and white
+included, only wins against its like.
 """
 
 import math
@@ -64,15 +64,12 @@ def take_best(job: SnapshotJob, context: ActivityContext) -> ActivityResult:
         takes.run(command)
     moments = [int(shot.moment) for shot in _in_row(context.work, shots)]
     if not moments:
-        # nothing begins within a second of any candidate: a picture that stands still
-        takes.run(camera.seek(shots[:1]))
-        moments = [int(shots[0].moment)]
+        error = ffmpeg.content_bad("it has no readable picture")
+        raise ffmpeg.blame(error, takes.commands, context)
     takes.run(_judging(job))
     best = choose(_notes(context.work / _NOTES), len(moments))
     file = context.work / f"{best + 1:05d}{job.kind.suffix}"
     try:
-        if not file.exists():
-            raise ffmpeg.content_bad("it has no readable picture")
         require_whole(job.kind.measure(file), job.size, "The best picture")
     except ActivityError as error:
         raise ffmpeg.blame(error, takes.commands, context) from error

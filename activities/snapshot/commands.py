@@ -24,8 +24,10 @@ FOUND = "found.txt"
 #: the share of black pixels, in percent, as ffmpeg notes it
 _BLACK = "lavfi.blackframe.pblack"
 
-#: seconds on each side of a key frame's time in which it is looked for
-_NEAR = 0.005
+#: the file in the work directory that tells when the pictures of a row came
+TIMES = "times.txt"
+#: seconds on each side of a key frame's moment in which it is looked for
+NEAR = 0.002
 #: of the pictures within a second behind a moment, so many are compared to find the typical one
 _COMPARED = 5
 
@@ -61,21 +63,22 @@ class Camera:
     ) -> tuple[str, ...]:
         """Return the command that takes a few pictures, each by its own seek.
 
-        `keys_only` decodes nothing but key frames, unless they hold fields: what these lack is in
-        the frames beside them. `typical` takes of the second behind each moment the frame that is
-        most like the others.
+        `keys_only` decodes nothing but key frames where they are whole by themselves: what fields
+        lack is in the frames beside them, and a key frame of H.264 may be one from which a picture
+        builds up. `typical` takes of what is shown in the second behind each moment the frame that
+        is most like the others.
         """
-        keys = keys_only and not self.video.interlaced
+        keys = keys_only and not self.video.interlaced and self.video.codec != "h264"
         uses = Counter(shot.start for shot in shots)
         clocks = {start: self._opened(start, count, keys) for start, count in uses.items()}
         outputs: list[graph.GraphOutput] = []
         for shot in shots:
             clock = self._from(clocks[shot.start].pop(), shot.moment)
             if typical:
-                second = clock.filter("trim", start=0, end=1).filter("fps", fps=_COMPARED)
+                second = _shown(clock, str(_COMPARED)).filter("trim", end=1)
                 chosen = self._whole(second, shot.moment).filter("thumbnail", n=_COMPARED)
             elif keys:
-                chosen = self._whole(clock.filter("select", f"gte(t,-{_NEAR})"), shot.moment)
+                chosen = self._whole(clock.filter("select", f"gte(t,-{NEAR})"), shot.moment)
             else:
                 chosen = self._whole(_shown(clock, "1"), shot.moment)
             single = {**self.kind.output, "update": 1, "frames:v": 1}
@@ -97,14 +100,24 @@ class Camera:
     def keys(self, shots: Sequence[Shot], pattern: str, *, number: int) -> tuple[str, ...]:
         """Return the command that takes a row of key frames, decoding no other frames.
 
-        `pattern` is a file name with a `%05d` that counts from `number`.
+        `pattern` is a file name with a `%05d` that counts from `number`. Writes into TIMES when
+        each came, from the moment of the first: a decoder that misses the frames between may put
+        key frames into a wrong order, or lose some.
         """
         first = shots[0]
         (clock,) = self._opened(first.start, 1, keys_only=True)
         # their times are counted from the first one, so that they stay short
-        near = (f"lt(abs(t-{(s.moment - first.moment) / 1000:.3f}),{_NEAR})" for s in shots)
-        frames = self._from(clock, first.moment).filter("select", "+".join(near))
-        pictures = self._finished(self._whole(frames, first.moment))
+        near = (f"lt(abs(t-{(s.moment - first.moment) / 1000:.3f}),{NEAR})" for s in shots)
+        frames = (
+            self._from(clock, first.moment)
+            .filter("select", "+".join(near))
+            # frames without any note are not printed
+            .filter("metadata", mode="add", key="row", value=number)
+            .filter("metadata", mode="print", key="row", file=TIMES)
+        )
+        # encoders refuse times that go back
+        whole = self._whole(frames, first.moment).filter("setpts", "N/TB")
+        pictures = self._finished(whole)
         sequence = {**self.kind.output, "start_number": number, "frames:v": len(shots)}
         return graph.argv(graph.output(f"file:{pattern}", [pictures], sequence))
 

@@ -24,6 +24,8 @@ from workflow_engine.topology.wire import (
 
 #: seconds between the pictures of a sequence that does not say
 DEFAULT_INTERVAL = 10.0
+#: seconds; moments are whole milliseconds
+SHORTEST_INTERVAL = 0.001
 #: the share of black pixels, in percent, of a frame that counts as black where that is forced
 WHOLLY_BLACK = 100
 #: the value below which a pixel is black, as ffmpeg has it
@@ -99,10 +101,10 @@ class Preview(WireModel):
 
 #: what each extension decides by itself, and so leaves no room for
 _OF_BEST = (
-    *("interval", "black_level", "pixel_black_threshold", "format", "sub_out"),
+    *("interval", "frame_type", "black_level", "pixel_black_threshold", "format", "sub_out"),
     *("tile_out", "tile_output_file"),
 )
-_OF_PREVIEW = (*_OF_BEST, "num", "frame_type", "best")
+_OF_PREVIEW = (*_OF_BEST, "num", "best")
 
 
 class SnapshotConfig(WireModel):
@@ -182,6 +184,12 @@ class SnapshotConfig(WireModel):
                 Code.INVALID,
                 'The Interval "0" spreads Num pictures over the duration, but there is no Num.',
                 "Give Num, or an Interval above 0 seconds.",
+            )
+        if self.interval and self.interval < SHORTEST_INTERVAL:
+            raise wire_error(
+                Code.OUT_OF_RANGE,
+                f"The Interval {self.interval:g} s is shorter than {SHORTEST_INTERVAL:g} s.",
+                "Raise it, or give 0 and Num to spread pictures evenly.",
             )
         self._check_sprites()
         self._check_index()

@@ -166,7 +166,9 @@ class SnapshotJob:
             "Best": config.best,
             "Sprites": self.sheet and {**self.sheet.identity(), "Alone": not config.keeps_pictures},
             # the text of a WebVTT holds names
-            "Index": self.names.relative(sprites=config.fragments) if config.format else None,
+            "Index": [config.fragments, self.names.relative(sprites=config.fragments)]
+            if config.format
+            else None,
             # the data of an equal step is taken over whole
             "MediaCover": self.cover,
         }

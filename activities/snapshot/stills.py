@@ -8,7 +8,7 @@ from pathlib import Path
 
 from activities import ffmpeg
 from activities.snapshot import ways
-from activities.snapshot.commands import FOUND, Shot
+from activities.snapshot.commands import FOUND, NEAR, TIMES, Shot
 from activities.snapshot.job import SnapshotJob
 from activities.snapshot.keyframes import nearest
 from activities.snapshot.moments import step_of
@@ -94,8 +94,9 @@ def _take_keys(job: SnapshotJob, times: Sequence[int], keys: Sequence[float], ta
     in_rows = list(ways.rows(camera, shots, keys, f"{_KEY}{suffix}"))
     for row, command in in_rows:
         takes.run(command)
-        if not all((work / shot.file).exists() for shot in row):
-            # one that cannot be decoded makes the others count wrongly
+        if not _came(row, work):
+            for shot in row:
+                (work / shot.file).unlink(missing_ok=True)
             seeking += row
     commands = ways.seeks(camera, seeking if in_rows else shots, keys_only=True)
     takes.expected = len(takes.commands) + len(commands) + (job.sheet is not None)
@@ -105,6 +106,15 @@ def _take_keys(job: SnapshotJob, times: Sequence[int], keys: Sequence[float], ta
     for number, key in enumerate(wanted, 1):
         if file_of[key].exists():
             shutil.copyfile(file_of[key], work / (_pattern(job) % number))
+
+
+def _came(row: Sequence[Shot], work: Path) -> bool:
+    """Whether each file of a row holds the picture of its moment: all came, in this order."""
+    if not all((work / shot.file).exists() for shot in row):
+        return False
+    # frames behind the last picture may be noted, too
+    came = zip(row, _moments(work / TIMES), strict=False)
+    return all(abs(row[0].moment + at - shot.moment) < 1000 * NEAR for shot, at in came)
 
 
 def _evenly(
@@ -122,22 +132,18 @@ def _brighten(job: SnapshotJob, takes: Takes) -> None:
     context = takes.context
     camera = job.camera(context.source.name)
     takes.run(camera.look(job.black, job.config.pixel_black_threshold))
-    moment = _moment_of(context.work / FOUND)
+    moment = next(iter(_moments(context.work / FOUND)), None)
     if moment is not None and moment > 0:
         # just behind the frame's begin, as with key frames
         (shot,) = job.found_shots([int(moment) + 1], context)
         takes.run(camera.seek([shot]))
 
 
-def _moment_of(found: Path) -> float | None:
-    """Return the milliseconds of the first frame that ffmpeg has noted, None without one."""
-    if not found.exists():
-        return None
-    for word in found.read_text().split():
-        name, _, value = word.partition(":")
-        if name == "pts_time":
-            return 1000 * float(value)
-    return None
+def _moments(noted: Path) -> list[float]:
+    """Return the milliseconds of the frames that ffmpeg has noted in a file."""
+    words = noted.read_text().split() if noted.exists() else ()
+    pairs = (word.partition(":") for word in words)
+    return [1000 * float(value) for name, _, value in pairs if name == "pts_time"]
 
 
 def _pattern(job: SnapshotJob) -> str:

@@ -17,8 +17,8 @@ BATCH = 4
 _OPENING = 0.5
 #: key frames that are decoded for one that is taken, up to which reading a row is no slower
 _KEYS_FOR_ONE = 3
-#: pictures of one row of key frames, a matter of the command line's length
-ROW = 200
+#: pictures of one row of key frames: ffmpeg's expressions hold fewer than a hundred terms
+ROW = 64
 
 
 def seeks(
@@ -32,10 +32,10 @@ def seeks(
 def evenly(
     camera: Camera, shots: Sequence[Shot], step: Fraction, pattern: str
 ) -> list[tuple[str, ...]]:
-    """Return the commands for pictures `step` milliseconds apart."""
+    """Return the commands for pictures `step` milliseconds apart; 0 is too little for a scan."""
     first, last = shots[0], shots[-1]
     seeking = sum(s.moment - s.key for s in shots) + len(shots) * 1000 * _OPENING
-    if len(shots) > 1 and last.moment - first.key <= seeking:
+    if len(shots) > 1 and step > 0 and last.moment - first.key <= seeking:
         return [camera.scan(replace(first, file=pattern), step, len(shots))]
     return seeks(camera, shots)
 

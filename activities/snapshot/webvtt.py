@@ -1,7 +1,8 @@
 """The WebVTT index of pictures, for the thumbnails of players: pure.
 
-One cue for each picture, from its moment to that of the next and the last to the end of the
-source; it names a picture, or a part of a sprite (`sprite.jpg#xywh=160,0,160,90`).
+One cue for each picture, from its moment to that of the next; the first from the beginning of
+the source, the last to its end, so that each moment has one. A cue names a picture, or a part of a
+sprite (`sprite.jpg#xywh=160,0,160,90`).
 Specification: snapshot, 5.
 """
 
@@ -15,7 +16,7 @@ def webvtt(times: Sequence[int], end: float, bodies: Iterable[str]) -> str:
     ends = [*times[1:], max(round(end), times[-1] + 1)]
     cues = [
         f"{_stamp(begin)} --> {_stamp(until)}\n{body}\n"
-        for begin, until, body in zip(times, ends, bodies, strict=True)
+        for begin, until, body in zip([0, *times[1:]], ends, bodies, strict=True)
         # two pictures in one millisecond: the later one stands for it
         if begin < until
     ]

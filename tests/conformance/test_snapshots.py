@@ -2,19 +2,20 @@
 
 import re
 import subprocess
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from PIL import Image, ImageFilter, ImageStat
+from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from activities.ffmpeg import ffmpeg_path
 from activities.probe import MediaInfo
 from activities.snapshot import Snapshot
 from tests.support import media
 from tests.support.snapshots import SPRITES, TARGET, files, frame_at, pixel, planned, take
-from workflow_engine.activity import ActivityError, StepResult
+from workflow_engine.activity import ActivityError, Step, StepResult
 from workflow_engine.errors import Code
 from workflow_engine.records import Digests, Output
 
@@ -103,6 +104,12 @@ def test_sprites_alone_of_every_second_picture(tmp_path: Path, numbers: Path):
     assert [frame_at(sprite.path, (41 * k, 0, 41, 23)) for k in range(3)] == [0, 20, 40]
 
 
+def drawn(step: Step) -> tuple[int, ...]:
+    """Return the colour of the sprites of a plan: red, green, blue."""
+    (color,) = re.findall(r"color=0x([0-9a-f]{6})", " ".join(step.commands[-1]))
+    return tuple(bytes.fromhex(color))
+
+
 @pytest.mark.proves("TileOut.Color", by="a pixel that no picture covers")
 @pytest.mark.parametrize(
     ("color", "wanted"), [("White", WHITE), ("white", WHITE), ("#FF0000", RED), ("random", None)]
@@ -113,13 +120,9 @@ def test_colours_in_every_spelling(tmp_path: Path, numbers: Path, color: str, wa
     if wanted is None:
         # drawn once for each source: a plan, a resumed run and a reused result agree
         assert planned(numbers, **given).commands == planned(numbers, **given).commands
-        other = media.numbered(numbers.parent, gop=25)
-        colours = {
-            re.findall(r"color=(0x[0-9a-f]{6})", " ".join(planned(one, **given).commands[-1]))[0]
-            for one in (numbers, other)
-        }
-        assert len(colours) == 1, "the digests of the test's context are equal"
-        wanted = tuple(bytes.fromhex(colours.pop()[2:]))
+        other = drawn(planned(numbers, digest="1" * 64, **given))
+        wanted = drawn(planned(numbers, **given))
+        assert wanted != other
     (sprite,) = take(tmp_path, numbers, **given).outputs
     assert near(pixel(sprite.path, 60, 11), wanted, 6)
 
@@ -138,14 +141,37 @@ def test_sprites_that_no_file_holds_are_refused_by_the_plan(numbers: Path, layou
     assert caught.value.code == Code.OUT_OF_RANGE and "sprites would have" in caught.value.message
 
 
+TURNS = (Image.Transpose.ROTATE_180, Image.Transpose.FLIP_LEFT_RIGHT)
+
+
+def decoded(film: Path, second: int) -> Image.Image:
+    """Return the frame at a second as it is stored, not turned."""
+    command = [str(ffmpeg_path()), "-v", "error", "-noautorotate", "-ss", str(second)]
+    command += ["-i", str(film), "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"]
+    return Image.open(BytesIO(subprocess.run(command, check=True, capture_output=True).stdout))
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """Return by how much pixels differ in the mean, of 255."""
+    return sum(ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other)).mean) / 3
+
+
 @pytest.mark.proves("TileOut of turned sources", by="a square in the cells")
 def test_cells_are_upright_and_keep_the_shape(tmp_path: Path, media_dir: Path):
     turned = media.rotated(media_dir, 90)
     layout = {"Lines": 1, "Columns": 2, "CellWidth": "90", "IsKeepCellPic": "false"}
-    given = {"Num": 2, "Interval": 1, "TileOut": layout, "TileOutputFile": SPRITES}
+    given = {"Num": 2, "Interval": 1, "FrameType": "normal"}
+    given |= {"TileOut": layout, "TileOutputFile": SPRITES}
     (sprite,) = take(tmp_path, turned, **given).outputs
     with Image.open(sprite.path) as image:
         assert image.size == (180, 160)
+        found = image.convert("RGB")
+    for number in (0, 1):
+        cell = found.crop((90 * number, 0, 90 * number + 90, 160))
+        stored = decoded(turned, number)
+        wanted = stored.transpose(Image.Transpose.ROTATE_270).resize((90, 160))
+        off = [difference(wanted.transpose(turn), cell) for turn in TURNS]
+        assert difference(wanted, cell) < 8 and min(off) > 16, off
 
 
 # --- WebVTT --------------------------------------------------------------------------------------
@@ -201,8 +227,18 @@ def test_cues_without_sprites_name_the_pictures(tmp_path: Path, numbers: Path):
     found = cues(result.outputs[-1].path)
     # the last cue stands until the film ends, which its sound does
     end = MediaInfo.of(sound).duration or 0
-    assert without_gaps(found, 100, round(1000 * end)) and end > 3.9
+    assert without_gaps(found, 0, round(1000 * end)) and end > 3.9
     assert [f"s/{unquote(body)}" for _, _, body in found] == list(made)[:-1]
+
+
+def test_an_index_into_sprites_is_another_one(numbers: Path):
+    # the names differ by what each has of its own, in placeholders alone
+    given: dict[str, Any] = {"Interval": "1", "Format": "vtt", "TileOut": SMALL}
+    given |= {"TileOutputFile": SPRITES, "OutputFile": TARGET | {"Object": "s/{Count}.jpg"}}
+    pictures = planned(numbers, **given).identity
+    into_sprites = planned(numbers, **given, SubOut={"IsSptFrag": "true"}).identity
+    assert pictures["Index"] == [False, "{Count}.jpg"]
+    assert into_sprites["Index"] == [True, "sprites/t {TileCount}.png"]
 
 
 def test_an_equal_step_under_other_names_has_an_index_of_its_own(tmp_path: Path, numbers: Path):
@@ -309,6 +345,18 @@ def test_the_best_picture_is_neither_black_nor_white_nor_blurred(tmp_path: Path,
     with Image.open(result.outputs[0].path) as image:
         edges = ImageStat.Stat(image.convert("L").filter(ImageFilter.FIND_EDGES)).mean[0]
     assert edges > 8, "the blurred ones have next to none"
+
+
+def test_the_best_picture_may_have_begun_before(tmp_path: Path, media_dir: Path):
+    # slides that stand for two seconds, and black between them where the candidates' seconds are
+    source = media.make(
+        media_dir / "slides.mkv",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=1:duration=36"),
+        *("-vf", "select='mod(n,3)-1',drawbox=t=fill:c=black:enable='eq(mod(t,3),2)'"),
+        *("-fps_mode", "passthrough", "-c:v", "libx264", "-pix_fmt", "yuv420p"),
+    )
+    (picture,) = take(tmp_path, source, Best="true").outputs
+    assert light(picture.path) > 40
 
 
 def numbers_in(film: Path) -> list[int]:

@@ -12,6 +12,7 @@ from activities.ffmpeg import ffmpeg_path, graph
 from activities.quality import Comparison, Metric, Statistic, compare, comparison
 from activities.quality.metrics import model_of
 from activities.quality.scores import summed_up
+from tests.integration.test_analysis import analyse
 from tests.support import media
 from tests.support.context import make_context
 from workflow_engine.errors import ActivityError
@@ -117,7 +118,7 @@ def test_the_worst_moment_is_where_the_picture_is_damaged(tmp_path, reference, m
         reference, "damaged.mp4", "-crf", "18", "-vf", "boxblur=8:enable='between(t,1.2,1.6)'"
     )
     subsample = 5 if metric is Metric.VMAF else 1
-    found = measured(tmp_path, damaged, reference, metric, subsample)
+    found = measured(tmp_path, damaged, reference, metric, subsample=5)
     assert 1.1 <= found.worst <= 1.7
     assert found.pictures == 75 / subsample
 
@@ -147,3 +148,10 @@ def test_values_are_not_held_as_objects():
 def test_pictures_of_4k_have_a_model_of_their_own():
     assert model_of((3840, 2160)) == model_of((2160, 3840)) == "vmaf_4k_v0.6.1"
     assert model_of((1920, 1080)) == "vmaf_v0.6.1"
+
+
+def test_an_analysis_of_a_picture_too_small_for_vmaf(tmp_path, caplog):
+    tiny = media.clip(tmp_path, 1, "16x16", audio=False)
+    words = " ".join(word for command in analyse(tmp_path, tiny).commands for word in command)
+    assert "ssim=" in words and "libvmaf" not in words
+    assert "quality of a sample is unknown" not in caplog.text

@@ -1,5 +1,6 @@
 """Take pictures without a workflow, and read what they show."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,19 @@ from activities.snapshot import Snapshot, SnapshotParameters
 from tests.support import media
 from tests.support.context import make_context, make_plan_context
 from workflow_engine.activity import ActivityResult, Step
+from workflow_engine.records import Digests
 
 TARGET = {"Bucket": "out", "Location": "local", "Object": "s/{FileName}-{Count}.jpg"}
 #: PNG, so that edges are where they are
 SPRITES = {"Bucket": "out", "Location": "local", "Object": "s/sprites/t {TileCount}.png"}
 
 
-def planned(source: Path, cover: bool = False, **config: Any) -> Step:
-    """Plan a Snapshot of a file."""
+def planned(source: Path, cover: bool = False, digest: str = "0" * 64, **config: Any) -> Step:
+    """Plan a Snapshot of a file, as if its SHA-256 were `digest`."""
     wire = {"OutputFile": TARGET, "Time": "0", **config}
     parameters = SnapshotParameters.model_validate({"SnapshotConfig": wire, "MediaCover": cover})
     context = make_plan_context(source, media=MediaInfo.of(source, ends=True).to_json())
+    context = replace(context, digests=Digests(size=0, sha256=digest, md5="0" * 32))
     step = Snapshot().plan(parameters, context)
     assert isinstance(step, Step)
     return step

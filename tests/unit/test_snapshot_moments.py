@@ -175,6 +175,8 @@ FRAGMENTS = {"Format": "vtt", "SubOut": {"IsSptFrag": "true"}}
         ({"TileOut": {"Color": "#12345"}, "TileOutputFile": SPRITES}, Code.INVALID, "colour"),
         ({"Best": "true", "Num": "3"}, Code.NOT_SUPPORTED, "Num asks for several"),
         ({"Best": "true", "BlackLevel": "50"}, Code.NOT_SUPPORTED, "Best and BlackLevel"),
+        ({"Best": "true", "FrameType": "normal"}, Code.NOT_SUPPORTED, "Best and FrameType"),
+        ({"Interval": "0.0000001"}, Code.OUT_OF_RANGE, "1e-07 s is shorter than 0.001 s"),
         ({"Best": "true", "Interval": "5"}, Code.NOT_SUPPORTED, "Best and Interval"),
         ({"Preview": {}, "Num": "1"}, Code.NOT_SUPPORTED, "Preview and Num"),
         ({"Preview": {}, "FrameType": "intra"}, Code.NOT_SUPPORTED, "Preview and FrameType"),
@@ -291,7 +293,7 @@ def test_the_text_of_an_index() -> None:
     names = [relative(f"s/p#{n} ü.jpg", "s/i/x.vtt") for n in (1, 2, 3)]
     assert webvtt([500, 61_000, 61_000], 3_661_001.4, names) == (
         "WEBVTT\n\n"
-        "00:00:00.500 --> 00:01:01.000\n../p%231%20%C3%BC.jpg\n\n"
+        "00:00:00.000 --> 00:01:01.000\n../p%231%20%C3%BC.jpg\n\n"
         "00:01:01.000 --> 01:01:01.001\n../p%233%20%C3%BC.jpg\n"
     )
 
