@@ -86,6 +86,42 @@ def test_the_finished_average_of_a_short_clip_is_within_its_class(
     assert 450 <= average(rendition(tmp_path, source, result, "SD")) <= 1020
 
 
+#: filters that make some seconds of a kind, and how long the sound is
+KINDS = {
+    "still": ("select='eq(n,0)',fps=5", 0),
+    "slides": ("select='not(mod(n,15))',fps=5", 0),
+    "grain": ("noise=alls=18:allf=t", 0),
+    "busy end": ("noise=alls=25:allf=t:enable='gt(t,21)'", 0),
+    "long sound": ("noise=alls=12:allf=t", 16),
+}
+
+
+@pytest.mark.proves("BitrateBnd of results", by="packets")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_finished_averages_are_within_their_classes_and_apart(
+    tmp_path: Path, media_dir: Path, kind: str
+) -> None:
+    filters, sound = KINDS[kind]
+    seconds = {"busy end": 23.8}.get(kind, 4)
+    more = ("-f", "lavfi", "-i", f"sine=duration={sound}") if sound else ()
+    source = media.make(
+        media_dir / f"kind-{kind.replace(' ', '-')}.mp4",
+        *("-f", "lavfi", "-i", f"testsrc2=size=320x270:rate=5:duration={seconds}", *more),
+        *("-vf", filters, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10"),
+        *("-pix_fmt", "yuv420p", "-c:a", "aac"),
+    )
+    result = analyse(tmp_path, source, CROP)
+    (name,) = offered(result)
+    assert name == "LD", "no twins: the source has no lines for another class"
+    found = rungs(result)[name]
+    made = average(rendition(tmp_path, source, result, name))
+    assert made <= 510
+    assert float(found["PredictedBitrate"]) == pytest.approx(made, rel=0.15, abs=2)
+    if sound:
+        whole = float(found["PredictedSize"]) * 8 / 1000 / sound
+        assert whole == pytest.approx(float(found["PredictedBitrate"]) + 64, rel=0.02)
+
+
 @pytest.mark.long
 @pytest.mark.proves("BitrateBnd of results", by="packets")
 @pytest.mark.parametrize("content", ["grain", "bursts", "slides"])

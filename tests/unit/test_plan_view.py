@@ -8,7 +8,7 @@ from tests.support.transcode_plans import media
 from workflow_engine.activity import StepResult, load_registry
 from workflow_engine.cli.plan_view import plan_json, plan_lines
 from workflow_engine.planning.graph import load
-from workflow_engine.planning.plan import Input, plan_all
+from workflow_engine.planning.plan import Input, Planned, plan_all
 from workflow_engine.records import Digests, ObjectRef
 from workflow_engine.topology.placeholders import Names
 
@@ -35,3 +35,15 @@ def test_what_an_analysis_expects_is_told_as_a_forecast(tmp_path: Path) -> None:
     assert all(row[column - 1] == " " and row[column] != " " for row in rows)
     (_, look) = plan_json("w", SOURCE, plan)["Activities"]
     assert len(look["Forecast"]["Rungs"]) == 4
+    # a result that is there already is told as what it is
+    result = plan.forecasts["look"]
+
+    def finished(planned: Planned) -> StepResult | None:
+        return result if planned.node.name == "look" else None
+
+    lines = list(
+        plan_lines("w", SOURCE, plan_all(graph, given, StepResult(data=media()), finished))
+    )
+    place = next(n for n, line in enumerate(lines) if line.strip() == "Definitions")
+    assert [row.split()[0] for row in lines[place + 2 : place + 6]] == ["FHD", "HD", "SD", "LD"]
+    assert not any("forecast" in line for line in lines)

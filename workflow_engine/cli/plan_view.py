@@ -24,21 +24,23 @@ def plan_lines(workflow: str, source: ObjectRef, plan: Plan) -> Iterator[str]:
         for output in one.step.outputs:
             guess = f", about {size_text(output.size_estimate)}" if output.size_estimate else ""
             yield f"    -> {output.ref.bucket}/{output.ref.object}  ({output.summary}{guess})"
-        yield from _forecast(one, plan)
+        yield from _found(one, plan)
         for command in _commands(one, plan):
             yield f"    $ {shlex.join(command)}"
 
 
-def _forecast(one: Planned, plan: Plan) -> Iterator[str]:
-    """Yield the tables of what an activity expects to find, each with its columns in line."""
-    result = plan.forecasts.get(one.node.name)
+def _found(one: Planned, plan: Plan) -> Iterator[str]:
+    """Yield the tables of what an activity found or expects to, each with its columns in line."""
+    name = one.node.name
+    result = plan.reused.get(name) or plan.forecasts.get(name)
+    note = "" if name in plan.reused else ", a forecast: nothing has been measured"
     for artifact in one.node.activity.artifacts(result) if result else ():
         rows = cast("Sequence[Mapping[str, Json]]", artifact.content)
         if artifact.kind != "table" or not rows:
             continue
         lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
         widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
-        yield f"    {artifact.title}, a forecast: nothing has been measured"
+        yield f"    {artifact.title}{note}"
         for line in lines:
             cells = (value.ljust(width) for value, width in zip(line, widths, strict=True))
             yield f"      {'  '.join(cells)}".rstrip()

@@ -84,14 +84,14 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run would do. `reused` names the activities whose finished outputs would serve.
+    """What a run would do. `reused` are the results that would serve once more, by activity.
 
     `forecasts` are the results that activities expect to have, by their names, without a run.
     """
 
     activities: tuple[Planned, ...]
     groups: tuple[Group, ...]
-    reused: frozenset[str] = frozenset()
+    reused: Mapping[str, StepResult] = field(default_factory=dict[str, StepResult])
     warnings: tuple[Problem, ...] = field(default=())
     forecasts: Mapping[str, StepResult] = field(default_factory=dict[str, StepResult])
 
@@ -345,7 +345,7 @@ def plan_all(
     """
     results: dict[str, StepResult] = {graph.start.name: start}
     keys: dict[str, str] = {}
-    reused: set[str] = set()
+    reused: dict[str, StepResult] = {}
     forecasts: dict[str, StepResult] = {}
     planned: list[Planned] = []
     writers: dict[ObjectRef, str] = {}
@@ -360,8 +360,7 @@ def plan_all(
         keys[name] = one.key
         found = finished(one) if one.node.activity.reusable else None
         if found is not None:
-            reused.add(name)
-            results[name] = found
+            results[name] = reused[name] = found
         elif name not in results:
             context = _context(graph, name, given, results, templates)
             if forecast := one.node.activity.forecast(one.step, context):
@@ -369,7 +368,7 @@ def plan_all(
     return Plan(
         activities=tuple(planned),
         groups=_groups(graph, planned, reused, given.names) if fuse else (),
-        reused=frozenset(reused),
+        reused=reused,
         warnings=graph.warnings,
         forecasts=forecasts,
     )
