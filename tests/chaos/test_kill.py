@@ -24,6 +24,7 @@ def large(media_dir: Path) -> Path:
     return media.clip(media_dir, 2, "1280x720", name="large")
 
 
+@pytest.mark.long
 def test_kill_9_loses_nothing_and_the_next_run_goes_on(alone: CommandLine, large: Path):
     command = ("run", EXAMPLES / "ladder.json", large, "--json", "--executor", "inline")
     process = alone.start(*command)

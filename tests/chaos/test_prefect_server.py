@@ -74,6 +74,7 @@ def test_an_interrupt_while_the_server_starts_leaves_none(
     assert not (alone.data / "prefect" / "server.json").exists()
 
 
+@pytest.mark.long
 def test_a_strangers_server_on_the_port_is_not_adopted(alone: CommandLine, clip: Path):
     import http.server
     import threading

@@ -59,6 +59,7 @@ def test_a_process_that_does_nothing_is_given_up(tmp_path: Path, monkeypatch: py
     assert not processes_in(tmp_path / "prefect")
 
 
+@pytest.mark.long
 def test_two_that_wait_for_one_server_get_the_same(tmp_path: Path):
     """The one that does not start it waits as well, and can be told to stop waiting."""
     found: list[LocalServer] = []
@@ -196,6 +197,7 @@ def test_a_database_in_use_is_left_alone(
     assert path.stat().st_size == before
 
 
+@pytest.mark.long
 def test_a_service_ends_only_what_services_started(alone: CommandLine):
     """What a foreground run said to keep is kept; what a killed service left is ended."""
     ensure_server(alone.data, 0, print, starter=Starter.SERVE)
