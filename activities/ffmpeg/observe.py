@@ -36,7 +36,8 @@ def notes_of_frames(
     if start:
         stretch["ss"] = f"{start:.3f}"
     picture = graph.open_input(path.absolute(), stretch)[str(index)]
-    noted = picture.chain(filters).filter("metadata", mode="print", file="-")
+    # each line at once: ffmpeg's progress goes to stdout, too, and would cut a buffered one in two
+    noted = picture.chain(filters).filter("metadata", mode="print", file="-", direct=1)
     frames: list[dict[str, str]] = []
 
     def take(line: str) -> None:
