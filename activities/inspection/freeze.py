@@ -84,7 +84,7 @@ class FreezeTracker:
         return None
 
     def close(self) -> Span | None:
-        """Return the freeze that goes on to the end."""
+        """Return the freeze that lasts until the end, if there is one."""
         return self._tracker.close()
 
     def _stopped(self) -> bool:

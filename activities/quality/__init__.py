@@ -1,4 +1,4 @@
-"""How much an encode has lost: a distorted picture held against its reference, frame by frame.
+"""How much an encode has lost: its pictures are compared with those of a reference, one by one.
 
 `compare` runs ffmpeg on both sides, each behind filters of its own, in a process of its own
 (libvmaf inside an encode queues frames without bound), and returns what the metric said. `metrics`

@@ -196,7 +196,7 @@ class SnapshotConfig(WireModel):
         return self
 
     def _alone(self, name: str, others: tuple[str, ...]) -> None:
-        """Refuse fields beside an extension that decides of itself what they say."""
+        """Refuse fields that would contradict an extension, which decides these things itself."""
         for field in others:
             if field in self.model_fields_set and getattr(self, field) is not False:
                 alias = type(self).model_fields[field].alias
