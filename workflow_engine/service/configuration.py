@@ -7,6 +7,7 @@ serve. That is seldom what somebody wanted, so each names the difference.
 import logging
 import threading
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from workflow_engine.engine import Engine
 from workflow_engine.records import utc_now, wire_time
@@ -74,30 +75,45 @@ class SharedStore:
 
     def _look(self) -> None:
         self._store.services.here(self._own)
-        sentences = [*self._of_others(), *self._of_waiting()]
-        self._status = " ".join(sentences)
+        found = [*self._of_others(), *self._of_waiting()]
+        self._status = " ".join(note.status for note in found)  # `/readyz` knows before the log
+        for note in found:
+            if note.about not in self._told:
+                log.warning("%s", note.warning)
+            self._told.add(note.about)
 
-    def _of_others(self) -> Iterator[str]:
+    def _of_others(self) -> Iterator["_Note"]:
         for other in self._store.services.living():
             if different := "; ".join(differences(self._own, other)):
                 what = "works on this store with another configuration"
-                yield f"Another service {what}; the log tells the differences."
                 who = f"{other.id}, since {wire_time(other.started)}"
-                self._warn(other.id, f"another service ({who}) {what}: {different}")
+                yield _Note(
+                    about=other.id,
+                    status=f"Another service {what}; the log tells the differences.",
+                    warning=f"another service ({who}) {what}: {different}",
+                )
 
-    def _of_waiting(self) -> Iterator[str]:
+    def _of_waiting(self) -> Iterator["_Note"]:
         for waiting in self._store.queue.waiting_elsewhere(self._own.buckets):
             count = f"{waiting.count}{' or more' if waiting.count == MOST_COUNTED else ''}"
             what = "waiting for a process that knows"
-            yield f"Executions {what} {', '.join(waiting.buckets)}: {count}."
             text = buckets_text(waiting.buckets)
-            self._warn(text, f"executions are {what} {text}: {count}")
+            yield _Note(
+                about=text,
+                status=f"Executions {what} {', '.join(waiting.buckets)}: {count}.",
+                warning=f"executions are {what} {text}: {count}",
+            )
 
-    def _warn(self, about: str, sentence: str) -> None:
-        """Log a sentence, once about each thing; `/readyz` tells strangers no paths."""
-        if about not in self._told:
-            log.warning("%s", sentence)
-        self._told.add(about)
+
+class _Note(NamedTuple):
+    """What does not fit together on the store."""
+
+    #: the service or the buckets; each is logged once
+    about: str
+    #: for `/readyz`, which tells strangers no paths
+    status: str
+    #: for the log
+    warning: str
 
 
 def differences(own: ServiceRecord, other: ServiceRecord) -> Iterator[str]:
