@@ -16,7 +16,7 @@ from tests.support import media
 from tests.support.context import make_context, make_plan_context
 from tests.support.transcodes import packets
 from workflow_engine.activity import ActivityResult, Step, StepResult
-from workflow_engine.errors import InterruptedRunError
+from workflow_engine.errors import ActivityError, InterruptedRunError
 
 CROP = {"PropertiesControl": {"Crop": {"Mode": "None"}}}
 
@@ -203,6 +203,17 @@ def test_a_target_quality_is_reached(tmp_path: Path, media_dir: Path) -> None:
     config = {"Ladder": {"TargetVmaf": 85}, **CROP}
     found = rungs(analyse(tmp_path, source, config))["LD"]
     assert float(found["PredictedVmaf"]) == pytest.approx(85, abs=1.5), found
+
+
+def test_a_target_quality_of_what_borders_leave_is_refused(tmp_path: Path, media_dir: Path) -> None:
+    source = media.make(
+        media_dir / "sliver.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x24:rate=10:duration=1"),
+        *("-vf", "pad=160:90:0:34:black", "-c:v", "libx264", "-preset", "ultrafast"),
+    )
+    with pytest.raises(ActivityError, match="160x24") as caught:
+        analyse(tmp_path, source, {"Ladder": {"TargetVmaf": 85}})
+    assert caught.value.pointer == "/AnalysisConfig/Ladder/TargetVmaf"
 
 
 def letterboxed(media_dir: Path, extra: str = "") -> Path:
