@@ -10,7 +10,12 @@ your own adds a type: `docs/activities.md`. `workflow_engine.testing` runs one t
 from workflow_engine.activity.base import (
     Activity,
     Binding,
+    GraphRule,
     Role,
+)
+from workflow_engine.activity.graphs import (
+    GraphNode,
+    GraphView,
 )
 from workflow_engine.activity.plans import (
     Composite,
@@ -114,6 +119,9 @@ __all__ = [
     "ExecutionState",
     "Figure",
     "Finding",
+    "GraphNode",
+    "GraphRule",
+    "GraphView",
     "InstallationError",
     "InterruptedRunError",
     "InvalidInputError",
