@@ -16,6 +16,8 @@ from workflow_engine.activity.base import (
 from workflow_engine.activity.graphs import (
     GraphNode,
     GraphView,
+    TemplateLookup,
+    no_templates,
 )
 from workflow_engine.activity.plans import (
     Composite,
@@ -26,8 +28,6 @@ from workflow_engine.activity.plans import (
     SideInputFacts,
     Skip,
     Step,
-    TemplateLookup,
-    no_templates,
 )
 from workflow_engine.activity.registry import (
     Registry,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
-from workflow_engine.activity.graphs import GraphView
+from workflow_engine.activity.graphs import GraphView, TemplateLookup
 from workflow_engine.activity.plans import (
     Composite,
     Neighbourhood,
@@ -15,7 +15,6 @@ from workflow_engine.activity.plans import (
     SideInput,
     Skip,
     Step,
-    TemplateLookup,
 )
 from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.activity.runs import (
@@ -80,6 +79,8 @@ class Activity(ABC, Generic[P]):
     #: whether it only says something of those behind it: it does no work, and they are planned
     #: with what follows the activities before it
     declares: ClassVar[bool] = False
+    #: whether it makes something of the results of all before it, and again when those are new
+    gathers: ClassVar[bool] = False
     #: rules about the whole of a topology that has activities of the type; one that several types
     #: name is applied once
     graph_rules: ClassVar[tuple[GraphRule, ...]] = ()

@@ -1,10 +1,19 @@
 """A topology as activity types see it: what stands where, and with which parameters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from workflow_engine.records import Json
 from workflow_engine.topology.wire import WireModel
+
+#: from an id to a custom template as it was added, None when there is none: Name and sections, or
+#: Name and Config of a watermark
+TemplateLookup = Callable[[str], Mapping[str, Json] | None]
+
+
+def no_templates(template_id: str) -> Mapping[str, Json] | None:
+    """Return None: the lookup of a place without custom templates."""
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +32,14 @@ class GraphNode:
 
 @dataclass(frozen=True, kw_only=True)
 class GraphView:
-    """All activities of known types, by name, and the names that follow each directly."""
+    """All activities of known types, by name, and the names that follow each directly.
+
+    `templates` finds the custom templates that they name.
+    """
 
     nodes: Mapping[str, GraphNode] = field(default_factory=dict[str, GraphNode])
     successors: Mapping[str, Iterable[str]] = field(default_factory=dict[str, Iterable[str]])
+    templates: TemplateLookup = no_templates
 
     def of_type(self, *types: str) -> list[GraphNode]:
         """Return the activities of some types, in their order."""

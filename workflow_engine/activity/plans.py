@@ -1,22 +1,13 @@
 """What an activity type plans with, and what it plans."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from workflow_engine.activity.graphs import GraphView
+from workflow_engine.activity.graphs import GraphView, TemplateLookup, no_templates
 from workflow_engine.errors import ActivityError, Code, Problem
 from workflow_engine.records import Digests, Json, ObjectRef, StepResult
 from workflow_engine.topology.placeholders import Names
-
-#: from an id to a custom template as it was added, None when there is none: Name and sections, or
-#: Name and Config of a watermark
-TemplateLookup = Callable[[str], Mapping[str, Json] | None]
-
-
-def no_templates(template_id: str) -> Mapping[str, Json] | None:
-    """Return None: the lookup of a place without custom templates."""
-    return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -122,8 +122,8 @@ class Graph:
 
     @cached_property
     def view(self) -> GraphView:
-        """The topology as activity types see it."""
-        return _view(self.topology, {n: node.activity for n, node in self.nodes.items()}, self)
+        """The topology as activity types see it; the templates are those of the run."""
+        return _view(self, {name: node.activity for name, node in self.nodes.items()}, no_templates)
 
     @cached_property
     def waiting(self) -> tuple[ActivityRecord, ...]:
@@ -198,14 +198,16 @@ def build(
         problems += unreachable(dag, types)
     nodes = _nodes(topology, types, dag, templates, problems)
     graph = Graph(topology=topology, nodes=nodes, dag=dag)
-    view = _view(topology, types, graph)
-    told = {problem.pointer for problem in problems}
+    view = _view(graph, types, templates)
+    # what was left out as wrong is not missing
+    told = {p.pointer for p in problems if p.severity is Severity.ERROR}
     for rule in dict.fromkeys(rule for one in types.values() for rule in one.graph_rules):
         problems += (problem for problem in rule(view) if problem.pointer not in told)
     return graph, problems
 
 
-def _view(topology: Topology, types: Types, graph: Graph) -> GraphView:
+def _view(graph: Graph, types: Types, templates: TemplateLookup) -> GraphView:
+    topology = graph.topology
     return GraphView(
         nodes={
             name: GraphNode(
@@ -218,6 +220,7 @@ def _view(topology: Topology, types: Types, graph: Graph) -> GraphView:
             if name in topology.activities
         },
         successors={name: tuple(graph.dag.successors(name)) for name in graph.dag},
+        templates=templates,
     )
 
 

@@ -109,7 +109,8 @@ def plan_activity(
 ) -> Planned:
     """Plan one activity. `results` and `keys` hold those of the activities that succeeded.
 
-    `skipped` names those that a rule left out. Raises MediaflowError for transient causes that keep it from being planned.
+    `skipped` names those that a rule left out. Raises MediaflowError for transient causes that keep
+    it from being planned.
     """
     node = graph.nodes[name]
     try:

@@ -163,8 +163,7 @@ def _fields(package: Package, stream: StreamNode) -> Iterator[Problem]:
         yield problem(
             Code.INVALID,
             node,
-            f'The Transcode "{stream.name}" has no role in the package of '
-            f'"{package.config.name}".',
+            f'The Transcode "{stream.name}" has no role in the package of "{package.config.name}".',
             "Give it MultiBitrateVideoStream for a picture, or put it behind an AudioGroup or "
             "SubtitleGroup and give it ExtXMedia."
             if protocol == "hls"
@@ -302,7 +301,15 @@ def uri_problems(package: Package) -> Iterator[Problem]:
             )
         stems.setdefault(posixpath.splitext(path)[0], f'the stream "{stream.name}"')
         ending = _ENDINGS.get(field, "")
-        if not uri.endswith(ending):
+        if not posixpath.splitext(posixpath.basename(path))[1]:
+            yield problem(
+                Code.FORMAT,
+                stream.node,
+                f'The URI {shown(uri)} of "{stream.name}" has no name with an extension.',
+                f'End it with a name such as "video{ending or ".m3u8"}".',
+                at=parameter(field, "URI"),
+            )
+        elif not uri.endswith(ending):
             yield problem(
                 Code.FORMAT,
                 stream.node,
