@@ -67,6 +67,10 @@ def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
     """
     media = MediaInfo.from_json(context.media())
     place = stream_place(context) if parameters.packaged else None
+    if place and place.kind is StreamKind.SUBTITLES:
+        raise ActivityError(
+            Code.NOT_SUPPORTED, "Subtitle streams are not supported by this version."
+        )
     jobs: list[RenditionJob] = []
     warnings: list[Problem] = []
     left_out: list[str] = []
@@ -141,7 +145,7 @@ def _identity(job: RenditionJob) -> Json:
         # the names of the segments stand inside the index
         identity["stem"] = index_stem(job.ref.object)
     if job.place:
-        identity["stream"] = [str(job.place.kind), job.place.protocol]
+        identity["place"] = [str(job.place.kind), job.place.protocol]
     return identity
 
 

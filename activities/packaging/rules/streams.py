@@ -12,7 +12,7 @@ from activities.packaging.package import (
     gives,
     group_parameters,
 )
-from activities.packaging.rules.problem import parameter, problem
+from activities.packaging.rules.problem import missing, parameter, problem
 from activities.packaging.streams import StreamKind
 from workflow_engine.activity import Code, GraphNode, Problem, Severity, shown
 
@@ -48,13 +48,8 @@ def group_problems(package: Package) -> Iterator[Problem]:
         if gives(group, refused):
             yield _of_other_protocol(package, group, refused)
         if not gives(group, needed):
-            yield problem(
-                Code.NULL_VALUE,
-                group,
-                f'The {group.type} "{group.name}" has no {needed}.',
-                f"Add {needed}.",
-                at=parameter(needed),
-            )
+            message = f'The {group.type} "{group.name}" has no {needed}.'
+            yield missing(group, message, f"Add {needed}.", needed)
     yield from _group_names(package)
 
 
@@ -171,14 +166,13 @@ def _fields(package: Package, stream: StreamNode) -> Iterator[Problem]:
         )
     for field in needed:
         if not gives(node, field):
-            yield problem(
-                Code.NULL_VALUE,
+            yield missing(
                 node,
                 f'The stream "{stream.name}" has no {field}.',
                 f"Add {field}: it says where {_KINDS[kind]} goes."
                 if kind and field != "InputConfig"
                 else f"Add {field} with the Format and InputFile of the subtitles.",
-                at=parameter(field),
+                field,
             )
 
 
