@@ -38,8 +38,8 @@ from workflow_engine.records import Json
 
 #: seconds between key frames of the outputs (specification, transcode, 4: Gop)
 KEY_SECONDS = 10.0
-#: of VMAF, every third picture is measured
-SUBSAMPLE = 3
+#: of VMAF, every third picture is measured, of long samples about so many
+SUBSAMPLE, _PICTURES = 3, 45
 #: samples on which sizes are held against each other: those that stand for most of the source
 FEW = 2
 #: an id that no template has
@@ -272,12 +272,13 @@ class Meter:
         picture, rate = rendition.picture, self._rate
         assert picture
         encoded = self._encodes[point.edge, point.crf][number].file
+        subsample = max(SUBSAMPLE, int(sample.counted * rate / _PICTURES))
         line = comparison(
             _counted(graph.open_input(encoded)["v:0"], sample, rate),
             _counted(_reference(self._context.source.name, rendition), sample, rate),
             self.metric,
             picture.size,
-            subsample=SUBSAMPLE,
+            subsample=subsample,
         )
         self.commands.append(line)
         try:
@@ -286,7 +287,7 @@ class Meter:
                 self.metric,
                 picture.size,
                 rate=rate,
-                subsample=SUBSAMPLE,
+                subsample=subsample,
                 context=self._context,
                 duration=sample.counted,
                 on_progress=tell,
