@@ -7,7 +7,7 @@ ffmpeg facts, "Predicting bit rate".
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from activities import ffmpeg
 from activities.analysis.classes import largest_edge
 from activities.analysis.estimates import LEAST_CRF, MOST_CRF, Point, Reading
 from activities.analysis.picture import PictureDecision
+from activities.analysis.rates import RateControl, keeps_limit
 from activities.analysis.samples import COUNTED, Sample
 from activities.analysis.templates import video_section
 from activities.ffmpeg import graph
@@ -196,6 +197,26 @@ class Meter:
             # what was compared before is told anew, in the terms of what cannot be
             points = [Point(edge=edge, crf=crf) for edge, crf in self._encodes]
         return {one: self._reading(one) for one in points}
+
+    def encoded(self, edge: int, control: RateControl) -> tuple[Rendition, Path] | None:
+        """Return an encode of the whole source as an output would be, and its file.
+
+        None where there is none that keeps the limits of `control`.
+        """
+        crf, (sample, *more) = control.crf, self._samples
+        if crf is None or more or sample.length != self._source.media.duration:
+            return None
+        found = self._encodes.get((edge, crf), {}).get(0)
+        if found is None:
+            return None
+        sizes = [size for _, size in flows(found.file, [1], make=Sizes)[1].packets]
+        if not keeps_limit(sizes, self._rate, control):
+            return None
+        rendition = rendition_of(self._source, sample, edge, crf)
+        picture = rendition.picture
+        assert picture and picture.encoding
+        limited = replace(picture.encoding, maxrate=control.maxrate, bufsize=control.bufsize)
+        return replace(rendition, picture=replace(picture, encoding=limited)), found.file
 
     def _numbers(self, point: Point) -> Sequence[int]:
         """Return the samples that a point is measured on."""
