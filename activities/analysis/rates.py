@@ -94,7 +94,7 @@ def _limited_crf(rung: Rung, crf: float, duration: float) -> RateControl | None:
 
 
 def keeps_limit(sizes: Iterable[int], rate: Fraction, control: RateControl) -> bool:
-    """Whether pictures of these sizes, in bytes, in the order of decoding, keep Maxrate and Bufsize.
+    """Whether pictures of these sizes, in bytes as they are decoded, keep Maxrate and Bufsize.
 
     So an encode without a limit is one that keeps the limit. `rate` is in pictures per second. A
     buffer is filled at Maxrate, and each picture is taken out of it at once.

@@ -79,10 +79,11 @@ class ActivityContext:
     `work` is an empty private directory for this attempt. `source` is a path inside it that
     reads the input object (a link named `source` plus the extension); side inputs lie beside it
     under their `SideInputFacts.name`. `kept` are the files that activities before it left
-    (`ActivityResult.kept`), none after a resume. `progress` takes 0 to 1 and may be called often. Set `cancel` means: stop, kill what you started, raise
-    InterruptedRunError. `slot` is held while a media process runs. `execution` returns the
-    execution as it stands, and `read_by` what an activity of it read beside the input, for Report,
-    as is `prediction_errors`: the median errors of the latest predictions, in the unit of
+    (`ActivityResult.kept`), none after a resume. `progress` takes 0 to 1 and may be called
+    often. Set `cancel` means: stop, kill what you started, raise InterruptedRunError. `slot` is
+    held while a media process runs. `execution` returns the execution as it stands, and
+    `read_by` what an activity of it read beside the input, for Report, as is
+    `prediction_errors`: the median errors of the latest predictions, in the unit of
     `Figure.error`.
     Files of more bytes than `count_limit` are not read through only to describe them.
     """
