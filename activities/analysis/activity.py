@@ -11,7 +11,7 @@ from typing import Annotated, cast
 from pydantic import Field
 
 from activities import ffmpeg
-from activities.analysis.classes import candidates, largest_edge, size_of
+from activities.analysis.classes import Size, candidates, largest_edge, size_of
 from activities.analysis.config import AnalysisConfig
 from activities.analysis.estimates import Measured, Point, Reading
 from activities.analysis.measure import Meter, SampleSource, command, output_length
@@ -23,7 +23,7 @@ from activities.analysis.templates import JudgedRung, template_list, told
 from activities.conversion import SDR
 from activities.conversion import told as told_of_colours
 from activities.probe import MediaInfo, VideoStream
-from activities.quality import Metric, require_metric
+from activities.quality import LEAST_VMAF_SIDE, Metric, require_metric
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -140,7 +140,8 @@ class Analysis(Activity[AnalysisParameters]):
         """Resolve what is known without decoding; the commands are those of the first samples.
 
         Raises ActivityError: `InvalidParameter.ResourceNotSupported` for a source without video,
-        `InvalidParameter.OutOfRange` for a forced Crop beyond its picture, and what
+        `InvalidParameter.OutOfRange` for a forced Crop beyond its picture,
+        `InvalidParameter.NotSupported` for a TargetVmaf of a picture that is too small, and what
         `require_lines` raises.
         """
         media = MediaInfo.from_json(context.media())
@@ -152,7 +153,9 @@ class Analysis(Activity[AnalysisParameters]):
                 remedy="Use static templates for audio files.",
             )
         config = parameters.analysis_config
-        require_lines(decide(video, config).size, config.ladder.fences)
+        size = decide(video, config).size
+        require_lines(size, config.ladder.fences)
+        _require_target(size, config)
         resolved = _Resolved(
             media=media,
             video=video,
@@ -194,13 +197,18 @@ class Analysis(Activity[AnalysisParameters]):
         return ActivityResult(data=_data(judged, picture, resolved, forecast=True))
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
-        """Measure until every decision rests on a measured point."""
+        """Measure until every decision rests on a measured point.
+
+        Raises ActivityError, as `plan` does where black borders leave less of the picture, and as
+        `ffmpeg.run` does.
+        """
         resolved = _resolved(step)
         if resolved.config.ladder.target_vmaf is not None:
             require_metric(Metric.VMAF)
         picture = look(
             context.source, resolved.media, resolved.video, resolved.config, context.cancel
         )
+        _require_target(picture.size, resolved.config)
         curve = complexity(context.source, resolved.media, resolved.video, context.cancel)
         meter = Meter(resolved.source(picture), _samples(resolved, curve), context)
         measured = resolved.measured()
@@ -238,6 +246,19 @@ class Analysis(Activity[AnalysisParameters]):
 def _resolved(step: Step) -> _Resolved:
     assert isinstance(step.resolved, _Resolved)
     return step.resolved
+
+
+def _require_target(size: Size, config: AnalysisConfig) -> None:
+    """Raise ActivityError where VMAF cannot measure pictures of this size, and is to be held."""
+    if config.ladder.target_vmaf is None or Metric.VMAF.takes(size):
+        return
+    raise ActivityError(
+        Code.NOT_SUPPORTED,
+        f"TargetVmaf {config.ladder.target_vmaf:g} cannot be measured in a picture of "
+        f"{size[0]}x{size[1]}: VMAF takes at least {LEAST_VMAF_SIDE} pixels in width and height.",
+        pointer="/AnalysisConfig/Ladder/TargetVmaf",
+        remedy="Leave TargetVmaf out, and set RateQuality.",
+    )
 
 
 def _edges(resolved: _Resolved, picture: PictureDecision) -> list[int]:

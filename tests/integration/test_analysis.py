@@ -16,7 +16,7 @@ from tests.support import media
 from tests.support.context import make_context, make_plan_context
 from tests.support.transcodes import packets
 from workflow_engine.activity import ActivityResult, Step, StepResult
-from workflow_engine.errors import InterruptedRunError
+from workflow_engine.errors import ActivityError, InterruptedRunError
 
 CROP = {"PropertiesControl": {"Crop": {"Mode": "None"}}}
 
@@ -40,7 +40,9 @@ def offered(result: ActivityResult) -> list[str]:
     return [rung["Class"] for rung in result.data["Rungs"] if rung["State"] == "Offered"]
 
 
-def rendition(tmp_path: Path, source: Path, result: ActivityResult, definition: str) -> Path:
+def transcoded(
+    tmp_path: Path, source: Path, result: ActivityResult, definition: str
+) -> ActivityResult:
     """What a Transcode with the preset of a class makes behind this analysis."""
     template = rungs(result)[definition]["TemplateIds"][-1]
     output = {"OutputObject": definition, "TemplateId": template}
@@ -52,8 +54,12 @@ def rendition(tmp_path: Path, source: Path, result: ActivityResult, definition: 
     )
     step = Transcode().plan(Transcode.parameters.model_validate(wire), context)
     assert isinstance(step, Step)
-    made = Transcode().run(step, make_context(tmp_path / definition, source))
-    return made.outputs[0].path
+    return Transcode().run(step, make_context(tmp_path / definition, source))
+
+
+def rendition(tmp_path: Path, source: Path, result: ActivityResult, definition: str) -> Path:
+    """The file that `transcoded` makes."""
+    return transcoded(tmp_path, source, result, definition).outputs[0].path
 
 
 def average(path: Path) -> float:
@@ -84,6 +90,25 @@ def test_the_finished_average_of_a_short_clip_is_within_its_class(
     assert float(found["SD"]["SampleSeconds"]) >= 12, "what was encoded to find out"
     assert seen == sorted(seen) and 0 < seen[-1] <= 1
     assert 450 <= average(rendition(tmp_path, source, result, "SD")) <= 1020
+
+
+@pytest.mark.proves("Ladder.MinBitrate, MaxBitrate", by="packets")
+def test_a_narrowed_range_is_in_the_template_and_kept_by_the_encode(
+    tmp_path: Path, media_dir: Path
+) -> None:
+    source = media.noisy(media_dir, 2, "270x270", strength=18, fps=5)
+    low, high = 150, 200
+    ladder = {"MinBitrate": low, "MaxBitrate": high, "AllowedSizes": [270]}
+    result = analyse(tmp_path, source, {"Ladder": ladder, **CROP})
+    assert offered(result) == ["LD"]
+    for entry in result.data["TemplateList"]:
+        section = entry["Video"]
+        assert section["BitrateBnd"] == {"Min": str(low), "Max": str(high)}
+        assert low <= float(section["Bitrate"]) <= float(section["Maxrate"]) == high
+    made = transcoded(tmp_path, source, result, "LD")
+    (facts,) = made.data["Outputs"]
+    assert facts["BitrateBnd"] == {"Min": low, "Max": high} and not made.warnings
+    assert 0.9 * low <= average(made.outputs[0].path) <= 1.02 * high
 
 
 #: filters that make some seconds of a kind, and how long the sound is
@@ -203,6 +228,17 @@ def test_a_target_quality_is_reached(tmp_path: Path, media_dir: Path) -> None:
     config = {"Ladder": {"TargetVmaf": 85}, **CROP}
     found = rungs(analyse(tmp_path, source, config))["LD"]
     assert float(found["PredictedVmaf"]) == pytest.approx(85, abs=1.5), found
+
+
+def test_a_target_quality_of_what_borders_leave_is_refused(tmp_path: Path, media_dir: Path) -> None:
+    source = media.make(
+        media_dir / "sliver.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x24:rate=10:duration=1"),
+        *("-vf", "pad=160:90:0:34:black", "-c:v", "libx264", "-preset", "ultrafast"),
+    )
+    with pytest.raises(ActivityError, match="160x24") as caught:
+        analyse(tmp_path, source, {"Ladder": {"TargetVmaf": 85}})
+    assert caught.value.pointer == "/AnalysisConfig/Ladder/TargetVmaf"
 
 
 def letterboxed(media_dir: Path, extra: str = "") -> Path:

@@ -188,6 +188,28 @@ def test_a_bad_output_is_refused_and_the_others_are_not(engine: Engine):
     assert {job["JobId"] for job in jobs} == {results[n]["Job"]["JobId"] for n in (0, 4)}
 
 
+def test_every_answer_repeats_the_quality_that_was_asked_for(engine: Engine, media_dir: Path):
+    def small(quality: Any) -> dict[str, Any]:
+        video = {"Width": "160", "Preset": "veryfast"}
+        return output("{DestMd5}.mp4", "S00000001-200010", Video=video, Quality=quality)
+
+    asked = {"Minimum": 20, "OnLow": "fail", "Metric": "xpsnr"}
+    outputs = (small(json.dumps(asked)), small("{}"), small({"Minimum": 101}))
+    source = upload(media.clip(media_dir, 1, "160x90"))
+    first, plain, bad = submit(engine, source, *outputs)
+    told = {"Metric": "xpsnr", "Minimum": "20", "OnLow": "fail"}
+    assert first["Job"]["Output"]["Quality"] == told
+    assert plain["Job"]["Output"]["Quality"] == {}
+    assert bad["Code"] == Code.OUT_OF_RANGE, bad
+    assert "/Outputs/2/Quality/Minimum" in bad["Message"]
+    assert bad["Job"]["Output"]["Quality"] == {"Minimum": "101"}
+    run_next(engine)
+    done = transcode_job(engine, first["Job"]["JobId"])
+    assert (done["State"], done["Output"]["Quality"]) == ("TranscodeSuccess", told)
+    listed = {job["JobId"]: job for job in call(engine, "ListJob")["JobList"]["Job"]}
+    assert listed[done["JobId"]]["Output"]["Quality"] == told
+
+
 def test_what_concerns_every_output_fails_the_call(engine: Engine):
     asked: dict[str, Any] = {
         "Input": given("a.mp4"),

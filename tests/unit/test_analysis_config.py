@@ -202,6 +202,25 @@ def test_a_target_quality_takes_the_place_of_the_crf() -> None:
     assert command[command.index("-crf") + 1] == "25", "where the search begins"
 
 
+@pytest.mark.parametrize(
+    ("config", "size", "stream"),
+    [
+        ({}, "160x30", {"width": 160, "height": 30}),
+        ({}, "30x160", {"width": 160, "height": 30, "side_data_list": [{"rotation": 90}]}),
+        ({PROPERTIES: {"Crop": {"Mode": "Force", "Width": 64, "Height": 16}}}, "64x16", {}),
+    ],
+)
+def test_a_target_quality_that_cannot_be_measured_is_refused(
+    config: dict[str, Any], size: str, stream: dict[str, Any]
+) -> None:
+    planned(config, **stream)
+    with pytest.raises(ActivityError, match=size) as caught:
+        planned({**config, LADDER: {"TargetVmaf": 90}}, **stream)
+    assert caught.value.code == Code.NOT_SUPPORTED
+    assert caught.value.pointer == "/AnalysisConfig/Ladder/TargetVmaf"
+    assert "RateQuality" in caught.value.remedy
+
+
 @pytest.mark.parametrize("ladder", LADDERS[1:])
 def test_fences_shape_the_forecast(ladder: dict[str, Any]) -> None:
     free, fenced = forecast(), forecast({LADDER: ladder})

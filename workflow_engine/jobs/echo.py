@@ -70,6 +70,8 @@ _OUTPUT: dict[str, Form] = {
     },
     "SuperReso": _strings("IsHalfSample"),
     "DigiWaterMark": {**_strings("Type", "Alpha"), "InputFile": _FILE},
+    # an extension of ours
+    "Quality": _strings("Metric", "Minimum", "Statistic", "Subsample", "OnLow"),
 }
 
 _SNAPSHOT: dict[str, Form] = {
