@@ -8,7 +8,7 @@ Specification: topology, 5.4.
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -96,14 +96,14 @@ class Stream:
     (RFC 8216, 4.3.4.2). `width` and `height` are in pixels, of IMAGES those of one picture; `sar`
     is the shape of a pixel. Times are in ticks of `timescale` (1/s) on the stream's own clock:
     `start` is that of the first picture or sample, `zero` that of the moment 0 of the film, before
-    which encoders put what decoders drop.
+    which encoders put what decoders drop (MPEG-TS does not tell: it is `start` there).
     """
 
     kind: StreamKind
     uri: str
     segment_format: SegmentFormat
     timescale: int
-    segments: Sequence[Segment]
+    segments: tuple[Segment, ...]
     peak_bps: int
     average_bps: int
     codecs: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class Stream:
     video_range: VideoRange = VideoRange.SDR
     channels: int | None = None
     sample_rate: int | None = None
-    key_frames: Sequence[KeyFrame] = ()
+    key_frames: tuple[KeyFrame, ...] = ()
     tiles: Tiles | None = None
 
     @property
@@ -199,7 +199,7 @@ class Stream:
             uri=record["URI"],
             segment_format=SegmentFormat(record["Format"]),
             timescale=record["Timescale"],
-            segments=[Segment(ticks=ticks, bytes=size) for ticks, size in record["Segments"]],
+            segments=tuple(Segment(ticks=ticks, bytes=size) for ticks, size in record["Segments"]),
             peak_bps=record["Peak"],
             average_bps=record["Average"],
             codecs=tuple(record["Codecs"]),
@@ -214,10 +214,10 @@ class Stream:
             video_range=VideoRange(record["VideoRange"]),
             channels=record.get("Channels"),
             sample_rate=record.get("SampleRate"),
-            key_frames=[
+            key_frames=tuple(
                 KeyFrame(segment=segment, offset=offset, bytes=size, ticks=ticks)
                 for segment, offset, size, ticks in record.get("KeyFrames", ())
-            ],
+            ),
             tiles=Tiles(columns=tiles[0], rows=tiles[1], seconds=Fraction(tiles[2]))
             if tiles
             else None,
