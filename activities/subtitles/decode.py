@@ -1,9 +1,13 @@
 """The bytes of a subtitle file as text."""
 
+import codecs
+
 from activities.subtitles.document import SubtitleError
 
 #: Python's codecs by CharEnc, in the order in which `auto` prefers them
 CODECS = {"UTF-8": "utf-8-sig", "GBK": "gbk", "BIG5": "cp950"}
+#: what a file in UTF-16 begins with
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 #: first and second bytes of the characters in daily use, which have a level of their own in both
 #: standards; of texts in the other encoding, many lie outside of it
@@ -19,11 +23,32 @@ _SAMPLE = 20_000
 
 def decoded(content: bytes, encoding: str) -> str:
     """Return the text; `auto` takes the likeliest encoding that fits. Raises SubtitleError."""
-    names = [*CODECS] if encoding == "auto" else [encoding]
-    texts = {name: text for name in names if (text := _text(content, name)) is not None}
+    if encoding == "auto":
+        return detected(content)[0]
+    text = _text(content, encoding)
+    if text is None:
+        raise SubtitleError(f"it is not {encoding}")
+    return _with_plain_lines(text)
+
+
+def detected(content: bytes) -> tuple[str, str]:
+    """Return the text and the name of the likeliest encoding. Raises SubtitleError.
+
+    UTF-16 is taken where its mark stands at the beginning.
+    """
+    if content.startswith(_UTF16):
+        try:
+            return _with_plain_lines(content.decode("utf-16")), "UTF-16"
+        except UnicodeDecodeError:
+            raise SubtitleError("it begins as UTF-16 and is not") from None
+    texts = {name: text for name in CODECS if (text := _text(content, name)) is not None}
     if not texts:
-        raise SubtitleError(f"it is not {' or '.join(names)}")
-    text = texts[max(texts, key=lambda name: _likelihood(texts[name], name))]
+        raise SubtitleError(f"it is not {' or '.join(CODECS)}")
+    name = max(texts, key=lambda name: _likelihood(texts[name], name))
+    return _with_plain_lines(texts[name]), name
+
+
+def _with_plain_lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 

@@ -15,6 +15,8 @@ from activities.subtitles.document import (
 
 _CLOCK = r"(\d{1,3}):(\d{1,2}):(\d{1,2})[,.](\d{1,3})"
 _TIMES = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?")
+#: what is meant as one, too
+_UNREAD = re.compile(r"\s*\d+:\d.*-->.*")
 _TAG = re.compile(r"(</?[A-Za-z][^<>\n]{0,200}>|\{\\[^{}\n]{0,200}\})")
 _COLOR = re.compile(r"<font\s[^>]*color\s*=\s*[\"']?#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})", re.I)
 _PLACE = re.compile(r"\{\\an?[1-9]\}")
@@ -27,8 +29,18 @@ def read_srt(text: str, font: str) -> SubtitleDocument:
     return SubtitleDocument(width=384, height=288, styles=(style,), events=events, plain=True)
 
 
+def unread_times(text: str) -> list[int]:
+    """Return the numbers of the lines whose times cannot be read; their texts are left out."""
+    lines = enumerate(text.split("\n"), 1)
+    return [n for n, line in lines if _UNREAD.fullmatch(line) and not _TIMES.fullmatch(line)]
+
+
 def _events(lines: list[str]) -> Iterator[Event]:
-    times = [(n, match) for n, line in enumerate(lines) if (match := _TIMES.fullmatch(line))]
+    times = [
+        (n, _TIMES.fullmatch(line))
+        for n, line in enumerate(lines)
+        if _TIMES.fullmatch(line) or _UNREAD.fullmatch(line)
+    ]
     if len(times) > MAX_EVENTS:
         raise SubtitleError(f"it has more than {MAX_EVENTS} texts")
     ends = [*(n for n, _ in times), len(lines)][1:]
@@ -37,6 +49,8 @@ def _events(lines: list[str]) -> Iterator[Event]:
         # the number of the next one
         if end < len(lines) and body and body[-1].strip().isdecimal():
             body.pop()
+        if match is None:
+            continue
         shown = "\n".join(line.strip() for line in body).strip()
         if len(shown) > MAX_TEXT:
             raise SubtitleError(f"the text in line {n + 2} has more than {MAX_TEXT} characters")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, cast
 
 from activities import ffmpeg, fonts
+from activities.packaging.rules import problems as package_problems
 from activities.predictions import prediction_rows, predictions
 from activities.quality.told import quality_rows
 from activities.templates import find, presets, wire_form
@@ -25,6 +26,7 @@ from activities.transcode.model.settings import settings_of
 from activities.transcode.result.finish import renamed
 from activities.transcode.rules import check
 from activities.transcode.rules.documents import CustomTemplate
+from activities.transcode.rules.stream import stream_output_problems
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -32,6 +34,7 @@ from workflow_engine.activity import (
     Artifact,
     Effect,
     Finding,
+    GraphRule,
     KeepPredictions,
     Neighbourhood,
     PlanContext,
@@ -59,7 +62,8 @@ class Transcode(Activity[TranscodeParameters]):
         "Template": CustomTemplate,
         "WaterMarkTemplate": WaterMarkConfig,
     }
-    version = 7
+    version = 8
+    graph_rules: ClassVar[tuple[GraphRule, ...]] = (package_problems, stream_output_problems)
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the presets of MPS."""
@@ -116,6 +120,11 @@ class Transcode(Activity[TranscodeParameters]):
         """Resolve every output; see `planning.plan`."""
         return planning.plan(parameters, context)
 
+    def forecast(self, step: Step, context: PlanContext) -> ActivityResult | None:
+        """Return what a stream of a package will probably be, for the lists over all streams."""
+        stream = planning.forecast_stream(_jobs(step)[0])
+        return ActivityResult(data={"Stream": stream.to_json()}) if stream else None
+
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Name the files of an equal step; see `finish.renamed`."""
         return renamed(_jobs(step), finished)
@@ -149,6 +158,10 @@ class Transcode(Activity[TranscodeParameters]):
         """Return the one command for all outputs of several steps."""
         jobs = [job for step in steps for job in _jobs(step)]
         return planning.all_commands(jobs, names.source_name)
+
+    def outline(self, steps: Sequence[Step]) -> Iterator[str]:
+        """Say which outputs are encoded and which are muxed, where there are such."""
+        return planning.outline([job for step in steps for job in _jobs(step)])
 
 
 def _jobs(step: Step) -> tuple[RenditionJob, ...]:

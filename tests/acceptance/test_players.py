@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser import PLAYERS, played
-from tests.support.packages import CUES, SIZES, TONES, Package, package, with_images
+from tests.support.package_files import CUES, SIZES, TONES, Package, package, with_images
 
 FPS = 25
 

@@ -1,7 +1,6 @@
 """Plans: resolved numbers, commands, keys and skips, on made-up media; nothing is encoded."""
 
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ from activities.transcode import Transcode
 from activities.transcode.model.naming import finish_key
 from activities.transcode.resolve.picture import frame_rate
 from activities.transcode.result.playlist import named_playlist, segment_key
-from tests.support.context import RUN_ID, make_plan_context
+from tests.support.context import RUN_ID
 from tests.support.transcode_plans import (
     COPY,
     FLV,
@@ -234,12 +233,13 @@ def test_a_pixel_format_beyond_the_default_profile_drops_the_default_only():
     assert encoding(Video={"Profile": "main"}).profile == "main"
 
 
-def test_two_passes_are_two_processes_and_share_with_nobody():
+def test_two_passes_are_two_processes_and_shared_for_one_picture_only():
     step = step_of(TransConfig={"TransMode": "twopass"})
     assert [option(step, "-pass", n) for n in range(2)] == ["1", "2"]
     assert option(step, "-f") == "null" and option(step, "-c:a") is None
     assert option(step, "-passlogfile") == option(step, "-passlogfile", 1)
-    assert step.share == ""
+    assert step.share == step_of(HLS, TransConfig={"TransMode": "twopass"}).share
+    assert step.share != step_of().share
 
 
 def test_cbr_holds_the_rate_from_both_sides():
@@ -343,7 +343,7 @@ def test_a_copy_encodes_nothing_and_shares_with_nobody():
 def test_outputs_of_one_activity_are_one_process_with_one_decoder():
     step = plan(
         {"OutputObject": "a", "TemplateId": MP4},
-        {"OutputObject": "b", "TemplateId": HLS},
+        {"OutputObject": "b", "TemplateId": HLS, "Video": {"Width": "640"}},
         {"OutputObject": "c", "TemplateId": MP3},
     )
     assert isinstance(step, Step)
@@ -425,13 +425,6 @@ def test_overrides_that_do_not_fit_an_analysis_result_fail_with_their_place():
         )
     assert caught.value.code == Code.NOT_SUPPORTED
     assert caught.value.pointer == "/Outputs/0/TransConfig/TransMode"
-
-
-def test_a_packaged_transcode_says_that_packages_are_not_made():
-    parameters = Transcode.parameters.model_validate({"ExtXMedia": {"Name": "n", "URI": "a/b"}})
-    with pytest.raises(ActivityError) as caught:
-        Transcode().plan(parameters, make_plan_context(Path("in.mov"), media=media()))
-    assert caught.value.code == Code.NOT_SUPPORTED
 
 
 @pytest.mark.parametrize(

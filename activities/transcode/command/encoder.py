@@ -5,8 +5,10 @@ transcode, 3 to 7; ffmpeg facts.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import PurePath
 
+from activities.packaging.streams import SegmentFormat
 from activities.transcode.command.encryption import key_info_name
 from activities.transcode.command.rendition import AudioEncoding, Rendition, VideoEncoding
 from activities.transcode.model.containers import CONTAINERS, IMAGE_CODECS
@@ -22,11 +24,15 @@ VIDEO_ENCODERS = {
 }
 AUDIO_ENCODERS = {"AAC": "aac", "MP3": "libmp3lame", "VORBIS": "libvorbis", "FLAC": "flac"}
 
+#: seconds of a segment by default; every output has key frames there, so that a playlist can be
+#: made of it without an encoder
+SEGMENT_SECONDS = Fraction(10)
+
 #: bytes that any output may have beyond what its bit rate lets expect
 SPARE_BYTES = 256 << 20
 
 
-def video_options(encoding: VideoEncoding, mode: str, container: str) -> Options:
+def video_options(encoding: VideoEncoding, mode: str) -> Options:
     """Return the options of an encoded picture; `mode` is the TransMode."""
     options = {
         "c:v": VIDEO_ENCODERS[encoding.codec],
@@ -49,9 +55,6 @@ def video_options(encoding: VideoEncoding, mode: str, container: str) -> Options
         options["flags"] = "+ilme+ildct"
     if encoding.codec == "H.265":
         options |= _x265(mode)
-        if container in ("mp4", "mpd"):
-            # Apple players refuse the default tag hev1
-            options["tag:v"] = "hvc1"
     elif encoding.codec == "AV1":
         # one step faster than the encoder's own choice: about libx264's time at medium
         options["preset"] = "9"
@@ -65,10 +68,8 @@ def _key_frames(encoding: VideoEncoding) -> Options:
     """Key frames by the clock, so that all renditions of a source have them at equal times."""
     if encoding.key_times:
         return {"force_key_frames": _times(encoding.key_times)}
-    if encoding.key_every:
-        every = encoding.key_every
-        return {"force_key_frames": f"expr:gte(t,n_forced*{every.numerator}/{every.denominator})"}
-    return {}
+    every = encoding.key_every or SEGMENT_SECONDS
+    return {"force_key_frames": f"expr:gte(t,n_forced*{every.numerator}/{every.denominator})"}
 
 
 def _times(cuts: Sequence[float]) -> str:
@@ -140,7 +141,7 @@ def muxer_options(rendition: Rendition, stem: str) -> Options:
 
 
 def _hls(rendition: Rendition, stem: str) -> Options:
-    pattern = segment_pattern(stem)
+    pattern = segment_pattern(stem, rendition.stream)
     if rendition.segment is None:
         # the hls muxer cuts by length only, this one at given times
         return {
@@ -166,6 +167,15 @@ def _hls(rendition: Rendition, stem: str) -> Options:
     }
     if rendition.key:
         options["hls_key_info_file"] = key_info_name(stem)
+    if rendition.stream:
+        # streams are played beside each other: those with B-frames must not begin later
+        options["avoid_negative_ts"] = "disabled"
+    if rendition.fragmented:
+        options["hls_segment_type"] = "fmp4"
+        # beside the playlist, whatever its folder
+        options["hls_fmp4_init_filename"] = f"{PurePath(stem).name}-init.mp4"
+    elif rendition.stream:
+        options["hls_segment_options"] = "avoid_negative_ts=disabled"
     return options
 
 
@@ -182,9 +192,9 @@ def _dash(rendition: Rendition, stem: str) -> Options:
     }
 
 
-def segment_pattern(stem: str) -> str:
+def segment_pattern(stem: str, stream: SegmentFormat | None = None) -> str:
     """Return ffmpeg's pattern of segment names; a `%` of the path itself is doubled."""
-    return stem.replace("%", "%%") + "-%05d.ts"
+    return stem.replace("%", "%%") + f"-%05d.{stream or SegmentFormat.TS}"
 
 
 def limit_options(rendition: Rendition) -> Options:
