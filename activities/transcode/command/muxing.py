@@ -144,5 +144,6 @@ def _passing(beside: RenditionTarget, rendition: Rendition, number: int) -> Rend
         rendition,
         **{"container": "mp4", "segment": None, "cuts": (), "mux": (), "key": None},
         playlist_tags=(),
+        stream=None,
     )
     return RenditionTarget(rendition=plain, stem=beside.beside(f"streams-{number}"))
