@@ -44,6 +44,7 @@ def _picture(item: MasterStream, stream: Stream) -> Member:
     info = item.ext_x_stream_info
     return Member(
         stream=stream,
+        id=_id(item.ref_activity_name),
         audio=info.audio or "",
         subtitles=info.subtitles or "",
         limit_bps=info.band_width,
@@ -56,6 +57,7 @@ def _rendition(node: StreamNode, stream: Stream, defaults: Mapping[str, str]) ->
     return Member(
         stream=stream,
         group=group,
+        id=_id(node.name),
         name=media.name if media else "",
         language=(media.language if media else None) or "",
         default=defaults.get(group) == node.name,
@@ -63,15 +65,13 @@ def _rendition(node: StreamNode, stream: Stream, defaults: Mapping[str, str]) ->
 
 
 def _representation(node: StreamNode, stream: Stream) -> Member:
-    own = node.parameters.representation if node.parameters else None
-    parameters = group_parameters(node.group) if node.group else None
-    adaptation = parameters.adaptation_set if parameters else None
-    return Member(
-        stream=stream,
-        group=adaptation.group if adaptation else "",
-        name=own.id if own else "",
-        language=(adaptation.lang if adaptation else None) or "",
-    )
+    group, language, own_id = node.representation
+    return Member(stream=stream, group=group, language=language, id=own_id)
+
+
+def _id(name: str) -> str:
+    """Return the name of an activity as an Id in an MPD, which has no white space."""
+    return "-".join(name.split())
 
 
 def _group_id(node: StreamNode) -> str:
