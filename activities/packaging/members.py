@@ -14,10 +14,12 @@ def members_of(package: Package, made: Sequence[tuple[StreamNode, Stream]]) -> l
     """Return the members of a package in the order of its lists.
 
     HLS: pictures as the MasterPlayList names them, those that it does not name left out; of each
-    group the first stream is the default one, of subtitles none is. DASH: all as they stand.
+    group the first stream is the default one, of subtitles none is. DASH: all as they stand; the
+    first group of sound is the default one.
     """
     if package.protocol == "dash":
-        return [_representation(node, stream) for node, stream in made]
+        sounds = [node.representation[0] for node, one in made if one.kind is StreamKind.AUDIO]
+        return [_representation(node, stream, sounds[:1]) for node, stream in made]
     listed = package.master.master_play_list if package.master else None
     items = listed.multi_bitrate_video_streams if listed else ()
     by_name = {node.name: stream for node, stream in made}
@@ -64,9 +66,10 @@ def _rendition(node: StreamNode, stream: Stream, defaults: Mapping[str, str]) ->
     )
 
 
-def _representation(node: StreamNode, stream: Stream) -> Member:
+def _representation(node: StreamNode, stream: Stream, defaults: Sequence[str]) -> Member:
     group, language, own_id = node.representation
-    return Member(stream=stream, group=group, language=language, id=own_id)
+    default = stream.kind is StreamKind.AUDIO and group in defaults
+    return Member(stream=stream, group=group, language=language, id=own_id, default=default)
 
 
 def _id(name: str) -> str:
