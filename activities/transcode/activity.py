@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, cast
 
 from activities import ffmpeg, fonts
+from activities.packaging.rules import problems as package_problems
 from activities.predictions import prediction_rows, predictions
 from activities.quality.told import quality_rows
 from activities.templates import find, presets, wire_form
@@ -25,6 +26,7 @@ from activities.transcode.model.settings import settings_of
 from activities.transcode.result.finish import renamed
 from activities.transcode.rules import check
 from activities.transcode.rules.documents import CustomTemplate
+from activities.transcode.rules.stream import stream_output_problems
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -32,6 +34,7 @@ from workflow_engine.activity import (
     Artifact,
     Effect,
     Finding,
+    GraphRule,
     KeepPredictions,
     Neighbourhood,
     PlanContext,
@@ -60,6 +63,7 @@ class Transcode(Activity[TranscodeParameters]):
         "WaterMarkTemplate": WaterMarkConfig,
     }
     version = 7
+    graph_rules: ClassVar[tuple[GraphRule, ...]] = (package_problems, stream_output_problems)
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the presets of MPS."""
@@ -115,6 +119,11 @@ class Transcode(Activity[TranscodeParameters]):
     def plan(self, parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
         """Resolve every output; see `planning.plan`."""
         return planning.plan(parameters, context)
+
+    def forecast(self, step: Step, context: PlanContext) -> ActivityResult | None:
+        """Return what a stream of a package will probably be, for the lists over all streams."""
+        stream = planning.forecast_stream(_jobs(step)[0])
+        return ActivityResult(data={"Stream": stream.to_json()}) if stream else None
 
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Name the files of an equal step; see `finish.renamed`."""

@@ -125,9 +125,10 @@ def _chain(decode: Decode, target: RenditionTarget, chain: Chain) -> GraphStream
 
 
 def _video(rendition: Rendition, picture: Picture) -> Options:
+    boxed = rendition.container in ("mp4", "mpd") or rendition.fragmented
     if picture.encoding:
-        return video_options(picture.encoding, rendition.mode, rendition.container)
-    hevc = picture.codec == "hevc" and rendition.container in ("mp4", "mpd")
+        return video_options(picture.encoding, rendition.mode, boxed=boxed)
+    hevc = picture.codec == "hevc" and boxed
     filters: list[str] = []
     if picture.codec == "mpeg4" and rendition.container == "ts":
         # mp4 and mkv have the headers of MPEG-4 apart from the frames, where ts has no place

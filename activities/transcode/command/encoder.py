@@ -7,6 +7,7 @@ transcode, 3 to 7; ffmpeg facts.
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from activities.packaging.streams import SegmentFormat
 from activities.transcode.command.encryption import key_info_name
 from activities.transcode.command.rendition import AudioEncoding, Rendition, VideoEncoding
 from activities.transcode.model.containers import CONTAINERS, IMAGE_CODECS
@@ -26,8 +27,11 @@ AUDIO_ENCODERS = {"AAC": "aac", "MP3": "libmp3lame", "VORBIS": "libvorbis", "FLA
 SPARE_BYTES = 256 << 20
 
 
-def video_options(encoding: VideoEncoding, mode: str, container: str) -> Options:
-    """Return the options of an encoded picture; `mode` is the TransMode."""
+def video_options(encoding: VideoEncoding, mode: str, *, boxed: bool) -> Options:
+    """Return the options of an encoded picture; `mode` is the TransMode.
+
+    `boxed` tells that the container is an mp4, or fragments of one.
+    """
     options = {
         "c:v": VIDEO_ENCODERS[encoding.codec],
         # sources of 10 bits or 4:4:4 would carry on into profiles that players do not have
@@ -49,7 +53,7 @@ def video_options(encoding: VideoEncoding, mode: str, container: str) -> Options
         options["flags"] = "+ilme+ildct"
     if encoding.codec == "H.265":
         options |= _x265(mode)
-        if container in ("mp4", "mpd"):
+        if boxed:
             # Apple players refuse the default tag hev1
             options["tag:v"] = "hvc1"
     elif encoding.codec == "AV1":
@@ -140,7 +144,7 @@ def muxer_options(rendition: Rendition, stem: str) -> Options:
 
 
 def _hls(rendition: Rendition, stem: str) -> Options:
-    pattern = segment_pattern(stem)
+    pattern = segment_pattern(stem, rendition.stream)
     if rendition.segment is None:
         # the hls muxer cuts by length only, this one at given times
         return {
@@ -166,6 +170,15 @@ def _hls(rendition: Rendition, stem: str) -> Options:
     }
     if rendition.key:
         options["hls_key_info_file"] = key_info_name(stem)
+    if rendition.stream:
+        # streams are played beside each other: those with B-frames must not begin later
+        options["avoid_negative_ts"] = "disabled"
+    if rendition.fragmented:
+        options["hls_segment_type"] = "fmp4"
+        # beside the playlist, whatever its folder
+        options["hls_fmp4_init_filename"] = f"{PurePath(stem).name}-init.mp4"
+    elif rendition.stream:
+        options["hls_segment_options"] = "avoid_negative_ts=disabled"
     return options
 
 
@@ -182,9 +195,9 @@ def _dash(rendition: Rendition, stem: str) -> Options:
     }
 
 
-def segment_pattern(stem: str) -> str:
+def segment_pattern(stem: str, stream: SegmentFormat | None = None) -> str:
     """Return ffmpeg's pattern of segment names; a `%` of the path itself is doubled."""
-    return stem.replace("%", "%%") + "-%05d.ts"
+    return stem.replace("%", "%%") + f"-%05d.{stream or SegmentFormat.TS}"
 
 
 def limit_options(rendition: Rendition) -> Options:

@@ -137,8 +137,9 @@ class TranscodeOutput(WireModel):
         }
     )
 
+    # empty in streams of packages only, which have their names from there
     output_object: Annotated[str, Text(max_bytes=3 * 1023)] = Field(
-        alias="OutputObject", validation_alias=AliasChoices("OutputObject", "Object")
+        default="", alias="OutputObject", validation_alias=AliasChoices("OutputObject", "Object")
     )
     template_id: Annotated[str, Text()]
     container: Annotated[Container, JsonObject] | None = None
@@ -191,15 +192,8 @@ class TranscodeOutput(WireModel):
         return bool(self.merge_list or self.merge_config_url)
 
 
-#: fields of an activity that makes a stream of a package
-STREAM_FIELDS = (
-    *("multi_bitrate_video_stream", "ext_x_media", "representation"),
-    *("web_vtt_subtitle_url", "input_config"),
-)
-
-
 class TranscodeParameters(WireModel):
-    """Parameters of Transcode; the `STREAM_FIELDS` belong to packages.
+    """Parameters of Transcode; the last five belong to streams of packages.
 
     Without `append_extension`, which is an extension of ours, outputs are called what
     OutputObject says, as in jobs outside of workflows (specification, topology, 11).
@@ -220,11 +214,14 @@ class TranscodeParameters(WireModel):
     input_config: Annotated[InputConfig, JsonObject] | None = None
 
     @property
-    def extracts_subtitles(self) -> bool:
-        """Whether the activity makes subtitles only, and so needs no Outputs."""
-        return bool(self.web_vtt_subtitle_url or self.input_config)
-
-    @property
     def packaged(self) -> bool:
         """Whether the activity makes a stream of a package."""
-        return any(getattr(self, name) is not None for name in STREAM_FIELDS)
+        return any(
+            (
+                self.multi_bitrate_video_stream,
+                self.ext_x_media,
+                self.web_vtt_subtitle_url,
+                self.representation,
+                self.input_config,
+            )
+        )

@@ -18,6 +18,7 @@ from activities.transcode.result.finished import FinishedOutput
 from activities.transcode.result.manifest import named_manifest
 from activities.transcode.result.playlist import named_playlist, segment_tags
 from activities.transcode.result.shapes import shapes
+from activities.transcode.result.stream import finished_stream, further_lists, measured_stream
 from activities.transcode.result.told import measured_facts, measured_note
 from activities.transcode.result.verify import wrong_length
 from workflow_engine.activity import ActivityResult, Produced, StepResult
@@ -41,6 +42,7 @@ def finish(
 
     Raises ActivityError for two of one name, and InterruptedRunError on `cancel`.
     """
+    streams = [measured_stream(job, one) for job, one in zip(jobs, made, strict=True)]
     keys = [_key(job, one) for job, one in zip(jobs, made, strict=True)]
     # bit rates and digests in names can make equal ones
     require_distinct(keys)
@@ -52,11 +54,18 @@ def finish(
         if one.moment
     ]
     indexes = [produced for each in all_three for produced in _index(*each)]
+    for job, one, stream in zip(jobs, made, streams, strict=True):
+        for number, (ref, text) in enumerate(further_lists(job, stream)):
+            path = Path(f"{one.target.stem}-list-{number}")
+            path.write_text(text, encoding="utf-8")
+            indexes.append(Produced(path=path, ref=ref, last=True))
     notes = [note for job, one in zip(jobs, made, strict=True) for note in measured_note(job, one)]
     return ActivityResult(
         data={
             "Outputs": [_facts(job, one) for job, one in zip(jobs, made, strict=True)],
             **({"Notes": notes} if notes else {}),
+            # of a package, whose activities have one output each
+            **({"Stream": stream.to_json()} if (stream := streams[0]) else {}),
         },
         outputs=(*content, *moments, *indexes),
         commands=tuple(commands),
@@ -94,6 +103,8 @@ def renamed(jobs: Sequence[RenditionJob], finished: StepResult) -> list[ObjectRe
         if suffixes:
             content += (_ref(job, part_key(key, suffix)) for suffix in suffixes)
             indexes.append(_ref(job, key))
+            stream = finished_stream(job, finished)
+            indexes += (ref for ref, _ in further_lists(job, stream))
         else:
             content.append(_ref(job, key))
         if cast("dict[str, Json]", facts.get("Quality", {})).get("Moment"):
