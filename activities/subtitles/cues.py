@@ -54,6 +54,11 @@ class Subtitles:
     head: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def end(self) -> int:
+        """When the last cue ends, in milliseconds."""
+        return max(cue.end for cue in self.cues)
+
     def between(self, begin: float, end: float) -> "Subtitles":
         """Return what is shown from `begin` to `end`, in seconds; `begin` is 0 afterwards.
 
