@@ -6,7 +6,7 @@ takes, until there are none. Pure. Specification: analysis, 6 and 6a (TargetVmaf
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from activities.analysis.selection import Rung
@@ -22,7 +22,11 @@ _EDGE_POWER, _CRF_OCTAVE, _BUSY_OCTAVE = 1.6, 6.0, 4.5
 _QUALITY_STEP, _QUALITY_GAIN = 1.0, 10.0
 #: how far a measured rate may be from the one that is asked about, as a logarithm, and a measured
 #: Crf from the one that a VMAF needs
-_NEAR_RATE, _NEAR_CRF = 0.12, 1.0
+_NEAR_RATE, _NEAR_CRF = 0.15, 1.0
+#: points of quality between which it may be taken for a straight line
+_NEAR_QUALITY = 2.0
+#: share of a range of Crf that a search keeps off its ends
+_OFF_ENDS = 0.2
 #: points of one size that are measured at most
 _MOST_POINTS = 6
 #: sizes that are held against each other where none holds the quality
@@ -179,27 +183,47 @@ class Measured:
         return Point(edge=edge, crf=crf, quality=True)
 
     def _at_rate(self, edge: int, kbps: float, *, rough: bool) -> Point | None:
-        """Return what is to be measured to know the quality of a size at a rate, None if known."""
-        readings = {
-            crf: one for crf, one in self._readings.get(edge, {}).items() if rough or not one.rough
-        }
+        """Return what is to be measured to know the quality of a size at a rate, None if known.
+
+        The Crf of the rate is searched for on few samples, and the quality measured where it is
+        found.
+        """
+        readings = self._readings.get(edge, {})
+        if not rough and self._lies_between(edge, kbps):
+            return None
 
         def distance(crf: float) -> float:
             return abs(math.log(readings[crf].kbps / kbps))
 
-        nearest = min(readings, key=distance, default=None)
-        if nearest is not None and (
-            distance(nearest) <= _NEAR_RATE
+        crf = min(readings, key=distance, default=None)
+        if crf is None or not self._searched(crf, readings, kbps):
+            # whether it is near shows only when it is encoded
+            return Point(edge=edge, crf=self._crf_at(edge, kbps), rough=True)
+        near = readings[crf]
+        if near.quality is None or (near.rough and not rough):
+            return Point(edge=edge, crf=crf, quality=True, rough=near.rough and rough)
+        return None
+
+    def _searched(self, crf: float, readings: Mapping[float, Reading], kbps: float) -> bool:
+        """Whether no Crf is worth looking for that is nearer to a rate than this one."""
+        above = readings[crf].kbps / kbps
+        return (
+            abs(math.log(above)) <= _NEAR_RATE
             or len(readings) >= _MOST_POINTS
-            or (nearest == MOST_CRF and readings[nearest].kbps > kbps)
-            or (nearest == LEAST_CRF and readings[nearest].kbps < kbps)
-        ):
-            near = readings[nearest]
-            if near.quality is not None:
-                return None
-            return Point(edge=edge, crf=nearest, quality=True, rough=near.rough)
-        # of a rough one, whether it is near shows only when it is encoded
-        return Point(edge=edge, crf=self._crf_at(edge, kbps), quality=not rough, rough=rough)
+            or (crf == MOST_CRF and above > 1)
+            or (crf == LEAST_CRF and above < 1)
+        )
+
+    def _lies_between(self, edge: int, kbps: float) -> bool:
+        """Whether a rate lies between two measured ones of nearly the same quality."""
+        known = [
+            (one.kbps, one.quality)
+            for one in self._readings.get(edge, {}).values()
+            if one.quality is not None and not one.rough
+        ]
+        below = max((one for one in known if one[0] <= kbps), default=None)
+        above = min((one for one in known if one[0] >= kbps), default=None)
+        return bool(below and above and above[1] - below[1] <= _NEAR_QUALITY)
 
     def _crf_at(self, edge: int, kbps: float) -> float:
         """Return the Crf that a size will have at a rate."""
@@ -209,7 +233,15 @@ class Measured:
             rate = self.rate(edge)
             crf = self._crf if self._target is None else FIRST_CRF
             points = [(math.log2(rate if math.isfinite(rate) else kbps), crf)]
-        return _tried(_line(points, math.log2(kbps), slope=-_BUSY_OCTAVE))
+        found = _line(points, math.log2(kbps), slope=-_BUSY_OCTAVE)
+        low = max((crf for crf, one in readings.items() if one.kbps >= kbps), default=None)
+        high = min((crf for crf, one in readings.items() if one.kbps <= kbps), default=None)
+        if low is not None and high is not None and low < high:
+            # near the point at which an encoder drops noise, rates fall off a cliff: a line would
+            # end beside the same point again and again
+            off = (high - low) * _OFF_ENDS
+            found = min(max(found, low + off), high - off)
+        return _tried(found)
 
     def _crf_for(self, edge: int, target: float) -> float:
         """Return the Crf with which a size reaches a quality."""

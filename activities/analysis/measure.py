@@ -7,7 +7,7 @@ ffmpeg facts, "Predicting bit rate".
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from activities import ffmpeg
 from activities.analysis.classes import largest_edge
 from activities.analysis.estimates import LEAST_CRF, MOST_CRF, Point, Reading
 from activities.analysis.picture import PictureDecision
+from activities.analysis.rates import RateControl, keeps_limit
 from activities.analysis.samples import COUNTED, Sample
 from activities.analysis.templates import video_section
 from activities.ffmpeg import graph
@@ -38,8 +39,8 @@ from workflow_engine.records import Json
 
 #: seconds between key frames of the outputs (specification, transcode, 4: Gop)
 KEY_SECONDS = 10.0
-#: of VMAF, every third picture is measured
-SUBSAMPLE = 3
+#: of VMAF, every third picture is measured, of long samples about so many
+SUBSAMPLE, _PICTURES = 3, 45
 #: samples on which sizes are held against each other: those that stand for most of the source
 FEW = 2
 #: an id that no template has
@@ -197,6 +198,26 @@ class Meter:
             points = [Point(edge=edge, crf=crf) for edge, crf in self._encodes]
         return {one: self._reading(one) for one in points}
 
+    def encoded(self, edge: int, control: RateControl) -> tuple[Rendition, Path] | None:
+        """Return an encode of the whole source as an output would be, and its file.
+
+        None where there is none that keeps the limits of `control`.
+        """
+        crf, (sample, *more) = control.crf, self._samples
+        if crf is None or more or sample.length != self._source.media.duration:
+            return None
+        found = self._encodes.get((edge, crf), {}).get(0)
+        if found is None:
+            return None
+        sizes = [size for _, size in flows(found.file, [1], make=Sizes)[1].packets]
+        if not keeps_limit(sizes, self._rate, control):
+            return None
+        rendition = rendition_of(self._source, sample, edge, crf)
+        picture = rendition.picture
+        assert picture and picture.encoding
+        limited = replace(picture.encoding, maxrate=control.maxrate, bufsize=control.bufsize)
+        return replace(rendition, picture=replace(picture, encoding=limited)), found.file
+
     def _numbers(self, point: Point) -> Sequence[int]:
         """Return the samples that a point is measured on."""
         some = self._few if point.rough else range(len(self._samples))
@@ -272,12 +293,13 @@ class Meter:
         picture, rate = rendition.picture, self._rate
         assert picture
         encoded = self._encodes[point.edge, point.crf][number].file
+        subsample = max(SUBSAMPLE, int(sample.counted * rate / _PICTURES))
         line = comparison(
             _counted(graph.open_input(encoded)["v:0"], sample, rate),
             _counted(_reference(self._context.source.name, rendition), sample, rate),
             self.metric,
             picture.size,
-            subsample=SUBSAMPLE,
+            subsample=subsample,
         )
         self.commands.append(line)
         try:
@@ -286,7 +308,7 @@ class Meter:
                 self.metric,
                 picture.size,
                 rate=rate,
-                subsample=SUBSAMPLE,
+                subsample=subsample,
                 context=self._context,
                 duration=sample.counted,
                 on_progress=tell,

@@ -4,7 +4,9 @@ Pure: rates in kbit/s, buffers in kbit, lengths in seconds. Specification: analy
 average inside BitrateBnd).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from activities.analysis.selection import Rung
 
@@ -20,6 +22,8 @@ _OFF_LOW, _OFF_HIGH = 1.02, 0.97
 _SECONDS_OF_BUFFER = 2
 #: seconds; shorter clips are encoded in two passes
 _LONG = 10.0
+#: how full a buffer is when a film begins, as encoders take it
+_FULL = 0.9
 #: how far peaks may exceed the range where nothing is streamed
 _LOCAL_PEAKS = 2
 
@@ -87,3 +91,19 @@ def _limited_crf(rung: Rung, crf: float, duration: float) -> RateControl | None:
     if maxrate < _LEAST_ROOM * rung.kbps:
         return None
     return RateControl(crf=crf, maxrate=maxrate, bufsize=bufsize)
+
+
+def keeps_limit(sizes: Iterable[int], rate: Fraction, control: RateControl) -> bool:
+    """Whether pictures of these sizes, in bytes as they are decoded, keep Maxrate and Bufsize.
+
+    So an encode without a limit is one that keeps the limit. `rate` is in pictures per second. A
+    buffer is filled at Maxrate, and each picture is taken out of it at once.
+    """
+    room, each = control.bufsize * 1000, float(control.maxrate * 1000 / rate)
+    held = _FULL * room
+    for size in sizes:
+        held -= size * 8
+        if held < 0:
+            return False
+        held = min(held + each, room)
+    return True

@@ -91,6 +91,28 @@ def test_sizes_are_compared_roughly_and_told_exactly() -> None:
     assert any(one.rough for one in points)
 
 
+class Grainy(Encoder):
+    """Noise that an encoder keeps up to a Crf, and drops behind it: rates fall off a cliff."""
+
+    def rate(self, edge: int, crf: float) -> float:
+        noise = 40_000 * (edge / 1080) ** self.power / (1 + math.exp(2.5 * (crf - 26)))
+        return super().rate(edge, crf) + noise
+
+    def quality(self, edge: int, crf: float) -> float:
+        return super().quality(edge, crf) - 12 / (1 + math.exp(-2.5 * (crf - 26)))
+
+
+def test_a_rate_on_a_cliff_is_found_in_a_few_steps() -> None:
+    encoder, measured = Grainy(1500, octave=4.0), Measured(25)
+    settled(encoder, measured)
+    fhd = [crf for edge, crf in encoder.encoded if edge == 1080]
+    exact = [crf for edge, crf in encoder.exact if edge == 1080]
+    assert len(fhd) <= 6 and len(exact) <= 3
+    crf = next(c / 100 for c in range(2500, 3200) if encoder.rate(1080, c / 100) <= 4000)
+    told = measured.quality(1080, 4000)
+    assert told == pytest.approx(encoder.quality(1080, crf), abs=1.5)
+
+
 def test_forced_sizes_are_measured_whatever_the_rungs_are() -> None:
     for measured, crf in ((Measured(25), 25), (Measured(25, 80.0), 25.0)):
         points = measured.first([1080, 720, 540], [300])

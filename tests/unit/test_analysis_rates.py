@@ -1,11 +1,13 @@
 """How a result template keeps the average rate of its class."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.analysis.classes import DEFINITIONS, Definition
-from activities.analysis.rates import RateControl, rate_control
+from activities.analysis.rates import RateControl, keeps_limit, rate_control
 from activities.analysis.selection import Rung
 
 
@@ -101,3 +103,14 @@ def test_no_average_can_leave_its_class(
         assert duration is not None and not capped
         assert found.maxrate + found.bufsize / duration <= definition.high
         assert found.maxrate >= 1.1 * kbps
+
+
+def test_an_encode_keeps_a_limit_when_its_pictures_fit_into_the_buffer() -> None:
+    limit = RateControl(crf=25, maxrate=1000, bufsize=1000)
+    second = [5000] * 25  # bytes: exactly 1000 kbit/s
+    assert keeps_limit(second * 60, Fraction(25), limit)
+    # a burst of what the buffer holds, and one of more
+    assert keeps_limit([8000, *[12000] * 10, *second], Fraction(25), limit)
+    assert not keeps_limit([8000, *[14000] * 15, *second], Fraction(25), limit)
+    assert not keeps_limit([113_000, *second], Fraction(25), limit), "more than is there at first"
+    assert not keeps_limit([5100] * 25 * 60, Fraction(25), limit), "2 % above it, for a minute"

@@ -49,10 +49,15 @@ class Artifact:
 
 @dataclass(frozen=True, kw_only=True)
 class ActivityResult:
-    """What `run` returns. `commands` are those that really ran, absolute paths included."""
+    """What `run` returns. `commands` are those that really ran, absolute paths included.
+
+    `kept` are files of the work directory that activities behind it may take, by what they hold;
+    they are there as long as the execution stays in this process.
+    """
 
     data: Mapping[str, Json] = field(default_factory=dict[str, Json])
     outputs: tuple[Produced, ...] = ()
+    kept: Mapping[str, Path] = field(default_factory=dict[str, Path])
     commands: tuple[tuple[str, ...], ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -73,11 +78,12 @@ class ActivityContext:
 
     `work` is an empty private directory for this attempt. `source` is a path inside it that
     reads the input object (a link named `source` plus the extension); side inputs lie beside it
-    under their `SideInputFacts.name`. `progress` takes 0 to 1
-    and may be called often. Set `cancel` means: stop, kill what you started, raise
-    InterruptedRunError. `slot` is held while a media process runs. `execution` returns the
-    execution as it stands, and `read_by` what an activity of it read beside the input, for Report,
-    as is `prediction_errors`: the median errors of the latest predictions, in the unit of
+    under their `SideInputFacts.name`. `kept` are the files that activities before it left
+    (`ActivityResult.kept`), none after a resume. `progress` takes 0 to 1 and may be called
+    often. Set `cancel` means: stop, kill what you started, raise InterruptedRunError. `slot` is
+    held while a media process runs. `execution` returns the execution as it stands, and
+    `read_by` what an activity of it read beside the input, for Report, as is
+    `prediction_errors`: the median errors of the latest predictions, in the unit of
     `Figure.error`.
     Files of more bytes than `count_limit` are not read through only to describe them.
     """
@@ -93,6 +99,7 @@ class ActivityContext:
     execution: Callable[[], ExecutionRecord]
     read_by: Callable[[str], Mapping[SideInput, SideInputFacts]] = read_nothing
     prediction_errors: Callable[[], Mapping[Figure, float]] = foretell_nothing
+    kept: Mapping[str, Path] = field(default_factory=dict[str, Path])
     count_limit: int = COUNT_LIMIT
     log: logging.LoggerAdapter[logging.Logger]
 

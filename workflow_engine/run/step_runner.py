@@ -42,6 +42,7 @@ class StepRunner:
         self._sharing = threading.Lock()
         self._shared: dict[str, SharedProcess | None] = {}
         self._directories: dict[str, Path] = {}  # of the latest attempts
+        self._kept: dict[str, Path] = {}
 
     def run(self, planned: Planned) -> ActivityResult:
         """Run a step; again after an error. Raises what the activity raises, and OSError."""
@@ -51,10 +52,12 @@ class StepRunner:
         if shared and (result := shared.result(name)) is not None:
             return result
         try:
-            return planned.node.activity.run(step, self._context(name))
+            result = planned.node.activity.run(step, self._context(name))
         except BaseException:
             self._discard(name)  # the next attempt may need the room
             raise
+        self._kept |= result.kept
+        return result
 
     def _context(self, name: str) -> ActivityContext:
         self._discard(name)
@@ -71,7 +74,9 @@ class StepRunner:
                 self._run.cancellation.stop(Interruption.LEFT)
 
         context = self._run.context(name, work, source)
-        return replace(context, progress=progress, read_by=self._planner.read_by)
+        return replace(
+            context, progress=progress, read_by=self._planner.read_by, kept=dict(self._kept)
+        )
 
     def _discard(self, name: str) -> None:
         if name in self._directories:
