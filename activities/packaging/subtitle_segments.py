@@ -20,9 +20,7 @@ def segment_ends(length: int, seconds: int) -> list[int]:
     return [min(number * seconds * 1000, length) for number in range(1, count + 1)]
 
 
-def segment_texts(
-    subtitles: Subtitles, ends: Sequence[int], *, fragmented: bool
-) -> Iterator[str]:
+def segment_texts(subtitles: Subtitles, ends: Sequence[int], *, fragmented: bool) -> Iterator[str]:
     """Yield the segments as WebVTT; `fragmented` is what those of the pictures are."""
     origin = 0 if fragmented else TS_ORIGIN
     for cues in shown_in(subtitles.cues, ends):

@@ -44,7 +44,6 @@ from workflow_engine.activity import (
     Severity,
     SideInput,
     Step,
-    StepResult,
 )
 
 #: `SideInput.kind` of a subtitle file of a stream
@@ -61,14 +60,14 @@ _TRACK = "track"
 class SubtitleRequest:
     """A subtitle stream of a package, for one input.
 
-    Of the film, `begin` to `end` is shown, in seconds; None: to its end.
+    Of the film, `length` seconds are shown from `begin` on; None: it is not known how long it is.
     """
 
     package: Package
     stream: StreamNode
     place: StreamPlace
     begin: float
-    end: float | None
+    length: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +120,7 @@ def subtitle_inputs(request: SubtitleRequest, context: PlanContext) -> Iterator[
         yield SideInput(ref=ref, kind=SUBTITLE_FILE, query=query)
 
 
-def describe_subtitle_file(
-    side_input: SideInput, context: ActivityContext
-) -> Mapping[str, Json]:
+def describe_subtitle_file(side_input: SideInput, context: ActivityContext) -> Mapping[str, Json]:
     """Return what a subtitle file is, or what is wrong with it."""
     rate = side_input.query.get("rate")
     try:
@@ -151,7 +148,7 @@ def plan_subtitles(request: SubtitleRequest, context: PlanContext) -> Step:
     if not file:
         track = text_track(media, language_of(request.stream), request.stream.name)
         command = _extraction(track, media, source)
-    ends = segment_ends(_length(request, media, facts), request.place.seconds)
+    ends = segment_ends(_length(request, facts), request.place.seconds)
     job = SubtitleJob(
         place=request.place,
         member=_member(request, _foreseen(request.place, ends, facts)),
@@ -178,7 +175,7 @@ def forecast_subtitles(job: SubtitleJob) -> ActivityResult:
     return ActivityResult(data={"Stream": job.member.stream.to_json()})
 
 
-def renamed_subtitles(job: SubtitleJob, finished: StepResult) -> list[ObjectRef]:
+def renamed_subtitles(job: SubtitleJob) -> list[ObjectRef]:
     """Return the names of the files of an equal step, in their order."""
     return [*job.refs(), job.place.ref]
 
@@ -234,11 +231,10 @@ def _judged(
         )
 
 
-def _length(request: SubtitleRequest, media: MediaInfo, facts: Mapping[str, Json]) -> int:
-    """Return how long the stream is, in milliseconds: as long as the picture, if that is known."""
-    end = request.end or (media.video.end if media.video else None) or media.duration
-    if end is not None:
-        return max(1, round((end - request.begin) * 1000))
+def _length(request: SubtitleRequest, facts: Mapping[str, Json]) -> int:
+    """Return how long the stream is, in milliseconds: as long as the film, if that is known."""
+    if request.length is not None:
+        return max(1, round(request.length * 1000))
     if "end" in facts:
         return max(1, cast("int", facts["end"]) - round(request.begin * 1000))
     raise ActivityError(
@@ -286,7 +282,7 @@ def _written(path: Path, text: str) -> Path:
 
 
 def _identity(job: SubtitleJob) -> dict[str, Json]:
-    place, member = job.place, job.member
+    place = job.place
     identity: dict[str, Json] = {
         "version": _VERSION,
         "begin": round(job.begin, 3),
@@ -294,13 +290,13 @@ def _identity(job: SubtitleJob) -> dict[str, Json]:
         "seconds": place.seconds if job.listed else None,
         "fragmented": place.fragmented,
         "files": [job.listed, job.whole],
-        "stem": member.stream.stem,
+        "stem": job.member.stream.stem,
         "track": [job.track.position, job.track.codec] if job.track else None,
         "language": job.language,
     }
     if not job.listed:
-        # what its own MPD says
-        identity["member"] = [member.group, member.name, member.language]
+        # the words of its own MPD
+        identity["list"] = _list(job, job.member.stream)
     return identity
 
 

@@ -224,4 +224,3 @@ def _in_language(
         return paragraphs, [f"It has texts in several languages ({there}); all are shown."]
     chosen = [one for one in paragraphs if primary(one[1].language) == primary(language)]
     return chosen, []
-

@@ -179,8 +179,9 @@ def webvtt(cues: Iterable[Cue], head: Sequence[str] = (), *, mpegts: int | None 
     is 0 (RFC 8216, 3.5).
     """
     mapped = "" if mpegts is None else f"\nX-TIMESTAMP-MAP=MPEGTS:{mpegts},LOCAL:00:00:00.000"
-    blocks = [f"WEBVTT{mapped}", *head, *map(_written, cues)]
-    return "\n\n".join(blocks) + "\n"
+    blocks = (f"WEBVTT{mapped}", *head, *map(_written, cues))
+    # a blank line behind the last one as well: without cues it ends the header
+    return "".join(f"{block}\n\n" for block in blocks)
 
 
 def _written(cue: Cue) -> str:
