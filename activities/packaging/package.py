@@ -163,13 +163,13 @@ def group_parameters(group: GraphNode) -> GroupParameters | None:
 
 
 def gives(node: GraphNode, field: str) -> bool:
-    """Whether a parameter is given, be its value right or wrong."""
-    return node.given.get(field) is not None
+    """Whether a parameter is given, be its value right or wrong; an empty one is not."""
+    return node.given.get(field) not in (None, "")
 
 
 def stream_fields(given: Mapping[str, Json]) -> list[str]:
     """Return the parameters of streams that are among those given."""
-    return [field for field in EVERY_STREAM_FIELD if given.get(field) is not None]
+    return [field for field in EVERY_STREAM_FIELD if given.get(field) not in (None, "")]
 
 
 def _package(graph: GraphView, config: GraphNode) -> Package:

@@ -57,10 +57,10 @@ def subtitle_file(parameters: StreamParameters) -> tuple[ObjectRef, str] | None:
 
 
 def file_faults(parameters: StreamParameters) -> Iterator[Problem]:
-    """Yield what is wrong with the name of a subtitle file; pointers are relative to Parameters."""
+    """Yield what is wrong with the name of a subtitle file; pointers are relative to the activity."""
     if found := subtitle_file(parameters):
         ref, pointer = found
-        yield from name_faults(ref.object, SOURCE_NAMES, pointer)
+        yield from name_faults(ref.object, SOURCE_NAMES, f"/Parameters{pointer}")
 
 
 def filled(ref: ObjectRef, names: Names) -> ObjectRef:

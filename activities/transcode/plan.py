@@ -150,7 +150,7 @@ def _identity(job: RenditionJob) -> Json:
         # the names of the segments stand inside the index
         identity["stem"] = index_stem(job.ref.object)
     if job.place:
-        identity["stream"] = [str(job.place.kind), job.place.protocol]
+        identity["place"] = [str(job.place.kind), job.place.protocol]
     return identity
 
 

@@ -190,9 +190,9 @@ def test_hls_from_files_and_tracks(packages: Packages):
         assert [path.name for path in found] == [f"{name}-00001.vtt", f"{name}-00002.vtt"]
         assert cues(found) == [[ONE, ACROSS], [ACROSS]]
         assert "00:02.600 line:0\n" in found[1].read_text()
-        assert ended(record, name).result.data["Warnings"] == [
-            "Cues behind the end at 3 s are left out (1 of 3)."
-        ]
+        assert ended(record, name).result.warnings == (
+            "Cues behind the end at 3 s are left out (1 of 3).",
+        )
 
     video = m3u8.load(str(packages.out / "film" / "v" / "v.m3u8"))
     subtitles = m3u8.load(str(packages.out / "film" / "subs" / "file.m3u8"))

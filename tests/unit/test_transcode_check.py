@@ -328,7 +328,6 @@ def test_limits_of_the_activity(wire, code):
         ("Priority", "11", Code.OUT_OF_RANGE),
         ("UserData", "x" * 1025, Code.OUT_OF_RANGE),
         ("AudioStreamMap", "0:v:0", Code.FORMAT),
-        ("OutputObject", "", Code.EMPTY_VALUE),
         ("Video", "{", Code.JSON_OBJECT_FORMAT),
     ],
 )

@@ -10,7 +10,7 @@ from activities.packaging.package import (
     gives,
     group_parameters,
 )
-from activities.packaging.rules.problem import parameter, problem
+from activities.packaging.rules.problem import missing, parameter, problem
 from activities.packaging.streams import StreamKind
 from workflow_engine.activity import Code, GraphNode, Problem, Severity, shown
 from workflow_engine.topology.encoded import decode_json
@@ -32,13 +32,8 @@ def list_problems(package: Package) -> Iterator[Problem]:
                     at=parameter(_LIST),
                 )
         elif not gives(master, _LIST):
-            yield problem(
-                Code.NULL_VALUE,
-                master,
-                f'The {master.type} "{master.name}" has no {_LIST}.',
-                f"Add {_LIST} with an item for each video stream.",
-                at=parameter(_LIST),
-            )
+            message = f'The {master.type} "{master.name}" has no {_LIST}.'
+            yield missing(master, message, "Add it, with an item for each video stream.", _LIST)
         elif package.master and package.master.master_play_list:
             items = package.master.master_play_list.multi_bitrate_video_streams
             yield from _items(package, master, items)

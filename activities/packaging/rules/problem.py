@@ -22,6 +22,12 @@ def problem(
     )
 
 
+def missing(node: GraphNode, message: str, remedy: str, field: str) -> Problem:
+    """Return the problem of a parameter that an activity needs; `message` says so."""
+    code = Code.NULL_VALUE if node.given.get(field) is None else Code.EMPTY_VALUE
+    return problem(code, node, message, remedy, at=parameter(field))
+
+
 def parameter(*path: str | int) -> str:
     """Return the pointer of a parameter, relative to its activity."""
     return pointer_to("Parameters", *path)

@@ -172,19 +172,28 @@ class TranscodeOutput(WireModel):
     user_data: Annotated[str, Text(max_bytes=1024, empty=True)] = ""
     priority: Annotated[int, Number(1, 10)] = 6
     _name_field: str = PrivateAttr("OutputObject")
+    _name_given: bool = PrivateAttr(False)
 
     @model_validator(mode="wrap")
     @classmethod
     def _remember_the_alias(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         output = handler(data)
-        if isinstance(data, dict) and cast("dict[str, Any]", data).get("OutputObject") is None:
-            output._name_field = "Object"
+        if isinstance(data, dict):
+            given = cast("dict[str, Any]", data)
+            if given.get("OutputObject") is None and given.get("Object") is not None:
+                output._name_field = "Object"
+            output._name_given = given.get(output._name_field) is not None
         return output
 
     @property
     def name_pointer(self) -> str:
         """Where the name stands: OutputObject has an alias (specification, topology, C-2)."""
         return pointer_to(self._name_field)
+
+    @property
+    def name_given(self) -> bool:
+        """Whether there is a name, be it an empty one."""
+        return self._name_given
 
     @property
     def merges(self) -> bool:

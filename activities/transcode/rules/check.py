@@ -44,11 +44,12 @@ def _name_faults(output: TranscodeOutput, parameters: TranscodeParameters) -> It
     if output.output_object:
         yield from name_faults(output.output_object, ALLOWED, output.name_pointer)
     elif not parameters.packaged:
+        given = output.name_given
         yield Problem(
-            code=Code.NULL_VALUE,
-            message='The parameter "OutputObject" is missing.',
-            pointer="/OutputObject",
-            remedy='Add "OutputObject".',
+            code=Code.EMPTY_VALUE if given else Code.NULL_VALUE,
+            message=f'The parameter "OutputObject" is {"empty" if given else "missing"}.',
+            pointer=output.name_pointer,
+            remedy="Give the output a name: only the streams of packages need none.",
         )
 
 
