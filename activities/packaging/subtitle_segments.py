@@ -4,11 +4,13 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from activities.subtitles import Subtitles, shown_in, webvtt
+from activities.subtitles import SubtitleError, Subtitles, shown_in, webvtt
 
 #: the time stamp (90 kHz) of the film's beginning in transport streams: ffmpeg's muxer begins
 #: 1.4 s after its own beginning; fragments of an mp4 begin at 0
 TS_ORIGIN = 126_000
+#: characters of the texts in all segments: those that many segments show are written as often
+MAX_WRITTEN = 1 << 25
 
 
 def segment_ends(length: int, seconds: int) -> list[int]:
@@ -21,9 +23,16 @@ def segment_ends(length: int, seconds: int) -> list[int]:
 
 
 def segment_texts(subtitles: Subtitles, ends: Sequence[int], *, fragmented: bool) -> Iterator[str]:
-    """Yield the segments as WebVTT; `fragmented` is what those of the pictures are."""
+    """Yield the segments as WebVTT; `fragmented` is what those of the pictures are.
+
+    Raises SubtitleError for texts that stand over each other all the time.
+    """
     origin = 0 if fragmented else TS_ORIGIN
+    written = 0
     for cues in shown_in(subtitles.cues, ends):
+        written += sum(len(cue.text) for cue in cues)
+        if written > MAX_WRITTEN:
+            raise SubtitleError("too many of its texts are shown for too long at the same time")
         yield webvtt(cues, subtitles.head, mpegts=origin)
 
 

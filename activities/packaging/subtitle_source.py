@@ -57,7 +57,7 @@ def subtitle_file(parameters: StreamParameters) -> tuple[ObjectRef, str] | None:
 
 
 def file_faults(parameters: StreamParameters) -> Iterator[Problem]:
-    """Yield what is wrong with the name of a subtitle file; pointers are relative to the activity."""
+    """Yield what is wrong with the name of a subtitle file, by pointers into its activity."""
     if found := subtitle_file(parameters):
         ref, pointer = found
         yield from name_faults(ref.object, SOURCE_NAMES, f"/Parameters{pointer}")

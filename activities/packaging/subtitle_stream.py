@@ -182,11 +182,21 @@ def renamed_subtitles(job: SubtitleJob) -> list[ObjectRef]:
 
 def run_subtitles(job: SubtitleJob, context: ActivityContext) -> ActivityResult:
     """Write the files of a stream. Raises ActivityError for subtitles that cannot be used."""
-    subtitles = _read(job, context).between(job.begin, job.begin + job.ends[-1] / 1000)
-    files = [
-        Produced(path=_written(context.work / f"cues-{number}.vtt", text), ref=ref)
-        for number, (ref, text) in enumerate(zip(job.refs(), _texts(job, subtitles), strict=True))
-    ]
+    if job.command:
+        ffmpeg.run(job.command, context=context, duration=job.begin + job.ends[-1] / 1000)
+    try:
+        subtitles = _read(job, context.work)
+        files = [
+            Produced(path=_written(context.work / f"cues-{n}.vtt", text), ref=ref)
+            for n, (ref, text) in enumerate(zip(job.refs(), _texts(job, subtitles), strict=True))
+        ]
+    except SubtitleError as error:
+        what = f"text track {job.track.index}" if job.track else "subtitle file"
+        raise ActivityError(
+            Code.RESOURCE_NOT_SUPPORTED,
+            f"The {what} cannot be used: {error}.",
+            remedy="Give another subtitle file with WebVTTSubtitleURL.",
+        ) from None
     stream = _measured(job, [file.path.stat().st_size for file in files])
     own_list = _written(context.work / "list", _list(job, stream))
     files.append(Produced(path=own_list, ref=job.place.ref, last=True))
@@ -253,19 +263,10 @@ def _extraction(track: SubtitleStream, media: MediaInfo, source: str) -> tuple[s
     return argv(output(_TRACK, [opened[f"s:{track.position}"]], options))
 
 
-def _read(job: SubtitleJob, context: ActivityContext) -> Subtitles:
-    path = context.work / (job.file or _TRACK)
-    if job.command:
-        ffmpeg.run(job.command, context=context, duration=job.begin + job.ends[-1] / 1000)
-    try:
-        return read_cues(path, language=job.language, rate=job.rate)
-    except SubtitleError as error:
-        what = f"text track {job.track.index}" if job.track else "subtitle file"
-        raise ActivityError(
-            Code.RESOURCE_NOT_SUPPORTED,
-            f"The {what} cannot be used: {error}.",
-            remedy="Give another subtitle file with WebVTTSubtitleURL.",
-        ) from None
+def _read(job: SubtitleJob, work: Path) -> Subtitles:
+    """Return what the stream shows. Raises SubtitleError."""
+    found = read_cues(work / (job.file or _TRACK), language=job.language, rate=job.rate)
+    return found.between(job.begin, job.begin + job.ends[-1] / 1000)
 
 
 def _texts(job: SubtitleJob, subtitles: Subtitles) -> Iterator[str]:

@@ -94,7 +94,7 @@ def _lines(runs: Iterable[Run]) -> Iterator[list[Run]]:
 
 
 def _trimmed(line: Sequence[Run]) -> list[Run]:
-    runs = [(text, look) for text, look in line if text]
+    runs = [(_CONTROL.sub(" ", text), look) for text, look in line if text]
     while runs and not runs[0][0].strip(" \t"):
         runs.pop(0)
     if runs:

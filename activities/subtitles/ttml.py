@@ -28,7 +28,7 @@ from activities.subtitles.xml_tree import Element, read_xml
 
 _FOREVER = Fraction(MAX_TIME, 1000)
 #: texts of a paragraph times the moments at which they change
-_MOST_CHANGES = 10_000
+_MOST_CHANGES = 5_000
 _BLANKS = re.compile(r"[ \t\n\r]+")
 
 

@@ -9,6 +9,7 @@ from activities.languages import primary
 from activities.packaging.subtitle_segments import lengths, playlist, segment_ends, segment_texts
 from activities.packaging.subtitle_source import text_track
 from activities.probe import MediaInfo
+from activities.subtitles import SubtitleError
 from activities.subtitles.reading import cues_in
 from tests.support.subtitles import rows
 from workflow_engine.errors import ActivityError
@@ -30,6 +31,13 @@ def test_a_cue_is_in_every_segment_that_shows_it():
     assert all("X-TIMESTAMP-MAP=MPEGTS:126000,LOCAL:00:00:00.000" in text for text in texts)
     (text, _) = segment_texts(cues_in(SRT.encode()), [500, 9000], fragmented=True)
     assert text == "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n"
+
+
+def test_texts_that_would_fill_the_disk():
+    cues = "".join(f"00:00:0{n % 9},000 --> 05:00:00,000\n{'x' * 1900}{n}\n\n" for n in range(99))
+    found = cues_in(cues.encode())
+    with pytest.raises(SubtitleError, match="at the same time"):
+        list(segment_texts(found, segment_ends(18_000_000, 2), fragmented=False))
 
 
 @given(st.integers(1, 10_000_000), st.integers(1, 60))
