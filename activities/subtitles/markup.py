@@ -25,6 +25,7 @@ _COLOURS = {
 }
 #: of a full channel: darker colours are black
 _DARK = 64
+_CLASS = re.compile(rf"<c\.({'|'.join(_COLOURS.values())})>")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
@@ -64,6 +65,13 @@ def cue_text(runs: Iterable[Run]) -> str:
     """
     lines = ["".join(_written(_trimmed(line))) for line in _lines(runs)]
     return "\n".join(line for line in lines if line)
+
+
+def colour_styles(texts: Iterable[str]) -> list[str]:
+    """Return the STYLE block of the colours in cue texts; not every player has them by itself."""
+    used = {name for text in texts for name in _CLASS.findall(text)}
+    rules = [f"::cue(.{name}) {{ color: {name} }}" for name in sorted(used)]
+    return ["\n".join(["STYLE", *rules])] if rules else []
 
 
 def escaped(text: str) -> str:
