@@ -68,7 +68,7 @@ class Transcode(Activity[TranscodeParameters]):
         "Template": CustomTemplate,
         "WaterMarkTemplate": WaterMarkConfig,
     }
-    version = 7
+    version = 8
     graph_rules: ClassVar[tuple[GraphRule, ...]] = (package_problems, stream_output_problems)
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
@@ -170,6 +170,10 @@ class Transcode(Activity[TranscodeParameters]):
         """Return the one command for all outputs of several steps."""
         jobs = [job for step in steps for job in _jobs(step)]
         return planning.all_commands(jobs, names.source_name)
+
+    def outline(self, steps: Sequence[Step]) -> Iterator[str]:
+        """Say which outputs are encoded and which are muxed, where there are such."""
+        return planning.outline([job for step in steps for job in _jobs(step)])
 
 
 def _jobs(step: Step) -> tuple[RenditionJob, ...]:

@@ -1,5 +1,7 @@
 """Run the Transcodes of one group: one process for their encodes, then each output by itself.
 
+An output that has the picture of another one is muxed from its file.
+
 `followup.py` says what becomes of an encoded output, `result/finish.py` what of all of them.
 """
 
@@ -13,11 +15,15 @@ from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
 from activities.transcode.command.encryption import write_key
 from activities.transcode.command.filters import filter_names
+from activities.transcode.command.muxing import divide
 from activities.transcode.command.rendition import RenditionJob
-from activities.transcode.followup import FollowUp
+from activities.transcode.followup import MUX_WEIGHT, FollowUp
 from activities.transcode.result.finish import finish, stem_of
 from workflow_engine.activity import ActivityContext, ActivityResult
 from workflow_engine.errors import ActivityError, InstallationError
+
+#: what sums of shares may be off by
+_ROUNDING = 1e-9
 
 Member = tuple[Sequence[RenditionJob], ActivityContext]
 
@@ -31,13 +37,14 @@ def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
     _require_tools(members)
     targets = [_targets(jobs, context) for jobs, context in members]
     together = [target for own in targets for target in own]
+    division = divide(together)
     for target in together:
         _write_files(target)
         if target.rendition.key:
             write_key(Path(target.stem), target.rendition.key)
     first = members[0][1]
-    argvs = commands(str(first.source), together)
-    progress = _Progress(members, len(argvs))
+    argvs = commands(str(first.source), division.encodes)
+    progress = _Progress(members, len(argvs), len(division.muxes))
     durations = [target.rendition.duration for target in together]
     longest = max((duration for duration in durations if duration), default=None)
     reports = [
@@ -50,9 +57,15 @@ def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
         )
         for argv in argvs
     ]
+    follow_ups = [FollowUp(context, progress.next_process) for _, context in members]
+    # before a second encode takes the place of a file that others are made of
+    for own, follow_up in zip(targets, follow_ups, strict=True):
+        follow_up.mux([division.muxes[target] for target in own if target in division.muxes])
+    for target in division.passing:
+        Path(target.path).unlink(missing_ok=True)
     return [
-        _result(member, own, argvs, reports, progress)
-        for member, own in zip(members, targets, strict=True)
+        _result(member, own, argvs, reports, follow_up)
+        for member, own, follow_up in zip(members, targets, follow_ups, strict=True)
     ]
 
 
@@ -68,10 +81,9 @@ def _result(
     targets: Sequence[RenditionTarget],
     argvs: Sequence[tuple[str, ...]],
     reports: Sequence[ffmpeg.ProcessReport],
-    progress: "_Progress",
+    follow_up: FollowUp,
 ) -> ActivityResult | ActivityError:
     jobs, context = member
-    follow_up = FollowUp(context, progress.next_process)
     try:
         made = [follow_up.finish(*pair) for pair in zip(jobs, targets, strict=True)]
         return finish(
@@ -90,25 +102,26 @@ def _result(
 class _Progress:
     """How far all processes are together, told to every member.
 
-    Those that are known to come have equal shares of the whole, of which one is kept where a
-    second encode may follow; what follows takes half of what is left each time.
+    Those that are known to come have equal shares of the whole, a mux a small one; one is kept
+    where a second encode may follow. What follows takes half of what is left each time.
     """
 
-    def __init__(self, members: Sequence[Member], encodes: int) -> None:
+    def __init__(self, members: Sequence[Member], encodes: int, muxes: int) -> None:
         jobs = [job for own, _ in members for job in own]
         self._contexts = [context for _, context in members]
-        self._known = encodes + sum(job.quality is not None for job in jobs)
+        known = encodes + sum(job.quality is not None for job in jobs) + MUX_WEIGHT * muxes
         again = any(
             job.rate_bounds or (job.quality and job.quality.on_low == "retry") for job in jobs
         )
-        self._share = 1 / (self._known + again)
+        self._share = 1 / (known + again)
+        self._known_end = known * self._share
         self._begin = 0.0
 
-    def next_process(self) -> Callable[[float], None]:
+    def next_process(self, weight: float = 1.0) -> Callable[[float], None]:
         """Return what takes the progress of one more process, 0 to 1."""
-        begin = self._begin
-        share = self._share if self._known else (1 - begin) / 2
-        self._known -= bool(self._known)
+        begin, share = self._begin, weight * self._share
+        if begin + share > self._known_end + _ROUNDING:
+            share = (1 - begin) / 2
         self._begin += share
 
         def tell(done: float) -> None:

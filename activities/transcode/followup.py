@@ -8,10 +8,11 @@ which settings. Specification: analysis, 6 (after the encode); docs/quality.md.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from activities import ffmpeg
 from activities.quality import Comparison, compare
-from activities.transcode.command.commands import commands
+from activities.transcode.command.commands import commands, mux_command
 from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.encryption import write_key
 from activities.transcode.command.measuring import (
@@ -21,6 +22,7 @@ from activities.transcode.command.measuring import (
     moment_command,
     picture_file,
 )
+from activities.transcode.command.muxing import Mux
 from activities.transcode.command.rendition import Rendition, RenditionJob
 from activities.transcode.model.quality import Quality
 from activities.transcode.result.finished import FinishedOutput, finished
@@ -32,19 +34,43 @@ from workflow_engine.errors import ActivityError, Code
 
 #: what a process calls with 0 to 1
 Tell = Callable[[float], None]
+#: how long a mux takes, against an encode
+MUX_WEIGHT = 0.02
+
+
+class NextProcess(Protocol):
+    """Gives each process that is started what it tells its progress to."""
+
+    def __call__(self, weight: float = 1.0) -> Tell:
+        """Return it for one more process; `weight` is how long it takes, against an encode."""
+        ...
 
 
 class FollowUp:
     """What follows the encodes of one activity; keeps the commands and reports of its own."""
 
-    def __init__(self, context: ActivityContext, next_process: Callable[[], Tell]) -> None:
-        """`next_process` gives each process that is started what it tells its progress to."""
+    def __init__(self, context: ActivityContext, next_process: NextProcess) -> None:
+        """Nothing is started yet."""
         self._context = context
         self._next_process = next_process
+        self._muxed: set[RenditionTarget] = set()
         self.commands: list[tuple[str, ...]] = []
         self.reports: list[ffmpeg.ProcessReport] = []
         # files that only comparisons read
         self._joined: list[Path] = []
+
+    def mux(self, muxes: Sequence[Mux]) -> None:
+        """Make outputs of streams that are encoded already; what fails is encoded by `finish`.
+
+        Raises what would befall an encode, too: InterruptedRunError, and transient errors.
+        """
+        for mux in muxes:
+            self._muxed.add(mux.target)
+            rendition = mux.target.rendition
+            try:
+                self._run(mux_command(mux), rendition, weight=MUX_WEIGHT)
+            except ActivityError as error:
+                self._forgive(error, rendition)
 
     def finish(self, job: RenditionJob, target: RenditionTarget) -> FinishedOutput:
         """Return the output that is kept of a target whose files have been written.
@@ -52,7 +78,7 @@ class FollowUp:
         Raises ActivityError as `result.verify` does, `QualityTooLow` where the job says so, and
         what an ffmpeg process raises.
         """
-        made = self._finished(target)
+        made = self._finished_mux(target) if target in self._muxed else self._finished(target)
         if job.rate_bounds:
             made = self._in_bounds(made, job.rate_bounds)
         if job.quality is None:
@@ -65,6 +91,21 @@ class FollowUp:
 
     def _finished(self, target: RenditionTarget) -> FinishedOutput:
         return finished(target, self._context.count_limit, self._context.cancel)
+
+    def _finished_mux(self, target: RenditionTarget) -> FinishedOutput:
+        """Return a muxed output; one that is not what it should be is encoded by itself."""
+        try:
+            return self._finished(target)
+        except ActivityError as error:
+            self._forgive(error, target.rendition)
+        for command in commands(str(self._context.source), [target]):
+            self._run(command, target.rendition)
+        return self._finished(target)
+
+    def _forgive(self, error: ActivityError, rendition: Rendition) -> None:
+        if error.transient is not None:
+            raise error
+        self._context.log.warning("%s is encoded by itself: %s", rendition.summary, error)
 
     def _in_bounds(self, made: FinishedOutput, bounds: RateBounds) -> FinishedOutput:
         rate = made.picture_kbps
@@ -175,13 +216,13 @@ class FollowUp:
         )
         return replace(made, moment=path if path.is_file() else None)
 
-    def _run(self, command: Sequence[str], rendition: Rendition) -> None:
+    def _run(self, command: Sequence[str], rendition: Rendition, weight: float = 1.0) -> None:
         self.commands.append(tuple(command))
         report = ffmpeg.run(
             command,
             context=self._context,
             duration=rendition.duration,
-            on_progress=self._next_process(),
+            on_progress=self._next_process(weight),
         )
         self.reports.append(report)
 

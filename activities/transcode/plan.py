@@ -3,6 +3,7 @@
 Pure. Specification: topology, 9 and 11; analysis, 7.
 """
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,9 +20,10 @@ from activities.packaging.subtitle_stream import (
 from activities.probe import MediaInfo
 from activities.quality import LEAST_VMAF_SIDE
 from activities.templates import Kind, Template, find, from_analysis
-from activities.transcode.command.commands import commands
+from activities.transcode.command.commands import commands, mux_command
 from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.measuring import measured_size, measuring
+from activities.transcode.command.muxing import divide, encoder_of
 from activities.transcode.command.rendition import Rendition, RenditionJob
 from activities.transcode.features.registry import side_inputs, stage_faults
 from activities.transcode.model.containers import SEGMENTED
@@ -106,11 +108,6 @@ def _step(
     *,
     intelligent: bool,
 ) -> Step:
-    shareable = all(not (job.rendition.copy or job.rendition.alone) for job in jobs)
-    # outputs that open the source at different places need a decoder each
-    origins = {job.rendition.origin.options for job in jobs}
-    opened = " ".join(f"{key}={value}" for options in origins for key, value in options)
-    source = context.source
     return Step(
         outputs=tuple(
             PlannedOutput(
@@ -122,22 +119,63 @@ def _step(
         identity={"Outputs": [_identity(job) for job in jobs]},
         consumes=("Analysis",) if intelligent else (),
         warnings=tuple(warnings),
-        share=f"decode {source.bucket}/{source.object} {opened}".rstrip()
-        if shareable and len(origins) == 1
-        else "",
+        share=_share(jobs, context.source),
+        parts=tuple(
+            encoder_of(job.rendition) or (context.activity, number)
+            for number, job in enumerate(jobs)
+        ),
         resolved=tuple(jobs),
     )
 
 
+def _share(jobs: Sequence[RenditionJob], source: ObjectRef) -> str:
+    """Return what steps have in common that can run in one process, "" for one that runs alone."""
+    renditions = [job.rendition for job in jobs]
+    # outputs that open the source at different places need a decoder each
+    origins = {one.origin.options for one in renditions}
+    if len(origins) > 1 or any(one.copy for one in renditions):
+        return ""
+    opened = [f"{key}={value}" for options in origins for key, value in options]
+    together = ["decode", f"{source.bucket}/{source.object}", *opened]
+    if any(one.alone for one in renditions):
+        # only with those that can have its encoder
+        encoders = {encoder_of(one) for one in renditions}
+        if len(encoders) > 1 or None in encoders:
+            return ""
+        together.append(hashlib.sha256(repr(encoders).encode()).hexdigest())
+    return " ".join(together)
+
+
 def all_commands(jobs: Sequence[RenditionJob], source: str) -> tuple[tuple[str, ...], ...]:
     """Return the commands that make and measure all outputs, with file names of their own."""
-    targets = [RenditionTarget(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
+    targets = _targets(jobs)
     compared = [
         measuring(source, target, job.quality).command
         for job, target in zip(jobs, targets, strict=True)
         if job.quality
     ]
-    return (*commands(source, targets), *compared)
+    division = divide(targets)
+    muxes = [mux_command(mux) for mux in division.muxes.values()]
+    return (*commands(source, division.encodes), *muxes, *compared)
+
+
+def outline(jobs: Sequence[RenditionJob]) -> Iterator[str]:
+    """Yield which outputs are encoded, and which are muxed of what; nothing without the latter."""
+    targets = _targets(jobs)
+    division = divide(targets)
+    if not division.muxes:
+        return
+    names = {one.path: job.ref.object for one, job in zip(targets, jobs, strict=True)}
+    for one in division.encodes:
+        yield f"encode {one.rendition.summary}: {names.get(one.path, 'for muxing only')}"
+    for mux in division.muxes.values():
+        files = dict.fromkeys(filter(None, (mux.picture, mux.sound)))
+        origins = " and ".join(names.get(file, "what is for muxing only") for file in files)
+        yield f"mux {names[mux.target.path]} of {origins}"
+
+
+def _targets(jobs: Sequence[RenditionJob]) -> list[RenditionTarget]:
+    return [RenditionTarget(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
 
 
 def _identity(job: RenditionJob) -> Json:
@@ -233,7 +271,7 @@ def forecast_stream(job: RenditionJob) -> Stream | None:
         uri=place.uri,
         segment_format=place.segment_format,
         timescale=1,
-        segments=[Segment(ticks=place.seconds, bytes=rate * place.seconds // 8)]
+        segments=(Segment(ticks=place.seconds, bytes=rate * place.seconds // 8),)
         * math.ceil(duration / place.seconds),
         peak_bps=rate,
         average_bps=rate,

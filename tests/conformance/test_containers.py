@@ -254,7 +254,7 @@ def test_dash_with_sound_only_beside_others(tmp_path, clip):
         of("mpd", Audio={"Remove": "true"}, Video=TINY),
         output(Video=TINY),
     )
-    assert len(made.result.commands) == 1
+    assert sum(command.count("libx264") for command in made.result.commands) == 1
     folder = published(made, tmp_path / "published")
     ((sound, lengths, codecs),) = dash_streams(folder / f"0-{clip.stem}.mpd")
     assert codecs == "mp4a.40.2" and sum(lengths) == pytest.approx(4, abs=0.1)

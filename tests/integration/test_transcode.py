@@ -77,7 +77,7 @@ def test_every_container_holds_what_was_planned(tmp_path, clip):
         output(MP4, Video={"Remove": "true"}),
         output(MP4, Audio={"Remove": "true"}),
     )
-    assert len(made.result.commands) == 1
+    assert sum(command.count("libx264") for command in made.result.commands) == 1
     forms = ["mov,mp4", "flv", "hls", "mpegts", "mp3", "mov,mp4", "mov,mp4", "mov,mp4"]
     kinds = ["va", "va", "va", "va", "a", "a", "a", "v"]
     for n, (form, kind) in enumerate(zip(forms, kinds, strict=True)):

@@ -233,12 +233,13 @@ def test_a_pixel_format_beyond_the_default_profile_drops_the_default_only():
     assert encoding(Video={"Profile": "main"}).profile == "main"
 
 
-def test_two_passes_are_two_processes_and_share_with_nobody():
+def test_two_passes_are_two_processes_and_shared_for_one_picture_only():
     step = step_of(TransConfig={"TransMode": "twopass"})
     assert [option(step, "-pass", n) for n in range(2)] == ["1", "2"]
     assert option(step, "-f") == "null" and option(step, "-c:a") is None
     assert option(step, "-passlogfile") == option(step, "-passlogfile", 1)
-    assert step.share == ""
+    assert step.share == step_of(HLS, TransConfig={"TransMode": "twopass"}).share
+    assert step.share != step_of().share
 
 
 def test_cbr_holds_the_rate_from_both_sides():
@@ -342,7 +343,7 @@ def test_a_copy_encodes_nothing_and_shares_with_nobody():
 def test_outputs_of_one_activity_are_one_process_with_one_decoder():
     step = plan(
         {"OutputObject": "a", "TemplateId": MP4},
-        {"OutputObject": "b", "TemplateId": HLS},
+        {"OutputObject": "b", "TemplateId": HLS, "Video": {"Width": "640"}},
         {"OutputObject": "c", "TemplateId": MP3},
     )
     assert isinstance(step, Step)

@@ -218,3 +218,10 @@ class Activity(ABC, Generic[P]):
     def shared_commands(self, steps: Sequence[Step], names: Names) -> tuple[tuple[str, ...], ...]:
         """Return what `run_shared` would start for these steps, for showing. Pure."""
         raise NotImplementedError(f"{self.type_name} does not set Step.share")
+
+    def outline(self, steps: Sequence[Step]) -> Iterable[str]:
+        """Yield a line for each thing that one process, or each step alone, does for these steps.
+
+        For showing, where it is more than what commands and outputs tell. Pure.
+        """
+        return ()

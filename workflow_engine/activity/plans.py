@@ -1,7 +1,7 @@
 """What an activity type plans with, and what it plans."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 
 from workflow_engine.activity.graphs import GraphView, TemplateLookup, no_templates
@@ -115,8 +115,9 @@ class Step:
     `commands` are argument vectors with paths as they will be in the work directory. `identity`
     holds the resolved parameters that shape the bytes of the outputs, and nothing else: no names
     of outputs, no user data. `consumes` lists the upstream types whose results shape them too.
-    Steps of one type with the same `share` can run as one process with one decode. `resolved`
-    is the activity's own and passes through the engine untouched.
+    Steps of one type with the same `share` can run as one process with one decode; `parts` is what
+    such a process does for a step, and equal parts of several steps are done once. `resolved` is
+    the activity's own and passes through the engine untouched.
     """
 
     outputs: tuple[PlannedOutput, ...] = ()
@@ -125,6 +126,7 @@ class Step:
     consumes: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
     share: str = ""
+    parts: tuple[Hashable, ...] = ()
     resolved: object = None
 
 

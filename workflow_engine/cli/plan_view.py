@@ -1,7 +1,7 @@
 """A plan as text and as JSON."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from workflow_engine.cli.common import problem_json, size_text
@@ -25,6 +25,8 @@ def plan_lines(workflow: str, source: ObjectRef, plan: Plan) -> Iterator[str]:
             guess = f", about {size_text(output.size_estimate)}" if output.size_estimate else ""
             yield f"    -> {output.ref.bucket}/{output.ref.object}  ({output.summary}{guess})"
         yield from _found(one, plan)
+        for line in _outline(one, plan):
+            yield f"    {line}"
         for command in _commands(one, plan):
             yield f"    $ {shlex.join(command)}"
 
@@ -72,6 +74,15 @@ def _commands(one: Planned, plan: Plan) -> Sequence[Sequence[str]]:
     return one.step.commands
 
 
+def _outline(one: Planned, plan: Plan) -> Iterable[str]:
+    """What the commands do; that of a shared process is shown at its first member."""
+    if one.step is None or one.node.name in plan.reused:
+        return ()
+    if group := _group(one, plan):
+        return group.outline if group.members[0] == one.node.name else ()
+    return one.node.activity.outline([one.step])
+
+
 def plan_json(workflow: str, source: ObjectRef, plan: Plan) -> dict[str, Json]:
     """Return the plan as a JSON object."""
     return {
@@ -79,7 +90,11 @@ def plan_json(workflow: str, source: ObjectRef, plan: Plan) -> dict[str, Json]:
         "Input": source.to_wire(),
         "Activities": [_activity_json(one, plan) for one in plan.activities],
         "Groups": [
-            {"Activities": list(group.members), "Commands": [list(c) for c in group.commands]}
+            {
+                "Activities": list(group.members),
+                "Outline": list(group.outline),
+                "Commands": [list(c) for c in group.commands],
+            }
             for group in plan.groups
         ],
         "Warnings": [problem_json(problem) for problem in plan.warnings],
@@ -104,6 +119,7 @@ def _activity_json(one: Planned, plan: Plan) -> dict[str, Json]:
             }
             for output in one.step.outputs
         ]
+        wire["Outline"] = list(one.node.activity.outline([one.step]))
         wire["Commands"] = [list(command) for command in one.step.commands]
         wire["Parameters"] = dict(one.step.identity)
         if name in plan.forecasts:

@@ -9,7 +9,7 @@ Decisions 5 (content keys) and 7 (shared decode).
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from workflow_engine.activity import (
@@ -30,7 +30,7 @@ from workflow_engine.records import Digests, Json, ObjectRef
 from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
-#: more activities than this in one process cost more memory than a second decode is worth
+#: more parts than this in one process cost more memory than a second decode is worth
 MAX_SHARED = 6
 
 
@@ -76,10 +76,14 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Activities that run in one process, and the commands that do their work together."""
+    """Activities that run in one process, and the commands that do their work together.
+
+    `outline` says what is done once for several of them; see `Activity.outline`.
+    """
 
     members: tuple[str, ...]
     commands: tuple[tuple[str, ...], ...]
+    outline: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,38 +198,52 @@ def shared_groups(
 ) -> tuple[tuple[str, ...], ...]:
     """Group the activities that can run in one process: same type, `share` and predecessors.
 
-    Groups of one are left out. `exclude` names those that need no process.
+    A group has at most MAX_SHARED different parts. Groups of one are left out. `exclude` names
+    those that need no process.
     """
     left_out = set(exclude)
     siblings = siblings_of(graph)
-    found: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str, str, str], list[Planned]] = {}
     for one in planned:
         name = one.node.name
         if one.step is None or not one.step.share or name in left_out:
             continue
         key = (one.node.type, one.step.share, siblings[name][0])
-        found.setdefault(key, []).append(name)
-    chunks = (
-        tuple(names[at : at + MAX_SHARED])
-        for names in found.values()
-        for at in range(0, len(names), MAX_SHARED)
-    )
-    return tuple(chunk for chunk in chunks if len(chunk) > 1)
+        found.setdefault(key, []).append(one)
+    groups = (group for alike in found.values() for group in _packed(alike))
+    return tuple(group for group in groups if len(group) > 1)
+
+
+def _packed(members: Iterable[Planned]) -> list[tuple[str, ...]]:
+    """Put each member where its parts are done already, or where there is room for them."""
+    packed: list[tuple[list[str], set[Hashable]]] = []
+    for one in members:
+        assert one.step is not None
+        parts = set(one.step.parts or (one.node.name,))
+        fits = [group for group in packed if len(group[1] | parts) <= MAX_SHARED]
+        if not fits:
+            packed.append(([one.node.name], parts))
+            continue
+        names, done = max(fits, key=lambda group: len(group[1] & parts))
+        names.append(one.node.name)
+        done |= parts
+    return [tuple(names) for names, _ in packed]
 
 
 def _groups(
     graph: Graph, planned: Sequence[Planned], reused: Iterable[str], names: Names
 ) -> tuple[Group, ...]:
     steps = {one.node.name: one.step for one in planned if one.step is not None}
-    return tuple(
-        Group(
+
+    def group(members: tuple[str, ...]) -> Group:
+        activity, together = graph.nodes[members[0]].activity, [steps[name] for name in members]
+        return Group(
             members=members,
-            commands=graph.nodes[members[0]].activity.shared_commands(
-                [steps[name] for name in members], names
-            ),
+            commands=activity.shared_commands(together, names),
+            outline=tuple(activity.outline(together)),
         )
-        for members in shared_groups(graph, planned, reused)
-    )
+
+    return tuple(group(members) for members in shared_groups(graph, planned, reused))
 
 
 def siblings_of(graph: Graph) -> Mapping[str, tuple[str, ...]]:

@@ -1,7 +1,8 @@
 """From renditions to ffmpeg commands: pure, nothing runs.
 
 One process opens a source once and feeds every output (`split`); an output in two passes has
-two processes of its own, a GIF one.
+two processes of its own, a GIF one. What is copied from files of ours has one, too: `muxing.py`
+says which outputs these are.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from activities.transcode.command.encoder import (
     video_options,
 )
 from activities.transcode.command.filters import Chain, Filter, WorkFile, simple
+from activities.transcode.command.muxing import Mux
 from activities.transcode.command.rendition import Picture, Rendition, Sound
 
 
@@ -34,6 +36,23 @@ def commands(source: str, targets: Sequence[RenditionTarget]) -> list[tuple[str,
         elif target.rendition.alone:
             argvs.append(_one_process(source, [target]))
     return argvs
+
+
+def mux_command(mux: Mux) -> tuple[str, ...]:
+    """Return the command that makes an output of streams that are encoded already."""
+    rendition = mux.target.rendition
+    options: Options = {}
+    # what begins at another time than the rest of the output must not be moved
+    opened = {"copyts": None}
+    streams: list[GraphStream] = []
+    if rendition.picture:
+        streams.append(graph.open_input(mux.picture, opened)["v:0"])
+        options |= {"c:v": "copy"} | _tag(rendition, rendition.picture)
+    if rendition.sound:
+        streams.append(graph.open_input(mux.sound, opened)["a:0"])
+        options |= {"c:a": "copy"}
+    options |= muxer_options(rendition, mux.target.stem) | limit_options(rendition)
+    return graph.argv(graph.output(_file(mux.target), streams, options | _metadata(rendition)))
 
 
 def encoded_picture(source: str, target: RenditionTarget) -> GraphStream:
@@ -61,14 +80,19 @@ def _output(decode: Decode, target: RenditionTarget, extra: Options | None = Non
         options |= more
     options |= muxer_options(rendition, target.stem) | limit_options(rendition)
     if not rendition.copy:
-        # a phone writes where and with what it recorded; renditions are published
-        options["map_metadata"] = "-1"
-        # their titles are metadata too, and mp4 keeps them in a stream of text
-        options["map_chapters"] = "-1"
-        if rendition.sound:
-            # dropped with the rest, and needed by players
-            options["metadata:s:a:0"] = f"language={rendition.sound.language}"
+        options |= _metadata(rendition)
     return graph.output(_file(target), streams, options)
+
+
+def _metadata(rendition: Rendition) -> Options:
+    # a phone writes where and with what it recorded; renditions are published
+    options: Options = {"map_metadata": "-1"}
+    # their titles are metadata too, and mp4 keeps them in a stream of text
+    options["map_chapters"] = "-1"
+    if rendition.sound:
+        # dropped with the rest, and needed by players
+        options["metadata:s:a:0"] = f"language={rendition.sound.language}"
+    return options
 
 
 def _two_passes(source: str, target: RenditionTarget) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -125,10 +149,8 @@ def _chain(decode: Decode, target: RenditionTarget, chain: Chain) -> GraphStream
 
 
 def _video(rendition: Rendition, picture: Picture) -> Options:
-    boxed = rendition.container in ("mp4", "mpd") or rendition.fragmented
     if picture.encoding:
-        return video_options(picture.encoding, rendition.mode, boxed=boxed)
-    hevc = picture.codec == "hevc" and boxed
+        return video_options(picture.encoding, rendition.mode) | _tag(rendition, picture)
     filters: list[str] = []
     if picture.codec == "mpeg4" and rendition.container == "ts":
         # mp4 and mkv have the headers of MPEG-4 apart from the frames, where ts has no place
@@ -137,11 +159,18 @@ def _video(rendition: Rendition, picture: Picture) -> Options:
         filters.append(_shown_until(picture.shown_until))
     return {
         "c:v": "copy",
-        **({"tag:v": "hvc1"} if hevc else {}),
+        **_tag(rendition, picture),
         **({"bsf:v": ",".join(filters)} if filters else {}),
         # else the record of Dolby Vision would be left out
         **({"strict": "unofficial"} if rendition.container == "mp4" else {}),
     }
+
+
+def _tag(rendition: Rendition, picture: Picture) -> Options:
+    # Apple players refuse the default tag hev1
+    boxed = rendition.container in ("mp4", "mpd") or rendition.fragmented
+    hevc = picture.codec == "hevc" and boxed
+    return {"tag:v": "hvc1"} if hevc else {}
 
 
 def _shown_until(end: float) -> str:

@@ -5,6 +5,7 @@ transcode, 3 to 7; ffmpeg facts.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import PurePath
 
 from activities.packaging.streams import SegmentFormat
@@ -23,15 +24,16 @@ VIDEO_ENCODERS = {
 }
 AUDIO_ENCODERS = {"AAC": "aac", "MP3": "libmp3lame", "VORBIS": "libvorbis", "FLAC": "flac"}
 
+#: seconds of a segment by default; every output has key frames there, so that a playlist can be
+#: made of it without an encoder
+SEGMENT_SECONDS = Fraction(10)
+
 #: bytes that any output may have beyond what its bit rate lets expect
 SPARE_BYTES = 256 << 20
 
 
-def video_options(encoding: VideoEncoding, mode: str, *, boxed: bool) -> Options:
-    """Return the options of an encoded picture; `mode` is the TransMode.
-
-    `boxed` tells that the container is an mp4, or fragments of one.
-    """
+def video_options(encoding: VideoEncoding, mode: str) -> Options:
+    """Return the options of an encoded picture; `mode` is the TransMode."""
     options = {
         "c:v": VIDEO_ENCODERS[encoding.codec],
         # sources of 10 bits or 4:4:4 would carry on into profiles that players do not have
@@ -53,9 +55,6 @@ def video_options(encoding: VideoEncoding, mode: str, *, boxed: bool) -> Options
         options["flags"] = "+ilme+ildct"
     if encoding.codec == "H.265":
         options |= _x265(mode)
-        if boxed:
-            # Apple players refuse the default tag hev1
-            options["tag:v"] = "hvc1"
     elif encoding.codec == "AV1":
         # one step faster than the encoder's own choice: about libx264's time at medium
         options["preset"] = "9"
@@ -69,10 +68,8 @@ def _key_frames(encoding: VideoEncoding) -> Options:
     """Key frames by the clock, so that all renditions of a source have them at equal times."""
     if encoding.key_times:
         return {"force_key_frames": _times(encoding.key_times)}
-    if encoding.key_every:
-        every = encoding.key_every
-        return {"force_key_frames": f"expr:gte(t,n_forced*{every.numerator}/{every.denominator})"}
-    return {}
+    every = encoding.key_every or SEGMENT_SECONDS
+    return {"force_key_frames": f"expr:gte(t,n_forced*{every.numerator}/{every.denominator})"}
 
 
 def _times(cuts: Sequence[float]) -> str:

@@ -32,9 +32,6 @@ PROBE_NAMES = {
     "FLAC": "flac",
 }
 
-
-#: what content keys call a field that has been renamed since
-_FIRST_NAMES = {"playlist_tags": "told"}
 #: ffmpeg's layouts by number of channels
 _LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 #: what three and four channels are to Vorbis and FLAC
@@ -53,7 +50,8 @@ class VideoEncoding:
 
     `rate` is the frame rate of the output; `bufsize` is None where nothing limits the rate. Key
     frames come at least every `gop` frames, at every multiple of `key_every` seconds and at each
-    of `key_times`. `fields` means interlaced, `hdr` high dynamic range.
+    of `key_times`; without both, where playlists are cut by default. `fields` means interlaced,
+    `hdr` high dynamic range.
     """
 
     codec: str
@@ -208,11 +206,6 @@ class Rendition:
         """Return what shapes the bytes of the output, as JSON values."""
         key = replace(self.key, secret=b"") if self.key else None
         shaping = asdict(replace(self, key=key, duration=None, exact=True, limit=0.0, bytes=None))
-        # content keys of finished steps have the tags under their first name
-        shaping = {_FIRST_NAMES.get(name, name): value for name, value in shaping.items()}
-        if self.picture and self.picture.shown_until is None:
-            # those keys do not have it either
-            del shaping["picture"]["shown_until"]
         if self.stream is None:
             del shaping["stream"]
         return json.loads(json.dumps(shaping, default=str))  # str: Fractions

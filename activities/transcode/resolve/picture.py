@@ -80,8 +80,9 @@ def resolve_picture(
     if settings.output.de_watermark and video.pix_fmt.endswith("10le"):
         warnings.append(_coarse(video.pix_fmt))
     gop, key_every = _key_frames(video, rate)
-    if segment is not None:
-        # segments begin with key frames: Gop then only says how far apart they may be
+    if segment is not None and (key_every is None or Fraction(segment) % key_every):
+        # segments begin with key frames: a Gop that does not lead there only says how far apart
+        # they may be
         key_every = Fraction(segment)
     bitrate, crf = _rate_control(settings, stream)
     constant = settings.trans.trans_mode == "CBR"

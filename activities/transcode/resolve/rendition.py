@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from activities.probe import AudioStream, MediaInfo
 from activities.templates.sections import Audio, cuts_of
+from activities.transcode.command.encoder import SEGMENT_SECONDS
 from activities.transcode.command.rendition import (
     PROBE_NAMES,
     AudioEncoding,
@@ -28,8 +29,6 @@ from activities.transcode.source.scene import OutputRequest, SoundScene, Timelin
 from activities.transcode.source.streams import audio_stream, passed_over, video_stream
 from workflow_engine.errors import ActivityError, Code, Problem, Severity
 
-#: seconds of an HLS segment unless MuxConfig says otherwise
-SEGMENT_SECONDS = 10
 #: bits per pixel at the default Crf, for estimates of size
 CRF_BITS_PER_PIXEL = 0.08
 #: the same of GIF and WebP
