@@ -8,11 +8,12 @@ from pathlib import Path
 import m3u8
 import pytest
 
-from activities.ffmpeg import ffmpeg_path, ffprobe_path
+from activities.ffmpeg import ffprobe_path
 from tests.support import media
-from tests.support.subtitles import gsi, rows, tti, ttml
+from tests.support.subtitles import rows
 from tests.support.topologies import report, start
 from workflow_engine import Engine, InlineExecutor, load_settings
+from workflow_engine.errors import Severity, TopologyError
 from workflow_engine.records import ActivityRecord, ExecutionRecord
 
 SRT = """1
@@ -157,6 +158,10 @@ def ended(record: ExecutionRecord, name: str) -> ActivityRecord:
     return found
 
 
+@pytest.mark.proves(
+    "WebVTTSubtitleURL", by="the cues of each segment, and the first picture's time"
+)
+@pytest.mark.proves("ExtXMedia.Language of a text track", by="the cues of each segment")
 def test_hls_from_files_and_tracks(packages: Packages):
     (packages.side / "vod").mkdir()
     (packages.side / "vod" / "film.srt").write_text(SRT, encoding="utf-16")
@@ -209,6 +214,7 @@ def _first_picture(segment: Path) -> int:
     return min(int(line.strip(",")) for line in done.stdout.decode().split())
 
 
+@pytest.mark.proves("WebVTTSubtitleOverrides", by="the cues; the other streams are reused")
 def test_an_override_makes_one_stream_again(packages: Packages):
     for name, text in (("a", "first"), ("b", "other")):
         (packages.side / f"{name}.vtt").write_text(VTT.replace("vtt", text))
@@ -223,36 +229,6 @@ def test_an_override_makes_one_stream_again(packages: Packages):
     assert "line:10%" in segment.read_text()
 
 
-def test_dash_from_every_format(packages: Packages):
-    clock = ((0, 0, 0, 12), (0, 0, 1, 12))
-    (packages.side / "a.stl").write_bytes(gsi() + tti(1, *clock, b"\x06stl"))
-    (packages.side / "a.ttml").write_bytes(ttml('<p begin="12f" end="1500ms">ttml</p>'))
-    (packages.side / "a.vtt").write_text(VTT)
-    streams = {
-        "stl": dash("stl", "a.stl", "stl"),
-        "ttml": dash("ttml", "a.ttml", "ttml"),
-        "vtt": dash("vtt", "a.ttml", "vtt"),
-    }
-    config = {"Format": "vtt", "InputFile": {"URL": "oss://side/a.vtt"}}
-    record = packages.run("dash", streams, {"vtt": {"InputConfig": config}})
-    assert {one.name: one.code for one in record.activities if one.code} == {}
-    folder = packages.out / "film" / "subs"
-    files = [folder / f"{name}.vtt" for name in streams]
-    assert cues(files) == [
-        [(480, 1480, "<c.cyan>stl</c>")],
-        [(400, 1500, "ttml")],
-        [(500, 1500, "vtt")],
-    ]
-    assert all("X-TIMESTAMP-MAP" not in file.read_text() for file in files)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        f"{name}.{kind}" for name in streams for kind in ("vtt", "mpd")
-    )
-    manifest = (packages.out / "film" / "all.mpd").read_text()
-    assert 'lang="de"' in manifest and "<BaseURL>subs/stl.vtt</BaseURL>" in manifest
-    # each plays by its own list, too
-    assert "<BaseURL>stl.vtt</BaseURL>" in (folder / "stl.mpd").read_text()
-
-
 def test_a_clip_and_both_lists(packages: Packages):
     (packages.side / "c.srt").write_text(SRT)
     clip = {"Clip": {"TimeSpan": {"Seek": "1", "Duration": "1.2"}}}
@@ -262,24 +238,17 @@ def test_a_clip_and_both_lists(packages: Packages):
     (segment,) = packages.segments("film/subs/c.m3u8")
     assert "MPEGTS:0," in segment.read_text()
     assert cues([segment, segment.with_name("c.vtt")]) == [wanted, wanted]
-    assert "subs/c.vtt" in (packages.out / "film" / "all.mpd").read_text()
-    command = [str(ffmpeg_path()), "-v", "error", "-i", str(packages.out / "film/all.m3u8")]
-    done = subprocess.run(
-        [*command, "-map", "0:s", "-f", "srt", "-"], capture_output=True, stdin=subprocess.DEVNULL
-    )
-    assert b"one" in done.stdout and b"across" in done.stdout
 
 
-def test_a_damaged_stream_of_the_rules(packages: Packages, tmp_path: Path):
-    """Names of files are checked before anything runs."""
+def test_names_of_files_are_checked_before_anything_runs(packages: Packages, tmp_path: Path):
     for parameters, code, pointer in (
         (hls("x") | {"WebVTTSubtitleURL": "http://example.com/a.vtt"}, "ResourceNotSupported", ""),
         (hls("x", "{RunId}.vtt"), "InvalidParameter", ""),
     ):
         path = tmp_path / "t.json"
         path.write_text(json.dumps(_topology("hls", {"x": parameters}, {})))
-        with pytest.raises(Exception) as caught:
+        with pytest.raises(TopologyError) as caught:
             packages.engine.load(path)
-        told = [(p.code, p.pointer) for p in caught.value.problems if "warning" != str(p.severity)]
+        told = [(p.code, p.pointer) for p in caught.value.problems if p.severity is Severity.ERROR]
         assert len(told) == 1 and code in told[0][0]
         assert told[0][1] == "/Activities/x/Parameters/WebVTTSubtitleURL" + pointer
