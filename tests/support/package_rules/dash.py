@@ -203,7 +203,7 @@ def _next_name(name: str) -> str:
 
 def _truth(node: Element, part: Part) -> Iterator[str]:
     told = {
-        "codecs": part.codec,
+        "codecs": part.codec or None,  # ffprobe has no name for some
         "width": part.width,
         "height": part.height,
         "frameRate": part.rate if part.kind == "video" else None,
