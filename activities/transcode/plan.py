@@ -188,7 +188,7 @@ def _identity(job: RenditionJob) -> Json:
         # the names of the segments stand inside the index
         identity["stem"] = index_stem(job.ref.object)
     if job.place:
-        identity["place"] = [str(job.place.kind), job.place.protocol]
+        identity["place"] = [str(job.place.kind), job.place.protocol, *job.place.representation]
     return identity
 
 
