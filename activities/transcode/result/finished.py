@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from activities.packaging.tail import join_short_tail
 from activities.probe import MediaInfo
 from activities.probe.values import number, section
 from activities.quality import Comparison, Metric
@@ -86,6 +87,8 @@ def finished(target: RenditionTarget, count_limit: int, cancel: threading.Event)
     Raises ActivityError as `verify` does, and InterruptedRunError on `cancel`.
     """
     path = Path(target.path)
+    if target.rendition.stream and not target.rendition.picture:
+        join_short_tail(path)
     if path.suffix == ".m3u8" and target.rendition.copy and not target.rendition.key:
         _count_from_sound(path)
     media, files = verify(path, target.rendition), files_of(path)
