@@ -206,7 +206,8 @@ class RenditionJob:
 
     What is measured of the finished file: `quality`, and whether the average rate of its picture
     is within `rate_bounds`, the least and the most in kbit/s. `foretold` is what an Analysis
-    expects of it.
+    expects of it. `picture_file` and `sound_file` name files of the work directory that have its
+    encoded streams already, if any.
     """
 
     rendition: Rendition
@@ -214,6 +215,8 @@ class RenditionJob:
     quality: Quality | None = None
     rate_bounds: tuple[float, float] | None = None
     foretold: Mapping[Figure, float] = field(default_factory=dict[Figure, float])
+    picture_file: str = ""
+    sound_file: str = ""
 
 
 def _rate(encoding: VideoEncoding | None) -> str:
