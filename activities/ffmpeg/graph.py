@@ -11,6 +11,7 @@ every guard of `flags.py`. Values of options are written with `str`; None is an 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -138,3 +139,10 @@ def argv(*outputs: GraphOutput) -> tuple[str, ...]:
     """
     arguments = ffmpeg.get_args(ffmpeg.merge_outputs(*(one.node for one in outputs)))
     return (str(ffmpeg_path()), *GLOBAL_FLAGS, *(str(argument) for argument in arguments))
+
+
+def filters_of(command: Sequence[str]) -> frozenset[str]:
+    """Return the names of the filters in a command that `argv` has written down."""
+    graph = command[command.index("-filter_complex") + 1] if "-filter_complex" in command else ""
+    # one filter behind the labels of its inputs: [0:v:0]scale=640:-2[s0];[s0]...
+    return frozenset(re.findall(r"(?:^|;)(?:\[[^]]+\])*(\w+)", graph))

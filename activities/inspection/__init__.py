@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from activities import ffmpeg
-from activities.conversion import SDR, conversion, named, told
+from activities.conversion import SDR, told
+from activities.ffmpeg.graph import filters_of
 from activities.inspection import measure
 from activities.inspection.detectors import Detectors
 from activities.inspection.labels import Label
@@ -53,6 +54,7 @@ class Inspection(Activity[InspectionParameters]):
     """Looks for defects of the picture; an extension of ours in topologies."""
 
     type_name = "Inspection"
+    version = 2
     job_kind = ExecutionKind.VIDEO_QUALITY
     parameters = InspectionParameters
 
@@ -110,7 +112,8 @@ class Inspection(Activity[InspectionParameters]):
         resolved = step.resolved
         assert isinstance(resolved, _Resolved)
         video = resolved.video
-        for name in (*measure.FILTERS, *(n for n, _ in (*named(video), *_to_sdr(video)))):
+        command = measure.command(context.source.name, video, resolved.labels)
+        for name in filters_of(command):
             ffmpeg.capabilities().require_filter(name)
         rate = Rate.of(video)
         detectors = Detectors(size=video.upright_size, step=rate.step)
@@ -121,7 +124,6 @@ class Inspection(Activity[InspectionParameters]):
                 results.add(label, span)
 
         notes = NoteReader(take=take, branches=measure.branches(resolved.labels))
-        command = measure.command(context.source.name, video, resolved.labels)
         report = ffmpeg.run(
             command, context=context, duration=resolved.media.duration, on_line=notes.read
         )
@@ -142,10 +144,6 @@ class Inspection(Activity[InspectionParameters]):
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show the spans as a table."""
         yield Artifact(kind="table", title="Defects", content=result.data["Spans"])
-
-
-def _to_sdr(video: VideoStream) -> Iterable[tuple[str, Mapping[str, str]]]:
-    return conversion(video, SDR, "yuv420p")
 
 
 def _warnings(video: VideoStream, damage: int) -> Iterable[str]:

@@ -45,12 +45,14 @@ class FreezeTracker:
     step: float
     _tracker: SpanTracker = field(init=False)
     _before: deque[_Step] = field(init=False)
-    #: pictures since the last one that stood; after a single one the same freeze goes on, unless
-    #: there was another one at `_popped`, just before
+    #: pictures since the last one that stood
     _moving: int = 0
-    _popped: float = -_POPS_APART
     _counts: bool = False
     _last: float = 0.0
+    #: when a single picture moved, and what has stood since: part of the freeze unless another
+    #: one moves soon
+    _popped: float | None = None
+    _held: list[float] = field(default_factory=list[float])
 
     def __post_init__(self) -> None:
         """Begin with nothing seen."""
@@ -71,21 +73,43 @@ class FreezeTracker:
         still = step.most <= _STILL and not flat
         if still and self._moving > 1:
             self._counts = self._stopped()
-        elif still and self._moving == 1:
-            self._counts = self._counts and last - self._popped >= _POPS_APART
-            self._popped = last
+        elif still and self._moving == 1 and self._counts:
+            self._pop(last)
         self._moving = 0 if still else self._moving + 1
         self._before.append(step)
-        if not (still and self._counts):
-            return self._tracker.feed(sample.time, Reading(value=0.0))
-        # it stands since the picture before
-        for time in (last, sample.time):
-            self._tracker.feed(time, Reading(value=1.0, told=_FROZEN))
-        return None
+        if self._moving > 1 or (
+            self._popped is not None and sample.time - self._popped >= _POPS_APART
+        ):
+            self._keep_held()
+        if still and self._counts:
+            # it stands since the picture before
+            self._held += (last, sample.time)
+        if self._popped is not None:
+            return None
+        if self._held:
+            self._keep_held()
+            return None
+        return self._tracker.feed(sample.time, Reading(value=0.0))
 
     def close(self) -> Span | None:
         """Return the freeze that lasts until the end, if there is one."""
+        self._keep_held()
         return self._tracker.close()
+
+    def _pop(self, time: float) -> None:
+        """Note that a single picture moved; of a second one soon after, the freeze had ended."""
+        if self._popped is None:
+            self._popped = time
+        else:
+            self._popped, self._counts = None, False
+            self._held.clear()
+
+    def _keep_held(self) -> None:
+        """Take what is held for a part of the freeze."""
+        for time in self._held:
+            self._tracker.feed(time, Reading(value=1.0, told=_FROZEN))
+        self._popped = None
+        self._held.clear()
 
     def _stopped(self) -> bool:
         """Whether the picture moved until now, and did not come by a cut."""

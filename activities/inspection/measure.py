@@ -59,12 +59,6 @@ DARK_LINES = (24, 56)
 #: the same for white, counted downwards from 255
 LIGHT_LINES = (28, 60)
 
-#: the filters that every command needs
-FILTERS = (
-    *("fps", "format", "extractplanes", "split", "scale", "lut", "mergeplanes", "signalstats"),
-    *("tpad", "setpts", "tblend", "blend", "crop", "median", "gblur", "negate", "cropdetect"),
-    "metadata",
-)
 #: the key under which a line says which branch it is of
 BRANCH = "branch"
 #: the branch that all defects need

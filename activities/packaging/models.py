@@ -1,13 +1,14 @@
 """The parameters of the packaging activities, and the stream fields that Transcode shares.
 
 Specification: topology, 5. Which field HLS needs and which DASH needs depends on the protocol of
-PackageConfig, so neighbours in the graph decide it, not these models.
+PackageConfig, so neighbours in the graph decide it (`rules/`), not these models.
 """
 
-from typing import Annotated
+from typing import Annotated, Any, Self, cast
 
-from pydantic import AfterValidator, AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
+from activities.objects import ObjectUrl
 from workflow_engine.errors import Code
 from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import (
@@ -37,7 +38,7 @@ def _playlist(value: str) -> str:
 def _inside(value: str) -> str:
     if ".." in value.split("/"):
         raise wire_error(
-            Code.OBJECT_KEY,
+            Code.FORMAT,
             f'The URI {shown(value)} has the part "..".',
             "Use a path below the master playlist.",
         )
@@ -50,9 +51,14 @@ Word = Annotated[str, Text()]
 
 
 class MultiBitrateVideoStream(WireModel):
-    """Where a video rendition of an HLS package goes."""
+    """Where a video rendition of an HLS package goes.
+
+    The other two belong to the master list, and are refused here (specification, C-5).
+    """
 
     uri: Annotated[Uri, AfterValidator(_playlist)] = Field(alias="URI")
+    ref_activity_name: Any = None
+    ext_x_stream_info: Any = None
 
 
 class ExtXMedia(WireModel):
@@ -81,12 +87,22 @@ class Representation(WireModel):
 
 
 class SubtitleFile(WireModel):
-    """A subtitle file: an object, or a URL."""
+    """A subtitle file: an object, or the URL of one."""
 
     bucket: BucketName | None = None
     location: Word | None = None
-    object: Word | None = None
-    url: Annotated[Word | None, Field(alias="URL")] = None
+    object: Annotated[str, Text(max_bytes=3200)] | None = None
+    url: Annotated[ObjectUrl | None, Field(alias="URL")] = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.url is None) == (self.bucket is None or self.object is None):
+            raise wire_error(
+                Code.NULL_VALUE if self.url is None else Code.INVALID,
+                "A subtitle file has a Bucket and an Object, or a URL.",
+                "Give either Bucket, Location and Object, or URL.",
+            )
+        return self
 
 
 class InputConfig(WireModel):
@@ -112,47 +128,68 @@ class ExtXStreamInfo(WireModel):
 
 
 class MasterStream(WireModel):
-    """A video rendition in the master playlist, by the name of its Transcode activity."""
+    """A video rendition in the master playlist, by the name of its Transcode activity.
+
+    `uri` belongs to the stream, and is refused here (specification, C-5).
+    """
 
     ref_activity_name: Word
     ext_x_stream_info: Annotated[ExtXStreamInfo, JsonObject] = Field(
         alias="ExtXStreamInfo",
         validation_alias=AliasChoices("ExtXStreamInfo", "ExtXStreamInf"),
     )
+    uri: Annotated[Any, Field(alias="URI")] = None
+
+
+def _one_spelling(item: object) -> object:
+    names = ("ExtXStreamInfo", "ExtXStreamInf")
+    if isinstance(item, dict) and all(cast("dict[str, Any]", item).get(n) for n in names):
+        raise wire_error(
+            Code.INVALID,
+            "The item has both ExtXStreamInfo and ExtXStreamInf, which are two spellings of one.",
+            "Keep ExtXStreamInfo.",
+        )
+    return cast("object", item)
 
 
 class MasterPlayList(WireModel):
     """The renditions of an HLS package."""
 
-    multi_bitrate_video_streams: Annotated[tuple[MasterStream, ...], JsonArray]
+    multi_bitrate_video_streams: Annotated[
+        tuple[Annotated[MasterStream, BeforeValidator(_one_spelling), JsonObject], ...], JsonArray
+    ]
 
 
 class PackageOutput(WireModel):
-    """Where a package goes; the name takes placeholders."""
+    """Where a package goes; the names take placeholders.
+
+    `manifest_name`, an extension of ours, is an MPD over the segments of an HLS package (CMAF).
+    """
 
     bucket: BucketName
-    location: Word | None = None
+    location: Word
     master_play_list_name: Annotated[str, Text(max_bytes=1023)]
+    manifest_name: Annotated[str, Text(max_bytes=1023)] | None = None
 
 
 class PackageConfigParameters(WireModel):
-    """Parameters of PackageConfig."""
+    """Parameters of PackageConfig.
+
+    `segment_format` and `segment_seconds` are extensions of ours: what the segments of all streams
+    are, and how long.
+    """
 
     output: Annotated[PackageOutput, JsonObject]
-    protocol: Annotated[str, Choice(("hls", "dash"))]
+    protocol: Annotated[str, Choice(("hls", "dash"), other=Code.NOT_SUPPORTED)]
+    segment_format: Annotated[str, Choice(("ts", "fmp4"))] | None = None
+    segment_seconds: Annotated[int, Number(1, 60, unit="s")] | None = None
 
 
 class GroupParameters(WireModel):
-    """Parameters of AudioGroup and SubtitleGroup: `group_id` for HLS, the other for DASH."""
+    """Parameters of a group: `group_id` for HLS, the other for DASH."""
 
     group_id: GroupId | None = None
     adaptation_set: Annotated[AdaptationSet, JsonObject] | None = None
-
-
-class VideoGroupParameters(WireModel):
-    """Parameters of VideoGroup, which only DASH has."""
-
-    adaptation_set: Annotated[AdaptationSet, JsonObject]
 
 
 class MasterPlayListParameters(WireModel):

@@ -45,7 +45,7 @@ class Snapshot(Activity[SnapshotParameters]):
     """Takes pictures of the source; the one may be the cover of the media."""
 
     type_name = "Snapshot"
-    version = 7
+    version = 8
     aliases = ("Screenshot",)
     job_kind = ExecutionKind.SNAPSHOT
     parameters = SnapshotParameters

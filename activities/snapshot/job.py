@@ -12,7 +12,7 @@ from activities.probe import MediaInfo, VideoStream
 from activities.probe.values import number, sections
 from activities.snapshot.commands import Camera, Shot
 from activities.snapshot.config import SnapshotConfig
-from activities.snapshot.keyframes import Reel
+from activities.snapshot.keyframes import RUN_UP, Reel
 from activities.snapshot.moments import moments
 from activities.snapshot.names import SnapshotNames
 from activities.snapshot.pictures import PictureKind, Size
@@ -26,6 +26,9 @@ EARLY = 2.0
 #: the same where the container has no index: a seek lands between two key frames, and what comes
 #: before the next one cannot be decoded
 EARLY_WITHOUT_INDEX = 12.0
+#: seconds of decoding that the opening of a source takes as long as: without an index, its first
+#: seconds are read and partly decoded
+_OPENING, _OPENING_WITHOUT_INDEX = 0.5, 1.5
 #: milliseconds from a key frame to a moment, where it is not known yet
 _USUAL_WAY = 1000.0
 #: demuxers of containers that have one
@@ -113,36 +116,61 @@ class SnapshotJob:
             return math.inf
         return EARLY if self.indexed else EARLY_WITHOUT_INDEX
 
-    def shots(
-        self, times: Sequence[float], landings: Sequence[float] = (), *, first: int = 1
-    ) -> list[Shot]:
-        """Return the pictures of moments, in milliseconds, in files that count from `first`.
+    @property
+    def opening(self) -> float:
+        """Seconds of decoding that take as long as to open the source once more."""
+        return _OPENING if self.indexed else _OPENING_WITHOUT_INDEX
 
-        `landings` say where seeks to the moments land, if that is known.
-        """
-        known = landings if len(landings) == len(times) else [math.inf] * len(times)
-        pairs = enumerate(zip(times, known, strict=True), first)
-        return [self._shot(number, moment, key) for number, (moment, key) in pairs]
-
-    def _shot(self, number: int, moment: float, key: float) -> Shot:
-        behind = key > moment
-        safe = max(0.0, moment - 1000 * self.early)
-        return Shot(
-            file=f"{number:05d}{self.kind.suffix}",
-            moment=moment,
-            # at the very beginning no seek is needed
-            start=safe if behind or moment <= 1 else moment,
-            key=safe if behind else key,
-        )
-
-    def planned_shots(self, times: Sequence[int]) -> list[Shot]:
-        """Return the same as it will probably be, before anything is looked up."""
+    def planned_shots(self, times: Sequence[float]) -> list[Shot]:
+        """Return the pictures of moments, in milliseconds, as they will probably be taken."""
         usual = [max(0.0, moment - _USUAL_WAY) for moment in times]
-        return self.shots(times, usual if self.indexed else ())
+        return self._shots(times, times, usual if self.indexed else [math.inf] * len(times))
 
-    def found_shots(self, times: Sequence[int], context: ActivityContext) -> list[Shot]:
+    def found_shots(self, times: Sequence[float], context: ActivityContext) -> list[Shot]:
         """Return the same, looked up. Raises as `ffmpeg.ask` does."""
-        return self.shots(times, self.reel(context).landings(times) if self.indexed else ())
+        reel = self.reel(context)
+        return self._approached(times, self._landings(reel, times), reel)
+
+    def key_shots(self, keys: Sequence[float], context: ActivityContext) -> list[Shot]:
+        """Return the pictures of key frames, in milliseconds. Raises as `ffmpeg.ask` does."""
+        # just behind the key frame, so that no rounding makes it the one before
+        return self._approached([key + 1 for key in keys], keys, self.reel(context))
+
+    def _approached(self, times: Sequence[float], keys: Sequence[float], reel: Reel) -> list[Shot]:
+        """Return the pictures of moments before which decoding could begin at some key frames."""
+        starts = times
+        if self.video.codec == "h264" and reel.builds_up(keys):
+            # until then, what began to build up one key frame earlier is whole
+            pairs = zip(times, keys, strict=True)
+            starts = [time if key == math.inf else max(0.0, key - 1) for time, key in pairs]
+            keys = self._landings(reel, starts)
+        return self._shots(times, starts, keys)
+
+    def _landings(self, reel: Reel, moments: Sequence[float]) -> list[float]:
+        """Return the key frame from which each moment is decoded; infinite where nobody knows."""
+        unknown = [math.inf] * len(moments)
+        if not self.media.seekable:
+            return unknown
+        if not self.indexed:
+            return reel.before(moments, early=self.early)
+        landings = reel.landings(moments)
+        return landings if len(landings) == len(moments) else unknown
+
+    def _shots(
+        self, times: Sequence[float], starts: Sequence[float], keys: Sequence[float]
+    ) -> list[Shot]:
+        """Return the pictures of moments for which the source is opened at `starts`."""
+        found = enumerate(zip(times, starts, keys, strict=True), 1)
+        return [self._shot(number, *one) for number, one in found]
+
+    def _shot(self, number: int, moment: float, start: float, key: float) -> Shot:
+        if key > start:
+            start = key = max(0.0, start - 1000 * self.early)
+        elif not self.indexed:
+            start = key = max(0.0, key - 1000 * RUN_UP)
+        file = f"{number:05d}{self.kind.suffix}"
+        # at the very beginning no seek is needed
+        return Shot(file=file, moment=moment, start=0.0 if moment <= 1 else start, key=key)
 
     def identity(self) -> Mapping[str, Json]:
         """What shapes the bytes of the outputs (design, content keys)."""

@@ -6,9 +6,10 @@ looked for from the declared end backwards. Times are seconds on the clock of sn
 begins at the container's `start_time`.
 """
 
+import math
 import threading
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,14 @@ _LOOK_BACK = (2.0, 60.0)
 _TIMEOUT = 1800.0
 #: windows of one ffprobe, a matter of the command line's length
 _BATCH = 500
+#: key frames that are looked at to know whether those of a source are whole by themselves
+_TRIED = 3
+
+#: seconds by which a seek without an index goes before a key frame, so as not to land behind it:
+#: frames are stored in the order in which they are decoded
+RUN_UP = 1.0
+#: seconds within which two times are that of one frame
+_JUST = 0.002
 
 Window = tuple[float, float]
 
@@ -54,10 +63,10 @@ class Reel:
             keys = sorted({*keys, *self._keys(far, early)})
         return [1000 * key for key in keys]
 
-    def landings(self, moments: Sequence[int]) -> list[float]:
+    def landings(self, moments: Sequence[float]) -> list[float]:
         """Return where a seek to each moment lands, in milliseconds: its first frame.
 
-        Of containers with an index; a moment may be missing. Raises as `ffmpeg.ask` does.
+        Of containers with an index; there, a moment may be missing. Raises as `ffmpeg.ask` does.
         """
         found: list[float] = []
         for batch in range(0, len(moments), _BATCH):
@@ -68,6 +77,44 @@ class Reel:
                 lambda begin, _, key: found.append(1000 * begin), "-read_intervals", intervals
             )
         return found
+
+    def before(self, moments: Sequence[float], *, early: float) -> list[float]:
+        """Return the last key frame up to each moment, both in milliseconds, in their order.
+
+        It is infinite where there is none in the `early` seconds up to the moment. Raises as
+        `ffmpeg.ask` does.
+        """
+        seconds = [moment / 1000 for moment in moments]
+        keys = self._keys([(second, 0.0) for second in seconds], early)
+        places = [bisect_right(keys, second) for second in seconds]
+        return [1000 * keys[place - 1] if place else math.inf for place in places]
+
+    def builds_up(self, keys: Iterable[float]) -> bool:
+        """Whether key frames, in milliseconds, are those from which a picture builds up.
+
+        With intra refresh, decoders show nothing of what follows such a frame until the picture is
+        whole; where decoding begins at another one, it comes out. Raises as `ffmpeg.ask` does.
+        """
+        known = sorted({key for key in keys if 0 < key < math.inf})
+        some = {round(at * (len(known) - 1) / (_TRIED - 1)) for at in range(_TRIED)}
+        tried = [known[place] / 1000 for place in sorted(some)] if known else []
+        shown: list[float] = []
+
+        def take(line: str) -> None:
+            moment = _seconds(line.strip().strip(","))
+            if moment is not None:
+                shown.append(moment - self.start_time)
+
+        intervals = ",".join(
+            f"{self._absolute(max(0.0, key - RUN_UP))}%{self._absolute(key + _JUST)}"
+            for key in tried
+        )
+        if intervals:
+            stream = ("-select_streams", f"v:{self.position}", "-skip_frame", "nokey")
+            entries = ("-show_entries", "frame=best_effort_timestamp_time", "-of", "csv=p=0")
+            arguments = (*stream, *entries, "-read_intervals", intervals)
+            ffmpeg.ask(self.path, arguments, take, timeout=_TIMEOUT, cancel=self.cancel)
+        return not all(any(abs(key - moment) < _JUST for moment in shown) for key in tried)
 
     def end(self, declared: float | None) -> float | None:
         """Return when the last frame ends, None when frames have no times.

@@ -82,12 +82,9 @@ def _take_keys(job: SnapshotJob, times: Sequence[int], keys: Sequence[float], ta
     camera = job.camera(takes.context.source.name)
     wanted = [nearest(keys, time) for time in times]
     distinct = sorted(set(wanted))
-    # just behind the key frame, so that no rounding makes it the one before
     shots = [
         replace(shot, file=f"{_KEY % number}{suffix}")
-        for number, shot in enumerate(
-            job.shots([key + 1 for key in distinct], distinct if job.indexed else ()), 1
-        )
+        for number, shot in enumerate(job.key_shots(distinct, takes.context), 1)
     ]
     takes.expected = len(shots) // ways.ROW + 1 + (job.sheet is not None)
     seeking: list[Shot] = []
@@ -122,7 +119,7 @@ def _evenly(
 ) -> list[tuple[str, ...]]:
     step = step_of(job.config, end) if job.config.sequence and end else 0.0
     exact = Fraction(step).limit_denominator(1000)
-    return ways.evenly(job.camera(source), shots, exact, _pattern(job))
+    return ways.evenly(job.camera(source), shots, exact, _pattern(job), opening=job.opening)
 
 
 def _brighten(job: SnapshotJob, takes: Takes) -> None:

@@ -13,8 +13,6 @@ from activities.snapshot.keyframes import WINDOW
 
 #: pictures of one process of seeks: each has a decoder of its own, so this bounds the memory
 BATCH = 4
-#: seconds of decoding that the opening of a source takes as long as
-_OPENING = 0.5
 #: key frames that are decoded for one that is taken, up to which reading a row is no slower
 _KEYS_FOR_ONE = 3
 #: pictures of one row of key frames: ffmpeg's expressions hold fewer than a hundred terms
@@ -30,11 +28,14 @@ def seeks(
 
 
 def evenly(
-    camera: Camera, shots: Sequence[Shot], step: Fraction, pattern: str
+    camera: Camera, shots: Sequence[Shot], step: Fraction, pattern: str, *, opening: float
 ) -> list[tuple[str, ...]]:
-    """Return the commands for pictures `step` milliseconds apart; 0 is too little for a scan."""
+    """Return the commands for pictures `step` milliseconds apart; 0 is too little for a scan.
+
+    `opening` is how many seconds of decoding the opening of the source takes as long as.
+    """
     first, last = shots[0], shots[-1]
-    seeking = sum(s.moment - s.key for s in shots) + len(shots) * 1000 * _OPENING
+    seeking = sum(s.moment - s.key for s in shots) + len(shots) * 1000 * opening
     if len(shots) > 1 and step > 0 and last.moment - first.key <= seeking:
         return [camera.scan(replace(first, file=pattern), step, len(shots))]
     return seeks(camera, shots)

@@ -10,6 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, cast
 
 from activities import ffmpeg, fonts
+from activities.packaging.rules import problems as package_problems
+from activities.packaging.subtitle_stream import (
+    SubtitleJob,
+    forecast_subtitles,
+    renamed_subtitles,
+    run_subtitles,
+)
 from activities.predictions import prediction_rows, predictions
 from activities.quality.told import quality_rows
 from activities.templates import find, presets, wire_form
@@ -25,6 +32,7 @@ from activities.transcode.model.settings import settings_of
 from activities.transcode.result.finish import renamed
 from activities.transcode.rules import check
 from activities.transcode.rules.documents import CustomTemplate
+from activities.transcode.rules.stream import stream_output_problems
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -32,6 +40,7 @@ from workflow_engine.activity import (
     Artifact,
     Effect,
     Finding,
+    GraphRule,
     KeepPredictions,
     Neighbourhood,
     PlanContext,
@@ -60,6 +69,7 @@ class Transcode(Activity[TranscodeParameters]):
         "WaterMarkTemplate": WaterMarkConfig,
     }
     version = 8
+    graph_rules: ClassVar[tuple[GraphRule, ...]] = (package_problems, stream_output_problems)
 
     def presets(self) -> Mapping[str, Mapping[str, Json]]:
         """Return the presets of MPS."""
@@ -116,12 +126,23 @@ class Transcode(Activity[TranscodeParameters]):
         """Resolve every output; see `planning.plan`."""
         return planning.plan(parameters, context)
 
+    def forecast(self, step: Step, context: PlanContext) -> ActivityResult | None:
+        """Return what a stream of a package will probably be, for the lists over all streams."""
+        if isinstance(step.resolved, SubtitleJob):
+            return forecast_subtitles(step.resolved)
+        stream = planning.forecast_stream(_jobs(step)[0])
+        return ActivityResult(data={"Stream": stream.to_json()}) if stream else None
+
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Name the files of an equal step; see `finish.renamed`."""
+        if isinstance(step.resolved, SubtitleJob):
+            return renamed_subtitles(step.resolved)
         return renamed(_jobs(step), finished)
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Encode every output of the step, all onepass ones in one process."""
+        if isinstance(step.resolved, SubtitleJob):
+            return run_subtitles(step.resolved, context)
         (result,) = encode.run([(_jobs(step), context)])
         if isinstance(result, ActivityError):
             raise result
@@ -160,4 +181,6 @@ class Transcode(Activity[TranscodeParameters]):
 
 
 def _jobs(step: Step) -> tuple[RenditionJob, ...]:
+    if isinstance(step.resolved, SubtitleJob):
+        return ()
     return cast("tuple[RenditionJob, ...]", step.resolved)

@@ -4,12 +4,20 @@ Pure. Specification: topology, 9 and 11; analysis, 7.
 """
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import cast
 
-from activities.packaging import refuse
+from activities.packaging.package import package_of
+from activities.packaging.place import StreamPlace, place_of
+from activities.packaging.streams import Segment, Stream, StreamKind
+from activities.packaging.subtitle_stream import (
+    SubtitleRequest,
+    plan_subtitles,
+    subtitle_inputs,
+)
 from activities.probe import MediaInfo
 from activities.quality import LEAST_VMAF_SIDE
 from activities.templates import Kind, Template, find, from_analysis
@@ -24,10 +32,12 @@ from activities.transcode.model.naming import index_stem, object_key, require_di
 from activities.transcode.model.output import TranscodeOutput, TranscodeParameters
 from activities.transcode.model.quality import Quality
 from activities.transcode.model.settings import rate_bounds, settings_of
+from activities.transcode.model.stream import segment_seconds, stream_settings
 from activities.transcode.resolve.rendition import resolve
 from activities.transcode.rules.check import at_output
 from activities.transcode.rules.output import faults
 from activities.transcode.source.scene import OutputRequest
+from activities.transcode.source.timeline import length_of, source_span
 from workflow_engine.activity import PlanContext, PlannedOutput, SideInput, Skip, Step
 from workflow_engine.errors import (
     ActivityError,
@@ -46,14 +56,16 @@ def reads(parameters: TranscodeParameters, context: PlanContext) -> Iterator[Sid
 
     Raises ActivityError as `plan` does.
     """
-    if parameters.packaged:
-        return
     media = MediaInfo.from_json(context.media())
+    place = stream_place(context) if parameters.packaged else None
+    if place and place.kind is StreamKind.SUBTITLES:
+        yield from subtitle_inputs(_subtitles(place, context), context)
+        return
     for index, output in enumerate(parameters.outputs):
         try:
             template = _template(output, context)
             if not isinstance(template, Skip):
-                yield from side_inputs(_request(output, template, media, context))
+                yield from side_inputs(_request(output, template, media, context, place))
         except (ActivityError, InvalidInputError) as error:
             raise _located(error, index) from None
 
@@ -64,9 +76,10 @@ def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
     Outputs whose intelligent template the Analysis did not choose are left out; Skip when none
     is left. Raises ActivityError when the input does not suit an output.
     """
-    if parameters.packaged:
-        refuse("Transcode")
     media = MediaInfo.from_json(context.media())
+    place = stream_place(context) if parameters.packaged else None
+    if place and place.kind is StreamKind.SUBTITLES:
+        return plan_subtitles(_subtitles(place, context), context)
     jobs: list[RenditionJob] = []
     warnings: list[Problem] = []
     left_out: list[str] = []
@@ -78,7 +91,7 @@ def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
                 left_out.append(template.reason)
                 warnings.append(at_output(_left_out(template), index))
                 continue
-            job, output_warnings = _job(output, template, parameters, media, context)
+            job, output_warnings = _job(output, template, parameters, media, context, place)
         except (ActivityError, InvalidInputError) as error:
             raise _located(error, index) from None
         intelligent = intelligent or template.kind is Kind.INTELLIGENT
@@ -199,6 +212,8 @@ def _identity(job: RenditionJob) -> Json:
     if job.rendition.container in SEGMENTED:
         # the names of the segments stand inside the index
         identity["stem"] = index_stem(job.ref.object)
+    if job.place:
+        identity["place"] = [str(job.place.kind), job.place.protocol, *job.place.representation]
     return identity
 
 
@@ -208,16 +223,23 @@ def _job(
     parameters: TranscodeParameters,
     media: MediaInfo,
     context: PlanContext,
+    place: StreamPlace | None,
 ) -> tuple[RenditionJob, list[Problem]]:
-    request = _request(output, template, media, context)
+    request = _request(output, template, media, context, place)
     rendition, warnings = resolve(request)
-    ref = ObjectRef(
-        bucket=parameters.output_bucket or "",
-        object=object_key(
-            output, rendition.container, context.names, append=parameters.append_extension
-        ),
-        location=parameters.output_location or "",
-    )
+    if place:
+        _require_stream(rendition, place)
+        # ffmpeg's muxer of HLS makes the segments of DASH as well
+        rendition = replace(rendition, container="m3u8", stream=place.segment_format)
+        ref = place.ref
+    else:
+        ref = ObjectRef(
+            bucket=parameters.output_bucket or "",
+            object=object_key(
+                output, rendition.container, context.names, append=parameters.append_extension
+            ),
+            location=parameters.output_location or "",
+        )
     if output.quality:
         _require_measurable(rendition, output.quality)
     bounds = rate_bounds(request.settings) if rendition.picture else None
@@ -227,7 +249,72 @@ def _job(
         quality=output.quality,
         rate_bounds=bounds,
         foretold=_foretold(output, context) if bounds else {},
+        place=place,
     ), warnings
+
+
+def stream_place(context: PlanContext) -> StreamPlace:
+    """Return what a stream is to its package. Raises ActivityError as `place_of` does."""
+    package = package_of(context.graph, context.activity)
+    stream = package.stream(context.activity)
+    assert stream is not None
+    seconds = segment_seconds(package, context.templates)
+    return place_of(package, stream, context.names, seconds)
+
+
+def _subtitles(place: StreamPlace, context: PlanContext) -> SubtitleRequest:
+    """Return what a subtitle stream is asked for: what the first picture shows of the source."""
+    package = package_of(context.graph, context.activity)
+    stream = package.stream(context.activity)
+    assert stream is not None
+    pictures = (
+        cast("TranscodeParameters", p.parameters) for p in package.of_kind(StreamKind.VIDEO)
+    )
+    span = next((source_span(one.outputs[0]) for one in pictures if one.outputs), None)
+    media = MediaInfo.from_json(context.media())
+    whole = media.video.end if media.video and media.video.end else media.duration
+    length = length_of(span, whole) if span else whole
+    return SubtitleRequest(
+        package=package,
+        stream=stream,
+        place=place,
+        begin=span.seek if span else 0.0,
+        length=length,
+    )
+
+
+def forecast_stream(job: RenditionJob) -> Stream | None:
+    """Return what a stream will probably be, by its estimates; None for no stream."""
+    place, rendition = job.place, job.rendition
+    if place is None:
+        return None
+    duration = rendition.duration or float(place.seconds)
+    rate = math.ceil((rendition.bytes or 0) * 8 / duration)
+    picture, sound = rendition.picture, rendition.sound
+    return Stream(
+        kind=place.kind,
+        uri=place.uri,
+        segment_format=place.segment_format,
+        timescale=1,
+        segments=(Segment(ticks=place.seconds, bytes=rate * place.seconds // 8),)
+        * math.ceil(duration / place.seconds),
+        peak_bps=rate,
+        average_bps=rate,
+        width=picture.size[0] if picture else None,
+        height=picture.size[1] if picture else None,
+        frame_rate=picture.encoding.rate if picture and picture.encoding else None,
+        channels=sound.encoding.channels if sound and sound.encoding else None,
+    )
+
+
+def _require_stream(rendition: Rendition, place: StreamPlace) -> None:
+    """Refuse a source without what a stream is for; raises ActivityError."""
+    if place.kind is StreamKind.AUDIO and rendition.sound is None:
+        raise ActivityError(
+            Code.NO_AUDIO_STREAM,
+            'The resource operated "InputFile" is not supported: it has no audio stream.',
+            remedy="Use a source with sound: the package plays without it where it has none.",
+        )
 
 
 def _require_measurable(rendition: Rendition, quality: Quality) -> None:
@@ -244,9 +331,21 @@ def _require_measurable(rendition: Rendition, quality: Quality) -> None:
 
 
 def _request(
-    output: TranscodeOutput, template: Template, media: MediaInfo, context: PlanContext
+    output: TranscodeOutput,
+    template: Template,
+    media: MediaInfo,
+    context: PlanContext,
+    place: StreamPlace | None,
 ) -> OutputRequest:
     settings = settings_of(output, template)
+    if place:
+        settings = stream_settings(
+            settings,
+            kind=place.kind,
+            fragmented=place.fragmented,
+            muted=place.muted,
+            seconds=place.seconds,
+        )
     # known for static templates; what an Analysis chose is judged only now
     for problem in (*faults(settings), *stage_faults(settings, context.templates)):
         if problem.severity is Severity.ERROR:

@@ -146,13 +146,17 @@ def test_a_transcode_of_a_run_is_a_job(engine: Engine, audio_clip: Path):
 def test_a_transcode_without_outputs_is_a_job(engine: Engine, audio_clip: Path):
     source = upload(audio_clip, "vod/my tone.m4a")
     package = {
-        "Output": {"Bucket": "out-bucket", "Location": "l", "MasterPlayListName": "a.m3u8"},
-        "Protocol": "hls",
+        "Output": {"Bucket": "out-bucket", "Location": "l", "MasterPlayListName": "a.mpd"},
+        "Protocol": "dash",
+    }
+    lines = {
+        "Representation": {"Id": "lines", "URI": "lines.mpd"},
+        "InputConfig": {"Format": "vtt", "InputFile": {"URL": "oss://out-bucket/none.vtt"}},
     }
     text = topology(
         package=("PackageConfig", package),
-        subtitles=("SubtitleGroup", {"GroupId": "subs"}),
-        lines=("Transcode", {"WebVTTSubtitleURL": "http://h/a.vtt"}),
+        subtitles=("SubtitleGroup", {"AdaptationSet": {"Group": "subs"}}),
+        lines=("Transcode", lines),
         playlist=("GenerateMasterPlayList", {}),
     )
     parsed = json.loads(text)

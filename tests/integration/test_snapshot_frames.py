@@ -10,6 +10,7 @@ from activities.probe import MediaInfo
 from activities.snapshot import Snapshot, SnapshotParameters
 from tests.support import media
 from tests.support.context import make_context, make_plan_context
+from tests.support.transcodes import key_times
 from workflow_engine.activity import ActivityResult
 from workflow_engine.errors import ActivityError, Code
 
@@ -303,3 +304,35 @@ def test_a_last_frame_that_is_shown_late(tmp_path: Path, media_dir: Path, contai
     result = take(tmp_path, source, Time=500, Num=5, Interval=1, FrameType="normal")
     assert shown(result) == [9, 9, 48, 48, 48]
     assert result.data["Times"] == [500, 1500, 2500, 3500, 4500]
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv", "ts"])
+def test_pictures_of_intra_refresh_are_whole_and_in_time(
+    tmp_path: Path, media_dir: Path, container: str
+) -> None:
+    # no picture stands for itself: each second, another one has been built up in columns
+    source = media.numbered(
+        *(media_dir, 5, "192x108", 25, 25, container), extra=("-x264-params", "intra-refresh=1")
+    )
+    times = {"Time": 1500, "Interval": 0.9}
+    result = take(tmp_path / "normal", source, FrameType="normal", **times)
+    frames = [time * 25 // 1000 % media.PERIOD for time in result.data["Times"]]
+    assert shown(result) == frames and len(frames) == 4
+    lone = take(tmp_path / "lone", source, Time=2400, FrameType="normal")
+    assert shown(lone) == [60 % media.PERIOD]
+    keys = key_times(source)
+    assert len(keys) == 5
+    result = take(tmp_path / "intra", source, FrameType="intra", **times)
+    nearest = [min(keys, key=lambda key: abs(key - t / 1000)) for t in result.data["Times"]]
+    assert shown(result) == [round(25 * key) % media.PERIOD for key in nearest]
+
+
+@pytest.mark.parametrize("frame_type", ["normal", "intra"])
+def test_without_an_index_decoding_begins_at_the_key_frame(
+    tmp_path: Path, media_dir: Path, frame_type: str
+) -> None:
+    source = media.numbered(media_dir, 16, "64x36", 25, 25, "ts")
+    result = take(tmp_path, source, Time=15300, FrameType=frame_type)
+    assert shown(result) == [(382 if frame_type == "normal" else 375) % media.PERIOD]
+    (command,) = result.commands
+    assert 13 < float(command[command.index("-ss") + 1]) <= 15

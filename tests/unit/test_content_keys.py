@@ -68,10 +68,10 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "mix": (transcode(Amix=[{"AmixURL": "oss://out/song.mp3"}]), "a8c971c42951e90c"),
     "opening": (transcode(OpeningList=[{"openUrl": "oss://out/opening.mp4"}]), "fb281ccfde1f5152"),
     "tail": (transcode(TailSlateList=[{"TailUrl": "oss://out/tail.mp4"}]), "f2ff879355f12ea6"),
-    "picture": (snapshot(), "bd2905fb978a451c"),
+    "picture": (snapshot(), "77c4baa92fd1102f"),
     "pictures": (
         snapshot("{Count}.jpg", Interval="2", Num="3", FrameType="normal"),
-        "976d33ba3e5a7c6d",
+        "534f71caa2dbcc83",
     ),
 }
 ANALYSIS = "5ff2291d1bac69ee"

@@ -8,8 +8,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.inspection.freeze import FreezeTracker
 from activities.inspection.labels import Label
-from activities.inspection.measure import Rate, branches
+from activities.inspection.measure import GAIN, Rate, branches
 from activities.inspection.notes import NoteReader, Sample
 from activities.inspection.results import SUMMARY_MOST, Results
 from activities.inspection.spans import MOST, Bounds, Moment, Reading, Span, SpanTracker
@@ -61,6 +62,27 @@ def test_a_span_of_any_length_has_few_moments(count: int):
         assert len(times) == len({int(place * STEP) for place in range(count)} | {-1}) - (
             ((count - 1) * STEP).is_integer()
         )
+
+
+def freezes(*pops: float) -> list[tuple[float, float]]:
+    """What is found of a film that stands from 3 to 7 s, but for single pictures that move."""
+    tracker = FreezeTracker(step=STEP)
+    found: list[Span | None] = []
+    for place in range(80):
+        time = place * STEP
+        moves = time < 3 or time >= 7 or time in pops
+        motion = {"YMAX": 8.0 * GAIN * moves, "YAVG": 1.0 * GAIN * moves}
+        found.append(tracker.feed(Sample(time=time, numbers={"motion": motion}), flat=False))
+    found.append(tracker.close())
+    return [(span.begin, span.end) for span in found if span]
+
+
+def test_a_single_picture_that_moves_is_within_a_freeze_and_a_second_one_ends_it():
+    whole = [(2.875, 7.0)]
+    assert freezes() == freezes(4.0) == freezes(4.0, 6.0) == freezes(6.5) == whole
+    # what moves more often is a film of few pictures a second
+    assert freezes(5.0, 6.0) == [(2.875, 5.0)]
+    assert freezes(4.0, 5.0, 6.0) == freezes(3.5, 5.25) == []
 
 
 def lines(time: float, branch: str, value: float) -> list[str]:

@@ -58,13 +58,15 @@ def test_watermark_templates(limit: Limit):
 
 
 def overrides(name: str, given: Any) -> Any:
-    """OverrideParams of the activity `lines`, in the form of HLS or of DASH."""
+    """OverrideParams of the subtitles of a package, in the form of HLS or of DASH."""
     if name == "WebVTTSubtitleURL":
         return {"WebVTTSubtitleOverrides": [{"RefActivityName": "lines", name: given}]}
-    return {"lines": {name: given}}
+    return {"title": {name: given}}
 
 
-@pytest.mark.parametrize("limit", [one for one in PACKAGES if one.kind == "lines"], ids=str)
+@pytest.mark.parametrize(
+    "limit", [one for one in PACKAGES if one.kind in ("lines", "title")], ids=str
+)
 def test_overrides(limit: Limit):
     name = limit.at.split("/")[1]
     for code, values in {"": limit.rule.good, **limit.rule.bad}.items():
@@ -72,5 +74,5 @@ def test_overrides(limit: Limit):
         for value in [one for one in values if name == "InputConfig" or isinstance(one, str)]:
             given = overrides(name, placed(limit, value)[name])
             changed = apply_overrides(json.dumps(PACKAGE), json.dumps(given))
-            found = below("lines", errors(json.loads(changed)))
+            found = below(limit.kind, errors(json.loads(changed)))
             assert found == ([(code, limit.at)] if code else []), repr(value)

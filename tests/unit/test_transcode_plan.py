@@ -1,7 +1,6 @@
 """Plans: resolved numbers, commands, keys and skips, on made-up media; nothing is encoded."""
 
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ from activities.transcode import Transcode
 from activities.transcode.model.naming import finish_key
 from activities.transcode.resolve.picture import frame_rate
 from activities.transcode.result.playlist import named_playlist, segment_key
-from tests.support.context import RUN_ID, make_plan_context
+from tests.support.context import RUN_ID
 from tests.support.transcode_plans import (
     COPY,
     FLV,
@@ -426,13 +425,6 @@ def test_overrides_that_do_not_fit_an_analysis_result_fail_with_their_place():
         )
     assert caught.value.code == Code.NOT_SUPPORTED
     assert caught.value.pointer == "/Outputs/0/TransConfig/TransMode"
-
-
-def test_a_packaged_transcode_says_that_packages_are_not_made():
-    parameters = Transcode.parameters.model_validate({"ExtXMedia": {"Name": "n", "URI": "a/b"}})
-    with pytest.raises(ActivityError) as caught:
-        Transcode().plan(parameters, make_plan_context(Path("in.mov"), media=media()))
-    assert caught.value.code == Code.NOT_SUPPORTED
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,14 @@ your own adds a type: `docs/activities.md`. `workflow_engine.testing` runs one t
 from workflow_engine.activity.base import (
     Activity,
     Binding,
+    GraphRule,
     Role,
+)
+from workflow_engine.activity.graphs import (
+    GraphNode,
+    GraphView,
+    TemplateLookup,
+    no_templates,
 )
 from workflow_engine.activity.plans import (
     Composite,
@@ -21,8 +28,6 @@ from workflow_engine.activity.plans import (
     SideInputFacts,
     Skip,
     Step,
-    TemplateLookup,
-    no_templates,
 )
 from workflow_engine.activity.registry import (
     Registry,
@@ -114,6 +119,9 @@ __all__ = [
     "ExecutionState",
     "Figure",
     "Finding",
+    "GraphNode",
+    "GraphRule",
+    "GraphView",
     "InstallationError",
     "InterruptedRunError",
     "InvalidInputError",

@@ -1,12 +1,13 @@
 """The base class of activity types."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
+from workflow_engine.activity.graphs import GraphView, TemplateLookup
 from workflow_engine.activity.plans import (
     Composite,
     Neighbourhood,
@@ -14,7 +15,6 @@ from workflow_engine.activity.plans import (
     SideInput,
     Skip,
     Step,
-    TemplateLookup,
 )
 from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.activity.runs import (
@@ -30,6 +30,9 @@ from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
 P = TypeVar("P", bound=WireModel)
+
+#: what is wrong with a topology as a whole; pointers are those of the topology
+GraphRule = Callable[[GraphView], Iterable[Problem]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ class Binding:
 
 
 class Role(StrEnum):
-    """What an activity is for in a graph, by the names of the specification (topology, 3 and 5)."""
+    """What an activity is for in a graph, by the names of the specification (topology, 3)."""
 
     #: does something with the input; most types
     WORK = "work"
@@ -62,14 +65,6 @@ class Role(StrEnum):
     RENDITION = "Transcode"
     #: runs last, whatever happened; a graph has at most one
     REPORT = "Report"
-    #: begins a package
-    PACKAGE = "PackageConfig"
-    #: collect the streams of a package
-    SUBTITLE_GROUP = "SubtitleGroup"
-    AUDIO_GROUP = "AudioGroup"
-    VIDEO_GROUP = "VideoGroup"
-    #: ends a package
-    MASTER = "GenerateMasterPlayList"
 
 
 class Activity(ABC, Generic[P]):
@@ -81,6 +76,14 @@ class Activity(ABC, Generic[P]):
     aliases: ClassVar[tuple[str, ...]] = ()
     #: what it is for in a graph
     role: ClassVar[Role] = Role.WORK
+    #: whether it only says something of those behind it: it does no work, and they are planned
+    #: with what follows the activities before it
+    declares: ClassVar[bool] = False
+    #: whether it makes something of the results of all before it, and again when those are new
+    gathers: ClassVar[bool] = False
+    #: rules about the whole of a topology that has activities of the type; one that several types
+    #: name is applied once
+    graph_rules: ClassVar[tuple[GraphRule, ...]] = ()
     #: the model of `Parameters`
     parameters: type[P]
     #: models of the documents that the type owns beside its parameters, by name

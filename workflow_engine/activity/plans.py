@@ -1,21 +1,13 @@
 """What an activity type plans with, and what it plans."""
 
 import json
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 
+from workflow_engine.activity.graphs import GraphView, TemplateLookup, no_templates
 from workflow_engine.errors import ActivityError, Code, Problem
 from workflow_engine.records import Digests, Json, ObjectRef, StepResult
 from workflow_engine.topology.placeholders import Names
-
-#: from an id to a custom template as it was added, None when there is none: Name and sections, or
-#: Name and Config of a watermark
-TemplateLookup = Callable[[str], Mapping[str, Json] | None]
-
-
-def no_templates(template_id: str) -> Mapping[str, Json] | None:
-    """Return None: the lookup of a place without custom templates."""
-    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +69,10 @@ class PlanContext:
     """The input of one run, as far as planning needs it.
 
     `upstream` maps a type to the result of the nearest ancestor of that type, for those that
-    have one. `side` holds what `Activity.reads` asked for. `composite` is set for an input that is
-    made of further objects, whose content `digests` cover, too.
+    have one; `results` has those of all ancestors that succeeded, by their names, and `skipped`
+    names the ancestors that a rule left out. `graph` is the whole topology. `side` holds what
+    `Activity.reads` asked for. `composite` is set for an input that is made of further objects,
+    whose content `digests` cover, too.
     """
 
     activity: str
@@ -91,6 +85,9 @@ class PlanContext:
         default_factory=dict[SideInput, SideInputFacts]
     )
     composite: Composite | None = None
+    graph: GraphView = field(default_factory=GraphView)
+    results: Mapping[str, StepResult] = field(default_factory=dict[str, StepResult])
+    skipped: Collection[str] = ()
 
     def media(self) -> Mapping[str, Json]:
         """Return the media info that Start found: its result's `data`."""

@@ -1,8 +1,8 @@
 """From a topology to a checked networkx DAG: every problem at once.
 
 `build` never stops at the first problem; `load` raises TopologyError with all of them, placed
-in the file. Specification: topology, 3 (structure), 5 (neighbours of packaging activities), 6
-(order). All passes are linear in activities and dependencies.
+in the file. Specification: topology, 3 (structure), 6 (order). All passes are linear in activities
+and dependencies.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from workflow_engine.activity import (
     Activity,
     Binding,
+    GraphNode,
+    GraphView,
     Neighbourhood,
     Registry,
     Role,
@@ -34,7 +36,6 @@ from workflow_engine.planning.rules import (
     Types,
     cycles,
     invalid,
-    neighbours,
     roles,
     spread,
     unreachable,
@@ -120,6 +121,11 @@ class Graph:
         return report is not None and report.activity.publishes_renditions(report.parameters)
 
     @cached_property
+    def view(self) -> GraphView:
+        """The topology as activity types see it; the templates are those of the run."""
+        return _view(self, {name: node.activity for name, node in self.nodes.items()}, no_templates)
+
+    @cached_property
     def waiting(self) -> tuple[ActivityRecord, ...]:
         """The activities of a new execution, in their order."""
         return tuple(ActivityRecord(name=name, type=self.nodes[name].type) for name in self.order)
@@ -190,9 +196,32 @@ def build(
     problems += cycles(edges, dag)
     if topology.dependencies is not None:
         problems += unreachable(dag, types)
-        problems += neighbours(edges, types, dag)
     nodes = _nodes(topology, types, dag, templates, problems)
-    return Graph(topology=topology, nodes=nodes, dag=dag), problems
+    graph = Graph(topology=topology, nodes=nodes, dag=dag)
+    view = _view(graph, types, templates)
+    # what was left out as wrong is not missing
+    told = {p.pointer for p in problems if p.severity is Severity.ERROR}
+    for rule in dict.fromkeys(rule for one in types.values() for rule in one.graph_rules):
+        problems += (problem for problem in rule(view) if problem.pointer not in told)
+    return graph, problems
+
+
+def _view(graph: Graph, types: Types, templates: TemplateLookup) -> GraphView:
+    topology = graph.topology
+    return GraphView(
+        nodes={
+            name: GraphNode(
+                name=name,
+                type=activity.type_name,
+                given=topology.activities[name].parameters,
+                parameters=graph.nodes[name].parameters if name in graph.nodes else None,
+            )
+            for name, activity in types.items()
+            if name in topology.activities
+        },
+        successors={name: tuple(graph.dag.successors(name)) for name in graph.dag},
+        templates=templates,
+    )
 
 
 def _types(

@@ -9,7 +9,7 @@ Decisions 5 (content keys) and 7 (shared decode).
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
@@ -141,16 +141,18 @@ def plan_activity(
     results: Mapping[str, StepResult],
     keys: Mapping[str, str],
     *,
+    skipped: Collection[str] = (),
     templates: TemplateLookup = no_templates,
     side_inputs: SideInputReader = no_side_inputs,
 ) -> Planned:
     """Plan one activity. `results` and `keys` hold those of the activities that succeeded.
 
-    Raises MediaflowError for transient causes that keep it from being planned.
+    `skipped` names those that a rule left out. Raises MediaflowError for transient causes that keep
+    it from being planned.
     """
     node = graph.nodes[name]
     try:
-        context = _context(graph, name, given, results, templates)
+        context = _context(graph, name, given, results, skipped, templates)
         context = _with_side_inputs(node, context, side_inputs)
         step = node.activity.plan(node.parameters, context)
     except (ActivityError, InvalidInputError) as error:
@@ -188,6 +190,7 @@ def _context(
     name: str,
     given: Input,
     results: Mapping[str, StepResult],
+    skipped: Collection[str],
     templates: TemplateLookup,
 ) -> PlanContext:
     nearest = graph.nearest[name].items()
@@ -199,6 +202,9 @@ def _context(
         upstream={kind: results[ancestor] for kind, ancestor in nearest if ancestor in results},
         templates=templates,
         composite=given.composite,
+        graph=graph.view,
+        results=results,
+        skipped=skipped,
     )
 
 
@@ -287,10 +293,20 @@ def _groups(
 
 
 def siblings_of(graph: Graph) -> Mapping[str, tuple[str, ...]]:
-    """For each activity: those with exactly its predecessors, itself included, in order."""
+    """For each activity: those with exactly its predecessors, itself included, in order.
+
+    A predecessor that only declares something stands for those before it.
+    """
+    before: dict[str, frozenset[str]] = {}
     behind: dict[frozenset[str], list[str]] = {}
     for name in graph.order:
-        behind.setdefault(frozenset(graph.predecessors(name)), []).append(name)
+        before[name] = frozenset[str]().union(
+            *(
+                before[one] if graph.nodes[one].activity.declares else (one,)
+                for one in graph.predecessors(name)
+            )
+        )
+        behind.setdefault(before[name], []).append(name)
     groups = [tuple(names) for names in behind.values()]
     return {name: group for group in groups for name in group}
 
@@ -385,6 +401,7 @@ class Planner:
                 self._given,
                 self._results,
                 self._keys,
+                skipped={one for one, planned in self._planned.items() if planned.skip},
                 templates=self._templates,
                 side_inputs=self._side_inputs,
             )
@@ -415,22 +432,28 @@ def plan_all(
     forecasts: dict[str, StepResult] = {}
     planned: list[Planned] = []
     writers: dict[ObjectRef, str] = {}
+    skipped: set[str] = set()
     for name in graph.order:
         planned_alone = plan_activity(
-            graph, name, given, results, keys, templates=templates, side_inputs=side_inputs
+            *(graph, name, given, results, keys),
+            skipped=skipped,
+            templates=templates,
+            side_inputs=side_inputs,
         )
         one = claim_outputs(planned_alone, writers)
         found = finished(one) if one.step and one.node.activity.reusable else None
         if found is None:
             one = one.taking(streams(one), given.names)
         planned.append(one)
+        if one.skip is not None:
+            skipped.add(name)
         if one.step is None:
             continue
         keys[name] = one.key
         if found is not None:
             results[name] = reused[name] = found
         elif name not in results:
-            context = _context(graph, name, given, results, templates)
+            context = _context(graph, name, given, results, skipped, templates)
             if forecast := one.node.activity.forecast(one.step, context):
                 results[name] = forecasts[name] = StepResult(data=forecast.data)
     return Plan(

@@ -1,11 +1,11 @@
 """The structural rules of a topology, each a function that yields problems.
 
-Specification: topology, 3 (Start, Report, cycles, reachability) and 5 (neighbours of packaging
-activities). All are linear in activities and edges. `planning.graph` calls them.
+Specification: topology, 3 (Start, Report, cycles, reachability). All are linear in activities and
+edges. `planning.graph` calls them, and the rules of activity types (`Activity.graph_rules`).
 """
 
 from collections import deque
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from typing import TypeVar, cast
 
 import networkx as nx
@@ -15,21 +15,6 @@ from workflow_engine.errors import Code, Problem, pointer_to
 from workflow_engine.topology.wire import WireModel
 
 T = TypeVar("T", bound=Hashable)
-
-_GROUPS = (Role.SUBTITLE_GROUP, Role.AUDIO_GROUP, Role.VIDEO_GROUP)
-
-#: which activities may stand directly before and behind those of packages (specification, 5)
-_ALLOWED_BEFORE: Mapping[Role, Sequence[Role]] = {
-    Role.PACKAGE: (Role.START, Role.ANALYSIS),
-    **dict.fromkeys(_GROUPS, (Role.PACKAGE,)),
-    Role.MASTER: (Role.RENDITION,),
-}
-_ALLOWED_BEHIND: Mapping[Role, Sequence[Role]] = {
-    Role.PACKAGE: (*_GROUPS, Role.RENDITION),
-    **dict.fromkeys(_GROUPS, (Role.RENDITION,)),
-    Role.MASTER: (Role.REPORT,),
-}
-
 
 #: successors by name
 Edges = Mapping[str, tuple[str, ...]]
@@ -111,45 +96,6 @@ def unreachable(dag: "nx.DiGraph[str]", types: Types) -> Iterator[Problem]:
             )
 
 
-def neighbours(edges: Edges, types: Types, dag: "nx.DiGraph[str]") -> Iterator[Problem]:
-    """Packaging activities stand only where specification, topology, 5 allows."""
-    for name, successors in edges.items():
-        for index, successor in enumerate(successors):
-            if name in types and successor in types:
-                before, behind = types[name], types[successor]
-                if rule := _broken_rule(before.role, behind.role):
-                    yield invalid(
-                        f'The {behind.type_name} activity "{successor}" may not follow the '
-                        f'{before.type_name} activity "{name}".',
-                        pointer_to("Dependencies", name, index),
-                        rule,
-                    )
-    parts = {name: activity.role for name, activity in types.items()}
-    if Role.PACKAGE not in parts.values():
-        return
-    packaged = spread(dag, parts, forwards=True)
-    mastered = spread(dag, parts, forwards=False)
-    for name, role in parts.items():
-        stream = role in _GROUPS or (role is Role.RENDITION and Role.PACKAGE in packaged[name])
-        if stream and Role.MASTER not in mastered[name]:
-            yield invalid(
-                f'The stream activity "{name}" leads to no {Role.MASTER}.',
-                pointer_to("Activities", name),
-                f"Add an edge towards an activity of the type {Role.MASTER}.",
-            )
-
-
-def _broken_rule(before: Role, behind: Role) -> str:
-    """Return the rule that forbids `behind` directly behind `before`; empty when none does."""
-    allowed = _ALLOWED_BEHIND.get(before, (behind,))
-    if behind not in allowed:
-        return f"Behind {before} only {' or '.join(allowed)} may stand."
-    allowed = _ALLOWED_BEFORE.get(behind, (before,))
-    if before not in allowed:
-        return f"Before {behind} only {' or '.join(allowed)} may stand."
-    return ""
-
-
 def _names(types: Types, role: Role) -> list[str]:
     return [name for name, activity in types.items() if activity.role is role]
 
@@ -157,7 +103,7 @@ def _names(types: Types, role: Role) -> list[str]:
 def spread(
     dag: "nx.DiGraph[str]", types: Mapping[str, T], *, forwards: bool
 ) -> Mapping[str, frozenset[T]]:
-    """Types (or roles) of all ancestors (or descendants) of each activity; cycles do no harm.
+    """Types of all ancestors (or descendants) of each activity; cycles do no harm.
 
     Each activity is visited again only when its set of types grew, at most once per type.
     """

@@ -71,9 +71,15 @@ class Recovery:
 
     def _agrees(self, record: ActivityRecord, key: str | None) -> bool:
         """Whether nothing changed that shaped the outputs; Report tells of all others again."""
-        if self._run.graph.nodes[record.name].role is Role.REPORT:
+        node = self._run.graph.nodes[record.name]
+        if node.role is Role.REPORT or (node.activity.gathers and self._waits(record.name)):
             return False
         return key is None or self._planner.agrees(record.name, key)
+
+    def _waits(self, name: str) -> bool:
+        """Whether something runs again before an activity; what stands before it was kept first."""
+        before = self._run.graph.predecessors(name)
+        return not all(self._journal.activity(one).state.ended for one in before)
 
     def _intact(self, record: ActivityRecord) -> bool:
         return self._publisher.finished.intact(record.outputs, self._cancel)

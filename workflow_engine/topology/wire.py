@@ -199,13 +199,15 @@ class Text:
 class Choice:
     """Annotation of `str`: one of some words; `any_case` accepts other capitals.
 
-    `later` lists words of the specification that this version refuses by name.
+    `later` lists words of the specification that this version refuses by name. `other` is the code
+    of any other word.
     """
 
     words: tuple[str, ...]
     any_case: bool = False
     aliases: tuple[tuple[str, str], ...] = ()
     later: tuple[str, ...] = ()
+    other: str = Code.INVALID
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -237,7 +239,7 @@ class Choice:
                         f"Use one of {', '.join(self.words)}.",
                     )
         raise wire_error(
-            Code.INVALID,
+            self.other,
             f"The value {shown(value)} is not one of the allowed words.",
             f"Use one of {', '.join(self.words)}.",
         )

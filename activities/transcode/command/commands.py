@@ -168,7 +168,8 @@ def _video(rendition: Rendition, picture: Picture) -> Options:
 
 def _tag(rendition: Rendition, picture: Picture) -> Options:
     # Apple players refuse the default tag hev1
-    hevc = picture.codec == "hevc" and rendition.container in ("mp4", "mpd")
+    boxed = rendition.container in ("mp4", "mpd") or rendition.fragmented
+    hevc = picture.codec == "hevc" and boxed
     return {"tag:v": "hvc1"} if hevc else {}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import PurePath
 
+from activities.packaging.streams import SegmentFormat
 from activities.transcode.command.encryption import key_info_name
 from activities.transcode.command.rendition import AudioEncoding, Rendition, VideoEncoding
 from activities.transcode.model.containers import CONTAINERS, IMAGE_CODECS
@@ -140,7 +141,7 @@ def muxer_options(rendition: Rendition, stem: str) -> Options:
 
 
 def _hls(rendition: Rendition, stem: str) -> Options:
-    pattern = segment_pattern(stem)
+    pattern = segment_pattern(stem, rendition.stream)
     if rendition.segment is None:
         # the hls muxer cuts by length only, this one at given times
         return {
@@ -166,6 +167,17 @@ def _hls(rendition: Rendition, stem: str) -> Options:
     }
     if rendition.key:
         options["hls_key_info_file"] = key_info_name(stem)
+    if rendition.stream:
+        # streams are played beside each other: those with B-frames must not begin later
+        options["avoid_negative_ts"] = "disabled"
+    if rendition.fragmented:
+        options["hls_segment_type"] = "fmp4"
+        # beside the playlist, whatever its folder
+        options["hls_fmp4_init_filename"] = f"{PurePath(stem).name}-init.mp4"
+        # else the time before the first picture would stand in an edit list, which players ignore
+        options["hls_segment_options"] = "movflags=+negative_cts_offsets"
+    elif rendition.stream:
+        options["hls_segment_options"] = "avoid_negative_ts=disabled"
     return options
 
 
@@ -182,9 +194,9 @@ def _dash(rendition: Rendition, stem: str) -> Options:
     }
 
 
-def segment_pattern(stem: str) -> str:
+def segment_pattern(stem: str, stream: SegmentFormat | None = None) -> str:
     """Return ffmpeg's pattern of segment names; a `%` of the path itself is doubled."""
-    return stem.replace("%", "%%") + "-%05d.ts"
+    return stem.replace("%", "%%") + f"-%05d.{stream or SegmentFormat.TS}"
 
 
 def limit_options(rendition: Rendition) -> Options:

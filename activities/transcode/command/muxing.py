@@ -132,6 +132,7 @@ class _Division:
             rendition,
             **{"container": "mp4", "segment": None, "cuts": (), "mux": (), "key": None},
             playlist_tags=(),
+            stream=None,
         )
         stem = beside.beside(f"{PASSING}{len(self.passing)}")
         target = RenditionTarget(rendition=plain, stem=stem)

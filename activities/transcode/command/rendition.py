@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 
+from activities.packaging.place import StreamPlace
+from activities.packaging.streams import SegmentFormat
 from activities.transcode.command.filters import CommandInput, Filter, WorkFile, work_files
 from activities.transcode.model.encryption import Key
 from activities.transcode.model.quality import Quality
@@ -121,7 +123,8 @@ class Rendition:
 
     `origin` is how its source is opened. `segment` (seconds) and `cuts` (seconds) belong to m3u8
     and mpd; `mux` are options of other muxers. `key` encrypts the segments of a playlist, which
-    has `playlist_tags` for each of them: `md5`, `size`.
+    has `playlist_tags` for each of them: `md5`, `size`. For a stream of a package, `stream` says
+    what the segments are.
 
     `duration` is what the source promises, in seconds, None when it promises nothing; `exact`
     is false where that may be more than these streams have. At `limit`, in seconds, the output
@@ -142,12 +145,18 @@ class Rendition:
     exact: bool
     limit: float
     bytes: int | None
+    stream: SegmentFormat | None = None
 
     @property
     def copy(self) -> bool:
         """Whether nothing is encoded."""
         streams = [stream for stream in (self.picture, self.sound) if stream]
         return all(stream.encoding is None for stream in streams)
+
+    @property
+    def fragmented(self) -> bool:
+        """Whether its segments are fragments of an mp4."""
+        return self.stream is SegmentFormat.FMP4
 
     @property
     def filters(self) -> tuple[Filter, ...]:
@@ -197,6 +206,8 @@ class Rendition:
         """Return what shapes the bytes of the output, as JSON values."""
         key = replace(self.key, secret=b"") if self.key else None
         shaping = asdict(replace(self, key=key, duration=None, exact=True, limit=0.0, bytes=None))
+        if self.stream is None:
+            del shaping["stream"]
         return json.loads(json.dumps(shaping, default=str))  # str: Fractions
 
 
@@ -206,8 +217,8 @@ class RenditionJob:
 
     What is measured of the finished file: `quality`, and whether the average rate of its picture
     is within `rate_bounds`, the least and the most in kbit/s. `foretold` is what an Analysis
-    expects of it. `picture_file` and `sound_file` name files of the work directory that have its
-    encoded streams already, if any.
+    expects of it. The stream of a package has a `place` there. `picture_file` and `sound_file`
+    name files of the work directory that have its encoded streams already, if any.
     """
 
     rendition: Rendition
@@ -215,6 +226,7 @@ class RenditionJob:
     quality: Quality | None = None
     rate_bounds: tuple[float, float] | None = None
     foretold: Mapping[Figure, float] = field(default_factory=dict[Figure, float])
+    place: StreamPlace | None = None
     picture_file: str = ""
     sound_file: str = ""
 

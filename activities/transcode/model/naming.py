@@ -5,6 +5,7 @@ of this module exist only as object keys and inside playlists and manifests.
 """
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
@@ -98,7 +99,7 @@ def finish_key(key: str, *, md5s: Sequence[str], bitrate_kbps: float) -> str:
 
 def part_key(index_key: str, suffix: str) -> str:
     """Return the key of what a playlist or manifest names: its stem and a suffix."""
-    return index_key.removesuffix(".m3u8").removesuffix(".mpd") + suffix
+    return posixpath.splitext(index_key)[0] + suffix
 
 
 def index_stem(index_key: str) -> str:

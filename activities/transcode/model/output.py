@@ -137,8 +137,9 @@ class TranscodeOutput(WireModel):
         }
     )
 
+    # empty in streams of packages only, which have their names from there
     output_object: Annotated[str, Text(max_bytes=3 * 1023)] = Field(
-        alias="OutputObject", validation_alias=AliasChoices("OutputObject", "Object")
+        default="", alias="OutputObject", validation_alias=AliasChoices("OutputObject", "Object")
     )
     template_id: Annotated[str, Text()]
     container: Annotated[Container, JsonObject] | None = None
@@ -171,13 +172,17 @@ class TranscodeOutput(WireModel):
     user_data: Annotated[str, Text(max_bytes=1024, empty=True)] = ""
     priority: Annotated[int, Number(1, 10)] = 6
     _name_field: str = PrivateAttr("OutputObject")
+    _name_given: bool = PrivateAttr(False)
 
     @model_validator(mode="wrap")
     @classmethod
     def _remember_the_alias(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         output = handler(data)
-        if isinstance(data, dict) and cast("dict[str, Any]", data).get("OutputObject") is None:
-            output._name_field = "Object"
+        if isinstance(data, dict):
+            given = cast("dict[str, Any]", data)
+            if given.get("OutputObject") is None and given.get("Object") is not None:
+                output._name_field = "Object"
+            output._name_given = given.get(output._name_field) is not None
         return output
 
     @property
@@ -186,20 +191,18 @@ class TranscodeOutput(WireModel):
         return pointer_to(self._name_field)
 
     @property
+    def name_given(self) -> bool:
+        """Whether there is a name, be it an empty one."""
+        return self._name_given
+
+    @property
     def merges(self) -> bool:
         """Whether parts are appended to the input."""
         return bool(self.merge_list or self.merge_config_url)
 
 
-#: fields of an activity that makes a stream of a package
-STREAM_FIELDS = (
-    *("multi_bitrate_video_stream", "ext_x_media", "representation"),
-    *("web_vtt_subtitle_url", "input_config"),
-)
-
-
 class TranscodeParameters(WireModel):
-    """Parameters of Transcode; the `STREAM_FIELDS` belong to packages.
+    """Parameters of Transcode; the last five belong to streams of packages.
 
     Without `append_extension`, which is an extension of ours, outputs are called what
     OutputObject says, as in jobs outside of workflows (specification, topology, 11).
@@ -213,18 +216,19 @@ class TranscodeParameters(WireModel):
     append_extension: Annotated[bool, Boolean()] = True
     multi_bitrate_video_stream: Annotated[MultiBitrateVideoStream, JsonObject] | None = None
     ext_x_media: Annotated[ExtXMedia, JsonObject] | None = None
-    web_vtt_subtitle_url: Annotated[
-        Annotated[str, Text(max_bytes=3200)] | None, Field(alias="WebVTTSubtitleURL")
-    ] = None
+    web_vtt_subtitle_url: Annotated[ObjectUrl | None, Field(alias="WebVTTSubtitleURL")] = None
     representation: Annotated[Representation, JsonObject] | None = None
     input_config: Annotated[InputConfig, JsonObject] | None = None
 
     @property
-    def extracts_subtitles(self) -> bool:
-        """Whether the activity makes subtitles only, and so needs no Outputs."""
-        return bool(self.web_vtt_subtitle_url or self.input_config)
-
-    @property
     def packaged(self) -> bool:
         """Whether the activity makes a stream of a package."""
-        return any(getattr(self, name) is not None for name in STREAM_FIELDS)
+        return any(
+            (
+                self.multi_bitrate_video_stream,
+                self.ext_x_media,
+                self.web_vtt_subtitle_url,
+                self.representation,
+                self.input_config,
+            )
+        )

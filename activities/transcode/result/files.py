@@ -12,7 +12,7 @@ from activities.ffmpeg import probe_json
 from activities.probe import MediaInfo
 from activities.probe.values import sections
 from activities.transcode.result.manifest import DashRepresentation, representations
-from activities.transcode.result.playlist import is_uri
+from activities.transcode.result.playlist import playlist_files
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Json
 
@@ -38,9 +38,8 @@ class Files:
 def files_of(path: Path) -> Files:
     """Return the files that belong to an output; `path` is its only file or its index."""
     if path.suffix == ".m3u8":
-        lines = path.read_text(encoding="utf-8").splitlines()
-        segments = [path.with_name(line) for line in lines if is_uri(line)]
-        return Files(content=segments, index=path)
+        names = playlist_files(path.read_text(encoding="utf-8"))
+        return Files(content=[path.with_name(name) for name in names], index=path)
     if path.suffix == ".mpd":
         content = [file for one in representations(path) for file in one.files]
         return Files(content=content, index=path)

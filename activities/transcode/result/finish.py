@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from activities.ffmpeg import ProcessReport
+from activities.packaging.streams import Stream
 from activities.quality import MOMENT_SUFFIX
 from activities.transcode.command.encryption import key_name
 from activities.transcode.command.muxing import SOURCES, streams_of
@@ -19,6 +20,12 @@ from activities.transcode.result.finished import FinishedOutput
 from activities.transcode.result.manifest import named_manifest
 from activities.transcode.result.playlist import named_playlist, segment_tags
 from activities.transcode.result.shapes import shapes
+from activities.transcode.result.stream import (
+    finished_stream,
+    further_lists,
+    measured_stream,
+    own_manifest,
+)
 from activities.transcode.result.told import measured_facts, measured_note
 from activities.transcode.result.verify import wrong_length
 from workflow_engine.activity import ActivityResult, Produced, StepResult
@@ -42,6 +49,7 @@ def finish(
 
     Raises ActivityError for two of one name, and InterruptedRunError on `cancel`.
     """
+    streams = [measured_stream(job, one) for job, one in zip(jobs, made, strict=True)]
     keys = [_key(job, one) for job, one in zip(jobs, made, strict=True)]
     # bit rates and digests in names can make equal ones
     require_distinct(keys)
@@ -52,12 +60,20 @@ def finish(
         for job, one, key in all_three
         if one.moment
     ]
-    indexes = [produced for each in all_three for produced in _index(*each)]
+    indexes: list[Produced] = []
+    for (job, one, key), stream in zip(all_three, streams, strict=True):
+        indexes += _index(job, one, key, stream)
+        for number, (ref, text) in enumerate(further_lists(job, stream)):
+            path = Path(f"{one.target.stem}-list-{number}")
+            path.write_text(text, encoding="utf-8")
+            indexes.append(Produced(path=path, ref=ref, last=True))
     notes = [note for job, one in zip(jobs, made, strict=True) for note in measured_note(job, one)]
     return ActivityResult(
         data={
             "Outputs": [_facts(job, one) for job, one in zip(jobs, made, strict=True)],
             **({"Notes": notes} if notes else {}),
+            # of a package, whose activities have one output each
+            **({"Stream": stream.to_json()} if (stream := streams[0]) else {}),
         },
         outputs=(*content, *moments, *indexes),
         commands=tuple(commands),
@@ -95,6 +111,8 @@ def renamed(jobs: Sequence[RenditionJob], finished: StepResult) -> list[ObjectRe
         if suffixes:
             content += (_ref(job, part_key(key, suffix)) for suffix in suffixes)
             indexes.append(_ref(job, key))
+            stream = finished_stream(job, finished)
+            indexes += (ref for ref, _ in further_lists(job, stream))
         else:
             content.append(_ref(job, key))
         if cast("dict[str, Json]", facts.get("Quality", {})).get("Moment"):
@@ -129,12 +147,16 @@ def _streams(made: FinishedOutput) -> tuple[Json, ...]:
     return tuple(streams_of(rendition).values()) if rendition.container in SOURCES else ()
 
 
-def _index(job: RenditionJob, made: FinishedOutput, key: str) -> Iterator[Produced]:
+def _index(
+    job: RenditionJob, made: FinishedOutput, key: str, stream: Stream | None
+) -> Iterator[Produced]:
     path = made.files.index
     if path is None:
         return
     text = path.read_text(encoding="utf-8")
-    if job.rendition.container == "m3u8":
+    if job.place and stream and job.place.protocol == "dash":
+        named = own_manifest(job.place, stream)
+    elif job.rendition.container == "m3u8":
         named = named_playlist(text, key, _tags(job, made.files.content))
         if job.rendition.key:
             neutral = Path(key_name(path.stem)).name

@@ -7,12 +7,20 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import quote
 
 from activities.transcode.model.naming import part_key
 
 _SEQUENCE = "#EXT-X-MEDIA-SEQUENCE:"
+#: the initialization segment of fragments of an mp4
+_MAP = re.compile(r'#EXT-X-MAP:URI="([^"]*)"')
+
+
+def playlist_files(text: str) -> list[str]:
+    """Return the names of the files that a playlist of neutral names refers to, in order."""
+    lines = text.splitlines()
+    return [*_MAP.findall(text), *(line for line in lines if is_uri(line))]
 
 
 def named_playlist(text: str, playlist_key: str, tags: Sequence[Sequence[str]] = ()) -> str:
@@ -32,7 +40,10 @@ def named_playlist(text: str, playlist_key: str, tags: Sequence[Sequence[str]] =
         if is_uri(line):
             lines += tags[number] if tags else ()
             number += 1
-            line = _uri(segment_key(name, number))
+            line = _uri(segment_key(name, number, PurePath(line).suffix))
+        elif map_ := _MAP.match(line):
+            suffix = map_[1].partition("-")[2]
+            line = f'#EXT-X-MAP:URI="{_uri(part_key(name, f"-{suffix}"))}"'
         lines.append(line)
     return "\n".join(lines) + "\n"
 
@@ -58,9 +69,9 @@ def _uri(name: str) -> str:
     return "".join(quote(char, safe="") if char in "%#?:\\" else char for char in name)
 
 
-def segment_key(playlist_key: str, number: int) -> str:
+def segment_key(playlist_key: str, number: int, extension: str = ".ts") -> str:
     """Return the key of a segment: the playlist's stem and `-00001.ts`, counted from 1."""
-    return part_key(playlist_key, f"-{number:05}.ts")
+    return part_key(playlist_key, f"-{number:05}{extension}")
 
 
 def segment_tags(path: Path, *, md5: bool, size: bool) -> Iterator[str]:

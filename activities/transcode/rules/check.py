@@ -12,7 +12,7 @@ from activities.objects import name_faults
 from activities.templates import Kind, Template, find
 from activities.transcode.features.registry import stage_faults
 from activities.transcode.model.naming import ALLOWED, clashes, unfilled_key
-from activities.transcode.model.output import STREAM_FIELDS, TranscodeOutput, TranscodeParameters
+from activities.transcode.model.output import TranscodeOutput, TranscodeParameters
 from activities.transcode.model.settings import settings_of
 from activities.transcode.rules.output import faults
 from workflow_engine.activity import Neighbourhood
@@ -22,13 +22,12 @@ from workflow_engine.errors import Code, InvalidInputError, Problem, Severity, p
 def problems(parameters: TranscodeParameters, neighbourhood: Neighbourhood) -> Iterator[Problem]:
     """Yield every problem of an activity's parameters."""
     yield from _missing(parameters, neighbourhood)
-    yield from _outside_of_packages(parameters, neighbourhood)
     sound: dict[int, str] = {}
     for index, output in enumerate(parameters.outputs):
-        own_problems = list(name_faults(output.output_object, ALLOWED, output.name_pointer))
+        own_problems = list(_name_faults(output, parameters))
         template = _template(output, neighbourhood, own_problems)
         if template:
-            own_problems += _output_faults(output, template, neighbourhood)
+            own_problems += _output_faults(output, template, parameters, neighbourhood)
         yield from (at_output(problem, index) for problem in own_problems)
         if template and all(problem.severity is Severity.WARNING for problem in own_problems):
             container = settings_of(output, template).container
@@ -41,26 +40,21 @@ def at_output(problem: Problem, index: int) -> Problem:
     return replace(problem, pointer=pointer_to("Outputs", index) + problem.pointer)
 
 
-def _outside_of_packages(
-    parameters: TranscodeParameters, neighbourhood: Neighbourhood
-) -> Iterator[Problem]:
-    """Yield the fields of streams that no package could take."""
-    if "PackageConfig" in neighbourhood.ancestor_types:
-        return
-    for name in STREAM_FIELDS:
-        if getattr(parameters, name) is not None:
-            field = TranscodeParameters.model_fields[name].alias
-            yield Problem(
-                code=Code.NOT_SUPPORTED,
-                message=f'There is no PackageConfig before "{neighbourhood.name}", '
-                f"which {field} needs.",
-                pointer=f"/{field}",
-                remedy="Take it out: it belongs to a stream of a package.",
-            )
+def _name_faults(output: TranscodeOutput, parameters: TranscodeParameters) -> Iterator[Problem]:
+    if output.output_object:
+        yield from name_faults(output.output_object, ALLOWED, output.name_pointer)
+    elif not parameters.packaged:
+        given = output.name_given
+        yield Problem(
+            code=Code.EMPTY_VALUE if given else Code.NULL_VALUE,
+            message=f'The parameter "OutputObject" is {"empty" if given else "missing"}.',
+            pointer=output.name_pointer,
+            remedy="Give the output a name: only the streams of packages need none.",
+        )
 
 
 def _missing(parameters: TranscodeParameters, neighbourhood: Neighbourhood) -> Iterator[Problem]:
-    if not parameters.outputs and not parameters.extracts_subtitles:
+    if not parameters.outputs and not parameters.packaged:
         yield Problem(
             code=Code.NULL_VALUE,
             message=f'The activity "{neighbourhood.name}" has no Outputs.',
@@ -88,7 +82,10 @@ def _template(
 
 
 def _output_faults(
-    output: TranscodeOutput, template: Template, neighbourhood: Neighbourhood
+    output: TranscodeOutput,
+    template: Template,
+    parameters: TranscodeParameters,
+    neighbourhood: Neighbourhood,
 ) -> Iterator[Problem]:
     if template.kind is Kind.INTELLIGENT and "Analysis" not in neighbourhood.ancestor_types:
         yield Problem(
@@ -99,6 +96,8 @@ def _output_faults(
             remedy="Put an Analysis before the activity, or use a static template "
             f'("{template.id.replace("S00000000", "S00000001")}").',
         )
+    if parameters.packaged:
+        return  # the package says what else an output is: see `rules/stream.py`
     settings = settings_of(output, template)
     yield from faults(settings)
     yield from stage_faults(settings, neighbourhood.templates)

@@ -3,7 +3,17 @@
 from typing import Any
 
 from tests.support.limits.outputs import HLS, LOGO, Limit
-from tests.support.limits.rules import FORMAT, OTHER, Rule, flag, number, text, word
+from tests.support.limits.rules import (
+    FORMAT,
+    INVALID,
+    OTHER,
+    UNSUPPORTED,
+    Rule,
+    flag,
+    number,
+    text,
+    word,
+)
 from tests.support.topologies import report, start
 
 _CROP = "/AnalysisConfig/PropertiesControl/Crop"
@@ -110,7 +120,15 @@ OTHERS = [
 ]
 
 _STREAM = {"Outputs": [{"OutputObject": "{FileName}", "TemplateId": HLS}]}
-_SUBTITLES = {"Format": "vtt", "InputFile": {"URL": "http://example.com/a.vtt"}}
+
+
+def _url(letters: str) -> str:
+    """The URL of an object, of as many bytes as some letters."""
+    region = "r" * max(1, len(letters.encode()) - len("http://b..aliyuncs.com/k"))
+    return f"http://b.{region}.aliyuncs.com/k"
+
+
+_SUBTITLES = {"Format": "vtt", "InputFile": {"URL": "oss://side/a.vtt"}}
 _BAD_URIS = (
     "A/b.m3u8",
     "/a.m3u8",
@@ -145,7 +163,7 @@ PACKAGE = {
             "Parameters": {
                 **_STREAM,
                 "ExtXMedia": {"Name": "a", "URI": "a/l.m3u8"},
-                "WebVTTSubtitleURL": "http://example.com/a.vtt",
+                "WebVTTSubtitleURL": "oss://side/a.vtt",
             },
         },
         "video": {
@@ -162,10 +180,30 @@ PACKAGE = {
                 }
             },
         },
+        "dash": {
+            "Type": "PackageConfig",
+            "Parameters": {
+                "Output": {"Bucket": "out", "Location": "local", "MasterPlayListName": "c/d.mpd"},
+                "Protocol": "dash",
+            },
+        },
+        "titles": {
+            "Type": "SubtitleGroup",
+            "Parameters": {"AdaptationSet": {"Group": "titles"}},
+        },
+        "title": {
+            "Type": "Transcode",
+            "Parameters": {"Representation": {"Id": "t", "URI": "t.mpd"}},
+        },
+        "manifest": {"Type": "GenerateMasterPlayList", "Parameters": {}},
         "report": report(),
     },
     "Dependencies": {
-        "start": ["package"],
+        "start": ["package", "dash"],
+        "dash": ["titles"],
+        "titles": ["title"],
+        "title": ["manifest"],
+        "manifest": ["report"],
         "package": ["audio", "words", "video"],
         "audio": ["track"],
         "words": ["lines"],
@@ -180,16 +218,18 @@ def _packaged(name: str, at: str, rule: Rule, needed: bool = True, **room: Any) 
     return Limit(name, at, rule, {**PACKAGE["Activities"][name]["Parameters"], **room}, needed)
 
 
+_OTHERS = word("hls").bad[INVALID]
+_PROTOCOL = Rule(good=("hls",), bad={UNSUPPORTED: (*_OTHERS, "cmaf", "smooth")})
 #: parameters of packages
 PACKAGES = [
-    _packaged("package", "/Protocol", word("hls", "dash")),
-    _packaged("audio", "/GroupId", text(32), False),
-    _packaged("words", "/GroupId", text(32), False),
+    _packaged("package", "/Protocol", _PROTOCOL),
+    _packaged("audio", "/GroupId", text(32)),
+    _packaged("words", "/GroupId", text(32)),
     _packaged("track", "/ExtXMedia/Name", text(64)),
     _packaged("track", "/ExtXMedia/URI", _URI),
     _packaged("video", "/MultiBitrateVideoStream/URI", _URI),
-    _packaged("lines", "/WebVTTSubtitleURL", text(3200), False),
-    _packaged("lines", "/InputConfig/Format", word("stl", "ttml", "vtt"), InputConfig=_SUBTITLES),
+    _packaged("lines", "/WebVTTSubtitleURL", text(3200, form=_url), False),
+    _packaged("title", "/InputConfig/Format", word("stl", "ttml", "vtt"), InputConfig=_SUBTITLES),
 ]
 
 _PAGE = number(1, 100, whole=True)

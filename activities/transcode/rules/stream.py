@@ -1,0 +1,126 @@
+"""What is wrong with the outputs of streams of packages, which their packages shape.
+
+Specification: topology, 5.2; the rules of packages themselves are in `activities/packaging/rules`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
+
+from activities.packaging.package import Package, StreamNode, packages
+from activities.packaging.place import is_fragmented, is_muted
+from activities.packaging.streams import StreamKind
+from activities.templates import Template, find
+from activities.transcode.features.registry import stage_faults
+from activities.transcode.model.output import TranscodeOutput, TranscodeParameters
+from activities.transcode.model.settings import OutputSettings, problem, settings_of
+from activities.transcode.model.stream import segment_seconds, stream_settings, wanted_seconds
+from activities.transcode.rules.output import faults
+from workflow_engine.activity import GraphView, pointer_to
+from workflow_engine.errors import Code, InvalidInputError, Problem, Severity
+
+
+def stream_output_problems(graph: GraphView) -> Iterator[Problem]:
+    """Yield what is wrong with the outputs of all streams of a topology."""
+    for package in packages(graph):
+        if package.parameters is None or not package.protocol:
+            continue
+        yield from _lengths(graph, package)
+        for stream in package.of_kind(StreamKind.VIDEO, StreamKind.AUDIO):
+            parameters = cast("TranscodeParameters | None", stream.parameters)
+            base = pointer_to("Activities", stream.name, "Parameters", "Outputs", 0)
+            for output in (parameters.outputs if parameters else ())[:1]:
+                for one in _faults(graph, package, stream, output):
+                    yield replace(one, pointer=base + one.pointer)
+
+
+def _lengths(graph: GraphView, package: Package) -> Iterator[Problem]:
+    config = package.parameters
+    wanted = sorted(set(wanted_seconds(package, graph.templates)))
+    if config and config.segment_seconds is None and len(wanted) > 1:
+        seconds = segment_seconds(package, graph.templates)
+        yield Problem(
+            code=Code.INVALID,
+            message=f'The streams of the package of "{package.config.name}" ask for segments of '
+            f"{', '.join(map(str, wanted))} seconds; all get {seconds}.",
+            pointer=pointer_to("Activities", package.config.name),
+            remedy="Say with SegmentSeconds of the PackageConfig how long they should be.",
+            severity=Severity.WARNING,
+        )
+
+
+def _faults(
+    graph: GraphView, package: Package, stream: StreamNode, output: TranscodeOutput
+) -> Iterator[Problem]:
+    template = _template(graph, output)
+    kind, config = stream.kind, package.parameters
+    if template is None or kind is None or config is None:
+        return
+    own, muted = settings_of(output, template), is_muted(package, stream)
+    fragmented = is_fragmented(config)
+    yield from _missing(stream, own)
+    yield from _unfit(own, fragmented=fragmented)
+    if muted and package.protocol == "hls" and own.audio is not None:
+        yield problem(
+            Code.INVALID,
+            "/Audio" if output.audio else "/TemplateId",
+            f'The sound of "{stream.name}" is left out: its item of the MasterPlayList names an '
+            "AudioGroup, whose streams are the sound.",
+            'Set Audio to {"Remove": "true"}, or take Audio out of the item.',
+            Severity.WARNING,
+        )
+    settings = stream_settings(
+        own,
+        kind=kind,
+        fragmented=fragmented,
+        muted=muted,
+        seconds=segment_seconds(package, graph.templates),
+    )
+    if settings.video or settings.audio:
+        yield from faults(_without_encryption(settings) if fragmented else settings)
+        yield from stage_faults(settings, graph.templates)
+
+
+def _missing(stream: StreamNode, own: OutputSettings) -> Iterator[Problem]:
+    """A picture needs a picture, and sound needs sound."""
+    for kind, section, word in (
+        (StreamKind.VIDEO, own.video, "video"),
+        (StreamKind.AUDIO, own.audio, "audio"),
+    ):
+        if stream.kind is kind and section is None:
+            yield problem(
+                Code.NOT_SUPPORTED,
+                "/TemplateId",
+                f'The {kind} stream "{stream.name}" has an output without {word}.',
+                f"Use a template with {word}.",
+            )
+
+
+def _unfit(own: OutputSettings, *, fragmented: bool) -> Iterator[Problem]:
+    if own.mux.segment.force_seg_time:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            own.pointer("mux_config", "segment"),
+            "ForceSegTime cuts the segments of one stream apart from those of the others.",
+            "Take it out, and say with SegmentSeconds of the PackageConfig how long they are.",
+        )
+    if own.output.encryption and fragmented:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            "/Encryption",
+            "Segments that are fragments of an mp4 (DASH, ManifestName, SegmentFormat fmp4) cannot "
+            "be encrypted by this version.",
+            'Take Encryption out, or use the protocol "hls" with segments of the format "ts".',
+        )
+
+
+def _without_encryption(settings: OutputSettings) -> OutputSettings:
+    output = settings.output.model_copy(update={"encryption": None})
+    return replace(settings, output=output)
+
+
+def _template(graph: GraphView, output: TranscodeOutput) -> Template | None:
+    try:
+        return find(output.template_id, graph.templates)
+    except InvalidInputError:  # told by the check of the activity itself
+        return None
