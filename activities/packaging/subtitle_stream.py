@@ -200,7 +200,7 @@ def run_subtitles(job: SubtitleJob, context: ActivityContext) -> ActivityResult:
     stream = _measured(job, [file.path.stat().st_size for file in files])
     own_list = _written(context.work / "list", _list(job, stream))
     files.append(Produced(path=own_list, ref=job.place.ref, last=True))
-    note = f"{len(subtitles.cues)} cues of {subtitles.format} as WebVTT."
+    note = f"Cues: {len(subtitles.cues)}, read from {subtitles.format}."
     return ActivityResult(
         data={"Stream": stream.to_json(), "Notes": [note]},
         outputs=tuple(files),
