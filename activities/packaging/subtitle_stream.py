@@ -72,7 +72,7 @@ class SubtitleRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class SubtitleJob:
-    """A subtitle stream as it will be made; `length` and `ends` of segments are in milliseconds.
+    """A subtitle stream as it will be made; the `ends` of its segments are in milliseconds.
 
     The subtitles are in the `file` of the work directory, or in a `track` of the source.
     """
@@ -148,7 +148,7 @@ def plan_subtitles(request: SubtitleRequest, context: PlanContext) -> Step:
     if not file:
         track = text_track(media, language_of(request.stream), request.stream.name)
         command = _extraction(track, media, source)
-    ends = segment_ends(_length(request, facts), request.place.seconds)
+    ends = _ends(request, facts)
     job = SubtitleJob(
         place=request.place,
         member=_member(request, _foreseen(request.place, ends, facts)),
@@ -239,6 +239,18 @@ def _judged(
             pointer="/InputConfig/Format",
             severity=Severity.WARNING,
         )
+
+
+def _ends(request: SubtitleRequest, facts: Mapping[str, Json]) -> list[int]:
+    """Return the ends of the segments, in milliseconds. Raises ActivityError for too many."""
+    try:
+        return segment_ends(_length(request, facts), request.place.seconds)
+    except SubtitleError as error:
+        raise ActivityError(
+            Code.OUT_OF_RANGE,
+            f'The subtitles of "{request.stream.name}" cannot be divided: {error}.',
+            remedy="Use longer SegmentSeconds.",
+        ) from None
 
 
 def _length(request: SubtitleRequest, facts: Mapping[str, Json]) -> int:
