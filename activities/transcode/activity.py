@@ -11,11 +11,11 @@ from typing import ClassVar, cast
 
 from activities import ffmpeg, fonts
 from activities.packaging.rules import problems as package_problems
+from activities.packaging.subtitle_files import run_subtitles
 from activities.packaging.subtitle_stream import (
     SubtitleJob,
     forecast_subtitles,
     renamed_subtitles,
-    run_subtitles,
 )
 from activities.predictions import prediction_rows, predictions
 from activities.quality.told import quality_rows
