@@ -14,6 +14,7 @@ from mpegdash.parser import MPEGDASHParser
 
 from tests.support import packages
 from tests.support.package_runs import SECONDS, PackageRuns, decoded, film, first_time, good
+from workflow_engine.errors import TopologyError
 
 Value = dict[str, Any]
 
@@ -45,6 +46,12 @@ def begins(text: str) -> list[float]:
     return [*accumulate(segment.duration for segment in m3u8.loads(text).segments)]
 
 
+@pytest.mark.proves(
+    *("PackageConfig.Protocol hls", "PackageConfig.Output.MasterPlayListName"),
+    *("PackageConfig.SegmentSeconds", "MultiBitrateVideoStream.URI", "ExtXMedia"),
+    *("AudioGroup.GroupId", "MasterPlayList"),
+    by="a parser of playlists, first packets, decoded frames",
+)
 def test_hls_of_two_pictures_and_two_languages(runs: PackageRuns, source: Path):
     record = runs.run(source, two_languages())
     made = {name: good(record, name) for name in ("high", "low", "english", "french", "master")}
@@ -144,6 +151,10 @@ def test_odd_rates_and_portraits_are_cut_alike(
     assert all(abs(time - wanted) <= frame for time, wanted in zip(high, (2, 4), strict=False))
 
 
+@pytest.mark.proves(
+    *("PackageConfig.Output.ManifestName", "PackageConfig.SegmentFormat"),
+    by="a parser of MPDs, decoded frames",
+)
 def test_cmaf_has_both_lists_over_the_same_segments(runs: PackageRuns, source: Path):
     value = two_languages()
     packages.parameters(value, "package")["Output"]["ManifestName"] = "{FileName}/all.mpd"
@@ -168,6 +179,9 @@ def test_cmaf_has_both_lists_over_the_same_segments(runs: PackageRuns, source: P
     assert len(decoded(folder / "high" / "video.m3u8")) == SECONDS * 25
 
 
+@pytest.mark.proves(
+    *("PackageConfig.Protocol dash", "AdaptationSet", "Representation"), by="a parser of MPDs"
+)
 def test_dash_has_a_list_for_each_stream_and_one_over_all(runs: PackageRuns, source: Path):
     record = runs.run(source, packages.dash(SegmentSeconds=2))
     good(record, "master")
@@ -179,6 +193,7 @@ def test_dash_has_a_list_for_each_stream_and_one_over_all(runs: PackageRuns, sou
     assert [(one.lang, len(one.representations)) for one in sets] == [(None, 2), ("en", 1)]
 
 
+@pytest.mark.proves("Encryption in packages", by="segments opened with the key")
 def test_encrypted_segments_open_with_the_key_alone(runs: PackageRuns, source: Path):
     value = packages.hls(SegmentSeconds=2)
     key = {"Type": "hls-aes-128", "KeyType": "Base64", "Key": "MDEyMzQ1Njc4OTAxMjM0NQ=="}
@@ -195,3 +210,29 @@ def test_encrypted_segments_open_with_the_key_alone(runs: PackageRuns, source: P
     opened = Cipher(AES(b"0123456789012345"), CBC(iv)).decryptor().update(data)
     assert data[0] != 0x47 and opened[0] == 0x47 and opened[188] == 0x47
     assert "avc1." in runs.text("master.m3u8")
+
+
+@pytest.mark.proves("OverrideParams in packages", by="the problem, and that nothing ran")
+@pytest.mark.parametrize("name", ["high", "english", "master"])
+@pytest.mark.parametrize(
+    ("given", "pointer"),
+    [
+        (
+            lambda name: {
+                "WebVTTSubtitleOverrides": [
+                    {"RefActivityName": name, "WebVTTSubtitleURL": "oss://uploads/a.vtt"}
+                ]
+            },
+            "/WebVTTSubtitleOverrides/0/RefActivityName",
+        ),
+        (lambda name: {name: {"InputConfig": {"Format": "vtt", "InputFile": {}}}}, "/{name}"),
+    ],
+)
+def test_only_subtitle_streams_take_overrides(
+    runs: PackageRuns, source: Path, name: str, given: Any, pointer: str
+):
+    with pytest.raises(TopologyError) as caught:
+        runs.run(source, packages.hls(), given(name))
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.pointer) == ("InvalidParameter", pointer.format(name=name))
+    assert name in problem.message and not runs.folder.exists()
