@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,8 +13,15 @@ from workflow_engine.activity import ActivityContext, StepResult, TemplateLookup
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
 from workflow_engine.planning.graph import Graph
-from workflow_engine.planning.plan import Input, Plan, Planned, plan_activity, plan_all
-from workflow_engine.records import ExecutionRecord, ObjectRef
+from workflow_engine.planning.plan import (
+    Input,
+    Plan,
+    Planned,
+    no_streams,
+    plan_activity,
+    plan_all,
+)
+from workflow_engine.records import ExecutionRecord, ObjectRef, Output
 from workflow_engine.run.composite import open_content
 from workflow_engine.run.reuse import Finished
 from workflow_engine.run.side_inputs import SideInputs
@@ -57,6 +64,7 @@ def preview(
             look.input,
             start,
             look.finished,
+            streams=look.streams,
             fuse=fuse,
             templates=templates,
             side_inputs=side_inputs.read,
@@ -74,12 +82,16 @@ def describe(
     store: Store | None,
     count_limit: int,
 ) -> StepResult:
-    """Return what Start finds out about an input; `store` is asked whether it did before.
+    """Return what the last activity of a chain finds out about an input.
 
+    It only reads; what it writes is thrown away. `store` is asked whether each of them did before.
     Raises ActivityError.
     """
     with _looking_at(graph, source, names, buckets, store, count_limit) as look:
-        return look.start()
+        results: dict[str, StepResult] = {}
+        for name in graph.order:
+            results[name] = look.result(name, results)
+        return results[graph.order[-1]]
 
 
 def _placed(planned: Planned, source: Source, buckets: Buckets) -> Planned:
@@ -102,6 +114,7 @@ class _Look:
     folder: Path
     context: Callable[[str, Path, Path], ActivityContext]
     finished: Callable[[Planned], StepResult | None]
+    streams: Callable[[Planned], Mapping[str, Output]]
 
     def make_folder(self) -> Path:
         """Make an empty folder."""
@@ -109,15 +122,23 @@ class _Look:
 
     def start(self) -> StepResult:
         """Return what Start found before, else run it. Raises ActivityError."""
-        node = self.graph.start
-        planned = plan_activity(self.graph, node.name, self.input, {}, {})
+        return self.result(self.graph.start.name, {})
+
+    def result(self, name: str, results: Mapping[str, StepResult]) -> StepResult:
+        """Return what an activity behind `results` found before, else run it.
+
+        Raises ActivityError.
+        """
+        planned = plan_activity(self.graph, name, self.input, results, {})
         if planned.step is None:
-            raise planned.error or ActivityError(Code.INTERNAL, "Start cannot be planned.")
+            raise planned.error or ActivityError(Code.INTERNAL, f'"{name}" cannot be planned.')
         if found := self.finished(planned):
             return found
-        link = self.folder / self.input.names.source_name
+        folder = self.make_folder()
+        link = folder / self.input.names.source_name
         self.file.link(link)
-        result = node.activity.run(planned.step, self.context(node.name, self.folder, link))
+        activity = planned.node.activity
+        result = activity.run(planned.step, self.context(name, folder, link))
         return StepResult(data=result.data, warnings=result.warnings)
 
 
@@ -166,6 +187,7 @@ def _looking_at(
             folder=Path(folder),
             context=context,
             finished=known.find if known is not None else _nothing,
+            streams=known.streams if known is not None else no_streams,
         )
 
 
