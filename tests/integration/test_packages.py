@@ -47,9 +47,13 @@ def begins(text: str) -> list[float]:
 
 
 @pytest.mark.proves(
-    *("PackageConfig.Protocol hls", "PackageConfig.Output.MasterPlayListName"),
-    *("PackageConfig.SegmentSeconds", "MultiBitrateVideoStream.URI", "ExtXMedia"),
-    *("AudioGroup.GroupId", "MasterPlayList"),
+    "PackageConfig.Protocol hls",
+    "PackageConfig.Output.MasterPlayListName",
+    "PackageConfig.SegmentSeconds",
+    "MultiBitrateVideoStream.URI",
+    "ExtXMedia",
+    "AudioGroup.GroupId",
+    "MasterPlayList",
     by="a parser of playlists, first packets, decoded frames",
 )
 def test_hls_of_two_pictures_and_two_languages(runs: PackageRuns, source: Path):
@@ -152,7 +156,8 @@ def test_odd_rates_and_portraits_are_cut_alike(
 
 
 @pytest.mark.proves(
-    *("PackageConfig.Output.ManifestName", "PackageConfig.SegmentFormat"),
+    "PackageConfig.Output.ManifestName",
+    "PackageConfig.SegmentFormat",
     by="a parser of MPDs, decoded frames",
 )
 def test_cmaf_has_both_lists_over_the_same_segments(runs: PackageRuns, source: Path):
@@ -180,7 +185,7 @@ def test_cmaf_has_both_lists_over_the_same_segments(runs: PackageRuns, source: P
 
 
 @pytest.mark.proves(
-    *("PackageConfig.Protocol dash", "AdaptationSet", "Representation"), by="a parser of MPDs"
+    "PackageConfig.Protocol dash", "AdaptationSet", "Representation", by="a parser of MPDs"
 )
 def test_dash_has_a_list_for_each_stream_and_one_over_all(runs: PackageRuns, source: Path):
     record = runs.run(source, packages.dash(SegmentSeconds=2))
