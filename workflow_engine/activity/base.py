@@ -110,6 +110,13 @@ class Activity(ABC, Generic[P]):
         """Yield problems that need the graph; pointers are relative to `Parameters`."""
         return ()
 
+    def override_fault(self, name: str, parameter: str, graph: GraphView) -> str:
+        """Return why one run must not replace a parameter of the activity `name`, else "".
+
+        OverrideParams replace `WebVTTSubtitleURL` and `InputConfig` only. The reason is a sentence.
+        """
+        return f'The activity "{name}" is not a subtitle stream: it has no {parameter}.'
+
     def binding(self, parameters: P) -> Binding | None:
         """Return what starts the workflow; asked of the Start, which has one.
 
@@ -218,6 +225,13 @@ class Activity(ABC, Generic[P]):
     def shared_commands(self, steps: Sequence[Step], names: Names) -> tuple[tuple[str, ...], ...]:
         """Return what `run_shared` would start for these steps, for showing. Pure."""
         raise NotImplementedError(f"{self.type_name} does not set Step.share")
+
+    def taking(self, step: Step, files: Mapping[str, str], names: Names) -> Step:
+        """Return a step that has some of its `streams` from files of finished outputs.
+
+        `files` are their names in the work directory, by the names of the streams. Pure.
+        """
+        raise NotImplementedError(f"{self.type_name} does not set Step.streams")
 
     def outline(self, steps: Sequence[Step]) -> Iterable[str]:
         """Yield a line for each thing that one process, or each step alone, does for these steps.
