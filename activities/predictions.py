@@ -13,23 +13,27 @@ from workflow_engine.records import Figure, Json, Prediction, StepResult
 def predictions(result: StepResult) -> list[Prediction]:
     """Return what was foretold of the outputs of a finished step, beside what was measured.
 
-    What was encoded twice is no longer what the Analysis foretold.
+    Of an output that was encoded twice, it is the first encode: its settings were those that the
+    Analysis had chosen, and the second one has them corrected.
     """
     return [
         Prediction(position=position, figure=figure, predicted=predicted, measured=measured)
         for position, facts in enumerate(cast("Sequence[Any]", result.data.get("Outputs") or ()))
-        if facts.get("Encodes") == 1
         for figure, measured in _measured(facts)
         if (predicted := facts.get("Predicted", {}).get(str(figure))) is not None
     ]
 
 
 def _measured(facts: Mapping[str, Any]) -> Iterator[tuple[Figure, float]]:
-    if rate := facts.get("PictureBitrate"):
-        yield Figure.BITRATE, rate
-    quality = facts.get("Quality", {})
-    if quality.get("Metric") == Metric.VMAF:
-        yield Figure.VMAF, quality["Mean"]
+    if facts.get("Encodes") == 1:
+        if rate := facts.get("PictureBitrate"):
+            yield Figure.BITRATE, rate
+        quality = facts.get("Quality", {})
+        if quality.get("Metric") == Metric.VMAF:
+            yield Figure.VMAF, quality["Mean"]
+        return
+    first = cast("Mapping[str, float]", facts.get("First") or {})
+    yield from ((figure, first[figure]) for figure in Figure if figure in first)
 
 
 def prediction_rows(result: StepResult) -> list[dict[str, Json]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 
+from activities.packaging.dash import package_manifest
 from activities.packaging.hls import master_playlist
 from activities.packaging.members import members_of
 from activities.packaging.package import Package, StreamNode, package_of
@@ -106,12 +107,16 @@ _Writer = Callable[[Sequence[Member]], tuple[str, Sequence[str]]]
 
 def _writers(protocol: str) -> Sequence[_Writer]:
     """Return the writers of a package's lists, the master list first."""
-    return (_hls,)
+    return (_dash,) if protocol == "dash" else (_hls, _dash)
 
 
 def _hls(members: Sequence[Member]) -> tuple[str, Sequence[str]]:
     found = master_playlist(members)
     return found.text, found.warnings
+
+
+def _dash(members: Sequence[Member]) -> tuple[str, Sequence[str]]:
+    return package_manifest(members), ()
 
 
 def _made(

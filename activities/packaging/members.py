@@ -14,10 +14,12 @@ def members_of(package: Package, made: Sequence[tuple[StreamNode, Stream]]) -> l
     """Return the members of a package in the order of its lists.
 
     HLS: pictures as the MasterPlayList names them, those that it does not name left out; of each
-    group the first stream is the default one, of subtitles none is. DASH: all as they stand.
+    group the first stream is the default one, of subtitles none is. DASH: all as they stand; the
+    first group of sound is the default one.
     """
     if package.protocol == "dash":
-        return [_representation(node, stream) for node, stream in made]
+        sounds = [node.representation[0] for node, one in made if one.kind is StreamKind.AUDIO]
+        return [_representation(node, stream, sounds[:1]) for node, stream in made]
     listed = package.master.master_play_list if package.master else None
     items = listed.multi_bitrate_video_streams if listed else ()
     by_name = {node.name: stream for node, stream in made}
@@ -44,6 +46,7 @@ def _picture(item: MasterStream, stream: Stream) -> Member:
     info = item.ext_x_stream_info
     return Member(
         stream=stream,
+        id=_id(item.ref_activity_name),
         audio=info.audio or "",
         subtitles=info.subtitles or "",
         limit_bps=info.band_width,
@@ -56,22 +59,22 @@ def _rendition(node: StreamNode, stream: Stream, defaults: Mapping[str, str]) ->
     return Member(
         stream=stream,
         group=group,
+        id=_id(node.name),
         name=media.name if media else "",
         language=(media.language if media else None) or "",
         default=defaults.get(group) == node.name,
     )
 
 
-def _representation(node: StreamNode, stream: Stream) -> Member:
-    own = node.parameters.representation if node.parameters else None
-    parameters = group_parameters(node.group) if node.group else None
-    adaptation = parameters.adaptation_set if parameters else None
-    return Member(
-        stream=stream,
-        group=adaptation.group if adaptation else "",
-        name=own.id if own else "",
-        language=(adaptation.lang if adaptation else None) or "",
-    )
+def _representation(node: StreamNode, stream: Stream, defaults: Sequence[str]) -> Member:
+    group, language, own_id = node.representation
+    default = stream.kind is StreamKind.AUDIO and group in defaults
+    return Member(stream=stream, group=group, language=language, id=own_id, default=default)
+
+
+def _id(name: str) -> str:
+    """Return the name of an activity as an Id in an MPD, which has no white space."""
+    return "-".join(name.split())
 
 
 def _group_id(node: StreamNode) -> str:

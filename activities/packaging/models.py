@@ -4,10 +4,11 @@ Specification: topology, 5. Which field HLS needs and which DASH needs depends o
 PackageConfig, so neighbours in the graph decide it (`rules/`), not these models.
 """
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
+from activities.objects import ObjectUrl
 from workflow_engine.errors import Code
 from workflow_engine.topology.places import BucketName
 from workflow_engine.topology.wire import (
@@ -86,12 +87,22 @@ class Representation(WireModel):
 
 
 class SubtitleFile(WireModel):
-    """A subtitle file: an object, or a URL."""
+    """A subtitle file: an object, or the URL of one."""
 
     bucket: BucketName | None = None
     location: Word | None = None
-    object: Word | None = None
-    url: Annotated[Word | None, Field(alias="URL")] = None
+    object: Annotated[str, Text(max_bytes=3200)] | None = None
+    url: Annotated[ObjectUrl | None, Field(alias="URL")] = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.url is None) == (self.bucket is None or self.object is None):
+            raise wire_error(
+                Code.NULL_VALUE if self.url is None else Code.INVALID,
+                "A subtitle file has a Bucket and an Object, or a URL.",
+                "Give either Bucket, Location and Object, or URL.",
+            )
+        return self
 
 
 class InputConfig(WireModel):

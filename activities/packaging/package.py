@@ -88,6 +88,18 @@ class StreamNode:
         return cast("StreamParameters | None", self.node.parameters)
 
     @property
+    def representation(self) -> tuple[str, str, str]:
+        """Return Group, Lang and Id of a stream of DASH; empty where there is none."""
+        own = self.parameters.representation if self.parameters else None
+        parameters = group_parameters(self.group) if self.group else None
+        adaptation = parameters.adaptation_set if parameters else None
+        return (
+            adaptation.group if adaptation else "",
+            (adaptation.lang if adaptation else None) or "",
+            own.id if own else "",
+        )
+
+    @property
     def place(self) -> tuple[str, str] | None:
         """The parameter that holds its URI, and the URI; None while there is none."""
         parameters = self.parameters

@@ -22,7 +22,8 @@ class StreamPlace:
 
     `uri` is its own list, relative to the directory of the master list; `ref` is the object. Its
     segments take `seconds`. A `muted` picture leaves its sound to the audio streams. With
-    `manifest`, an HLS package has an MPD over its segments, too.
+    `manifest`, an HLS package has an MPD over its segments, too. A stream of DASH has Group, Lang
+    and Id as its `representation`.
     """
 
     kind: StreamKind
@@ -33,6 +34,7 @@ class StreamPlace:
     seconds: int
     muted: bool
     manifest: bool
+    representation: tuple[str, str, str]
 
     @property
     def fragmented(self) -> bool:
@@ -84,6 +86,7 @@ def place_of(package: Package, stream: StreamNode, names: Names, seconds: int) -
         seconds=seconds,
         muted=is_muted(package, stream),
         manifest=config.output.manifest_name is not None,
+        representation=stream.representation,
     )
 
 

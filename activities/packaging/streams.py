@@ -231,11 +231,13 @@ class Member:
     HLS: `group` is the GroupId that the stream belongs to (sound and subtitles), `name` what
     players show, `language` a tag of RFC 5646; `audio` and `subtitles` are the groups that a
     picture is played with, `limit_bps` the BandWidth that it may have with them.
-    DASH: `group` is the Group of the AdaptationSet, `name` the Id of the Representation.
+    DASH: `group` is the Group of the AdaptationSet, `id` the Id of the Representation. Sound and
+    subtitles with different names or languages are in different AdaptationSets.
     """
 
     stream: Stream
     group: str = ""
+    id: str = ""
     name: str = ""
     language: str = ""
     default: bool = False

@@ -22,6 +22,7 @@ from activities.subtitles.srt import read_srt
 from activities.subtitles.webvtt import webvtt
 
 __all__ = [
+    "MAX_FILE",
     "Cue",
     "SubtitleDocument",
     "SubtitleError",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from activities.subtitles.document import MAX_EVENTS, SubtitleError
+from activities.subtitles.markup import colour_styles
 
 #: milliseconds, 100 hours: no film is as long
 MAX_TIME = 360_000_000
@@ -54,6 +55,11 @@ class Subtitles:
     head: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def end(self) -> int:
+        """When the last cue ends, in milliseconds."""
+        return max(cue.end for cue in self.cues)
+
     def between(self, begin: float, end: float) -> "Subtitles":
         """Return what is shown from `begin` to `end`, in seconds; `begin` is 0 afterwards.
 
@@ -101,14 +107,22 @@ class Collector:
         self._omitted.setdefault(reason, []).append(place)
 
     def subtitles(
-        self, kind: SubtitleFormat, head: Sequence[str] = (), warnings: Sequence[str] = ()
+        self,
+        kind: SubtitleFormat,
+        head: Sequence[str] | None = None,
+        warnings: Sequence[str] = (),
     ) -> Subtitles:
-        """Return what was taken. Raises SubtitleError when that is nothing."""
+        """Return what was taken; without a `head` its colours get one.
+
+        Raises SubtitleError when nothing was taken.
+        """
         told = (*warnings, *self._warnings())
         if not self._cues:
             why = f" ({' '.join(told)})" if told else ""
             raise SubtitleError(f"it holds no {kind} subtitles{why}")
         cues = sorted(dict.fromkeys(self._cues), key=lambda cue: cue.start)
+        if head is None:
+            head = colour_styles(cue.text for cue in cues)
         return Subtitles(format=kind, cues=tuple(cues), head=tuple(head), warnings=told)
 
     def _warnings(self) -> Iterator[str]:

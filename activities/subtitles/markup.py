@@ -25,6 +25,7 @@ _COLOURS = {
 }
 #: of a full channel: darker colours are black
 _DARK = 64
+_CLASS = re.compile(rf"<c\.({'|'.join(_COLOURS.values())})>")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
@@ -66,6 +67,13 @@ def cue_text(runs: Iterable[Run]) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def colour_styles(texts: Iterable[str]) -> list[str]:
+    """Return the STYLE block of the colours in cue texts; not every player has them by itself."""
+    used = {name for text in texts for name in _CLASS.findall(text)}
+    rules = [f"::cue(.{name}) {{ color: {name} }}" for name in sorted(used)]
+    return ["\n".join(["STYLE", *rules])] if rules else []
+
+
 def escaped(text: str) -> str:
     """Return a text as a cue may hold it: no tags, no control characters, no line breaks."""
     text = html.escape(_CONTROL.sub(" ", text).replace("\n", " "), quote=False)
@@ -94,7 +102,7 @@ def _lines(runs: Iterable[Run]) -> Iterator[list[Run]]:
 
 
 def _trimmed(line: Sequence[Run]) -> list[Run]:
-    runs = [(text, look) for text, look in line if text]
+    runs = [(_CONTROL.sub(" ", text), look) for text, look in line if text]
     while runs and not runs[0][0].strip(" \t"):
         runs.pop(0)
     if runs:

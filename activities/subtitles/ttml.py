@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from activities.languages import primary
 from activities.subtitles.cues import MAX_TIME, Collector, Cue, SubtitleFormat, Subtitles
 from activities.subtitles.document import SubtitleError
 from activities.subtitles.markup import Look, Run, cue_text
@@ -27,7 +28,7 @@ from activities.subtitles.xml_tree import Element, read_xml
 
 _FOREVER = Fraction(MAX_TIME, 1000)
 #: texts of a paragraph times the moments at which they change
-_MOST_CHANGES = 10_000
+_MOST_CHANGES = 5_000
 _BLANKS = re.compile(r"[ \t\n\r]+")
 
 
@@ -215,15 +216,11 @@ def _in_language(
     paragraphs: list[tuple[Element, _Place]], language: str
 ) -> tuple[list[tuple[Element, _Place]], list[str]]:
     """Return the paragraphs in a language, and what there is to say about the choice."""
-    found = {_primary(place.language) for _, place in paragraphs}
+    found = {primary(place.language) for _, place in paragraphs}
     if len(found) < 2:
         return paragraphs, []
     there = ", ".join(sorted(one or "none" for one in found))
-    if _primary(language) not in found:
+    if primary(language) not in found:
         return paragraphs, [f"It has texts in several languages ({there}); all are shown."]
-    chosen = [one for one in paragraphs if _primary(one[1].language) == _primary(language)]
+    chosen = [one for one in paragraphs if primary(one[1].language) == primary(language)]
     return chosen, []
-
-
-def _primary(language: str) -> str:
-    return language.partition("-")[0].strip().lower()

@@ -15,6 +15,13 @@ from activities.subtitles.xml_tree import Element
 Attributes = Mapping[str, str]
 
 _NAMESPACES = ("http://www.w3.org/ns/ttml", "http://www.w3.org/2006/")
+#: attributes that are read; a hostile style may have any number of others
+_READ = {
+    *("begin", "end", "dur", "timeContainer", "region", "style", "id", "display", "visibility"),
+    *("fontStyle", "fontWeight", "textDecoration", "color", "ruby", "textAlign", "writingMode"),
+    *("displayAlign", "origin", "extent", "cellResolution", "timeBase", "frameRate", "dropMode"),
+    *("frameRateMultiplier", "subFrameRate", "tickRate"),
+}
 _NAMED = {
     "black": (0, 0, 0),
     "silver": (192, 192, 192),
@@ -54,11 +61,11 @@ def is_ttml_namespace(namespace: str) -> bool:
 
 
 def attributes_of(element: Element) -> Attributes:
-    """Return the attributes of an element that are TTML's, by their names."""
+    """Return the attributes of an element that are TTML's and read here, by their names."""
     return {
         name: value
         for (namespace, name), value in element.attributes.items()
-        if is_ttml_namespace(namespace)
+        if name in _READ and is_ttml_namespace(namespace)
     }
 
 

@@ -12,6 +12,8 @@ from activities.subtitles.cues import Collector, Cue, SubtitleFormat, Subtitles
 from activities.subtitles.document import SubtitleError
 from activities.subtitles.markup import escaped, require_length
 
+#: a line of these only is blank
+_BLANKS = " \t"
 #: characters of all STYLE and REGION blocks, which stand in every segment
 _MAX_HEAD = 8192
 
@@ -53,7 +55,7 @@ def read_webvtt(text: str) -> Subtitles:
         warnings.append("Its X-TIMESTAMP-MAP is not used: times count from the film's beginning.")
     regions: set[str] = set()
     while at < len(lines):
-        if not lines[at].strip():
+        if not lines[at].strip(_BLANKS):
             at += 1
             continue
         timed = next((n for n in (at, at + 1) if "-->" in _line(lines, n)), None)
@@ -74,7 +76,7 @@ def _line(lines: Sequence[str], number: int) -> str:
 
 def _behind(lines: Sequence[str], at: int) -> int:
     """Return the number of the first line from `at` on that belongs to another block."""
-    while at < len(lines) and lines[at].strip() and "-->" not in lines[at]:
+    while at < len(lines) and lines[at].strip(_BLANKS) and "-->" not in lines[at]:
         at += 1
     return at
 
@@ -82,7 +84,7 @@ def _behind(lines: Sequence[str], at: int) -> int:
 def _head_block(
     block: Sequence[str], head: list[str], regions: set[str], warnings: list[str]
 ) -> None:
-    kind, body = block[0].strip(), [line.strip() for line in block[1:]]
+    kind, body = block[0].strip(_BLANKS), [line.strip(_BLANKS) for line in block[1:]]
     if kind == "REGION" and (named := _REGION_ID.search(" ".join(body))):
         regions.add(named[1])
         head.append("\n".join([kind, *map(escaped, body)]))
@@ -133,7 +135,7 @@ def _cue_text(text: str, start: int, end: int) -> str:
     require_length(text)
     written: list[str] = []
     open_tags: list[str] = []
-    for part in _PART.findall(text.strip()):
+    for part in _PART.findall(text.strip(_BLANKS)):
         if not part.startswith("<") or _LESS.match(part):
             lines = html.unescape(part).split("\n")
             written.append("\n".join(escaped(line) for line in lines))
@@ -144,13 +146,15 @@ def _cue_text(text: str, start: int, end: int) -> str:
             name, classes, annotation = tag.groups()
             if name != "rt" or "ruby" in open_tags:
                 open_tags.append(name)
-                words = escaped(" ".join(html.unescape(annotation or "").split()))
+                words = " ".join(escaped(html.unescape(annotation or "")).split())
                 said = f" {words}" if words and name in _ANNOTATED else ""
                 written.append(f"<{name}{classes}{said}>")
         elif ends := _ENDS.fullmatch(part):
             written += _closed(open_tags, ends[1])
     written += (f"</{name}>" for name in reversed(open_tags))
-    return "\n".join(line.strip() for line in "".join(written).split("\n") if line.strip())
+    return "\n".join(
+        line.strip(_BLANKS) for line in "".join(written).split("\n") if line.strip(_BLANKS)
+    )
 
 
 def _closed(open_tags: list[str], name: str | None) -> list[str]:
@@ -179,8 +183,9 @@ def webvtt(cues: Iterable[Cue], head: Sequence[str] = (), *, mpegts: int | None 
     is 0 (RFC 8216, 3.5).
     """
     mapped = "" if mpegts is None else f"\nX-TIMESTAMP-MAP=MPEGTS:{mpegts},LOCAL:00:00:00.000"
-    blocks = [f"WEBVTT{mapped}", *head, *map(_written, cues)]
-    return "\n\n".join(blocks) + "\n"
+    blocks = (f"WEBVTT{mapped}", *head, *map(_written, cues))
+    # a blank line behind the last one as well: without cues it ends the header
+    return "".join(f"{block}\n\n" for block in blocks)
 
 
 def _written(cue: Cue) -> str:

@@ -10,7 +10,7 @@ from xml.parsers import expat
 from activities.subtitles.document import SubtitleError
 
 #: elements of one document, and how deep they stand in each other
-MAX_ELEMENTS = 200_000
+MAX_ELEMENTS = 100_000
 MAX_DEPTH = 64
 
 _SEPARATOR = "\n"

@@ -11,6 +11,12 @@ from typing import ClassVar, cast
 
 from activities import ffmpeg, fonts
 from activities.packaging.rules import problems as package_problems
+from activities.packaging.subtitle_stream import (
+    SubtitleJob,
+    forecast_subtitles,
+    renamed_subtitles,
+    run_subtitles,
+)
 from activities.predictions import prediction_rows, predictions
 from activities.quality.told import quality_rows
 from activities.templates import find, presets, wire_form
@@ -122,15 +128,21 @@ class Transcode(Activity[TranscodeParameters]):
 
     def forecast(self, step: Step, context: PlanContext) -> ActivityResult | None:
         """Return what a stream of a package will probably be, for the lists over all streams."""
+        if isinstance(step.resolved, SubtitleJob):
+            return forecast_subtitles(step.resolved)
         stream = planning.forecast_stream(_jobs(step)[0])
         return ActivityResult(data={"Stream": stream.to_json()}) if stream else None
 
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Name the files of an equal step; see `finish.renamed`."""
+        if isinstance(step.resolved, SubtitleJob):
+            return renamed_subtitles(step.resolved)
         return renamed(_jobs(step), finished)
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Encode every output of the step, all onepass ones in one process."""
+        if isinstance(step.resolved, SubtitleJob):
+            return run_subtitles(step.resolved, context)
         (result,) = encode.run([(_jobs(step), context)])
         if isinstance(result, ActivityError):
             raise result

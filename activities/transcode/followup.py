@@ -251,8 +251,9 @@ def _tried(
 def _kept(first: FinishedOutput, second: FinishedOutput, *, better: bool) -> FinishedOutput:
     """Return the second of two encodes if it is the better one, else the first."""
     kept, other = (second, first) if better else (first, second)
+    figures = first.figures
     other.discard()
-    return replace(kept, encodes=2)
+    return replace(kept, encodes=2, first=figures)
 
 
 def _distance(made: FinishedOutput, bounds: RateBounds) -> float:

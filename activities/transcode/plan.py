@@ -12,6 +12,11 @@ from typing import cast
 from activities.packaging.package import package_of
 from activities.packaging.place import StreamPlace, place_of
 from activities.packaging.streams import Segment, Stream, StreamKind
+from activities.packaging.subtitle_stream import (
+    SubtitleRequest,
+    plan_subtitles,
+    subtitle_inputs,
+)
 from activities.probe import MediaInfo
 from activities.quality import LEAST_VMAF_SIDE
 from activities.templates import Kind, Template, find, from_analysis
@@ -31,6 +36,7 @@ from activities.transcode.resolve.rendition import resolve
 from activities.transcode.rules.check import at_output
 from activities.transcode.rules.output import faults
 from activities.transcode.source.scene import OutputRequest
+from activities.transcode.source.timeline import length_of, source_span
 from workflow_engine.activity import PlanContext, PlannedOutput, SideInput, Skip, Step
 from workflow_engine.errors import (
     ActivityError,
@@ -51,6 +57,7 @@ def reads(parameters: TranscodeParameters, context: PlanContext) -> Iterator[Sid
     media = MediaInfo.from_json(context.media())
     place = stream_place(context) if parameters.packaged else None
     if place and place.kind is StreamKind.SUBTITLES:
+        yield from subtitle_inputs(_subtitles(place, context), context)
         return
     for index, output in enumerate(parameters.outputs):
         try:
@@ -70,9 +77,7 @@ def plan(parameters: TranscodeParameters, context: PlanContext) -> Step | Skip:
     media = MediaInfo.from_json(context.media())
     place = stream_place(context) if parameters.packaged else None
     if place and place.kind is StreamKind.SUBTITLES:
-        raise ActivityError(
-            Code.NOT_SUPPORTED, "Subtitle streams are not supported by this version."
-        )
+        return plan_subtitles(_subtitles(place, context), context)
     jobs: list[RenditionJob] = []
     warnings: list[Problem] = []
     left_out: list[str] = []
@@ -183,7 +188,7 @@ def _identity(job: RenditionJob) -> Json:
         # the names of the segments stand inside the index
         identity["stem"] = index_stem(job.ref.object)
     if job.place:
-        identity["place"] = [str(job.place.kind), job.place.protocol]
+        identity["place"] = [str(job.place.kind), job.place.protocol, *job.place.representation]
     return identity
 
 
@@ -230,6 +235,27 @@ def stream_place(context: PlanContext) -> StreamPlace:
     assert stream is not None
     seconds = segment_seconds(package, context.templates)
     return place_of(package, stream, context.names, seconds)
+
+
+def _subtitles(place: StreamPlace, context: PlanContext) -> SubtitleRequest:
+    """Return what a subtitle stream is asked for: what the first picture shows of the source."""
+    package = package_of(context.graph, context.activity)
+    stream = package.stream(context.activity)
+    assert stream is not None
+    pictures = (
+        cast("TranscodeParameters", p.parameters) for p in package.of_kind(StreamKind.VIDEO)
+    )
+    span = next((source_span(one.outputs[0]) for one in pictures if one.outputs), None)
+    media = MediaInfo.from_json(context.media())
+    whole = media.video.end if media.video and media.video.end else media.duration
+    length = length_of(span, whole) if span else whole
+    return SubtitleRequest(
+        package=package,
+        stream=stream,
+        place=place,
+        begin=span.seek if span else 0.0,
+        length=length,
+    )
 
 
 def forecast_stream(job: RenditionJob) -> Stream | None:

@@ -174,6 +174,11 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "SubtitleConfig.ExtSubtitleList.CharEnc": "encoding of the text",
         "SubtitleConfig.ExtSubtitleList.FontName": "font",
     },
+    "Subtitle streams of packages": {
+        "WebVTTSubtitleURL": "the subtitle file of an HLS stream; of several formats",
+        "WebVTTSubtitleOverrides": "another file for one execution",
+        "ExtXMedia.Language of a text track": "which text track of the input; an extension",
+    },
     "Quality": {
         "Quality.Metric": "vmaf, ssim or xpsnr against the source; an extension",
         "Quality.Minimum": "the least value that an output may have",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from activities.ffmpeg import ffmpeg_path
+from activities.predictions import predictions
 from activities.probe import MediaInfo
 from activities.transcode import Transcode
 from tests.support import media
@@ -242,7 +243,8 @@ def behind_analysis(
         "Audio": {"Codec": "AAC"},
         "TransConfig": {"TransMode": trans},
     }
-    analysis = StepResult(data={"TemplateList": [entry]})
+    rung = {"TemplateIds": [entry["Id"]], "State": "Offered", "PredictedBitrate": "350"}
+    analysis = StepResult(data={"TemplateList": [entry], "Rungs": [rung]})
     context = make_plan_context(
         source, media=MediaInfo.of(source, ends=True).to_json(), Analysis=analysis
     )
@@ -271,6 +273,10 @@ def test_an_average_outside_its_bounds_is_encoded_once_more(tmp_path, media_dir,
     rate = kbps(made.outputs[0].path)
     assert 0.9 * 300 <= rate <= 1.02 * 400
     assert facts["PictureBitrate"] == pytest.approx(rate, rel=0.01)
+    # what was foretold is held against the first encode, which was outside of the bounds
+    (foretold,) = predictions(StepResult(data=made.data))
+    assert foretold.predicted == 350
+    assert not 0.9 * 300 <= foretold.measured <= 1.02 * 400
 
 
 def test_bounds_that_are_kept_or_not_to_be_kept(tmp_path, media_dir):

@@ -273,9 +273,9 @@ def test_what_a_template_and_its_output_exclude(template: Any, output: Any, plac
     {
         "MultiBitrateVideoStream": {"URI": "a/b.m3u8"},
         "ExtXMedia": {"Name": "a", "URI": "a/b.m3u8"},
-        "WebVTTSubtitleURL": "http://a/b.vtt",
+        "WebVTTSubtitleURL": "http://a.oss-x.aliyuncs.com/b.vtt",
         "Representation": {"Id": "a", "URI": "a/b.mpd"},
-        "InputConfig": {"Format": "vtt", "InputFile": {"URL": "http://a/b.vtt"}},
+        "InputConfig": {"Format": "vtt", "InputFile": {"URL": "http://a.oss-x.aliyuncs.com/b.vtt"}},
     }.items(),
 )
 def test_streams_of_packages_outside_of_packages(name: str, value: Any):

@@ -48,8 +48,8 @@ def test_the_samples_of_the_specification_are_read():
             "MultiBitrateVideoStream": '{"URI":"c/d/video1.m3u8"}',
             "ExtXMedia": '{"Name":"english","Language":"en-US","URI":"c/d/audio-1.m3u8"}',
             "Representation": '{"Id":"480p","URI":"videoSD/xx.mpd"}',
-            "InputConfig": '{"Format":"vtt","InputFile":{"URL":"http://a/b.vtt"}}',
-            "WebVTTSubtitleURL": "http://a/b.vtt",
+            "InputConfig": '{"Format":"vtt","InputFile":{"URL":"http://a.oss-x.aliyuncs.com/b.vtt"}}',
+            "WebVTTSubtitleURL": "http://a.oss-x.aliyuncs.com/b.vtt",
         }
     )
     assert not read.model_extra
@@ -66,7 +66,7 @@ def test_the_samples_of_the_specification_are_read():
         ("ExtXMedia", {"Name": "x" * 65, "URI": "a/b.m3u8"}, RANGE),
         ("ExtXMedia", {"Name": "x", "URI": "a/b.m3u8", "Language": "en_US"}, FORMAT),
         ("Representation", {"Id": "480p", "URI": "1/xx.mpd"}, FORMAT),
-        ("InputConfig", {"Format": "srt", "InputFile": {"URL": "http://x"}}, INVALID),
+        ("InputConfig", {"Format": "srt", "InputFile": {"URL": "oss://x/y"}}, INVALID),
     ],
 )
 def test_stream_fields_have_their_limits(field: str, value: Value, code: Code):
@@ -336,7 +336,7 @@ def test_the_other_rules_of_hls(change: Change, expected: tuple[str, str]):
             (UNSUPPORTED, at("master", "MasterPlayList")),
         ),
         (
-            set_in("high", WebVTTSubtitleURL="http://a/b.vtt"),
+            set_in("high", WebVTTSubtitleURL="http://a.oss-x.aliyuncs.com/b.vtt"),
             (UNSUPPORTED, at("high", "WebVTTSubtitleURL")),
         ),
         (without("high", "Representation"), (NULL, at("high", "Representation"))),

@@ -22,6 +22,25 @@ def test_rates_and_mean_vmaf_are_compared() -> None:
     ]
 
 
+def test_of_two_encodes_the_first_one_counts() -> None:
+    corrected: dict[str, Json] = {"Metric": "vmaf", "Mean": 93.0}
+    found = predictions(
+        result(
+            Encodes=2,
+            First={"bitrate": 1200.0, "vmaf": 95.0},
+            PictureBitrate=900.0,
+            Quality=corrected,
+        )
+    )
+    assert [(one.figure, one.measured) for one in found] == [
+        (Figure.BITRATE, 1200.0),
+        (Figure.VMAF, 95.0),
+    ]
+    # its quality was not measured, that of the second one says nothing
+    (rate,) = predictions(result(Encodes=2, First={"bitrate": 1200.0}, Quality=corrected))
+    assert rate.figure is Figure.BITRATE
+
+
 @pytest.mark.parametrize(
     "facts",
     [

@@ -141,6 +141,7 @@ def test_srt_and_ass():
         )
     ]
     assert subtitles.settings(ass) == ["line:0 align:end"]
+    assert cues_in(srt.encode()).head == ("STYLE\n::cue(.yellow) { color: yellow }",)
     broken = cues_in(f"{srt}\n\n2\n00:00:03,000 --> 00:00:0x,000\ny\n".encode())
     assert [c.text for c in broken.cues] == texts(srt)
     assert broken.warnings == ("Cues whose times cannot be read are left out (1): line 6.",)

@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from activities.packaging.package import (
     EVERY_STREAM_FIELD,
@@ -14,7 +15,8 @@ from activities.packaging.package import (
 )
 from activities.packaging.rules.problem import missing, parameter, problem
 from activities.packaging.streams import StreamKind
-from workflow_engine.activity import Code, GraphNode, Problem, Severity, shown
+from activities.packaging.subtitle_source import file_faults
+from workflow_engine.activity import Code, GraphNode, Problem, Severity, pointer_to, shown
 
 #: parameters that a stream needs, by protocol and kind
 _NEEDED = {
@@ -212,18 +214,20 @@ def _inner_fields(stream: StreamNode) -> Iterator[Problem]:
 
 
 def _outputs(stream: StreamNode) -> Iterator[Problem]:
-    """One output for one stream, none for subtitles from elsewhere (P7)."""
+    """One output for one stream, none for subtitles (P7), whose file has a sound name."""
     parameters = stream.parameters
     if parameters is None or stream.kind is None:
         return
     count = len(parameters.outputs)
     if stream.kind is StreamKind.SUBTITLES:
+        for one in file_faults(parameters):
+            yield replace(one, pointer=pointer_to("Activities", stream.name) + one.pointer)
         if stream.protocol == "hls" and not count and not parameters.web_vtt_subtitle_url:
             yield problem(
                 Code.INVALID,
                 stream.node,
-                f'The subtitle stream "{stream.name}" has no WebVTTSubtitleURL: it fails in runs '
-                "that do not bring one.",
+                f'The subtitle stream "{stream.name}" has no WebVTTSubtitleURL: it takes a text '
+                "track of the input, and fails where there is none in its language.",
                 "Add WebVTTSubtitleURL, or give one with OverrideParams each time.",
                 severity=Severity.WARNING,
             )

@@ -8,6 +8,7 @@ Specification: transcode, 4 (order) and 5.
 
 from collections.abc import Callable, Iterator, Mapping
 
+from activities.packaging.subtitle_stream import SUBTITLE_FILE, describe_subtitle_file
 from activities.transcode.command.filters import Filter, filter_of
 from activities.transcode.features.border import BORDER, border_inputs, describe_border
 from activities.transcode.features.loudness import LOUDNESS, describe_loudness
@@ -91,6 +92,7 @@ HANDLERS: Mapping[str, Callable[[SideInput, ActivityContext], Mapping[str, Json]
     BORDER: describe_border,
     SUBTITLES: describe_subtitles,
     PART_LIST: describe_part_list,
+    SUBTITLE_FILE: describe_subtitle_file,
 }
 
 

@@ -216,9 +216,7 @@ class TranscodeParameters(WireModel):
     append_extension: Annotated[bool, Boolean()] = True
     multi_bitrate_video_stream: Annotated[MultiBitrateVideoStream, JsonObject] | None = None
     ext_x_media: Annotated[ExtXMedia, JsonObject] | None = None
-    web_vtt_subtitle_url: Annotated[
-        Annotated[str, Text(max_bytes=3200)] | None, Field(alias="WebVTTSubtitleURL")
-    ] = None
+    web_vtt_subtitle_url: Annotated[ObjectUrl | None, Field(alias="WebVTTSubtitleURL")] = None
     representation: Annotated[Representation, JsonObject] | None = None
     input_config: Annotated[InputConfig, JsonObject] | None = None
 

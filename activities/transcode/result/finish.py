@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from activities.ffmpeg import ProcessReport
+from activities.packaging.streams import Stream
 from activities.quality import MOMENT_SUFFIX
 from activities.transcode.command.encryption import key_name
 from activities.transcode.command.rendition import RenditionJob
@@ -18,7 +19,12 @@ from activities.transcode.result.finished import FinishedOutput
 from activities.transcode.result.manifest import named_manifest
 from activities.transcode.result.playlist import named_playlist, segment_tags
 from activities.transcode.result.shapes import shapes
-from activities.transcode.result.stream import finished_stream, further_lists, measured_stream
+from activities.transcode.result.stream import (
+    finished_stream,
+    further_lists,
+    measured_stream,
+    own_manifest,
+)
 from activities.transcode.result.told import measured_facts, measured_note
 from activities.transcode.result.verify import wrong_length
 from workflow_engine.activity import ActivityResult, Produced, StepResult
@@ -53,8 +59,9 @@ def finish(
         for job, one, key in all_three
         if one.moment
     ]
-    indexes = [produced for each in all_three for produced in _index(*each)]
-    for job, one, stream in zip(jobs, made, streams, strict=True):
+    indexes: list[Produced] = []
+    for (job, one, key), stream in zip(all_three, streams, strict=True):
+        indexes += _index(job, one, key, stream)
         for number, (ref, text) in enumerate(further_lists(job, stream)):
             path = Path(f"{one.target.stem}-list-{number}")
             path.write_text(text, encoding="utf-8")
@@ -128,12 +135,16 @@ def _content(job: RenditionJob, made: FinishedOutput, key: str) -> Iterator[Prod
         yield Produced(path=path, ref=_ref(job, part_key(key, suffix)))
 
 
-def _index(job: RenditionJob, made: FinishedOutput, key: str) -> Iterator[Produced]:
+def _index(
+    job: RenditionJob, made: FinishedOutput, key: str, stream: Stream | None
+) -> Iterator[Produced]:
     path = made.files.index
     if path is None:
         return
     text = path.read_text(encoding="utf-8")
-    if job.rendition.container == "m3u8":
+    if job.place and stream and job.place.protocol == "dash":
+        named = own_manifest(job.place, stream)
+    elif job.rendition.container == "m3u8":
         named = named_playlist(text, key, _tags(job, made.files.content))
         if job.rendition.key:
             neutral = Path(key_name(path.stem)).name

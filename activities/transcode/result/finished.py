@@ -1,18 +1,21 @@
 """One finished output: what it was made of, its files, and what was found out about them."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from activities.packaging.tail import join_short_tail
 from activities.probe import MediaInfo
 from activities.probe.values import number, section
-from activities.quality import Comparison
+from activities.quality import Comparison, Metric
 from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.rendition import Rendition
 from activities.transcode.result.files import Files, files_of, media_of_segment
 from activities.transcode.result.manifest import representations
 from activities.transcode.result.playlist import with_longer_first
 from activities.transcode.result.verify import SHORT_SECONDS, verify
+from workflow_engine.records import Figure
 
 #: what is described without ffprobe, which reads neither of them whole
 _DESCRIBED = (".mpd", ".webp")
@@ -22,14 +25,16 @@ _DESCRIBED = (".mpd", ".webp")
 class FinishedOutput:
     """The files of an output that has been verified, and what is in them.
 
-    `encodes` is how often it was encoded. `moment` is a picture of its worst moment, beside that
-    of its source, where the quality was measured: `compared`.
+    `encodes` is how often it was encoded, `first` what was measured of the first of two. `moment`
+    is a picture of its worst moment, beside that of its source, where the quality was measured:
+    `compared`.
     """
 
     target: RenditionTarget
     files: Files
     media: MediaInfo
     encodes: int = 1
+    first: Mapping[Figure, float] | None = None
     compared: Comparison | None = None
     moment: Path | None = None
     warnings: tuple[str, ...] = ()
@@ -59,6 +64,16 @@ class FinishedOutput:
         packets = section(self.media.probe.get("packets"))
         return number(section(packets.get(str(video.index))).get("Rate")) if video else None
 
+    @property
+    def figures(self) -> Mapping[Figure, float]:
+        """What an Analysis may have foretold of this encode, as far as it was measured."""
+        figures: dict[Figure, float] = {}
+        if rate := self.picture_kbps:
+            figures[Figure.BITRATE] = round(rate, 3)
+        if self.compared and self.compared.metric is Metric.VMAF:
+            figures[Figure.VMAF] = round(self.compared.mean, 2)
+        return figures
+
     def discard(self) -> None:
         """Take its files away: another encode is used."""
         for path in (*self.files.content, self.files.index, self.moment):
@@ -72,6 +87,8 @@ def finished(target: RenditionTarget, count_limit: int, cancel: threading.Event)
     Raises ActivityError as `verify` does, and InterruptedRunError on `cancel`.
     """
     path = Path(target.path)
+    if target.rendition.stream and not target.rendition.picture:
+        join_short_tail(path)
     if path.suffix == ".m3u8" and target.rendition.copy and not target.rendition.key:
         _count_from_sound(path)
     media, files = verify(path, target.rendition), files_of(path)

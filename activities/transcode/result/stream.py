@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
 
+from activities.packaging.dash import stream_manifest
 from activities.packaging.measure import stream_of
-from activities.packaging.streams import Stream
+from activities.packaging.place import StreamPlace
+from activities.packaging.streams import Member, Stream
 from activities.packaging.trick import key_frame_playlist, key_frame_uri
 from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.result.finished import FinishedOutput
@@ -33,6 +35,13 @@ def finished_stream(job: RenditionJob, finished: StepResult) -> Stream | None:
         return None
     record = cast("dict[str, Json]", finished.data["Stream"])
     return replace(Stream.from_json(record), uri=job.place.uri)
+
+
+def own_manifest(place: StreamPlace, stream: Stream) -> str:
+    """Return the MPD of a stream of DASH."""
+    group, language, own_id = place.representation
+    member = Member(stream=stream, group=group, language=language, id=own_id)
+    return stream_manifest(member)
 
 
 def further_lists(job: RenditionJob, stream: Stream | None) -> Iterator[tuple[ObjectRef, str]]:

@@ -25,6 +25,8 @@ def measured_facts(job: RenditionJob, made: FinishedOutput) -> dict[str, Json]:
         rate = made.picture_kbps
         facts["PictureBitrate"] = None if rate is None else round(rate, 3)
         facts["BitrateBnd"] = {"Min": job.rate_bounds[0], "Max": job.rate_bounds[1]}
+    if made.first:
+        facts["First"] = {str(figure): value for figure, value in made.first.items()}
     if job.foretold:
         facts["Predicted"] = {str(figure): value for figure, value in job.foretold.items()}
     if job.quality and made.compared:

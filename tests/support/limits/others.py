@@ -120,7 +120,15 @@ OTHERS = [
 ]
 
 _STREAM = {"Outputs": [{"OutputObject": "{FileName}", "TemplateId": HLS}]}
-_SUBTITLES = {"Format": "vtt", "InputFile": {"URL": "http://example.com/a.vtt"}}
+
+
+def _url(letters: str) -> str:
+    """The URL of an object, of as many bytes as some letters."""
+    region = "r" * max(1, len(letters.encode()) - len("http://b..aliyuncs.com/k"))
+    return f"http://b.{region}.aliyuncs.com/k"
+
+
+_SUBTITLES = {"Format": "vtt", "InputFile": {"URL": "oss://side/a.vtt"}}
 _BAD_URIS = (
     "A/b.m3u8",
     "/a.m3u8",
@@ -155,7 +163,7 @@ PACKAGE = {
             "Parameters": {
                 **_STREAM,
                 "ExtXMedia": {"Name": "a", "URI": "a/l.m3u8"},
-                "WebVTTSubtitleURL": "http://example.com/a.vtt",
+                "WebVTTSubtitleURL": "oss://side/a.vtt",
             },
         },
         "video": {
@@ -220,7 +228,7 @@ PACKAGES = [
     _packaged("track", "/ExtXMedia/Name", text(64)),
     _packaged("track", "/ExtXMedia/URI", _URI),
     _packaged("video", "/MultiBitrateVideoStream/URI", _URI),
-    _packaged("lines", "/WebVTTSubtitleURL", text(3200), False),
+    _packaged("lines", "/WebVTTSubtitleURL", text(3200, form=_url), False),
     _packaged("title", "/InputConfig/Format", word("stl", "ttml", "vtt"), InputConfig=_SUBTITLES),
 ]
 
