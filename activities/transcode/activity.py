@@ -171,10 +171,16 @@ class Transcode(Activity[TranscodeParameters]):
         jobs = [job for step in steps for job in _jobs(step)]
         return planning.all_commands(jobs, names.source_name)
 
+    def taking(self, step: Step, files: Mapping[str, str], names: Names) -> Step:
+        """Mux what is encoded already; see `planning.taking`."""
+        return planning.taking(step, files, names)
+
     def outline(self, steps: Sequence[Step]) -> Iterator[str]:
         """Say which outputs are encoded and which are muxed, where there are such."""
         return planning.outline([job for step in steps for job in _jobs(step)])
 
 
 def _jobs(step: Step) -> tuple[RenditionJob, ...]:
+    if isinstance(step.resolved, SubtitleJob):
+        return ()
     return cast("tuple[RenditionJob, ...]", step.resolved)

@@ -6,6 +6,7 @@ An output that has the picture of another one is muxed from its file.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from activities import ffmpeg, fonts
@@ -15,7 +16,7 @@ from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
 from activities.transcode.command.encryption import write_key
 from activities.transcode.command.filters import filter_names
-from activities.transcode.command.muxing import divide
+from activities.transcode.command.muxing import agreed, divide
 from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.followup import MUX_WEIGHT, FollowUp
 from activities.transcode.result.finish import finish, stem_of
@@ -35,8 +36,10 @@ def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
     place. Raises ActivityError when a process of all fails, and what is transient.
     """
     _require_tools(members)
-    targets = [_targets(jobs, context) for jobs, context in members]
-    together = [target for own in targets for target in own]
+    named = [_targets(jobs, context) for jobs, context in members]
+    together = agreed([target for own in named for target in own])
+    left = iter(together)
+    targets = [list(islice(left, len(own))) for own in named]
     division = divide(together)
     for target in together:
         _write_files(target)
@@ -70,10 +73,7 @@ def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
 
 
 def _targets(jobs: Sequence[RenditionJob], context: ActivityContext) -> list[RenditionTarget]:
-    return [
-        RenditionTarget(rendition=job.rendition, stem=str(stem_of(context.work, index)))
-        for index, job in enumerate(jobs)
-    ]
+    return [RenditionTarget.of(job, stem_of(context.work, index)) for index, job in enumerate(jobs)]
 
 
 def _result(

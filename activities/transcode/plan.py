@@ -7,6 +7,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import cast
 
 from activities.packaging.package import package_of
@@ -23,7 +24,7 @@ from activities.templates import Kind, Template, find, from_analysis
 from activities.transcode.command.commands import commands, mux_command
 from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.measuring import measured_size, measuring
-from activities.transcode.command.muxing import divide, encoder_of
+from activities.transcode.command.muxing import PASSING, agreed, divide, encoder_of, streams_of
 from activities.transcode.command.rendition import Rendition, RenditionJob
 from activities.transcode.features.registry import side_inputs, stage_faults
 from activities.transcode.model.containers import SEGMENTED
@@ -47,6 +48,7 @@ from workflow_engine.errors import (
     Severity,
 )
 from workflow_engine.records import Figure, Json, ObjectRef
+from workflow_engine.topology.placeholders import Names
 
 
 def reads(parameters: TranscodeParameters, context: PlanContext) -> Iterator[SideInput]:
@@ -124,8 +126,26 @@ def _step(
             encoder_of(job.rendition) or (context.activity, number)
             for number, job in enumerate(jobs)
         ),
+        streams={
+            f"{number}.{name}": identity
+            for number, job in enumerate(jobs)
+            for name, identity in streams_of(job.rendition).items()
+        },
         resolved=tuple(jobs),
     )
+
+
+def taking(step: Step, files: Mapping[str, str], names: Names) -> Step:
+    """Return a step that has streams from files, by their names in `Step.streams`."""
+    jobs = [
+        replace(
+            job,
+            picture_file=files.get(f"{number}.picture", ""),
+            sound_file=files.get(f"{number}.sound", ""),
+        )
+        for number, job in enumerate(cast("Sequence[RenditionJob]", step.resolved))
+    ]
+    return replace(step, resolved=tuple(jobs), commands=all_commands(jobs, names.source_name))
 
 
 def _share(jobs: Sequence[RenditionJob], source: ObjectRef) -> str:
@@ -170,12 +190,17 @@ def outline(jobs: Sequence[RenditionJob]) -> Iterator[str]:
         yield f"encode {one.rendition.summary}: {names.get(one.path, 'for muxing only')}"
     for mux in division.muxes.values():
         files = dict.fromkeys(filter(None, (mux.picture, mux.sound)))
-        origins = " and ".join(names.get(file, "what is for muxing only") for file in files)
+        origins = " and ".join(names.get(file, _unnamed(file)) for file in files)
         yield f"mux {names[mux.target.path]} of {origins}"
 
 
+def _unnamed(file: str) -> str:
+    passing = PurePath(file).name.startswith(PASSING)
+    return "what is for muxing only" if passing else "a finished output"
+
+
 def _targets(jobs: Sequence[RenditionJob]) -> list[RenditionTarget]:
-    return [RenditionTarget(rendition=job.rendition, stem=str(n)) for n, job in enumerate(jobs)]
+    return agreed([RenditionTarget.of(job, PurePath(str(n))) for n, job in enumerate(jobs)])
 
 
 def _identity(job: RenditionJob) -> Json:

@@ -219,6 +219,13 @@ class Activity(ABC, Generic[P]):
         """Return what `run_shared` would start for these steps, for showing. Pure."""
         raise NotImplementedError(f"{self.type_name} does not set Step.share")
 
+    def taking(self, step: Step, files: Mapping[str, str], names: Names) -> Step:
+        """Return a step that has some of its `streams` from files of finished outputs.
+
+        `files` are their names in the work directory, by the names of the streams. Pure.
+        """
+        raise NotImplementedError(f"{self.type_name} does not set Step.streams")
+
     def outline(self, steps: Sequence[Step]) -> Iterable[str]:
         """Yield a line for each thing that one process, or each step alone, does for these steps.
 

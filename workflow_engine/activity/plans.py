@@ -116,8 +116,10 @@ class Step:
     holds the resolved parameters that shape the bytes of the outputs, and nothing else: no names
     of outputs, no user data. `consumes` lists the upstream types whose results shape them too.
     Steps of one type with the same `share` can run as one process with one decode; `parts` is what
-    such a process does for a step, and equal parts of several steps are done once. `resolved` is
-    the activity's own and passes through the engine untouched.
+    such a process does for a step, and equal parts of several steps are done once. `streams` is
+    what shapes the bytes of each elementary stream that the step makes and could also have from a
+    finished output, by names of the activity's own; see `Activity.taking`. `resolved` is the
+    activity's own and passes through the engine untouched.
     """
 
     outputs: tuple[PlannedOutput, ...] = ()
@@ -127,6 +129,7 @@ class Step:
     warnings: tuple[Problem, ...] = ()
     share: str = ""
     parts: tuple[Hashable, ...] = ()
+    streams: Mapping[str, Json] = field(default_factory=dict[str, Json])
     resolved: object = None
 
 

@@ -30,12 +30,15 @@ class Produced:
     """A finished file in the work directory and the object that it becomes.
 
     `last` marks what must appear after everything it refers to: playlists, manifests, reports.
+    `streams` is what shapes the bytes of each elementary stream that later steps may take out of
+    the file, as `Step.streams` has it; the one that is found by it is the first.
     """
 
     path: Path
     ref: ObjectRef
     media: Mapping[str, Json] = field(default_factory=dict[str, Json])
     last: bool = False
+    streams: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,8 @@ def plan_lines(workflow: str, source: ObjectRef, plan: Plan) -> Iterator[str]:
         for output in one.step.outputs:
             guess = f", about {size_text(output.size_estimate)}" if output.size_estimate else ""
             yield f"    -> {output.ref.bucket}/{output.ref.object}  ({output.summary}{guess})"
+        for output, streams in _taken(one).items():
+            yield f"    <- {output}  ({', '.join(streams)})"
         yield from _found(one, plan)
         for line in _outline(one, plan):
             yield f"    {line}"
@@ -74,6 +76,14 @@ def _commands(one: Planned, plan: Plan) -> Sequence[Sequence[str]]:
     return one.step.commands
 
 
+def _taken(one: Planned) -> Mapping[str, Sequence[str]]:
+    """Return which streams come out of which finished outputs."""
+    found: dict[str, list[str]] = {}
+    for stream, output in one.taken.items():
+        found.setdefault(f"{output.ref.bucket}/{output.ref.object}", []).append(stream)
+    return found
+
+
 def _outline(one: Planned, plan: Plan) -> Iterable[str]:
     """What the commands do; that of a shared process is shown at its first member."""
     if one.step is None or one.node.name in plan.reused:
@@ -119,6 +129,8 @@ def _activity_json(one: Planned, plan: Plan) -> dict[str, Json]:
             }
             for output in one.step.outputs
         ]
+        if one.taken:
+            wire["Streams"] = {name: output.ref.to_wire() for name, output in one.taken.items()}
         wire["Outline"] = list(one.node.activity.outline([one.step]))
         wire["Commands"] = [list(command) for command in one.step.commands]
         wire["Parameters"] = dict(one.step.identity)

@@ -11,6 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 from workflow_engine.activity import (
     Activity,
@@ -26,13 +27,15 @@ from workflow_engine.activity import (
 )
 from workflow_engine.errors import ActivityError, Code, InvalidInputError, MediaflowError, Problem
 from workflow_engine.planning.graph import Graph, Node
-from workflow_engine.records import Digests, Json, ObjectRef
+from workflow_engine.records import Digests, Json, ObjectRef, Output
 from workflow_engine.topology.placeholders import Names
 from workflow_engine.topology.wire import WireModel
 
 #: more parts than this in one process cost more memory than a second decode is worth
 MAX_SHARED = 6
 
+#: hexadecimal digits of a file name that tell one content from another
+_NAME_DIGITS = 16
 
 #: opens, pins and describes a side input of an activity
 SideInputReader = Callable[[Activity[WireModel], SideInput], SideInputFacts]
@@ -50,8 +53,9 @@ def no_side_inputs(activity: Activity[WireModel], wanted: SideInput) -> SideInpu
 class Planned:
     """One activity for one input: exactly one of step, skip and error is set.
 
-    `key` is the content key of the step: equal keys mean equivalent outputs. `side` is what else
-    it reads.
+    `key` is the content key of the step: equal keys mean equivalent outputs. `side_inputs` is what
+    else it reads, `shaping` what shapes all that it makes beside its parameters, as JSON. `taken`
+    are the outputs of finished steps that streams come out of, by the names of the streams.
     """
 
     node: Node
@@ -62,6 +66,36 @@ class Planned:
     side_inputs: Mapping[SideInput, SideInputFacts] = field(
         default_factory=dict[SideInput, SideInputFacts]
     )
+    shaping: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    taken: Mapping[str, Output] = field(default_factory=dict[str, Output])
+
+    @property
+    def complete(self) -> bool:
+        """Whether all streams of the step come out of finished outputs."""
+        return bool(self.step and self.taken and self.taken.keys() == self.step.streams.keys())
+
+    def stream_key(self, identity: Json) -> str:
+        """Return the key of an elementary stream, of what shapes it; see `Step.streams`."""
+        return _digest({**self.shaping, "stream": identity})
+
+    def taking(self, found: Mapping[str, Output], names: Names) -> "Planned":
+        """Return the plan with streams out of finished outputs, by the names of the streams."""
+        if self.step is None or not found:
+            return self
+        files = {name: stream_file(output) for name, output in found.items()}
+        step = self.node.activity.taking(self.step, files, names)
+        return replace(self, step=step, taken=found)
+
+
+def stream_file(output: Output) -> str:
+    """Return the name that an output has in the work directory of a step that takes streams."""
+    extension = PurePath(Names.of(output.ref.object).source_name).suffix
+    return f"stream-{output.digests.sha256[:_NAME_DIGITS]}{extension}"
+
+
+def no_streams(planned: Planned) -> Mapping[str, Output]:
+    """Return {}: the finished outputs with streams of a step where none are known."""
+    return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +163,14 @@ def plan_activity(
         return Planned(node=node, skip=step)
     nearest = graph.nearest[name]
     consumed = {kind: keys.get(nearest.get(kind, ""), "") for kind in step.consumes}
-    key = content_key(node, step, given.digests, consumed, context.side_inputs)
-    return Planned(node=node, step=step, key=key, side_inputs=context.side_inputs)
+    shaping = _shaping(node, given.digests, context.side_inputs)
+    return Planned(
+        node=node,
+        step=step,
+        key=content_key(shaping, step, consumed),
+        side_inputs=context.side_inputs,
+        shaping=shaping,
+    )
 
 
 def _with_side_inputs(
@@ -168,27 +208,33 @@ def _context(
     )
 
 
-def content_key(
-    node: Node,
-    step: Step,
-    source: Digests,
-    consumed: Mapping[str, str],
-    side_inputs: Mapping[SideInput, SideInputFacts],
-) -> str:
-    """Return the hash of everything that shapes the bytes of a step's outputs.
+def _shaping(
+    node: Node, source: Digests, side_inputs: Mapping[SideInput, SideInputFacts]
+) -> Mapping[str, Json]:
+    """Return what shapes the bytes of all that an activity makes, beside its parameters.
 
-    That is the type and its version, the tools, the resolved parameters, the content of the
-    input and of the side inputs, and the keys of the predecessors that it consumes.
+    That is the type and its version, the tools, and the content of the input and of the side
+    inputs.
     """
-    identity: Json = {
+    return {
         "type": node.type,
         "version": node.activity.version,
         "tools": dict(node.activity.tools()),
-        "parameters": dict(step.identity),
         "source": source.sha256,
-        "consumed": dict(consumed),
         "side": [[one.identity, facts.digests.sha256] for one, facts in side_inputs.items()],
     }
+
+
+def content_key(shaping: Mapping[str, Json], step: Step, consumed: Mapping[str, str]) -> str:
+    """Return the hash of everything that shapes the bytes of a step's outputs.
+
+    Beside what shapes all that its activity makes, these are the resolved parameters, and the keys
+    of the predecessors that it consumes.
+    """
+    return _digest({**shaping, "parameters": dict(step.identity), "consumed": dict(consumed)})
+
+
+def _digest(identity: Json) -> str:
     text = json.dumps(identity, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -198,15 +244,15 @@ def shared_groups(
 ) -> tuple[tuple[str, ...], ...]:
     """Group the activities that can run in one process: same type, `share` and predecessors.
 
-    A group has at most MAX_SHARED different parts. Groups of one are left out. `exclude` names
-    those that need no process.
+    A group has at most MAX_SHARED different parts. Groups of one are left out, and what has all
+    its streams from finished outputs. `exclude` names others that need no process.
     """
     left_out = set(exclude)
     siblings = siblings_of(graph)
     found: dict[tuple[str, str, str], list[Planned]] = {}
     for one in planned:
         name = one.node.name
-        if one.step is None or not one.step.share or name in left_out:
+        if one.step is None or not one.step.share or one.complete or name in left_out:
             continue
         key = (one.node.type, one.step.share, siblings[name][0])
         found.setdefault(key, []).append(one)
@@ -369,6 +415,7 @@ def plan_all(
     start: StepResult,
     finished: Callable[[Planned], StepResult | None],
     *,
+    streams: Callable[[Planned], Mapping[str, Output]] = no_streams,
     fuse: bool = True,
     templates: TemplateLookup = no_templates,
     side_inputs: SideInputReader = no_side_inputs,
@@ -376,7 +423,8 @@ def plan_all(
     """Plan every activity without running any.
 
     `start` is the result of Start. `finished` returns the recorded result of an equal step, if
-    there is one that can be reused. What has no result is forecast by the activity.
+    there is one that can be reused, and `streams` the outputs of others that have streams of the
+    step. What has no result is forecast by the activity.
     """
     results: dict[str, StepResult] = {graph.start.name: start}
     keys: dict[str, str] = {}
@@ -393,13 +441,15 @@ def plan_all(
             side_inputs=side_inputs,
         )
         one = claim_outputs(planned_alone, writers)
+        found = finished(one) if one.step and one.node.activity.reusable else None
+        if found is None:
+            one = one.taking(streams(one), given.names)
         planned.append(one)
         if one.skip is not None:
             skipped.add(name)
         if one.step is None:
             continue
         keys[name] = one.key
-        found = finished(one) if one.node.activity.reusable else None
         if found is not None:
             results[name] = reused[name] = found
         elif name not in results:

@@ -109,13 +109,15 @@ class Output:
     """A published object.
 
     `place` is where it lies: an absolute path, or a URL. `media` is what a probe of the file
-    said (the Properties of specification, mediainfo, 2), empty for what is not media.
+    said (the Properties of specification, mediainfo, 2), empty for what is not media. `streams` are
+    the keys of the elementary streams that others can be made of; it is found by the first.
     """
 
     ref: ObjectRef
     place: str
     digests: Digests
     media: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    streams: tuple[str, ...] = ()
 
     def to_wire(self) -> dict[str, Json]:
         """The extension object of `run --json`: Bucket, Object, Path or URL, Size, ETag."""

@@ -21,6 +21,7 @@ from workflow_engine.run.runner import Runner
 from workflow_engine.run.side_inputs import SideInputs
 from workflow_engine.run.source import NO_DIGESTS, Source, SourceFile
 from workflow_engine.run.step_runner import StepRunner
+from workflow_engine.run.streams import StreamFiles
 
 
 def prepare(run: ActiveRun, open_input: Callable[[], Source]) -> Runner:
@@ -49,13 +50,16 @@ def prepare(run: ActiveRun, open_input: Callable[[], Source]) -> Runner:
     )
     Recovery(run, planner, publisher).keep_all()
     find_finished = _nothing if run.fresh else publisher.finished.find
+    streams = StreamFiles(publisher.finished, run.names, run.work.attempt, run.cancellation.event)
     return Runner(
         run=run,
         source=source,
         side_inputs=side_inputs,
         planner=planner,
         publisher=publisher,
-        steps=StepRunner(run, planner, file, side_inputs, find_finished),
+        steps=StepRunner(
+            run, planner, file, side_inputs, find_finished, None if run.fresh else streams
+        ),
         find_finished=find_finished,
     )
 

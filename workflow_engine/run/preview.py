@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,8 +13,15 @@ from workflow_engine.activity import ActivityContext, StepResult, TemplateLookup
 from workflow_engine.buckets import Buckets
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
 from workflow_engine.planning.graph import Graph
-from workflow_engine.planning.plan import Input, Plan, Planned, plan_activity, plan_all
-from workflow_engine.records import ExecutionRecord, ObjectRef
+from workflow_engine.planning.plan import (
+    Input,
+    Plan,
+    Planned,
+    no_streams,
+    plan_activity,
+    plan_all,
+)
+from workflow_engine.records import ExecutionRecord, ObjectRef, Output
 from workflow_engine.run.composite import open_content
 from workflow_engine.run.reuse import Finished
 from workflow_engine.run.side_inputs import SideInputs
@@ -57,6 +64,7 @@ def preview(
             look.input,
             start,
             look.finished,
+            streams=look.streams,
             fuse=fuse,
             templates=templates,
             side_inputs=side_inputs.read,
@@ -102,6 +110,7 @@ class _Look:
     folder: Path
     context: Callable[[str, Path, Path], ActivityContext]
     finished: Callable[[Planned], StepResult | None]
+    streams: Callable[[Planned], Mapping[str, Output]]
 
     def make_folder(self) -> Path:
         """Make an empty folder."""
@@ -166,6 +175,7 @@ def _looking_at(
             folder=Path(folder),
             context=context,
             finished=known.find if known is not None else _nothing,
+            streams=known.streams if known is not None else no_streams,
         )
 
 

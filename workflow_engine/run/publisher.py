@@ -16,7 +16,7 @@ from workflow_engine.buckets import Bucket, Buckets, Staged
 from workflow_engine.buckets.faults import LostHandleError
 from workflow_engine.buckets.parallel import AT_ONCE, in_parallel
 from workflow_engine.errors import InterruptedRunError, MediaflowError
-from workflow_engine.records import ActivityRecord, Digests, ObjectRef, Output
+from workflow_engine.records import ActivityRecord, Digests, Json, ObjectRef, Output
 from workflow_engine.run.reuse import Finished
 from workflow_engine.run.source import Source
 from workflow_engine.store import Claim, Intended, Intent, Store
@@ -140,24 +140,34 @@ class Publisher:
         self._source = source
         self._buckets = buckets
 
-    def of_files(self, files: Sequence[Produced], cancel: Event) -> Publication:
+    def of_files(
+        self, files: Sequence[Produced], stream_key: Callable[[Json], str], cancel: Event
+    ) -> Publication:
         """Return the publication of finished files, what is `last` last.
+
+        `stream_key` makes keys of what shapes the streams of a file.
 
         Raises ActivityError for the input's own place, OSError, and what the buckets raise.
         """
         ordered = sorted(files, key=lambda produced: produced.last)
         self.require_other_places([produced.ref for produced in ordered])
-        placements = [self._of_file(*numbered, cancel) for numbered in enumerate(ordered)]
+        placements = [
+            self._of_file(position, one, tuple(map(stream_key, one.streams)), cancel)
+            for position, one in enumerate(ordered)
+        ]
         outputs = [placement.output for placement in placements]
         return Publication(self._store, self._claim, outputs, placements)
 
-    def _of_file(self, position: int, produced: Produced, cancel: Event) -> _Placement:
+    def _of_file(
+        self, position: int, produced: Produced, streams: tuple[str, ...], cancel: Event
+    ) -> _Placement:
         bucket, key = self._buckets.get(produced.ref.bucket), produced.ref.object
         output = Output(
             ref=produced.ref,
             place=bucket.place(key),
             digests=Digests.of(produced.path),
             media=produced.media,
+            streams=streams,
         )
         return _Placement(
             position=position,

@@ -6,6 +6,7 @@ when it is not. Decision 5.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import Event
 
 from workflow_engine.activity import StepResult
@@ -13,7 +14,7 @@ from workflow_engine.buckets import Buckets, Place
 from workflow_engine.buckets.parallel import in_parallel
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.planning.plan import Planned
-from workflow_engine.records import Output
+from workflow_engine.records import DigestSum, Output
 from workflow_engine.store import Store
 
 
@@ -35,6 +36,36 @@ class Finished:
         if found is None or not self._all(self._there, found.outputs):
             return None
         return found
+
+    def streams(self, planned: Planned) -> dict[str, Output]:
+        """Return outputs that have elementary streams of a step, by the names of the streams.
+
+        They still seem to be there; `fetch` verifies their content.
+        """
+        step = planned.step
+        keys = {name: planned.stream_key(one) for name, one in step.streams.items()} if step else {}
+        asked = map(self._store.steps.find_stream, keys.values())
+        outputs = [output for output in asked if output and self._there(output)]
+        found = {
+            name: next((one for one in outputs if key in one.streams), None)
+            for name, key in keys.items()
+        }
+        return {name: output for name, output in found.items() if output}
+
+    def fetch(self, output: Output, target: Path, cancel: Event) -> bool:
+        """Copy an output to a free path, and tell whether it is what was recorded of it.
+
+        Raises InterruptedRunError, and what the buckets raise.
+        """
+        place, total = self._buckets.at(output.place), DigestSum(md5=False)
+        with target.open("wb") as file:
+            for block in place.bucket.read(place.key, cancel=cancel):
+                total.update(block)
+                file.write(block)
+        if total.result() == output.digests:
+            return True
+        target.unlink()
+        return False
 
     def intact(self, outputs: Sequence[Output], cancel: Event) -> bool:
         """Whether outputs still hold what was recorded of them. Raises InterruptedRunError."""

@@ -218,7 +218,7 @@ class Runner:
             for produced in result.outputs
         ]
         publication = self._attempts.call(
-            name, lambda: self._publisher.of_files(files, self.cancel)
+            name, lambda: self._publisher.of_files(files, planned.stream_key, self.cancel)
         )
         planned_warnings = planned.step.warnings if planned.step else ()
         finished = StepResult(

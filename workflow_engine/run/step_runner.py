@@ -18,6 +18,7 @@ from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.shared_process import SharedProcess
 from workflow_engine.run.side_inputs import SideInputs
 from workflow_engine.run.source import SourceFile
+from workflow_engine.run.streams import StreamFiles
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,20 @@ class StepRunner:
         file: SourceFile,
         side_inputs: SideInputs,
         find_finished: Callable[[Planned], StepResult | None],
+        streams: StreamFiles | None,
     ) -> None:
-        """`file` is the input; `find_finished` tells which siblings need no process."""
+        """`file` is the input; `find_finished` tells which siblings need no process.
+
+        `streams` has what need not be encoded again, None for a run that does everything again.
+        """
         self._run = run
         self._planner = planner
         self._file = file
         self._side_inputs = side_inputs
         self._find_finished = find_finished
+        self._streams = streams
+        self._finding = threading.Lock()
+        self._found: dict[str, Planned] = {}  # with streams of finished outputs
         self._sharing = threading.Lock()
         self._shared: dict[str, SharedProcess | None] = {}
         self._directories: dict[str, Path] = {}  # of the latest attempts
@@ -46,11 +54,12 @@ class StepRunner:
 
     def run(self, planned: Planned) -> ActivityResult:
         """Run a step; again after an error. Raises what the activity raises, and OSError."""
-        name, step = planned.node.name, planned.step
-        assert step is not None
+        name = planned.node.name
         shared = self._shared_process(planned)
         if shared and (result := shared.result(name)) is not None:
             return result
+        step = self._with_streams(planned).step
+        assert step is not None
         try:
             result = planned.node.activity.run(step, self._context(name))
         except BaseException:
@@ -59,13 +68,26 @@ class StepRunner:
         self._kept |= result.kept
         return result
 
+    def _with_streams(self, planned: Planned) -> Planned:
+        """Return a plan with the streams that need not be encoded again."""
+        if self._streams is None:
+            return planned
+        name = planned.node.name
+        with self._finding:
+            if name not in self._found:
+                self._found[name] = self._streams.taking(planned)
+            return self._found[name]
+
     def _context(self, name: str) -> ActivityContext:
         self._discard(name)
         work = self._directories[name] = self._run.work.attempt()
         source = work / self._run.names.source_name
         if self._run.graph.nodes[name].role is not Role.REPORT:
             self._file.link(source)
-            self._side_inputs.link(self._planner.plan(name).side_inputs, work)
+            planned = self._planner.plan(name)
+            self._side_inputs.link(planned.side_inputs, work)
+            if self._streams is not None:
+                self._streams.link(self._with_streams(planned), work)
 
         def progress(fraction: float) -> None:
             try:
@@ -98,8 +120,10 @@ class StepRunner:
                 ]
                 served = [p.node.name for p in siblings if self._find_finished(p)]
                 self._shared.update((sibling.node.name, None) for sibling in siblings)
-                for group in shared_groups(self._run.graph, siblings, served):
-                    members = [self._planner.plan(member) for member in group]
+                left = [one for one in siblings if one.node.name not in served]
+                found = {one.node.name: self._with_streams(one) for one in left}
+                for group in shared_groups(self._run.graph, found.values()):
+                    members = [found[member] for member in group]
                     self._shared.update(
                         dict.fromkeys(group, SharedProcess(members, self._context, self._discard))
                     )

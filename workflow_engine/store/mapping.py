@@ -181,6 +181,7 @@ def object_rows(
             **common,
             **OUTPUT.row(output),
             "position": position,
+            "stream": output.streams[0] if output.streams else None,
             "handle": handles[position] if handles else "",
         }
         for position, output in enumerate(outputs)

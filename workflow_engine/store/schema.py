@@ -298,8 +298,17 @@ objects = sa.Table(
     # of an intent: what names the staged content in the storage
     sa.Column("handle", sa.Text, nullable=False),
     sa.Column("media", JsonText(), nullable=False),
+    # keys of the elementary streams that others can be made of, and the first of them
+    sa.Column("streams", JsonText(tuple), nullable=False, server_default="[]"),
+    sa.Column("stream", sa.Text),
     sa.ForeignKeyConstraint(["run_id", "activity"], [activities.c.run_id, activities.c.name]),
     sa.Index("objects_by_key", "bucket", "object"),
+)
+sa.Index(
+    "objects_by_stream",
+    objects.c.stream,
+    sqlite_where=objects.c.stream.is_not(None),
+    postgresql_where=objects.c.stream.is_not(None),
 )
 
 # What was foretold of an output, and what came out (`predictions.py`); figures of several kinds.

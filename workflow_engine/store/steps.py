@@ -174,6 +174,25 @@ class StepTable:
         with self._database.read() as connection:
             return _find(connection, step_key)
 
+    def find_stream(self, key: str) -> Output | None:
+        """Return the newest output whose first stream has a key; it may be gone since."""
+        newest = (
+            sa.select(objects)
+            .join(
+                activities,
+                sa.and_(
+                    activities.c.run_id == objects.c.run_id,
+                    activities.c.name == objects.c.activity,
+                ),
+            )
+            .where(objects.c.stream == key, objects.c.published == sa.true())
+            .order_by(activities.c.ended.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(newest).mappings().first()
+        return None if row is None else mapping.OUTPUT.record(row)
+
 
 def _columns(record: ActivityRecord) -> mapping.Row:
     """Return the columns of an activity that may change."""

@@ -13,7 +13,7 @@ from activities.ffmpeg.graph import GraphStream, open_input
 from activities.shape import OPENED
 from activities.transcode.command.cascade import Rung, follows, parents, rung_of
 from activities.transcode.command.filters import CommandInput, Filter, simple
-from activities.transcode.command.rendition import Rendition, Size, VideoEncoding
+from activities.transcode.command.rendition import Rendition, RenditionJob, Size, VideoEncoding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,22 @@ class RenditionTarget:
     """A rendition and where its files go: `stem` is their path without suffix.
 
     The files that the rendition reads beside the source lie in the same directory.
+    `picture_file` and `sound_file` are paths of files that have its encoded streams already, if
+    any.
     """
 
     rendition: Rendition
     stem: str
+    picture_file: str = ""
+    sound_file: str = ""
+
+    @classmethod
+    def of(cls, job: RenditionJob, stem: PurePath) -> "RenditionTarget":
+        """Return the target of a job whose files are called `stem` and what follows."""
+        picture, sound = (
+            str(stem.parent / name) if name else "" for name in (job.picture_file, job.sound_file)
+        )
+        return cls(rendition=job.rendition, stem=str(stem), picture_file=picture, sound_file=sound)
 
     @property
     def path(self) -> str:

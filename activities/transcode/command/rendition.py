@@ -217,7 +217,8 @@ class RenditionJob:
 
     What is measured of the finished file: `quality`, and whether the average rate of its picture
     is within `rate_bounds`, the least and the most in kbit/s. `foretold` is what an Analysis
-    expects of it. The stream of a package has a `place` there.
+    expects of it. The stream of a package has a `place` there. `picture_file` and `sound_file`
+    name files of the work directory that have its encoded streams already, if any.
     """
 
     rendition: Rendition
@@ -226,6 +227,8 @@ class RenditionJob:
     rate_bounds: tuple[float, float] | None = None
     foretold: Mapping[Figure, float] = field(default_factory=dict[Figure, float])
     place: StreamPlace | None = None
+    picture_file: str = ""
+    sound_file: str = ""
 
 
 def _rate(encoding: VideoEncoding | None) -> str:

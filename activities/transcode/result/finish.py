@@ -13,6 +13,7 @@ from activities.ffmpeg import ProcessReport
 from activities.packaging.streams import Stream
 from activities.quality import MOMENT_SUFFIX
 from activities.transcode.command.encryption import key_name
+from activities.transcode.command.muxing import SOURCES, streams_of
 from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.model.naming import finish_key, index_stem, part_key, require_distinct
 from activities.transcode.result.finished import FinishedOutput
@@ -129,10 +130,21 @@ def _key(job: RenditionJob, made: FinishedOutput) -> str:
 def _content(job: RenditionJob, made: FinishedOutput, key: str) -> Iterator[Produced]:
     files = made.files
     if files.index is None:
-        yield Produced(path=files.content[0], ref=_ref(job, key), media=made.media.properties())
+        yield Produced(
+            path=files.content[0],
+            ref=_ref(job, key),
+            media=made.media.properties(),
+            streams=_streams(made),
+        )
         return
     for path, suffix in zip(files.content, files.suffixes, strict=True):
         yield Produced(path=path, ref=_ref(job, part_key(key, suffix)))
+
+
+def _streams(made: FinishedOutput) -> tuple[Json, ...]:
+    """Return what shapes the streams of a file that others can be muxed from."""
+    rendition = made.rendition
+    return tuple(streams_of(rendition).values()) if rendition.container in SOURCES else ()
 
 
 def _index(

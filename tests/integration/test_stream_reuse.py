@@ -1,0 +1,156 @@
+"""What is encoded already is not encoded again: another container is muxed from a finished mp4."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.topologies import report, start, text, topology, transcode
+from tests.support.transcodes import decoded
+from workflow_engine.cli.plan_view import plan_json, plan_lines
+from workflow_engine.engine import Engine
+from workflow_engine.executor.inline import InlineExecutor
+from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord
+from workflow_engine.settings import load_settings
+
+SMALL = {"Width": "160", "Crf": "30", "Preset": "veryfast"}
+MP4, HLS = "S00000001-200010", "S00000001-100010"
+
+
+def work(template: str, name: str, **more: Any) -> dict[str, Any]:
+    return transcode(name, template, **({"Video": SMALL} | more))
+
+
+class Home:
+    """An engine that keeps its store, and one clip."""
+
+    def __init__(self, path: Path, clip: Path) -> None:
+        self.path = path
+        self.clip = str(clip)
+        settings = load_settings().kept_in(path / "data")
+        self.engine = Engine(settings, output_dir=path / "out")
+        self.out = path / "out/out"
+
+    def load(self, edges: dict[str, list[str]] | None, **activities: dict[str, Any]):
+        flow = self.path / "flow.json"
+        found = {"start": start(), **activities, "report": report()}
+        flow.write_text(text(topology(found, edges) if edges else topology(found)))
+        workflow = self.engine.load(flow)
+        return workflow, self.engine.open_input(workflow, self.clip)
+
+    def run(self, edges: Any = None, *, fresh: bool = False, **activities: Any) -> ExecutionRecord:
+        workflow, source = self.load(edges, **activities)
+        return self.engine.run(workflow, source, executor=InlineExecutor(), fresh=fresh)
+
+
+@pytest.fixture
+def home(tmp_path: Path, clip: Path) -> Iterator[Home]:
+    made = Home(tmp_path, clip)
+    with closing(made.engine):
+        yield made
+
+
+def encoders(record: ActivityRecord) -> list[str]:
+    assert record.state is ActivityState.SUCCESS, record
+    words = [word for command in record.result.commands for word in command]
+    return sorted(word for word in words if word in ("libx264", "aac"))
+
+
+def segments(path: Path) -> list[str]:
+    """The hashes of the sound, and of the decoded pictures, of an HLS output."""
+    whole = path.with_name("whole.ts")
+    whole.write_bytes(b"".join(one.read_bytes() for one in sorted(path.parent.glob("hls-0*.ts"))))
+    return pictures(whole)
+
+
+def pictures(path: Path) -> list[str]:
+    shown = decoded(path, "-map", "0:v", "-fps_mode", "passthrough", "-f", "streamhash")
+    return shown.decode().split()
+
+
+def test_a_playlist_is_muxed_from_the_mp4_of_an_earlier_run(home: Home):
+    first = home.run(mp4=work(MP4, "film"))
+    assert encoders(first.activity("mp4")) == ["aac", "libx264"]
+    workflow, source = home.load(None, hls=work(HLS, "hls"))
+    plan = home.engine.plan(workflow, source)
+    told = plan_json("w", source.ref, plan)["Activities"][1]  # type: ignore[index]
+    assert "libx264" not in json.dumps(told["Commands"])  # type: ignore[index]
+    assert told["Streams"]["0.picture"]["Object"] == "film.mp4"  # type: ignore[index]
+    lines = "\n".join(plan_lines("w", source.ref, plan))
+    assert "mux hls.m3u8 of a finished output" in lines and "<- out/film.mp4" in lines
+    hls = home.run(hls=work(HLS, "hls")).activity("hls")
+    assert encoders(hls) == [] and not hls.reused
+    assert segments(home.out / "hls.m3u8") == pictures(home.out / "film.mp4")
+    # the copy of a reused mp4 serves as well as the first one did
+    again = home.run(mp4=work(MP4, "copy"))
+    assert again.activity("mp4").reused
+    (home.out / "film.mp4").unlink()
+    ts = work(MP4, "ts", Container={"Format": "ts"})
+    assert encoders(home.run(ts=ts).activity("ts")) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"Audio": {"Bitrate": "48"}}, ["aac"]),
+        ({"Audio": {"Remove": "true"}}, []),
+        ({"Video": SMALL | {"Crf": "31"}}, ["aac", "libx264"]),
+        ({"MuxConfig": {"Segment": {"Duration": "3"}}}, ["aac", "libx264"]),
+        ({"Clip": {"TimeSpan": {"Seek": "1"}}}, ["aac", "libx264"]),
+    ],
+)
+def test_only_what_differs_is_encoded(home: Home, more: dict[str, Any], expected: list[str]):
+    home.run(mp4=work(MP4, "film"))
+    hls = home.run(hls=work(HLS, "hls", **more)).activity("hls")
+    assert encoders(hls) == expected
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("change", [damage, Path.unlink], ids=["changed", "gone"])
+def test_a_file_that_is_not_what_it_was_is_encoded_again(
+    home: Home, change: Callable[[Path], object]
+):
+    home.run(mp4=work(MP4, "film"))
+    change(home.out / "film.mp4")
+    assert encoders(home.run(hls=work(HLS, "hls")).activity("hls")) == ["aac", "libx264"]
+
+
+def test_a_fresh_run_encodes(home: Home):
+    home.run(mp4=work(MP4, "film"))
+    hls = home.run(hls=work(HLS, "hls"), fresh=True).activity("hls")
+    assert encoders(hls) == ["aac", "libx264"]
+
+
+def test_some_streams_are_there_and_some_are_encoded_together(home: Home):
+    home.run(mp4=work(MP4, "film"))
+    other = SMALL | {"Crf": "31"}
+    made = home.run(
+        hls=work(HLS, "hls"),
+        low=work(HLS, "low", Audio={"Bitrate": "48"}),
+        other=work(HLS, "other", Video=other),
+        mp4=work(MP4, "other", Video=other),
+    )
+    assert encoders(made.activity("hls")) == []
+    # one process has all that is left, and each of the others is muxed
+    for name in ("low", "other", "mp4"):
+        assert encoders(made.activity(name)) == ["aac", "aac", "libx264"]
+
+
+def test_a_resumed_execution_takes_what_it_has_published(home: Home):
+    blocked = home.out / "hls.m3u8"
+    blocked.mkdir(parents=True)
+    edges = {"start": ["mp4"], "mp4": ["hls"], "hls": ["report"], "report": []}
+    first = home.run(edges, mp4=work(MP4, "film"), hls=work(HLS, "hls"))
+    assert first.activity("hls").state is ActivityState.FAIL
+    blocked.rmdir()
+    again = home.engine.resume(first.run_id, executor=InlineExecutor())
+    assert encoders(again.activity("hls")) == []
+    assert segments(home.out / "hls.m3u8") == pictures(home.out / "film.mp4")
