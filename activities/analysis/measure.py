@@ -215,9 +215,7 @@ class Meter:
         rendition = rendition_of(self._source, sample, edge, crf)
         picture = rendition.picture
         assert picture and picture.encoding
-        limited = replace(
-            picture.encoding, maxrate=float(control.maxrate), bufsize=control.bufsize
-        )
+        limited = replace(picture.encoding, maxrate=float(control.maxrate), bufsize=control.bufsize)
         return replace(rendition, picture=replace(picture, encoding=limited)), found.file
 
     def _numbers(self, point: Point) -> Sequence[int]:
