@@ -48,7 +48,7 @@ def av1(record: bytes) -> str:
 
 
 def mp4a(esds: bytes) -> str:
-    """Return the name of sound by its `esds`: `mp4a.40.2` for AAC, `mp4a.6b` for MP3."""
+    """Return the name of sound by its `esds`: `mp4a.40.2` for AAC, `mp4a.6B` for MP3."""
     # version and flags, then descriptors: ES (3), in it DecoderConfig (4), in it Specific (5)
     _, at = _descriptor(esds, 4)
     flags = esds[at + 2]
@@ -58,7 +58,7 @@ def mp4a(esds: bytes) -> str:
     _, at = _descriptor(esds, at)
     kind = esds[at]
     if kind != _MPEG4_AUDIO:
-        return f"mp4a.{kind:02x}"
+        return f"mp4a.{kind:02X}"
     _, at = _descriptor(esds, at + 13)
     object_type = esds[at] >> 3
     if object_type == 31:  # the number stands in the next six bits

@@ -6,13 +6,14 @@ Specification: topology, 5.4.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
 from activities import ffmpeg
 from activities.ffmpeg.graph import argv, open_input, output
+from activities.packaging.dash import stream_manifest
 from activities.packaging.measure import subtitles_of
 from activities.packaging.members import members_of
 from activities.packaging.package import Package, StreamNode, StreamParameters
@@ -321,4 +322,4 @@ def _list(job: SubtitleJob, stream: Stream) -> str:
     """Return the stream's own list: a playlist, or an MPD."""
     if job.listed:
         return playlist([stream.name(number) for number in range(len(job.ends))], job.ends)
-    raise ActivityError(Code.NOT_SUPPORTED, "DASH is not supported by this version.")
+    return stream_manifest(replace(job.member, stream=stream))

@@ -157,5 +157,5 @@ def shown_in(cues: Iterable[Cue], ends: Sequence[int]) -> Iterator[list[Cue]]:
         shown = [cue for cue in shown if cue.end > begin]
         while waiting and waiting[-1].start < end:
             shown.append(waiting.pop())
-        yield [cue for cue in shown if cue.end > begin]
+        yield list(shown)
         begin = end

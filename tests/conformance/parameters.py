@@ -177,6 +177,9 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "Subtitle streams of packages": {
         "WebVTTSubtitleURL": "the subtitle file of an HLS stream; of several formats",
         "WebVTTSubtitleOverrides": "another file for one execution",
+        "InputConfig.Format stl": "EBU STL for DASH",
+        "InputConfig.Format ttml": "TTML for DASH",
+        "InputConfig.Format vtt": "WebVTT for DASH",
         "ExtXMedia.Language of a text track": "which text track of the input; an extension",
     },
     "Quality": {

@@ -10,7 +10,7 @@ import pytest
 
 from activities.ffmpeg import ffprobe_path
 from tests.support import media
-from tests.support.subtitles import rows
+from tests.support.subtitles import gsi, rows, tti, ttml
 from tests.support.topologies import report, start
 from workflow_engine import Engine, InlineExecutor, load_settings
 from workflow_engine.errors import Severity, TopologyError
@@ -139,7 +139,7 @@ def hls(name: str, url: str | None = None, language: str = "en") -> dict:
 
 def dash(name: str, file: str, kind: str) -> dict:
     return {
-        "Representation": {"Id": name, "URI": f"subs/{name}.mpd"},
+        "Representation": {"Id": name, "URI": f"texts/{name}.mpd"},
         "InputConfig": {
             "Format": kind,
             "InputFile": {"Bucket": "side", "Location": "local", "Object": file},
@@ -229,6 +229,39 @@ def test_an_override_makes_one_stream_again(packages: Packages):
     assert "line:10%" in segment.read_text()
 
 
+@pytest.mark.proves("InputConfig.Format stl", by="the cues of the file")
+@pytest.mark.proves("InputConfig.Format ttml", by="the cues of the file")
+@pytest.mark.proves("InputConfig.Format vtt", by="the cues of the file, which an override names")
+def test_dash_from_every_format(packages: Packages):
+    clock = ((0, 0, 0, 12), (0, 0, 1, 12))
+    (packages.side / "a.stl").write_bytes(gsi() + tti(1, *clock, b"\x06stl"))
+    (packages.side / "a.ttml").write_bytes(ttml('<p begin="12f" end="1500ms">ttml</p>'))
+    (packages.side / "a.vtt").write_text(VTT)
+    streams = {
+        "stl": dash("stl", "a.stl", "stl"),
+        "ttml": dash("ttml", "a.ttml", "ttml"),
+        "vtt": dash("vtt", "a.ttml", "vtt"),
+    }
+    config = {"Format": "vtt", "InputFile": {"URL": "oss://side/a.vtt"}}
+    record = packages.run("dash", streams, {"vtt": {"InputConfig": config}})
+    assert {one.name: one.code for one in record.activities if one.code} == {}
+    folder = packages.out / "film" / "texts"
+    files = [folder / f"{name}.vtt" for name in streams]
+    assert cues(files) == [
+        [(480, 1480, "<c.cyan>stl</c>")],
+        [(400, 1500, "ttml")],
+        [(500, 1500, "vtt")],
+    ]
+    assert all("X-TIMESTAMP-MAP" not in file.read_text() for file in files)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        f"{name}.{kind}" for name in streams for kind in ("vtt", "mpd")
+    )
+    manifest = (packages.out / "film" / "all.mpd").read_text()
+    assert 'lang="de"' in manifest and "<BaseURL>texts/stl.vtt</BaseURL>" in manifest
+    # each plays by its own list, too
+    assert "<BaseURL>stl.vtt</BaseURL>" in (folder / "stl.mpd").read_text()
+
+
 def test_a_clip_and_both_lists(packages: Packages):
     (packages.side / "c.srt").write_text(SRT)
     clip = {"Clip": {"TimeSpan": {"Seek": "1", "Duration": "1.2"}}}
@@ -238,6 +271,7 @@ def test_a_clip_and_both_lists(packages: Packages):
     (segment,) = packages.segments("film/subs/c.m3u8")
     assert "MPEGTS:0," in segment.read_text()
     assert cues([segment, segment.with_name("c.vtt")]) == [wanted, wanted]
+    assert "subs/c.vtt" in (packages.out / "film" / "all.mpd").read_text()
 
 
 def test_names_of_files_are_checked_before_anything_runs(packages: Packages, tmp_path: Path):

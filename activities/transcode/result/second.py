@@ -5,7 +5,8 @@ analysis, 6 (BitrateBnd, after the encode); docs/quality.md.
 """
 
 import math
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from activities.quality import Metric
 from activities.transcode.command.rendition import Rendition, VideoEncoding
@@ -20,17 +21,30 @@ _LEAST, _MOST = 0.9, 1.02
 _ABOVE_LEAST, _BELOW_MOST = 1.02, 0.97
 #: kbit/s, those of the parameter Bitrate
 _BITRATES = (10.0, 50_000.0)
-#: steps of Crf by which a rate doubles
-_DOUBLED = 6
-#: what a step of Crf takes: of the logarithm of the odds of VMAF and SSIM (their share of the best
-#: against what is missing), in which they are straight over Crf; of XPSNR in dB
-_SLOPES = {Metric.VMAF: 0.15, Metric.SSIM: 0.1, Metric.XPSNR: 0.7}
-#: how many steps of AV1 are one of H.264 and H.265
-_FINER = 2.5
 #: below it, encoders may turn lossless, in another profile
 _LEAST_CRF = 1.0
-#: most steps of one correction, and what is added lest it falls just short
-_MOST_STEPS, _SPARE_STEPS = 15.0, 0.5
+#: doublings of the rate that one correction has at most, and what is added lest it falls short
+_MOST_DOUBLINGS, _SPARE_DOUBLINGS = 2.5, 1 / 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scale:
+    """What the Crf of a codec means, as measured on two films.
+
+    A rate doubles by so many steps. `slopes` are what a step takes: of the logarithm of the odds
+    of VMAF and SSIM (their share of the best against what is missing), in which they are nearly
+    straight over Crf; of XPSNR in dB. They are careful: a step takes more of most films.
+    """
+
+    doubled: float
+    slopes: Mapping[Metric, float]
+
+
+_SCALES = {
+    "H.264": _Scale(doubled=6, slopes={Metric.VMAF: 0.13, Metric.SSIM: 0.1, Metric.XPSNR: 0.65}),
+    "H.265": _Scale(doubled=6, slopes={Metric.VMAF: 0.115, Metric.SSIM: 0.09, Metric.XPSNR: 0.5}),
+    "AV1": _Scale(doubled=12, slopes={Metric.VMAF: 0.042, Metric.SSIM: 0.035, Metric.XPSNR: 0.18}),
+}
 
 
 def outside(rate: float | None, bounds: RateBounds | None) -> float:
@@ -67,29 +81,28 @@ def with_quality(
     `value` is what was measured, below `minimum`; `best` is what no encode of this size exceeds.
     """
     encoding = _encoding(rendition)
-    steps = min(_steps(metric, value, minimum, best) + _SPARE_STEPS, _MOST_STEPS)
+    scale = _SCALES[encoding.codec]
+    lacking = _lacking(metric, value, minimum, best) / scale.slopes[metric] / scale.doubled
+    doublings = min(lacking + _SPARE_DOUBLINGS, _MOST_DOUBLINGS)
     if encoding.crf is None:
         assert encoding.bitrate is not None
-        bitrate = encoding.bitrate * 2 ** (steps / _DOUBLED)
+        bitrate = encoding.bitrate * 2**doublings
         most = min(encoding.maxrate or math.inf, bounds[1] * _BELOW_MOST if bounds else math.inf)
         bitrate = min(bitrate, most)
         return _with_bitrate(rendition, bitrate) if bitrate > encoding.bitrate else None
-    if encoding.codec == "AV1":  # takes whole numbers
-        crf = float(math.floor(encoding.crf - steps * _FINER))
-    else:
-        crf = math.floor(2 * (encoding.crf - steps)) / 2
-    crf = max(crf, _LEAST_CRF)
+    parts = 1 if encoding.codec == "AV1" else 2  # of a step; it takes whole ones
+    crf = encoding.crf - doublings * scale.doubled
+    crf = max(math.floor(parts * crf) / parts, _LEAST_CRF)
     return _with(rendition, replace(encoding, crf=crf)) if crf < encoding.crf else None
 
 
-def _steps(metric: Metric, value: float, minimum: float, best: float) -> float:
-    """Return how many steps of Crf the quality lacks."""
+def _lacking(metric: Metric, value: float, minimum: float, best: float) -> float:
+    """Return what the quality lacks, in the unit of slopes; infinite where nobody can say."""
     if metric is Metric.XPSNR:
-        return (minimum - value) / _SLOPES[metric]
+        return minimum - value
     if not 0 < value < minimum < best:
-        return _MOST_STEPS
-    odds = (minimum / (best - minimum)) / (value / (best - value))
-    return math.log(odds) / _SLOPES[metric]
+        return math.inf
+    return math.log((minimum / (best - minimum)) / (value / (best - value)))
 
 
 def _with_bitrate(rendition: Rendition, bitrate: float) -> Rendition:
