@@ -27,7 +27,7 @@ from workflow_engine.ingest.admission import WorkflowMatcher
 from workflow_engine.ingest.intake import Intake
 from workflow_engine.ingest.parts import Parts
 from workflow_engine.jobs import Jobs
-from workflow_engine.jobs.topologies import media_info_of_files
+from workflow_engine.jobs.topologies import inspection_of_files, media_info_of_files
 from workflow_engine.messages import Outbox, configured
 from workflow_engine.planning.graph import Graph, Workflow
 from workflow_engine.planning.plan import Plan
@@ -280,7 +280,18 @@ class Engine:
         specification, mediainfo, 2. Nothing is kept. Raises InvalidInputError when there is no
         such input, ActivityError when it cannot be used.
         """
-        graph = self.parse(media_info_of_files())
+        return self._found(media_info_of_files(), given)
+
+    def media_check(self, given: str) -> tuple[ObjectRef, StepResult]:
+        """Look for defects of the picture in a file, or in an object by its URL.
+
+        Returns the object and what Inspection leaves: `Spans` are the defects by time. Nothing is
+        kept. Raises as `media_info` does.
+        """
+        return self._found(inspection_of_files(), given)
+
+    def _found(self, topology: str, given: str) -> tuple[ObjectRef, StepResult]:
+        graph = self.parse(topology)
         source = self._inputs.open(graph.binding, given)
         names = Names.of(source.ref.object, media_id=media_id(source.ref))
         found = describe(

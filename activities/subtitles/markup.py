@@ -114,18 +114,29 @@ def _trimmed(line: Sequence[Run]) -> list[Run]:
     return runs
 
 
-def _written(runs: Sequence[Run]) -> Iterator[str]:
-    """Yield a line; neighbours of one look stand between the same tags."""
-    for ruby, group in itertools.groupby(runs, key=lambda run: bool(run[1].ruby)):
-        pieces = [
-            ("".join(text for text, _ in alike), look)
-            for look, alike in itertools.groupby(group, key=lambda run: run[1])
-        ]
+def _joined(runs: Iterable[Run]) -> list[Run]:
+    """Return neighbours of one look as one run.
+
+    Blanks go with what is before them: there are players that drop those between two tags.
+    """
+    joined: list[Run] = []
+    for look, alike in itertools.groupby(runs, key=lambda run: run[1]):
+        text = "".join(text for text, _ in alike)
+        if joined and not text.strip(" \t"):
+            joined[-1] = (joined[-1][0] + text, joined[-1][1])
+        else:
+            joined.append((text, look))
+    return joined
+
+
+def _written(runs: Iterable[Run]) -> Iterator[str]:
+    """Yield a line with its tags."""
+    for ruby, group in itertools.groupby(_joined(runs), key=lambda run: bool(run[1].ruby)):
         if not ruby:
-            yield from (_tagged(text, look) for text, look in pieces)
+            yield from (_tagged(text, look) for text, look in group)
             continue
         yield "<ruby>"
-        for text, look in pieces:
+        for text, look in group:
             inner = _tagged(text, replace(look, ruby=""))
             yield f"<rt>{inner}</rt>" if look.ruby == "text" else inner
         yield "</ruby>"

@@ -151,6 +151,23 @@ def test_a_job_of_the_current_library(service: Service) -> None:
     assert (job["Status"], job["VideoQualityResults"]) == ("Success", "{}")
 
 
+def test_the_command_line_finds_the_same_and_keeps_nothing(service: Service) -> None:
+    before = sorted(service.home.rglob("*.txt"))
+    spoilt = service("media", "check", service.bucket("uploads") / "my clip.mp4", "--json")
+    told = json.loads(spoilt.stdout)
+    assert spoilt.returncode == 1 and told["VideoQualityResults"].keys() == {"Brightness"}
+    (span,) = told["Spans"]
+    assert (span["Label"], span["Begin"][:11]) == ("brightness", "00:00:02.00")
+    lines = service("media", "check", "oss://uploads/my clip.mp4")
+    assert lines.returncode == 1
+    assert f"{span['Begin']} to {span['End']}  brightness" in lines.stdout
+    clean = service("media", "check", "oss://uploads/clean.mp4")
+    assert (clean.returncode, clean.stdout) == (0, "no defects found\n")
+    sound = service("media", "check", "oss://uploads/tone-1s.m4a")
+    assert sound.returncode == 1 and "no video stream" in sound.stderr
+    assert sorted(service.home.rglob("*.txt")) == before
+
+
 def test_urls_of_other_forms_and_a_clean_source(service: Service) -> None:
     address = json.dumps({"Bucket": "renditions", "Location": "here", "Object": "quality%2Fb.txt"})
     for url, target, written in (

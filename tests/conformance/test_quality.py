@@ -21,18 +21,18 @@ from workflow_engine.records import Digests, Output, StepResult
 SIZE = "192x108"
 #: seconds within which the source is hardest to encode
 HARD = (1.6, 2.0)
+#: what an output has, so that no colour is converted
+BT709 = "setparams=colorspace=bt709:color_trc=bt709:color_primaries=bt709:range=tv"
 
 
 @pytest.fixture(scope="module")
 def hard(media_dir) -> Path:
     """A moving picture with noise for less than half a second."""
     noise = f"noise=alls=60:allf=t:enable='between(t,{HARD[0]},{HARD[1]})'"
-    # what an output has, so that no colour is converted
-    colour = "setparams=colorspace=bt709:color_trc=bt709:color_primaries=bt709:range=tv"
     return media.make(
         media_dir / "hard-stretch.mp4",
         *("-f", "lavfi", "-i", f"testsrc2=size={SIZE}:rate=25:duration=3"),
-        *("-vf", f"{noise},{colour}", "-c:v", "libx264", "-preset", "ultrafast", "-qp", "0"),
+        *("-vf", f"{noise},{BT709}", "-c:v", "libx264", "-preset", "ultrafast", "-qp", "0"),
         *("-pix_fmt", "yuv420p"),
     )
 
@@ -87,6 +87,24 @@ def test_a_smaller_picture_is_judged_at_the_size_of_its_source(tmp_path, hard):
     assert small["Size"] == SIZE and small["Mean"] < whole["Mean"] - 0.02
     scaled = "[0:v]scale=192:108[d];[d][1:v]ssim"
     assert small["Mean"] == pytest.approx(told_by_ffmpeg(made[0], hard, scaled), abs=0.001)
+
+
+@pytest.mark.long
+@pytest.mark.proves("Quality.Metric", by="ffmpeg's own figures, of 1440 lines")
+def test_from_1440_lines_on_the_model_is_that_of_4k(tmp_path, media_dir):
+    source = media.make(
+        media_dir / "1440-lines.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=2560x1440:rate=10:duration=0.4"),
+        *("-vf", f"noise=alls=6,{BT709}", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "12"),
+        *("-pix_fmt", "yuv420p"),
+    )
+    video = {"Width": "2560", "Crf": "35", "Preset": "veryfast"}
+    made = run(tmp_path, source, output(Video=video, Quality={"Subsample": "1"}))
+    (found,) = qualities(made)
+    assert (found["Size"], found["Pictures"]) == ("2560x1440", 4)
+    of_4k = told_by_ffmpeg(made[0], source, "libvmaf=model=version=vmaf_4k_v0.6.1")
+    assert found["Mean"] == pytest.approx(of_4k, abs=0.1)
+    assert of_4k > told_by_ffmpeg(made[0], source, "libvmaf") + 2
 
 
 WAYS = {

@@ -124,7 +124,7 @@ def test_styles_that_load_something_are_left_out():
 
 def test_srt_and_ass():
     srt = "1\n00:00:01,000 --> 00:00:02,000\n{\\an8}<i>a</i> <font color='#ffee00'>b</font> {c}\\N"
-    assert texts(srt) == ["<i>a</i> <c.yellow>b</c> {c}\\N"]
+    assert texts(srt) == ["<i>a </i><c.yellow>b</c> {c}\\N"]
     assert subtitles.settings(srt) == ["line:0"]
     style = "Style: Top,Arial,20,&H0000FFFF,-1,9\n"
     ass = (
@@ -175,7 +175,7 @@ def test_spruce(last, rate, end, told):
     found = cues_in((SPRUCE % last).encode(), rate=rate)
     first, second = found.cues
     assert (first.start, first.end) == (1000, end)
-    assert first.text == "<i>one</i>\ntwo<i> </i><b><i>x</i></b>"
+    assert first.text == "<i>one</i>\ntwo <b><i>x</i></b>"
     assert (first.settings, second.settings, second.text) == ("line:0", "", "three")
     assert len([one for one in found.warnings if "are read as 1/" in one]) == told
     assert "(1): line 7" in found.warnings[-1]

@@ -1,19 +1,26 @@
-"""`media add|list|show`: the media library; `media info`: what is in a file."""
+"""`media add|list|show`: the media library; `media info|check`: what is in a file, or wrong."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from workflow_engine.cli.common import emit, opened_engine, print_json, printable, size_text
+from workflow_engine.cli.common import (
+    EXIT_BROKEN,
+    emit,
+    opened_engine,
+    print_json,
+    printable,
+    size_text,
+)
 from workflow_engine.cli.execution import AsJson
 
 if TYPE_CHECKING:
     from workflow_engine.api.media_shapes import FactsShape, MadeShape, MediaShape
 
-app = typer.Typer(help="The media library: add, list, show, info.", no_args_is_help=True)
+app = typer.Typer(help="The media library: add, list, show, info, check.", no_args_is_help=True)
 
 
 @app.command()
@@ -143,6 +150,36 @@ def info(
         return
     for line in lines(given, properties):
         emit(printable(line))
+
+
+@app.command()
+def check(
+    given: Annotated[
+        str,
+        typer.Argument(help="A file, or the URL of an object in a bucket.", metavar="FILE|URL"),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Look for defects of the picture; nothing is kept. Exit code 1 where there are any.
+
+    With --json: the defects by time, and VideoQualityResults as the video quality job has them.
+    """
+    with opened_engine() as engine:
+        ref, found = engine.media_check(given)
+    spans = cast("Sequence[Mapping[str, str]]", found.data["Spans"])
+    for warning in found.warnings:
+        typer.echo(printable(f"warning: {warning}"), err=True)
+    if as_json:
+        results = found.data["VideoQualityResults"]
+        print_json({"Input": ref.to_wire(), "Spans": spans, "VideoQualityResults": results})
+    else:
+        for span in spans:
+            line = f"{span['Begin']} to {span['End']}  {span['Label']:<16}  {span['First']}"
+            emit(printable(line.rstrip()))
+        if not spans:
+            emit("no defects found")
+    if spans:
+        raise typer.Exit(EXIT_BROKEN)
 
 
 def _print(shape: "MediaShape") -> None:

@@ -39,6 +39,11 @@ class Target:
 
 Activities = Mapping[str, tuple[str, Mapping[str, Json]]]
 
+_START_OF_FILES: tuple[str, Mapping[str, Json]] = (
+    "Start",
+    {"PipelineId": DEFAULT_PIPELINE_ID, "InputFile": {"Bucket": "files"}},
+)
+
 
 def media_info(given: JobInput, pipeline_id: str) -> str:
     """Return the topology that probes an object, as JSON text."""
@@ -47,8 +52,13 @@ def media_info(given: JobInput, pipeline_id: str) -> str:
 
 def media_info_of_files() -> str:
     """Return the topology that probes a file outside of buckets, as JSON text."""
-    start: dict[str, Json] = {"PipelineId": DEFAULT_PIPELINE_ID, "InputFile": {"Bucket": "files"}}
-    return _chain({"start": ("Start", start)})
+    return _chain({"start": _START_OF_FILES})
+
+
+def inspection_of_files() -> str:
+    """Return the topology that looks for defects in a file outside of buckets, as JSON text."""
+    file: Json = {"Bucket": "files", "Object": "defects"}
+    return _chain({"start": _START_OF_FILES, "inspection": ("Inspection", {"OutputFile": file})})
 
 
 def snapshot(given: JobInput, pipeline_id: str, config: Json) -> str:

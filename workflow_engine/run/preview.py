@@ -82,12 +82,16 @@ def describe(
     store: Store | None,
     count_limit: int,
 ) -> StepResult:
-    """Return what Start finds out about an input; `store` is asked whether it did before.
+    """Return what the last activity of a chain finds out about an input.
 
+    It only reads; what it writes is thrown away. `store` is asked whether each of them did before.
     Raises ActivityError.
     """
     with _looking_at(graph, source, names, buckets, store, count_limit) as look:
-        return look.start()
+        results: dict[str, StepResult] = {}
+        for name in graph.order:
+            results[name] = look.result(name, results)
+        return results[graph.order[-1]]
 
 
 def _placed(planned: Planned, source: Source, buckets: Buckets) -> Planned:
@@ -118,15 +122,23 @@ class _Look:
 
     def start(self) -> StepResult:
         """Return what Start found before, else run it. Raises ActivityError."""
-        node = self.graph.start
-        planned = plan_activity(self.graph, node.name, self.input, {}, {})
+        return self.result(self.graph.start.name, {})
+
+    def result(self, name: str, results: Mapping[str, StepResult]) -> StepResult:
+        """Return what an activity behind `results` found before, else run it.
+
+        Raises ActivityError.
+        """
+        planned = plan_activity(self.graph, name, self.input, results, {})
         if planned.step is None:
-            raise planned.error or ActivityError(Code.INTERNAL, "Start cannot be planned.")
+            raise planned.error or ActivityError(Code.INTERNAL, f'"{name}" cannot be planned.')
         if found := self.finished(planned):
             return found
-        link = self.folder / self.input.names.source_name
+        folder = self.make_folder()
+        link = folder / self.input.names.source_name
         self.file.link(link)
-        result = node.activity.run(planned.step, self.context(node.name, self.folder, link))
+        activity = planned.node.activity
+        result = activity.run(planned.step, self.context(name, folder, link))
         return StepResult(data=result.data, warnings=result.warnings)
 
 
