@@ -11,7 +11,6 @@ import json
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
 
 from workflow_engine.activity import (
     Activity,
@@ -89,7 +88,7 @@ class Planned:
 
 def stream_file(output: Output) -> str:
     """Return the name that an output has in the work directory of a step that takes streams."""
-    extension = PurePath(Names.of(output.ref.object).source_name).suffix
+    extension = Names.of(output.ref.object).source_name.removeprefix("source")
     return f"stream-{output.digests.sha256[:_NAME_DIGITS]}{extension}"
 
 
