@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import media
 from tests.support.topologies import report, start, text, topology, transcode
 from tests.support.transcodes import decoded
 from workflow_engine.cli.plan_view import plan_json, plan_lines
@@ -154,3 +155,24 @@ def test_a_resumed_execution_takes_what_it_has_published(home: Home):
     again = home.engine.resume(first.run_id, executor=InlineExecutor())
     assert encoders(again.activity("hls")) == []
     assert segments(home.out / "hls.m3u8") == pictures(home.out / "film.mp4")
+
+
+def test_what_an_analysis_encodes_of_a_short_source_is_what_its_transcodes_have(
+    tmp_path: Path, media_dir: Path
+) -> None:
+    source = media.noisy(media_dir, 2, "320x270", strength=3, fps=5)
+    home = Home(tmp_path, source)
+    activities = {
+        "analysis": {"Type": "Analysis", "Parameters": {}},
+        "mp4": transcode("mp4", "S00000000-200020"),
+        "hls": transcode("hls", "S00000000-100020"),
+    }
+    edges = {"start": ["analysis"], "analysis": ["mp4", "hls"], "mp4": ["report"]}
+    with closing(home.engine):
+        record = home.run(edges | {"hls": ["report"]}, **activities)
+        found = {one.name: one for one in record.activities}
+        assert encoders(found["mp4"]) == encoders(found["hls"]) == [], "the clip has no sound"
+    hashed = ("-map", "0:v", "-fps_mode", "passthrough", "-f", "framehash")
+    mp4, hls = (decoded(home.out / name, *hashed).splitlines() for name in ("mp4.mp4", "hls.m3u8"))
+    digests = [[line.split(b",")[-1] for line in file if line[:1] != b"#"] for file in (mp4, hls)]
+    assert digests[0] and digests[0] == digests[1]
