@@ -13,11 +13,11 @@ from activities import ffmpeg, fonts
 from activities.packaging.package import STREAM_FIELDS, packages
 from activities.packaging.rules import problems as package_problems
 from activities.packaging.streams import StreamKind
+from activities.packaging.subtitle_files import run_subtitles
 from activities.packaging.subtitle_stream import (
     SubtitleJob,
     forecast_subtitles,
     renamed_subtitles,
-    run_subtitles,
 )
 from activities.predictions import prediction_rows, predictions
 from activities.quality.told import quality_rows
