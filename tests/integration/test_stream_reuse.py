@@ -186,3 +186,16 @@ def packets_of(out: Path, name: str = "video") -> tuple[list[dict[str, Any]], li
     whole.write_bytes(b"".join(one.read_bytes() for one in (*init, *sorted(files))))
     shown = ffprobe(whole, "-show_entries", "packet=pts,dts,duration,flags")["packets"]
     return shown, [line for line in text.splitlines() if line.startswith("#EXTINF")]
+
+
+def test_a_picture_that_is_there_keeps_its_key_frames(home: Home):
+    home.run(mp4=work(MP4, "film"))
+    both = work(MP4, "silent", Audio={"Remove": "true"})
+    hls = work(HLS, "hls", MuxConfig={"Segment": {"Duration": "3"}})
+    both["Parameters"]["Outputs"] += hls["Parameters"]["Outputs"]
+    made = home.run(both=both).activity("both")
+    assert encoders(made) == ["aac", "libx264"]
+    text = (home.out / "hls.m3u8").read_text()
+    assert [line for line in text.splitlines() if line.startswith("#EXTINF")] == [
+        *("#EXTINF:3.000000,", "#EXTINF:1.000000,")
+    ]
