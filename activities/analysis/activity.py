@@ -6,6 +6,7 @@ Specification: topology, 4.4; analysis.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, cast
 
 from pydantic import Field
@@ -24,6 +25,7 @@ from activities.conversion import SDR
 from activities.conversion import told as told_of_colours
 from activities.probe import MediaInfo, VideoStream
 from activities.quality import LEAST_VMAF_SIDE, Metric, require_metric
+from activities.transcode.command.muxing import picture_key
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -233,6 +235,7 @@ class Analysis(Activity[AnalysisParameters]):
         ]
         return ActivityResult(
             data=_data(judged, picture, resolved),
+            kept=_kept(judged, meter),
             commands=tuple(meter.commands),
             warnings=_warnings(meter, resolved.video),
         )
@@ -361,6 +364,16 @@ def _data(
     if picture.crop:
         data["Crop"] = ":".join(map(str, picture.crop))
     return data | ({"Forecast": True} if forecast else {})
+
+
+def _kept(judged: Sequence[JudgedRung], meter: Meter) -> dict[str, Path]:
+    """Return the files that are what a Transcode would make of offered rungs, by their pictures."""
+    found = [
+        meter.encoded(one.rung.edge, one.rate)
+        for one in judged
+        if one.rate is not None and one.rung.edge is not None
+    ]
+    return {picture_key(rendition): file for rendition, file in filter(None, found)}
 
 
 def _row(rung: Mapping[str, Json]) -> dict[str, Json]:

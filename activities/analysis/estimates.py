@@ -87,10 +87,13 @@ class Measured:
         top = next((edge for edge in edges if edge <= 1080), edges[-1])
         half = min(edges, key=lambda edge: abs(edge - top / 2))
         crf = self._crf if self._target is None else FIRST_CRF
-        with_quality = self._target is not None
-        return [
-            Point(edge=edge, crf=crf, quality=with_quality) for edge in {top, half, *self._forced}
-        ]
+        wanted = self._target is not None
+        points = [Point(edge=one, crf=crf, quality=wanted) for one in {top, *self._forced}]
+        if half not in {top, *self._forced}:
+            # it only shows how rates grow with the size
+            rough = self._target is None
+            points.append(Point(edge=half, crf=crf, quality=wanted, rough=rough))
+        return sorted(points, key=lambda point: -point.edge)
 
     def rate(self, edge: int) -> float:
         """Return the average kbit/s that the quality needs; infinite where no rate reaches it."""

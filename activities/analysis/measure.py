@@ -39,8 +39,8 @@ from workflow_engine.records import Json
 
 #: seconds between key frames of the outputs (specification, transcode, 4: Gop)
 KEY_SECONDS = 10.0
-#: of VMAF, every third picture is measured, of long samples about so many
-SUBSAMPLE, _PICTURES = 3, 45
+#: of VMAF, every third picture is measured, or less often: about so many of all samples
+SUBSAMPLE, _PICTURES = 3, 150
 #: samples on which sizes are held against each other: those that stand for most of the source
 FEW = 2
 #: an id that no template has
@@ -215,7 +215,7 @@ class Meter:
         rendition = rendition_of(self._source, sample, edge, crf)
         picture = rendition.picture
         assert picture and picture.encoding
-        limited = replace(picture.encoding, maxrate=control.maxrate, bufsize=control.bufsize)
+        limited = replace(picture.encoding, maxrate=float(control.maxrate), bufsize=control.bufsize)
         return replace(rendition, picture=replace(picture, encoding=limited)), found.file
 
     def _numbers(self, point: Point) -> Sequence[int]:
@@ -293,7 +293,8 @@ class Meter:
         picture, rate = rendition.picture, self._rate
         assert picture
         encoded = self._encodes[point.edge, point.crf][number].file
-        subsample = max(SUBSAMPLE, int(sample.counted * rate / _PICTURES))
+        every = sample.counted * rate * len(self._samples) / _PICTURES
+        subsample = max(SUBSAMPLE, int(every))
         line = comparison(
             _counted(graph.open_input(encoded)["v:0"], sample, rate),
             _counted(_reference(self._context.source.name, rendition), sample, rate),

@@ -8,7 +8,7 @@ stretches, which make most of the rate, are seen more often, and the sum stays u
 Pure, but for `complexity`. Specification: analysis, 6; ffmpeg facts, "Predicting bit rate".
 
 >>> [sample.weight for sample in samples([1.0] * 600, 300.0)]
-[0.14, 0.15, 0.15, 0.14, 0.14, 0.14, 0.14]
+[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
 """
 
 import math
@@ -32,7 +32,7 @@ _RARE = 1.0
 #: seconds; behind that no Clip can begin
 _LAST = 86_000.0
 #: how many samples a source has, and for how many seconds of it there is one more
-_FEWEST, _MOST, _SECONDS_EACH = 4, 7, 8.0
+_FEWEST, _MOST, _SECONDS_EACH = 4, 10, 6.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

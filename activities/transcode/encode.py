@@ -5,7 +5,8 @@ An output that has the picture of another one is muxed from its file.
 `followup.py` says what becomes of an encoded output, `result/finish.py` what of all of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
 from activities.transcode.command.encryption import write_key
 from activities.transcode.command.filters import filter_names
-from activities.transcode.command.muxing import agreed, divide
+from activities.transcode.command.muxing import agreed, divide, picture_key
 from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.followup import MUX_WEIGHT, FollowUp
 from activities.transcode.result.finish import finish, stem_of
@@ -73,7 +74,18 @@ def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
 
 
 def _targets(jobs: Sequence[RenditionJob], context: ActivityContext) -> list[RenditionTarget]:
-    return [RenditionTarget.of(job, stem_of(context.work, index)) for index, job in enumerate(jobs)]
+    targets = [
+        RenditionTarget.of(job, stem_of(context.work, index)) for index, job in enumerate(jobs)
+    ]
+    return [_with_kept(target, context.kept) for target in targets]
+
+
+def _with_kept(target: RenditionTarget, kept: Mapping[str, Path]) -> RenditionTarget:
+    """Return a target that takes its picture from what an Analysis has encoded, if that is it."""
+    file = kept.get(picture_key(target.rendition))
+    if target.picture_file or file is None or not file.is_file():
+        return target
+    return replace(target, picture_file=str(file))
 
 
 def _result(

@@ -3,16 +3,27 @@
 The players come from npm: `npm ci --ignore-scripts --prefix tests/players`.
 """
 
+import json
 import math
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.browser import PLAYERS, played
-from tests.support.package_files import CUES, SIZES, TONES, Package, package, with_images
+from tests.support.command_line import CommandLine
+from tests.support.package_files import CUES, SIZES, TONES, film, package, webvtt, with_images
+from tests.support.package_rules import broken_dash, broken_hls
+from tests.support.packages import sound, stream
+from tests.support.topologies import report, start
+
+pytestmark = pytest.mark.long
 
 FPS = 25
+#: lists of packages by protocol, and what PackageConfig says beside them
+LISTS = {"hls": ["all.m3u8"], "cmaf": ["all.m3u8", "all.mpd"], "dash": ["all.mpd"]}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -21,44 +32,148 @@ def players():
         pytest.skip("The players are not installed: npm ci --ignore-scripts --prefix tests/players")
 
 
-@pytest.fixture(scope="module")
-def fmp4(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return with_images(package(tmp_path_factory.mktemp("fmp4"), video=("-bf", "2")))
+def topology(protocol: str) -> dict[str, Any]:
+    """Three pictures, two languages of sound, and subtitles."""
+    names = dict(zip(("MasterPlayListName", "ManifestName"), LISTS[protocol], strict=False))
+    config = {
+        "Protocol": "dash" if protocol == "dash" else "hls",
+        "Output": {"Bucket": "out", "Location": "local", **names},
+        "SegmentSeconds": 2,
+    }
+    streams = {name: stream(width=width) for name, (width, _) in SIZES.items()}
+    for number, name in enumerate(TONES):
+        streams[name] = sound()
+        streams[name]["Parameters"]["Outputs"][0]["AudioStreamMap"] = f"0:a:{number}"
+    streams["text"] = {"Type": "Transcode", "Parameters": {}}
+    groups, edges, master = (_dash if protocol == "dash" else _hls)(streams)
+    return {
+        "Activities": {
+            "start": start(),
+            "package": {"Type": "PackageConfig", "Parameters": config},
+            **groups,
+            **streams,
+            "master": {"Type": "GenerateMasterPlayList", "Parameters": master},
+            "report": report(),
+        },
+        "Dependencies": {
+            "start": ["package"],
+            **edges,
+            **{name: ["master"] for name in streams},
+            "master": ["report"],
+            "report": [],
+        },
+    }
+
+
+#: activities, dependencies and the parameters of the master list
+Groups = tuple[dict[str, Any], dict[str, list[str]], dict[str, Any]]
+
+
+def _hls(streams: dict[str, Any]) -> Groups:
+    for name in SIZES:
+        place = {"URI": f"{name}/video.m3u8"}
+        streams[name]["Parameters"]["MultiBitrateVideoStream"] = place
+    for name in (*TONES, "text"):
+        language = name if name in TONES else "en"
+        media = {"Name": f"Name {name}", "Language": language, "URI": f"{name}/{name}.m3u8"}
+        streams[name]["Parameters"]["ExtXMedia"] = media
+    streams["text"]["Parameters"]["WebVTTSubtitleURL"] = "oss://side/text.vtt"
+    info = {"BandWidth": "900000", "Audio": "sound", "Subtitles": "texts"}
+    items = [{"RefActivityName": name, "ExtXStreamInfo": info} for name in SIZES]
+    return (
+        {
+            "voices": {"Type": "AudioGroup", "Parameters": {"GroupId": "sound"}},
+            "texts": {"Type": "SubtitleGroup", "Parameters": {"GroupId": "texts"}},
+        },
+        {"package": ["voices", "texts", *SIZES], "voices": list(TONES), "texts": ["text"]},
+        {"MasterPlayList": {"MultiBitrateVideoStreams": items}},
+    )
+
+
+def _dash(streams: dict[str, Any]) -> Groups:
+    for name, one in streams.items():
+        one["Parameters"]["Representation"] = {"Id": name, "URI": f"{name}/{name}.mpd"}
+    file = {"Bucket": "side", "Location": "local", "Object": "text.vtt"}
+    streams["text"]["Parameters"]["InputConfig"] = {"Format": "vtt", "InputFile": file}
+
+    def group(kind: str, language: str = "") -> dict[str, Any]:
+        named = {"Group": f"{kind}{language}", **({"Lang": language} if language else {})}
+        return {"Type": kind, "Parameters": {"AdaptationSet": named}}
+
+    voices = {f"voices-{name}": group("AudioGroup", name) for name in TONES}
+    return (
+        {"pictures": group("VideoGroup"), "texts": group("SubtitleGroup", "en"), **voices},
+        {
+            "package": ["pictures", "texts", *voices],
+            "pictures": list(SIZES),
+            "texts": ["text"],
+            **{f"voices-{name}": [name] for name in TONES},
+        },
+        {},
+    )
 
 
 @pytest.fixture(scope="module")
-def ts(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return package(tmp_path_factory.mktemp("ts"), fmp4=False, video=("-bf", "2"))
+def packaged(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Run a topology by its protocol, once; give the folder of the package."""
+    home = tmp_path_factory.mktemp("packages")
+    source = film(home / "film.mp4")
+    mediaflow = CommandLine(data, home)
+
+    @cache
+    def run(protocol: str) -> Path:
+        outputs = home / protocol
+        (outputs / "side").mkdir(parents=True)
+        (outputs / "side" / "text.vtt").write_text(webvtt())
+        path = home / f"{protocol}.json"
+        path.write_text(json.dumps(topology(protocol)))
+        options = ("--executor", "inline", "--output-dir", outputs)
+        ended = mediaflow.run(path, source, *options)
+        assert ended.code == 0, ended.err + ended.out
+        return outputs / "out"
+
+    return run
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
-    ("player", "name"),
+    ("protocol", "player", "name"),
     [
-        ("hls.js", "master.m3u8"),
-        ("shaka", "master.m3u8"),
-        ("shaka", "master.mpd"),
-        ("dash.js", "master.mpd"),
+        ("hls", "hls.js", "all.m3u8"),
+        ("hls", "shaka", "all.m3u8"),
+        ("cmaf", "hls.js", "all.m3u8"),
+        ("cmaf", "shaka", "all.m3u8"),
+        ("cmaf", "dash.js", "all.mpd"),
+        ("dash", "dash.js", "all.mpd"),
+        ("dash", "shaka", "all.mpd"),
     ],
 )
-def test_a_package_of_fragments_plays(
-    player: str, name: str, fmp4: Package, chromium: str, tmp_path: Path
+def test_a_package_plays(
+    protocol: str,
+    player: str,
+    name: str,
+    packaged: Callable[[str], Path],
+    chromium: str,
+    tmp_path: Path,
 ):
-    seen = played(chromium, fmp4.folder, player, name, tmp_path)
+    folder = packaged(protocol)
+    for listed in LISTS[protocol]:
+        broken = broken_dash if listed.endswith(".mpd") else broken_hls
+        assert broken(folder / listed) == []
+    seen = played(chromium, folder, player, name, tmp_path)
+    # players of MPEG-TS begin to count when the first frame is decoded, two before it is shown
+    check(seen, late=2 if protocol == "hls" else 0)
+
+
+@pytest.mark.parametrize(
+    ("player", "name"),
+    [("shaka", "master.m3u8"), ("shaka", "master.mpd"), ("dash.js", "master.mpd")],
+)
+def test_small_pictures_for_the_time_line(player: str, name: str, chromium: str, tmp_path: Path):
+    made = with_images(package(tmp_path / "package"))
+    seen = played(chromium, made.folder, player, name, tmp_path)
     check(seen, late=0)
-    if player != "hls.js":  # which has no pictures for its time line
-        assert seen["thumbnail"]["url"].endswith("/sheet-00002.jpg")
-        assert (seen["thumbnail"]["x"], seen["thumbnail"]["y"]) == (0, 0)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("player", ["hls.js", "shaka"])
-def test_a_package_of_transport_streams_plays(
-    player: str, ts: Package, chromium: str, tmp_path: Path
-):
-    seen = played(chromium, ts.folder, player, "master.m3u8", tmp_path)
-    # these players begin to count when the first frame is decoded, two before it is shown
-    check(seen, late=2)
+    assert seen["thumbnail"]["url"].endswith("/sheet-00002.jpg")
+    assert (seen["thumbnail"]["x"], seen["thumbnail"]["y"]) == (0, 0)
 
 
 def check(seen: dict[str, Any], *, late: int) -> None:
@@ -78,7 +193,6 @@ def check(seen: dict[str, Any], *, late: int) -> None:
         assert frame["number"] - number(frame["time"]) in (0, 1, 2), frame
     numbers = [frame["number"] for frame in seen["borders"]]
     assert numbers == sorted(numbers) and numbers[0] < 2 * FPS < numbers[-1]
-    widths = {int(height): frame["width"] for height, frame in seen["rungs"].items()}
-    assert widths == {height: width for width, height in SIZES.values()}
+    assert sorted(frame["width"] for frame in seen["rungs"].values()) == [160, 240, 320]
     assert seen["sounds"] == {name: pytest.approx(tone, abs=30) for name, tone in TONES.items()}
     assert list(seen["texts"].values()) == list(CUES)

@@ -16,6 +16,7 @@ from tests.support.event_service import Cloud, Service
 from tests.support.ingest_home import Home
 from tests.support.sqs_server import sqs_server
 from tests.support.stores import POSTGRES
+from tests.support.workflow_folder import Folder
 from triggers import sqs
 from workflow_engine.cli import app
 from workflow_engine.engine import Engine
@@ -136,3 +137,10 @@ def home(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     made = Home(tmp_path, url)
     yield made
     made.engine.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    store = Store.open(f"sqlite:///{tmp_path}/mediaflow.db")
+    yield Folder(tmp_path / "workflows", store)
+    store.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import packages
+from tests.support import media, packages
 from tests.support.topologies import report, start, text, topology, transcode
 from tests.support.transcodes import decoded, ffprobe
 from workflow_engine.cli.plan_view import plan_json, plan_lines
@@ -199,3 +199,24 @@ def test_a_picture_that_is_there_keeps_its_key_frames(home: Home):
     assert [line for line in text.splitlines() if line.startswith("#EXTINF")] == [
         *("#EXTINF:3.000000,", "#EXTINF:1.000000,")
     ]
+
+
+def test_what_an_analysis_encodes_of_a_short_source_is_what_its_transcodes_have(
+    tmp_path: Path, media_dir: Path
+) -> None:
+    source = media.noisy(media_dir, 2, "320x270", strength=3, fps=5)
+    home = Home(tmp_path, source)
+    activities = {
+        "analysis": {"Type": "Analysis", "Parameters": {}},
+        "mp4": transcode("mp4", "S00000000-200020"),
+        "hls": transcode("hls", "S00000000-100020"),
+    }
+    edges = {"start": ["analysis"], "analysis": ["mp4", "hls"], "mp4": ["report"]}
+    with closing(home.engine):
+        record = home.run(edges | {"hls": ["report"]}, **activities)
+        found = {one.name: one for one in record.activities}
+        assert encoders(found["mp4"]) == encoders(found["hls"]) == [], "the clip has no sound"
+    hashed = ("-map", "0:v", "-fps_mode", "passthrough", "-f", "framehash")
+    mp4, hls = (decoded(home.out / name, *hashed).splitlines() for name in ("mp4.mp4", "hls.m3u8"))
+    digests = [[line.split(b",")[-1] for line in file if line[:1] != b"#"] for file in (mp4, hls)]
+    assert digests[0] and digests[0] == digests[1]

@@ -28,7 +28,7 @@ function frame() {
   const shown = new Promise((resolve) =>
     video.requestVideoFrameCallback((_, told) => {
       const one = { time: told.mediaTime, number: numberOf(video), width: told.width };
-      seen.frames.push(one);
+      if (!video.paused) seen.frames.push(one);
       resolve(one);
     }));
   return Promise.race([shown, new Promise((resolve) => setTimeout(resolve, 500))]);

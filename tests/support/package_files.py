@@ -94,6 +94,23 @@ def package(
     return made
 
 
+def film(path: Path, seconds: int = 6) -> Path:
+    """Make a source whose frames tell their number, with a track of sound for each language."""
+    graph = f"[0]geq=lum='{_NUMBER}':cb=128:cr=128[v]"
+    command = [
+        *(str(ffmpeg_path()), "-nostdin", "-y", "-v", "error"),
+        *("-f", "lavfi", "-i", f"color=size=320x180:rate=25:duration={seconds}"),
+    ]
+    for tone in TONES.values():
+        command += ["-f", "lavfi", "-i", f"sine=frequency={tone}:duration={seconds}"]
+    command += ["-filter_complex", graph, "-map", "[v]"]
+    command += [word for n in range(len(TONES)) for word in ("-map", f"{n + 1}:a")]
+    command += ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "8", "-pix_fmt", "yuv420p"]
+    command += ["-c:a", "aac", str(path)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    return path
+
+
 def with_images(package: Package, seconds: int = 6) -> Package:
     """Add a track of small pictures to a package: one of each second, four on a sheet."""
     source = package.member("low.m3u8").stream
@@ -144,11 +161,20 @@ def _measured(folder: Path, sizes: Mapping[str, tuple[int, int]]) -> list[Member
     ]
 
 
-def _subtitles(folder: Path, seconds: int) -> Member:
-    cues = [
+def webvtt() -> str:
+    """The subtitles as one file."""
+    return "\n".join(["WEBVTT\n", *_cues()])
+
+
+def _cues() -> list[str]:
+    return [
         f"00:00:0{2 * n}.000 --> 00:00:0{2 * n + 2}.000\n{text}\n" for n, text in enumerate(CUES)
     ]
-    (folder / "text.vtt").write_text("\n".join(["WEBVTT\n", *cues]))
+
+
+def _subtitles(folder: Path, seconds: int) -> Member:
+    cues = _cues()
+    (folder / "text.vtt").write_text(webvtt())
     lines = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-TARGETDURATION:{SEGMENT}"]
     lines += ["#EXT-X-MEDIA-SEQUENCE:1", "#EXT-X-PLAYLIST-TYPE:VOD"]
     sizes: list[tuple[float, int]] = []

@@ -263,7 +263,7 @@ def test_no_sample_lies_behind_the_end_of_the_picture() -> None:
 
 def test_plan_is_pure_and_shows_what_would_run() -> None:
     step = planned()
-    assert len(step.commands) == 7 and "file:source.mp4" in step.commands[0]
+    assert len(step.commands) == 10 and "file:source.mp4" in step.commands[0]
     # two sizes share the decode
     assert graph_of(step.commands[0]).count("split") == 1
 

@@ -39,7 +39,7 @@ def test_what_cannot_be_opened_later_is_taken_from_the_beginning() -> None:
 def test_samples_lie_inside_and_stand_for_all_of_it(curve: list[float], missing: int) -> None:
     duration = len(curve) * BIN + missing
     found = samples(curve, duration)
-    assert 4 <= len(found) <= 7 and len({one.start for one in found}) == len(found)
+    assert 4 <= len(found) <= 10 and len({one.start for one in found}) == len(found)
     assert sum(one.weight for one in found) == pytest.approx(1)
     for one in found:
         assert one.start >= 0 and one.start + one.length <= duration + 1e-6
@@ -53,7 +53,7 @@ def test_a_busy_minority_is_seen_and_not_overrated() -> None:
     curve = [100.0 + (900.0 if second // 30 % 10 == 3 else 0.0) for second in range(1200)]
     found = samples(curve, 600.0)
     busy = sum(curve[round((one.start + one.skip) / BIN)] > 500 for one in found)
-    assert 3 <= busy <= 4
+    assert 4 <= busy <= 6
     assert told(found, curve) == pytest.approx(sum(curve) / 600, rel=0.1)
 
 

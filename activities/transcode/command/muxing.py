@@ -169,6 +169,11 @@ def streams_of(rendition: Rendition) -> Mapping[str, Json]:
     return {name: repr(value) for name, value in found.items()}
 
 
+def picture_key(rendition: Rendition) -> str:
+    """Return the `picture` of `streams_of`, "" where there is none."""
+    return str(streams_of(rendition).get("picture", ""))
+
+
 def _alike(rendition: Rendition) -> Hashable:
     """Return what renditions have in common whose pictures differ in key frames only, at most."""
     if encoder_of(rendition) is None:
