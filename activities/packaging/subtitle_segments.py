@@ -9,6 +9,8 @@ from activities.subtitles import SubtitleError, Subtitles, shown_in, webvtt
 #: the time stamp (90 kHz) of the film's beginning in transport streams: ffmpeg's muxer begins
 #: 1.4 s after its own beginning; fragments of an mp4 begin at 0
 TS_ORIGIN = 126_000
+#: segments of one stream: a day of single seconds
+MAX_SEGMENTS = 86_400
 #: characters of the texts in all segments: those that many segments show are written as often
 MAX_WRITTEN = 1 << 25
 
@@ -16,9 +18,12 @@ MAX_WRITTEN = 1 << 25
 def segment_ends(length: int, seconds: int) -> list[int]:
     """Return where the segments of so many seconds end, both in milliseconds; the last is shorter.
 
-    The pictures of the package have the same, as far as their frames allow.
+    The pictures of the package have the same, as far as their frames allow. Raises SubtitleError
+    for more than `MAX_SEGMENTS`.
     """
     count = max(1, math.ceil(length / (seconds * 1000)))
+    if count > MAX_SEGMENTS:
+        raise SubtitleError(f"they would have {count} segments, more than {MAX_SEGMENTS}")
     return [min(number * seconds * 1000, length) for number in range(1, count + 1)]
 
 

@@ -1,17 +1,16 @@
 """Subtitle streams: any subtitle file or text track as WebVTT in the segments of its package.
 
 HLS plays a list of segments, on the same grid as the pictures, DASH one file of each
-Representation, and CMAF has both. Where the subtitles are from: `subtitle_source.py`.
+Representation, and CMAF has both. Where the subtitles are from: `subtitle_source.py`; the files:
+`subtitle_files.py`. Pure, but for what describes a file.
 Specification: topology, 5.4.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import cast
 
-from activities import ffmpeg
 from activities.ffmpeg.graph import argv, open_input, output
 from activities.packaging.dash import stream_manifest
 from activities.packaging.measure import subtitles_of
@@ -19,7 +18,7 @@ from activities.packaging.members import members_of
 from activities.packaging.package import Package, StreamNode, StreamParameters
 from activities.packaging.place import StreamPlace
 from activities.packaging.streams import Member, Stream
-from activities.packaging.subtitle_segments import lengths, playlist, segment_ends, segment_texts
+from activities.packaging.subtitle_segments import lengths, playlist, segment_ends
 from activities.packaging.subtitle_source import (
     FORMATS,
     TEXT_CODECS,
@@ -29,7 +28,7 @@ from activities.packaging.subtitle_source import (
     text_track,
 )
 from activities.probe import MediaInfo, SubtitleStream
-from activities.subtitles import MAX_FILE, SubtitleError, Subtitles, read_cues, webvtt
+from activities.subtitles import MAX_FILE, SubtitleError, read_cues
 from workflow_engine.activity import (
     ActivityContext,
     ActivityError,
@@ -40,7 +39,6 @@ from workflow_engine.activity import (
     PlanContext,
     PlannedOutput,
     Problem,
-    Produced,
     Severity,
     SideInput,
     Step,
@@ -53,7 +51,7 @@ _VERSION = 1
 #: bytes of a cue, for estimates
 _CUE = 80
 #: a track that was taken out of the source
-_TRACK = "track"
+TRACK = "track"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +70,10 @@ class SubtitleRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class SubtitleJob:
-    """A subtitle stream as it will be made; `length` and `ends` of segments are in milliseconds.
+    """A subtitle stream as it will be made; the `ends` of its segments are in milliseconds.
 
-    The subtitles are in the `file` of the work directory, or in a `track` of the source.
+    The subtitles are in a `file` of the work directory, which `command` makes of a `track` of the
+    source, if there is one.
     """
 
     place: StreamPlace
@@ -83,7 +82,7 @@ class SubtitleJob:
     rate: Fraction | None
     begin: float
     ends: tuple[int, ...]
-    file: str = ""
+    file: str
     track: SubtitleStream | None = None
     command: tuple[str, ...] = ()
 
@@ -140,15 +139,15 @@ def plan_subtitles(request: SubtitleRequest, context: PlanContext) -> Step:
     warnings: list[Problem] = []
     source, rate = context.names.source_name, media.video.fps if media.video else None
     facts: Mapping[str, Json] = {}
-    file, track, command = "", None, ()
+    file, track, command = TRACK, None, ()
     for side_input in subtitle_inputs(request, context):
         found = context.side_inputs[side_input]
         facts, file = found.facts, found.name
         warnings += _judged(request, side_input.ref, facts)
-    if not file:
+    if not facts:
         track = text_track(media, language_of(request.stream), request.stream.name)
         command = _extraction(track, media, source)
-    ends = segment_ends(_length(request, facts), request.place.seconds)
+    ends = _ends(request, facts)
     job = SubtitleJob(
         place=request.place,
         member=_member(request, _foreseen(request.place, ends, facts)),
@@ -180,33 +179,11 @@ def renamed_subtitles(job: SubtitleJob) -> list[ObjectRef]:
     return [*job.refs(), job.place.ref]
 
 
-def run_subtitles(job: SubtitleJob, context: ActivityContext) -> ActivityResult:
-    """Write the files of a stream. Raises ActivityError for subtitles that cannot be used."""
-    if job.command:
-        ffmpeg.run(job.command, context=context, duration=job.begin + job.ends[-1] / 1000)
-    try:
-        subtitles = _read(job, context.work)
-        files = [
-            Produced(path=_written(context.work / f"cues-{n}.vtt", text), ref=ref)
-            for n, (ref, text) in enumerate(zip(job.refs(), _texts(job, subtitles), strict=True))
-        ]
-    except SubtitleError as error:
-        what = f"text track {job.track.index}" if job.track else "subtitle file"
-        raise ActivityError(
-            Code.RESOURCE_NOT_SUPPORTED,
-            f"The {what} cannot be used: {error}.",
-            remedy="Give another subtitle file with WebVTTSubtitleURL.",
-        ) from None
-    stream = _measured(job, [file.path.stat().st_size for file in files])
-    own_list = _written(context.work / "list", _list(job, stream))
-    files.append(Produced(path=own_list, ref=job.place.ref, last=True))
-    note = f"{len(subtitles.cues)} cues of {subtitles.format} as WebVTT."
-    return ActivityResult(
-        data={"Stream": stream.to_json(), "Notes": [note]},
-        outputs=tuple(files),
-        commands=(job.command,) if job.command else (),
-        warnings=subtitles.warnings,
-    )
+def own_list(job: SubtitleJob, stream: Stream) -> str:
+    """Return the stream's own list: a playlist, or an MPD."""
+    if job.listed:
+        return playlist([stream.name(number) for number in range(len(job.ends))], job.ends)
+    return stream_manifest(replace(job.member, stream=stream))
 
 
 def _parameters(request: SubtitleRequest) -> StreamParameters:
@@ -241,6 +218,18 @@ def _judged(
         )
 
 
+def _ends(request: SubtitleRequest, facts: Mapping[str, Json]) -> list[int]:
+    """Return the ends of the segments, in milliseconds. Raises ActivityError for too many."""
+    try:
+        return segment_ends(_length(request, facts), request.place.seconds)
+    except SubtitleError as error:
+        raise ActivityError(
+            Code.OUT_OF_RANGE,
+            f'The subtitles of "{request.stream.name}" cannot be divided: {error}.',
+            remedy="Use longer SegmentSeconds.",
+        ) from None
+
+
 def _length(request: SubtitleRequest, facts: Mapping[str, Json]) -> int:
     """Return how long the stream is, in milliseconds: as long as the film, if that is known."""
     if request.length is not None:
@@ -260,26 +249,7 @@ def _extraction(track: SubtitleStream, media: MediaInfo, source: str) -> tuple[s
     codec, muxer = TEXT_CODECS[track.codec]
     opened = open_input(source, dict(media.opened))
     options = {"c:s": codec, "f": muxer, "fs": 2 * MAX_FILE}
-    return argv(output(_TRACK, [opened[f"s:{track.position}"]], options))
-
-
-def _read(job: SubtitleJob, work: Path) -> Subtitles:
-    """Return what the stream shows. Raises SubtitleError."""
-    found = read_cues(work / (job.file or _TRACK), language=job.language, rate=job.rate)
-    return found.between(job.begin, job.begin + job.ends[-1] / 1000)
-
-
-def _texts(job: SubtitleJob, subtitles: Subtitles) -> Iterator[str]:
-    """Yield the files of `SubtitleJob.refs`."""
-    if job.listed:
-        yield from segment_texts(subtitles, job.ends, fragmented=job.place.fragmented)
-    if job.whole:
-        yield webvtt(subtitles.cues, subtitles.head)
-
-
-def _written(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8")
-    return path
+    return argv(output(TRACK, [opened[f"s:{track.position}"]], options))
 
 
 def _identity(job: SubtitleJob) -> dict[str, Json]:
@@ -297,7 +267,7 @@ def _identity(job: SubtitleJob) -> dict[str, Json]:
     }
     if not job.listed:
         # the words of its own MPD
-        identity["list"] = _list(job, job.member.stream)
+        identity["list"] = own_list(job, job.member.stream)
     return identity
 
 
@@ -307,19 +277,6 @@ def _foreseen(place: StreamPlace, ends: list[int], facts: Mapping[str, Json]) ->
     return subtitles_of([(one, each) for one in seconds], uri=place.uri)
 
 
-def _measured(job: SubtitleJob, sizes: list[int]) -> Stream:
-    """Return the record of a stream of files of these sizes; that of all cues counts for DASH."""
-    seconds = lengths(job.ends) if job.listed else [job.ends[-1] / 1000]
-    return subtitles_of(list(zip(seconds, sizes, strict=False)), uri=job.place.uri)
-
-
 def _member(request: SubtitleRequest, stream: Stream) -> Member:
     (member,) = members_of(request.package, [(request.stream, stream)])
     return member
-
-
-def _list(job: SubtitleJob, stream: Stream) -> str:
-    """Return the stream's own list: a playlist, or an MPD."""
-    if job.listed:
-        return playlist([stream.name(number) for number in range(len(job.ends))], job.ends)
-    return stream_manifest(replace(job.member, stream=stream))

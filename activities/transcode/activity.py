@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, cast
 
 from activities import ffmpeg, fonts
+from activities.packaging.package import STREAM_FIELDS, packages
 from activities.packaging.rules import problems as package_problems
+from activities.packaging.streams import StreamKind
+from activities.packaging.subtitle_files import run_subtitles
 from activities.packaging.subtitle_stream import (
     SubtitleJob,
     forecast_subtitles,
     renamed_subtitles,
-    run_subtitles,
 )
 from activities.predictions import prediction_rows, predictions
 from activities.quality.told import quality_rows
@@ -41,6 +43,7 @@ from workflow_engine.activity import (
     Effect,
     Finding,
     GraphRule,
+    GraphView,
     KeepPredictions,
     Neighbourhood,
     PlanContext,
@@ -81,9 +84,18 @@ class Transcode(Activity[TranscodeParameters]):
         """Yield what `check.problems` finds."""
         return check.problems(parameters, neighbourhood)
 
+    def override_fault(self, name: str, parameter: str, graph: GraphView) -> str:
+        """Only subtitle streams read what OverrideParams replace, each of its own protocol."""
+        protocol = "hls" if parameter in STREAM_FIELDS["hls"] else "dash"
+        for package in packages(graph):
+            stream = package.stream(name)
+            if stream and (stream.protocol, stream.kind) == (protocol, StreamKind.SUBTITLES):
+                return ""
+        return f'The activity "{name}" is not a subtitle stream of a package of "{protocol}".'
+
     def destinations(self, parameters: TranscodeParameters) -> Iterator[ObjectRef]:
         """The names of the outputs, without extensions and segment numbers."""
-        if parameters.output_bucket:
+        if parameters.output_bucket and not parameters.packaged:
             for output in parameters.outputs:
                 yield ObjectRef(bucket=parameters.output_bucket, object=output.output_object)
 
@@ -91,7 +103,8 @@ class Transcode(Activity[TranscodeParameters]):
         self, parameters: TranscodeParameters, templates: TemplateLookup
     ) -> Iterator[ObjectRef]:
         """The names of the outputs with the extensions of their containers."""
-        for output in parameters.outputs if parameters.output_bucket else ():
+        named = parameters.output_bucket and not parameters.packaged
+        for output in parameters.outputs if named else ():
             try:
                 container = settings_of(output, find(output.template_id, templates)).container
             except InvalidInputError:  # a template that is gone, which the run will tell

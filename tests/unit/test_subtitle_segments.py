@@ -40,6 +40,11 @@ def test_texts_that_would_fill_the_disk():
         list(segment_texts(found, segment_ends(18_000_000, 2), fragmented=False))
 
 
+def test_a_length_that_a_file_lies_about():
+    with pytest.raises(SubtitleError, match="more than 86400"):
+        segment_ends(4_000_000_000_000, 1)
+
+
 @given(st.integers(1, 10_000_000), st.integers(1, 60))
 def test_segments_cover_the_whole_length(length, seconds):
     ends = segment_ends(length, seconds)

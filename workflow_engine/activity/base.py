@@ -110,6 +110,13 @@ class Activity(ABC, Generic[P]):
         """Yield problems that need the graph; pointers are relative to `Parameters`."""
         return ()
 
+    def override_fault(self, name: str, parameter: str, graph: GraphView) -> str:
+        """Return why one run must not replace a parameter of the activity `name`, else "".
+
+        OverrideParams replace `WebVTTSubtitleURL` and `InputConfig` only. The reason is a sentence.
+        """
+        return f'The activity "{name}" is not a subtitle stream: it has no {parameter}.'
+
     def binding(self, parameters: P) -> Binding | None:
         """Return what starts the workflow; asked of the Start, which has one.
 

@@ -156,6 +156,12 @@ class Writer:
     def fill(self, read: Callable[[int], Block], memory: Memory) -> None:
         """Upload the content, of which `read` returns the next bytes; as `Bucket.stage` does."""
         step = part_size(self._size)
+        if self._size <= step:  # threads would cost more than they gain
+            memory.take(self._size)
+            try:
+                return self._put(1, read(self._size))
+            finally:
+                memory.free(self._size)
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="s3-write") as pool:
             under_way: set[Future[None]] = set()
             try:

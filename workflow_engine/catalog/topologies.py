@@ -67,7 +67,12 @@ class TopologyLoader:
 
     def overridden(self, graph: Graph, overrides: str, file: str = "OverrideParams") -> Graph:
         """Load a topology that was valid before the overrides: its problems are theirs."""
-        text = apply_overrides(graph.topology.text, overrides, file)
+
+        def judge(activity: str, parameter: str) -> str:
+            node = graph.nodes[activity]
+            return node.activity.override_fault(activity, parameter, graph.view)
+
+        text = apply_overrides(graph.topology.text, overrides, file, judge)
         try:
             return self.parse(text)
         except TopologyError as error:

@@ -100,6 +100,9 @@ def _output(
             ref, object=names.fill(ref.object), location=location
         ).to_wire()
         echo["Priority"] = str(checked["Outputs"][job.position]["Priority"])
+    elif index := [one for one in run.activity(job.activity).outputs if one.media]:
+        # a package names the streams that are made for it
+        echo["OutputFile"] = index[-1].ref.to_wire()
     return echo
 
 

@@ -37,6 +37,7 @@ class _Placement:
     staged: Staged | None = None
     begun: bool = False  # to be named: whether it is visible is not known for sure
     named: bool = False
+    version: str = ""  # that the storage gave it, where it tells
 
     def start_again(self) -> None:
         """Forget what the storage has lost."""
@@ -87,6 +88,14 @@ class Publication:
         left = [one for one in self._placements if not one.named]
         in_parallel(self._give_name, [one for one in left if not one.last], self._at_once)
         in_parallel(self._give_name, [one for one in left if one.last], 1)
+        # one transaction for all: thousands of small ones would take longer than the uploads
+        self._store.digests.save_all(
+            [
+                (one.output.place, one.version, one.output.digests)
+                for one in self._placements
+                if one.version
+            ]
+        )
 
     def take_back(self, activity: str) -> None:
         """Take away what has no name yet, and the intent if nothing can have; after an error."""
@@ -121,13 +130,11 @@ class Publication:
         assert one.staged is not None
         one.begun = True
         try:
-            version = one.staged.publish()
+            one.version = one.staged.publish()
         except LostHandleError:
             one.start_again()
             raise
         one.named = True
-        if version:
-            self._store.digests.save(one.output.place, version, one.output.digests)
 
 
 class Publisher:

@@ -1,6 +1,7 @@
 """What was read before: the digests of objects, by where they lie and in which version."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -9,6 +10,9 @@ from workflow_engine.records import Digests, ReadContent
 from workflow_engine.store.database import Database
 from workflow_engine.store.mapping import DIGESTS
 from workflow_engine.store.schema import digests
+
+#: rows of one transaction: others wait for its end
+_AT_ONCE = 500
 
 
 class DigestTable:
@@ -47,17 +51,33 @@ class DigestTable:
 
     def save(self, place: str, version: str, found: Digests, fingerprint: str = "") -> None:
         """Remember the digests of the version that lies at a place now."""
-        values = {
-            "version": version,
-            "fingerprint": fingerprint,
-            "size": found.size,
-            "sha256": found.sha256,
-            "md5": found.md5,
-        }
-        try:
-            with self._database.write() as connection:
-                update = sa.update(digests).where(digests.c.place == place).values(values)
-                if connection.execute(update).rowcount == 0:
-                    connection.execute(sa.insert(digests).values(place=place, **values))
-        except IntegrityError:
-            return  # another process has just read the same object
+        # another process may have just read the same object
+        with suppress(IntegrityError), self._database.write() as connection:
+            _save(connection, place, version, found, fingerprint)
+
+    def save_all(self, written: Sequence[tuple[str, str, Digests]]) -> None:
+        """Remember what was written: places, versions and digests, so many in one transaction."""
+        for begin in range(0, len(written), _AT_ONCE):
+            some = written[begin : begin + _AT_ONCE]
+            try:
+                with self._database.write() as connection:
+                    for place, version, found in some:
+                        _save(connection, place, version, found, "")
+            except IntegrityError:
+                for place, version, found in some:
+                    self.save(place, version, found)
+
+
+def _save(
+    connection: sa.Connection, place: str, version: str, found: Digests, fingerprint: str
+) -> None:
+    values = {
+        "version": version,
+        "fingerprint": fingerprint,
+        "size": found.size,
+        "sha256": found.sha256,
+        "md5": found.md5,
+    }
+    update = sa.update(digests).where(digests.c.place == place).values(values)
+    if connection.execute(update).rowcount == 0:
+        connection.execute(sa.insert(digests).values(place=place, **values))

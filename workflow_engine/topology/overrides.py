@@ -5,7 +5,7 @@
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
@@ -19,11 +19,20 @@ from workflow_engine.topology.wire import shown
 _SUBTITLES = "WebVTTSubtitleOverrides"
 
 
-def apply_overrides(topology: str, overrides: str, file: str = "") -> str:
+#: from activity and parameter to what is wrong with replacing it, a sentence; "" when nothing is
+Judge = Callable[[str, str], str]
+
+
+def _anything(activity: str, parameter: str) -> str:
+    return ""
+
+
+def apply_overrides(topology: str, overrides: str, file: str = "", judge: Judge = _anything) -> str:
     """Return the topology text with the overridden parameters in place.
 
     `overrides` is the JSON text of OverrideParams, `file` its name in messages. Raises
-    TopologyError for what is not of the two forms above or names an unknown activity.
+    TopologyError for what is not of the two forms above, names an unknown activity, or one whose
+    parameter must not be replaced.
     """
     activities = parse_topology(topology)[0].activities
     document = Document(overrides, file)
@@ -33,6 +42,15 @@ def apply_overrides(topology: str, overrides: str, file: str = "") -> str:
     for pointer, activity, key, value in _entries(document, problems):
         if activity in activities:
             changes.setdefault(activity, {})[key] = value
+            if fault := judge(activity, key):
+                problems.append(
+                    Problem(
+                        code=Code.INVALID,
+                        message=fault,
+                        pointer=pointer,
+                        remedy="Name a subtitle stream of a package.",
+                    )
+                )
         else:
             problems.append(
                 Problem(

@@ -1,0 +1,243 @@
+"""Packages of a real film: what is published, what is encoded, and what becomes of failures."""
+
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import m3u8
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from mpegdash.parser import MPEGDASHParser
+
+from tests.support import packages
+from tests.support.package_runs import SECONDS, PackageRuns, decoded, film, first_time, good
+from workflow_engine.errors import TopologyError
+
+Value = dict[str, Any]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> PackageRuns:
+    return PackageRuns(tmp_path)
+
+
+@pytest.fixture
+def source(media_dir: Path) -> Path:
+    return film(media_dir)
+
+
+def two_languages(**config: Any) -> Value:
+    """Two pictures, one of which has no B-frames, and two languages."""
+    value = packages.hls(SegmentSeconds=2, **config)
+    packages.parameters(value, "low")["Outputs"][0]["Video"]["Profile"] = "baseline"
+    value["Activities"]["french"] = packages.sound(
+        ExtXMedia={"Name": "Français", "Language": "fr", "URI": "audio/french.m3u8"}
+    )
+    packages.parameters(value, "french")["Outputs"][0]["AudioStreamMap"] = "0:a:1"
+    value["Dependencies"]["voices"] = ["english", "french"]
+    value["Dependencies"]["french"] = ["master"]
+    return value
+
+
+def begins(text: str) -> list[float]:
+    return [*accumulate(segment.duration for segment in m3u8.loads(text).segments)]
+
+
+@pytest.mark.proves(
+    "PackageConfig.Protocol hls",
+    "PackageConfig.Output.MasterPlayListName",
+    "PackageConfig.SegmentSeconds",
+    "MultiBitrateVideoStream.URI",
+    "ExtXMedia",
+    "AudioGroup.GroupId",
+    "MasterPlayList",
+    by="a parser of playlists, first packets, decoded frames",
+)
+def test_hls_of_two_pictures_and_two_languages(runs: PackageRuns, source: Path):
+    record = runs.run(source, two_languages())
+    made = {name: good(record, name) for name in ("high", "low", "english", "french", "master")}
+    # one decode, and one encoder for each stream, in one process
+    commands = {made[name].result.commands for name in ("high", "low", "english", "french")}
+    ((command,),) = commands
+    encoders = sorted(word for word in command if word in ("aac", "libx264"))
+    assert encoders == ["aac", "aac", "libx264", "libx264"]
+    master = m3u8.loads(runs.text("master.m3u8"))
+    assert [one.uri for one in master.playlists] == ["high/video.m3u8", "low/video.m3u8"]
+    assert [one.stream_info.resolution for one in master.playlists] == [(160, 90), (128, 72)]
+    sounds = [(one.name, one.language, one.default, one.uri) for one in master.media]
+    assert sounds == [
+        ("English", "en", "YES", "audio/english.m3u8"),
+        ("Français", "fr", "NO", "audio/french.m3u8"),
+    ]
+    # segments begin at the same times, with a key frame, and streams at the same moment
+    pictures = [begins(runs.text(f"{name}/video.m3u8")) for name in ("high", "low")]
+    assert pictures == [[2, 4, 5], [2, 4, 5]]
+    folder = runs.folder / "film"
+    starts = [first_time(folder / name / "video-00001.ts") for name in ("high", "low")]
+    assert starts == [1.4, 1.4]
+    # behind the one frame that the encoder puts before the sound
+    assert first_time(folder / "audio" / "english-00001.ts") == pytest.approx(1.4, abs=0.025)
+    for name in ("high", "low"):
+        assert len(decoded(folder / name / "video.m3u8")) == SECONDS * 25
+    heard = [decoded(folder / "audio" / f"{name}.m3u8") for name in ("english", "french")]
+    assert heard[0] != heard[1]
+
+
+def test_a_change_of_one_stream_encodes_that_stream_and_writes_the_list_anew(
+    runs: PackageRuns, source: Path
+):
+    value = two_languages()
+    runs.run(source, value)
+    before = runs.text("master.m3u8")
+    packages.parameters(value, "low")["Outputs"][0]["Video"]["Width"] = "144"
+    record = runs.run(source, value)
+    reused = {name: record.activity(name).reused for name in ("high", "low", "english", "master")}
+    assert reused == {"high": True, "low": False, "english": True, "master": False}
+    assert "RESOLUTION=144x" in runs.text("master.m3u8") and "RESOLUTION=144x" not in before
+    # and in another folder nothing is encoded at all
+    packages.parameters(value, "package")["Output"]["MasterPlayListName"] = "film/b/all.m3u8"
+    packages.parameters(value, "high")["MultiBitrateVideoStream"]["URI"] = "c/d/video.m3u8"
+    record = runs.run(source, value)
+    names = ("high", "low", "english", "french")
+    assert all(record.activity(name).reused for name in names)
+    assert "c/d/video.m3u8" in runs.text("b/all.m3u8").splitlines()
+    assert (runs.folder / "film" / "b" / "c" / "d" / "video-iframes.m3u8").is_file()
+
+
+def failing(value: Value, name: str) -> Value:
+    """A picture that is too large for the film, and must not be."""
+    parameters = packages.parameters(value, name)
+    parameters["Outputs"][0]["Video"]["Width"] = "640"
+    parameters["Outputs"][0]["TransConfig"] = {"IsCheckResoFail": "true"}
+    return value
+
+
+def test_a_stream_that_fails_is_left_out(runs: PackageRuns, source: Path):
+    record = runs.run(source, failing(two_languages(), "high"))
+    assert record.activity("high").state == "Fail"
+    master = good(record, "master")
+    assert master.result.warnings == ('The stream "high" failed and is left out of the package.',)
+    assert [one.uri for one in m3u8.loads(runs.text("master.m3u8")).playlists] == ["low/video.m3u8"]
+    assert not any(name.startswith("high") for name in runs.there())
+
+
+def test_without_any_picture_there_is_no_list(runs: PackageRuns, source: Path):
+    record = runs.run(source, failing(failing(two_languages(), "high"), "low"))
+    master = record.activity("master")
+    assert (master.state, master.code) == ("Fail", "InvalidParameter.InvalidState")
+    assert "high, low failed" in master.message
+    assert not any(name.endswith("master.m3u8") for name in runs.there())
+
+
+def test_a_film_without_sound_becomes_a_silent_package(runs: PackageRuns, media_dir: Path):
+    record = runs.run(film(media_dir, sound=False), two_languages())
+    english = record.activity("english")
+    assert (english.state, english.code) == ("Fail", "InvalidParameter.NoAudioStream")
+    master = m3u8.loads(runs.text("master.m3u8"))
+    assert not master.media and [one.stream_info.audio for one in master.playlists] == [None, None]
+    assert len(good(record, "master").result.warnings) == 2
+
+
+@pytest.mark.parametrize(
+    ("fps", "size"), [("30000/1001", "160x90"), ("25", "90x160"), ("7.5", "160x90")]
+)
+def test_odd_rates_and_portraits_are_cut_alike(
+    runs: PackageRuns, media_dir: Path, fps: str, size: str
+):
+    record = runs.run(film(media_dir, fps=fps, size=size), packages.hls(SegmentSeconds=2))
+    good(record, "master")
+    high, low = (begins(runs.text(f"{name}/video.m3u8")) for name in ("high", "low"))
+    frame = float(1 / Fraction(fps))
+    assert high == low and len(high) == 3
+    assert all(abs(time - wanted) <= frame for time, wanted in zip(high, (2, 4), strict=False))
+
+
+@pytest.mark.proves(
+    "PackageConfig.Output.ManifestName",
+    "PackageConfig.SegmentFormat",
+    by="a parser of MPDs, decoded frames",
+)
+def test_cmaf_has_both_lists_over_the_same_segments(runs: PackageRuns, source: Path):
+    value = two_languages()
+    packages.parameters(value, "package")["Output"]["ManifestName"] = "{FileName}/all.mpd"
+    record = runs.run(source, value)
+    assert [Path(one.place).name for one in good(record, "master").outputs] == [
+        "master.m3u8",
+        "all.mpd",
+    ]
+    period = MPEGDASHParser.parse(str(runs.folder / "film" / "all.mpd")).periods[0]
+    listed = {"high/video.m3u8", "low/video.m3u8", "audio/english.m3u8", "audio/french.m3u8"}
+    there = runs.there()
+    assert listed < there
+    named = set[str]()
+    for adaptation in period.adaptation_sets:
+        for representation in adaptation.representations:
+            template = representation.segment_templates[0]
+            named.add(template.initialization)
+            for number in (1, 2):
+                named.add(template.media.replace("$Number%05d$", f"{number:05}"))
+    assert named < there and len(named) == 12
+    folder = runs.folder / "film"
+    assert len(decoded(folder / "high" / "video.m3u8")) == SECONDS * 25
+
+
+@pytest.mark.proves(
+    "PackageConfig.Protocol dash", "AdaptationSet", "Representation", by="a parser of MPDs"
+)
+def test_dash_has_a_list_for_each_stream_and_one_over_all(runs: PackageRuns, source: Path):
+    record = runs.run(source, packages.dash(SegmentSeconds=2))
+    good(record, "master")
+    for name in ("all.mpd", "high/stream.mpd", "english/stream.mpd"):
+        parsed = MPEGDASHParser.parse(str(runs.folder / "film" / name))
+        assert len(parsed.periods[0].adaptation_sets) == (2 if name == "all.mpd" else 1)
+    assert not any(name.endswith(".m3u8") for name in runs.there())
+    sets = MPEGDASHParser.parse(str(runs.folder / "film" / "all.mpd")).periods[0].adaptation_sets
+    assert [(one.lang, len(one.representations)) for one in sets] == [(None, 2), ("en", 1)]
+
+
+@pytest.mark.proves("Encryption in packages", by="segments opened with the key")
+def test_encrypted_segments_open_with_the_key_alone(runs: PackageRuns, source: Path):
+    value = packages.hls(SegmentSeconds=2)
+    key = {"Type": "hls-aes-128", "KeyType": "Base64", "Key": "MDEyMzQ1Njc4OTAxMjM0NQ=="}
+    for name in ("high", "low", "english"):
+        output = packages.parameters(value, name)["Outputs"][0]
+        output["Encryption"] = {**key, "KeyUri": "aHR0cHM6Ly9leGFtcGxlLmNvbS9rZXk="}
+    record = runs.run(source, value)
+    good(record, "master")
+    playlist = m3u8.loads(runs.text("high/video.m3u8"))
+    assert playlist.keys[0].uri == "https://example.com/key"
+    data = (runs.folder / "film" / "high" / "video-00001.ts").read_bytes()
+    number = playlist.media_sequence or 0
+    iv = bytes.fromhex(playlist.keys[0].iv[2:]) if playlist.keys[0].iv else number.to_bytes(16)
+    opened = Cipher(AES(b"0123456789012345"), CBC(iv)).decryptor().update(data)
+    assert data[0] != 0x47 and opened[0] == 0x47 and opened[188] == 0x47
+    assert "avc1." in runs.text("master.m3u8")
+
+
+@pytest.mark.proves("OverrideParams in packages", by="the problem, and that nothing ran")
+@pytest.mark.parametrize("name", ["high", "english", "master"])
+@pytest.mark.parametrize(
+    ("given", "pointer"),
+    [
+        (
+            lambda name: {
+                "WebVTTSubtitleOverrides": [
+                    {"RefActivityName": name, "WebVTTSubtitleURL": "oss://uploads/a.vtt"}
+                ]
+            },
+            "/WebVTTSubtitleOverrides/0/RefActivityName",
+        ),
+        (lambda name: {name: {"InputConfig": {"Format": "vtt", "InputFile": {}}}}, "/{name}"),
+    ],
+)
+def test_only_subtitle_streams_take_overrides(
+    runs: PackageRuns, source: Path, name: str, given: Any, pointer: str
+):
+    with pytest.raises(TopologyError) as caught:
+        runs.run(source, packages.hls(), given(name))
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.pointer) == ("InvalidParameter", pointer.format(name=name))
+    assert name in problem.message and not runs.folder.exists()
