@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_jobs import (
+from tests.integration.test_jobs import engine
+from tests.support import media
+from tests.support.job_calls import (
     INTELLIGENT_FHD,
     MP3,
     REMUX_HLS,
     UNKNOWN,
     call,
-    engine,
     output,
     refused,
     submit,
     transcode_job,
     upload,
 )
-from tests.support import media
 from workflow_engine.api.action import actions_of
 from workflow_engine.api.actions import executions
 from workflow_engine.api.shapes import flattened
@@ -166,6 +166,36 @@ def test_a_transcode_without_outputs_is_a_job(engine: Engine, audio_clip: Path):
     run_of(engine, run_id)
     found = transcode_job(engine, activities(engine, run_id)["lines"]["JobId"])
     assert found["State"] == "TranscodeFail" and "OutputFile" not in found["Output"]
+
+
+def test_the_stream_of_a_package_is_a_job_that_names_its_list(engine: Engine, clip: Path):
+    source = upload(clip, "vod/my clip.mp4")
+    package = {
+        "Output": {"Bucket": "out-bucket", "Location": "l", "MasterPlayListName": "p/a.m3u8"},
+        "Protocol": "hls",
+    }
+    picture = {
+        "Outputs": [{"TemplateId": "S00000001-200010", "Video": {"Width": "160", "Height": ""}}],
+        "MultiBitrateVideoStream": {"URI": "v/video.m3u8"},
+    }
+    item = {"RefActivityName": "picture", "ExtXStreamInfo": {"BandWidth": "900000"}}
+    text = topology(
+        package=("PackageConfig", package),
+        picture=("Transcode", picture),
+        playlist=(
+            "GenerateMasterPlayList",
+            {"MasterPlayList": {"MultiBitrateVideoStreams": [item]}},
+        ),
+    )
+    parsed = json.loads(text)
+    order = [*parsed["Activities"]]
+    parsed["Dependencies"] = dict(zip(order, [*([one] for one in order[1:]), []], strict=True))
+    run_id = queued(engine, json.dumps(parsed), source)
+    run_of(engine, run_id)
+    found = transcode_job(engine, activities(engine, run_id)["picture"]["JobId"])
+    assert found["State"] == "TranscodeSuccess"
+    assert found["Output"]["OutputFile"]["Object"] == "p/v/video.m3u8"
+    assert found["Output"]["Properties"]["Streams"]["VideoStreamList"]["VideoStream"]
 
 
 FAMILIES = {"start": "MediaInfo", "work": "", "shots": "Snapshot", "look": "Analysis"}

@@ -16,6 +16,7 @@ from activities.packaging.tail import join_short_tail
 from activities.packaging.trick import key_frame_uri
 from activities.probe import MediaInfo
 from tests.support.package_files import SIZES, Package, package, with_images
+from workflow_engine.errors import ActivityError
 
 #: extensions by the names of ffmpeg's kinds of segments
 EXTENSIONS = {"fmp4": "m4s", "mpegts": "ts"}
@@ -194,6 +195,33 @@ def test_a_short_last_segment_of_sound_is_joined(tmp_path: Path):
         assert len(m3u8.load(str(path)).segments) == len(after.segments)
         # within one frame of AAC: the last may be a part of one
         assert float(measured(path).seconds) == pytest.approx(total, abs=1024 / 48000)
+
+
+def test_of_an_encrypted_stream_only_what_can_be_known_is_told(tmp_path: Path):
+    (tmp_path / "key.ts").write_bytes(bytes(range(16)))
+    (tmp_path / "key.txt").write_text("key.ts\nkey.ts\n")
+    command = [
+        *(str(ffmpeg_path()), "-nostdin", "-v", "error"),
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=1", "-c:v", "libx264"),
+        *("-preset", "ultrafast", "-f", "hls", "-hls_playlist_type", "vod"),
+        *("-hls_key_info_file", "key.txt", "-hls_segment_filename", "a-%05d.ts", "a.m3u8"),
+    ]
+    subprocess.run(command, check=True, cwd=tmp_path, timeout=60)
+    stream = measured(tmp_path / "a.m3u8")
+    assert (stream.key_frames, stream.width, stream.seconds) == ((), 160, 1)
+    assert stream.codecs == ("avc1.42c00b",)
+    assert stream.average_bps == (tmp_path / "a-00000.ts").stat().st_size * 8
+
+
+@pytest.mark.parametrize("kind", EXTENSIONS)
+def test_damaged_segments_are_told(kind: str, encoded: Path, tmp_path: Path):
+    for path in encoded.glob(f"avc-{kind}*"):
+        content = path.read_bytes()
+        cut = path.suffix in (".m4s", ".ts")
+        (tmp_path / path.name).write_bytes(content[: len(content) // 2 + 1] if cut else content)
+    media = MediaInfo.of(encoded / f"avc-{kind}.m3u8", playlists=True)
+    with pytest.raises(ActivityError, match=r'The segments of "v.m3u8" cannot be read: it is '):
+        stream_of(tmp_path / f"avc-{kind}.m3u8", media, kind=StreamKind.VIDEO, uri="v.m3u8")
 
 
 def decoded(playlist: Path) -> bytes:
