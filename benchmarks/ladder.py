@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,12 @@ from workflow_engine.executor.prefect_server import running_server, stop_server
 
 SECONDS = 60
 PRESETS = ("veryfast", "medium")
+#: further options of containers
+CONTAINERS = {
+    "mp4": "-movflags +faststart",
+    "m3u8": "-force_key_frames expr:gte(t,n_forced*10) -hls_time 10 -hls_playlist_type vod",
+    "flv": "",
+}
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -100,43 +106,53 @@ def encoders(rung: Rung, preset: str) -> list[str]:
     return [
         *f"-c:v libx264 -preset {preset} -profile:v high -pix_fmt yuv420p".split(),
         *f"-b:v {rung.video}k -maxrate {rung.video * 3 // 2}k -bufsize {rung.video * 2}k".split(),
-        *f"-g 250 -c:a aac -b:a {rung.audio}k -ac 2 -ar 44100 -movflags +faststart".split(),
+        *f"-g 250 -c:a aac -b:a {rung.audio}k -ac 2 -ar 44100".split(),
     ]
 
 
-def script(clip: Path, out: Path, preset: str) -> list[list[str]]:
+def container(name: str, file: Path) -> list[str]:
+    """The options of a file in a container, and its name."""
+    return [*CONTAINERS[name].split(), f"{file}.{name}"]
+
+
+def script(clip: Path, out: Path, preset: str, containers: Sequence[str]) -> list[list[str]]:
     """One ffmpeg after another."""
     head = [str(ffmpeg_path()), "-nostdin", "-y", "-v", "error", "-i", str(clip)]
     return [
         [
             *(*head, "-map", "0:v:0", "-map", "0:a:0"),
             *("-vf", f"scale={rung.width}:{rung.height},setsar=1"),
-            *(*encoders(rung, preset), str(out / f"{rung.height}.mp4")),
+            *(*encoders(rung, preset), *container(name, out / str(rung.height))),
         ]
         for rung in LADDER
+        for name in containers
     ]
 
 
-def single(clip: Path, out: Path, preset: str) -> list[list[str]]:
-    """One decode, each rung scaled from the one above it."""
+def single(clip: Path, out: Path, preset: str, containers: Sequence[str]) -> list[list[str]]:
+    """One decode, each rung scaled from the one above it, an encoder for each output."""
     command = [str(ffmpeg_path()), "-nostdin", "-y", "-v", "error", "-i", str(clip)]
     graph, above = [], "[0:v:0]"
-    for rung in LADDER[:-1]:
-        name = rung.height
-        graph.append(f"{above}scale={rung.width}:{rung.height},setsar=1,split[v{name}][s{name}]")
-        above = f"[s{name}]"
-    graph.append(f"{above}scale={LADDER[-1].width}:{LADDER[-1].height},setsar=1[v360]")
+    for rung in LADDER:
+        height, below = rung.height, rung is not LADDER[-1]
+        outlets = "".join(f"[{name}{height}]" for name in containers)
+        if below:
+            outlets += f"[s{height}]"
+        split = f"split={len(containers) + below}"
+        graph.append(f"{above}scale={rung.width}:{height},setsar=1,{split}{outlets}")
+        above = f"[s{height}]"
     command += ["-filter_complex", ";".join(graph)]
     for rung in LADDER:
-        command += ["-map", f"[v{rung.height}]", "-map", "0:a:0"]
-        command += [*encoders(rung, preset), str(out / f"{rung.height}.mp4")]
+        for name in containers:
+            command += ["-map", f"[{name}{rung.height}]", "-map", "0:a:0"]
+            command += [*encoders(rung, preset), *container(name, out / str(rung.height))]
     return [command]
 
 
 # --- mediaflow --------------------------------------------------------------------------------
 
 
-def topology(preset: str) -> str:
+def topology(preset: str, containers: Sequence[str]) -> str:
     start = {"InputFile": {"Bucket": "uploads"}, "PipelineId": "0" * 32}
     activities: dict[str, Any] = {"start": {"Type": "Start", "Parameters": start}}
     for rung in LADDER:
@@ -146,12 +162,13 @@ def topology(preset: str) -> str:
             **{"Maxrate": str(rung.video * 3 // 2), "Bufsize": str(rung.video * 2)},
         }
         audio = {"Codec": "AAC", "Bitrate": str(rung.audio), "Channels": "2", "Samplerate": "44100"}
-        output = {
-            **{"OutputObject": f"{{RunId}}/{rung.height}", "TemplateId": "S00000001-200030"},
-            **{"Video": video, "Audio": audio},
-        }
-        parameters = {"OutputBucket": "renditions", "Outputs": [output]}
-        activities[f"h{rung.height}"] = {"Type": "Transcode", "Parameters": parameters}
+        for name in containers:
+            output = {
+                **{"OutputObject": f"{{RunId}}/{rung.height}", "TemplateId": "S00000001-200030"},
+                **{"Container": {"Format": name}, "Video": video, "Audio": audio},
+            }
+            parameters = {"OutputBucket": "renditions", "Outputs": [output]}
+            activities[f"{name}{rung.height}"] = {"Type": "Transcode", "Parameters": parameters}
     activities["report"] = {"Type": "Report"}
     names = list(activities)[1:-1]
     edges = {"start": names, **{name: ["report"] for name in names}, "report": []}
@@ -161,14 +178,14 @@ def topology(preset: str) -> str:
 class Served:
     """A running service that takes one execution after another."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, containers: Sequence[str]) -> None:
+        self.containers = containers
         self.service = Service(home)
         for preset in PRESETS:
-            (home / f"workflows/{preset}.json").write_text(topology(preset))
+            (home / f"workflows/{preset}.json").write_text(topology(preset, containers))
         self.service.start()
         assert self.service.process
-        prefect = running_server(self.service.data)
-        assert prefect is not None
+        prefect = wait_for(lambda: running_server(self.service.data), 120)
         self.pids = (self.service.process.pid, prefect.pid)
         self._uploads = 0
 
@@ -227,7 +244,7 @@ def compare(what: str, clip: Path, preset: str, work: Path, served: Served, roun
     """Print the medians of the ways, which take turns, and their ratios."""
     out = work / "by-hand"
     out.mkdir(exist_ok=True)
-    (work / "ladder.json").write_text(topology(preset))
+    (work / "ladder.json").write_text(topology(preset, served.containers))
 
     def run(uploaded: Path) -> None:
         foreground = [MEDIAFLOW, "run", "ladder.json", uploaded, "--json"]
@@ -238,8 +255,14 @@ def compare(what: str, clip: Path, preset: str, work: Path, served: Served, roun
     ways: dict[str, tuple[Callable[[Path], None], Callable[[], float]]] = {
         "a, mediaflow serve": (lambda given: served.run(given, preset), served.cpu),
         "a, mediaflow run": (run, lambda: children() + consumed(run_prefect.pid)),
-        "b, one ffmpeg for each": (lambda given: by_hand(script(given, out, preset)), children),
-        "c, one ffmpeg by hand": (lambda given: by_hand(single(given, out, preset)), children),
+        "b, one ffmpeg for each": (
+            lambda given: by_hand(script(given, out, preset, served.containers)),
+            children,
+        ),
+        "c, one ffmpeg by hand": (
+            lambda given: by_hand(single(given, out, preset, served.containers)),
+            children,
+        ),
     }
     taken = {way: Taken() for way in ways}
     for _ in range(rounds):
@@ -249,7 +272,8 @@ def compare(what: str, clip: Path, preset: str, work: Path, served: Served, roun
             work_(uploaded)
             taken[way].wall.append(time.perf_counter() - began)
             taken[way].cpu.append(cpu() - before)
-    print(f"\n{what}, {SECONDS} s, preset {preset}, medians of {rounds} rounds")
+    files = ", ".join(served.containers)
+    print(f"\n{what}, {SECONDS} s, {files}, preset {preset}, medians of {rounds} rounds")
     for way, found in taken.items():
         note = f"CPU {statistics.median(found.cpu):.1f} s"
         line(way, statistics.median(found.wall), "s", note)
@@ -269,7 +293,7 @@ def warm_up(work: Path, served: Served) -> None:
     """Run a short clip in both ways: the first execution starts Prefect's server, or meets it."""
     clip = served.upload(media.clip(work))
     served.run(clip, "veryfast")
-    (work / "ladder.json").write_text(topology("veryfast"))
+    (work / "ladder.json").write_text(topology("veryfast", served.containers))
     command = [MEDIAFLOW, "run", "ladder.json", clip, "--json"]
     subprocess.run(command, cwd=work, check=True, capture_output=True)
 
@@ -313,7 +337,7 @@ def resident(pid: int) -> float:
     return int(rows[0].split()[1]) / 1000 if rows else 0.0
 
 
-def main() -> None:
+def main(containers: Sequence[str] = ("mp4",)) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--preset", choices=PRESETS, nargs="+", default=PRESETS)
     parser.add_argument("--clip", choices=CLIPS, nargs="+", default=list(CLIPS))
@@ -325,7 +349,7 @@ def main() -> None:
         (work / "clips").mkdir()
         folder = work / "clips"
         given = {name: looped(CLIPS[name](folder), folder) for name in chosen.clip}
-        served = Served(work / "serve")
+        served = Served(work / "serve", containers)
         try:
             warm_up(work, served)
             for preset in chosen.preset:

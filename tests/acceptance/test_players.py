@@ -1,6 +1,6 @@
 """Packages in real players, in a real browser: what is decoded, heard and read is what was made.
 
-The players come from npm: `npm ci --ignore-scripts --prefix tests/players`.
+The players come from npm: `make players`.
 """
 
 import json
@@ -29,7 +29,7 @@ LISTS = {"hls": ["all.m3u8"], "cmaf": ["all.m3u8", "all.mpd"], "dash": ["all.mpd
 @pytest.fixture(scope="module", autouse=True)
 def players():
     if not (PLAYERS / "node_modules").is_dir():
-        pytest.skip("The players are not installed: npm ci --ignore-scripts --prefix tests/players")
+        pytest.skip("The players are not installed: make players")
 
 
 def topology(protocol: str) -> dict[str, Any]:

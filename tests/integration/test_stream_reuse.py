@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support import media
+from tests.support import media, packages
 from tests.support.topologies import report, start, text, topology, transcode
-from tests.support.transcodes import decoded
+from tests.support.transcodes import decoded, ffprobe
 from workflow_engine.cli.plan_view import plan_json, plan_lines
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor
@@ -155,6 +155,50 @@ def test_a_resumed_execution_takes_what_it_has_published(home: Home):
     again = home.engine.resume(first.run_id, executor=InlineExecutor())
     assert encoders(again.activity("hls")) == []
     assert segments(home.out / "hls.m3u8") == pictures(home.out / "film.mp4")
+
+
+@pytest.mark.parametrize("segments", ["ts", "fmp4"])
+def test_a_stream_of_a_package_is_muxed_as_it_would_be_encoded(home: Home, segments: str):
+    gop = {"Width": "160", "Preset": "veryfast", "Gop": "2s"}
+    found = packages.hls(SegmentFormat=segments, SegmentSeconds=2)
+    (output,) = found["Activities"]["high"]["Parameters"]["Outputs"]
+    output["Video"] |= gop
+    edges, activities = found["Dependencies"], found["Activities"]
+    inner = {name: one for name, one in activities.items() if name not in ("start", "report")}
+    encoded = home.run(edges, **inner)
+    assert "libx264" in encoders(encoded.activity("high"))
+    own = packets_of(home.out)
+    home.run(mp4=work(MP4, "film", Video=gop), fresh=True)
+    # under other names nothing of it is there
+    activities["high"]["Parameters"]["MultiBitrateVideoStream"]["URI"] = "high/again.m3u8"
+    muxed = home.run(edges, **inner)
+    assert encoders(muxed.activity("high")) == []
+    assert packets_of(home.out, "again") == own and own[0]
+
+
+def packets_of(out: Path, name: str = "video") -> tuple[list[dict[str, Any]], list[str]]:
+    """The time stamps of the packets of a stream, and the lengths in its playlist."""
+    (playlist,) = out.rglob(f"high/{name}.m3u8")
+    text = playlist.read_text()
+    init = sorted(playlist.parent.glob(f"{name}-init.mp4"))
+    files = [one for one in playlist.parent.glob(f"{name}-0*") if one.suffix in (".ts", ".m4s")]
+    whole = out / f"{name}.whole"
+    whole.write_bytes(b"".join(one.read_bytes() for one in (*init, *sorted(files))))
+    shown = ffprobe(whole, "-show_entries", "packet=pts,dts,duration,flags")["packets"]
+    return shown, [line for line in text.splitlines() if line.startswith("#EXTINF")]
+
+
+def test_a_picture_that_is_there_keeps_its_key_frames(home: Home):
+    home.run(mp4=work(MP4, "film"))
+    both = work(MP4, "silent", Audio={"Remove": "true"})
+    hls = work(HLS, "hls", MuxConfig={"Segment": {"Duration": "3"}})
+    both["Parameters"]["Outputs"] += hls["Parameters"]["Outputs"]
+    made = home.run(both=both).activity("both")
+    assert encoders(made) == ["aac", "libx264"]
+    text = (home.out / "hls.m3u8").read_text()
+    assert [line for line in text.splitlines() if line.startswith("#EXTINF")] == [
+        *("#EXTINF:3.000000,", "#EXTINF:1.000000,")
+    ]
 
 
 def test_what_an_analysis_encodes_of_a_short_source_is_what_its_transcodes_have(

@@ -1,7 +1,7 @@
 """A real browser that plays a package, and a server that it gets the package and the players from.
 
 The page is `tests/players/page.html`; it posts what it has seen. The players come from npm
-(`npm ci` in `tests/players`).
+(`make players`).
 """
 
 import base64

@@ -23,9 +23,10 @@ def execution_lines(record: ExecutionRecord) -> Iterator[str]:
     yield f"State   {record.shown_state}{why}"
     yield f"Input   {record.input.bucket}/{record.input.object}"
     yield ""
-    width = max((len(a.name) for a in record.activities), default=0)
+    names = max((len(a.name) for a in record.activities), default=0)
+    types = max((len(a.type) for a in record.activities), default=0)
     for activity in record.activities:
-        yield from _activity_lines(activity, width)
+        yield from _activity_lines(activity, names, types)
     yield ""
     if record.report:
         yield f"Report  {record.report}"
@@ -33,8 +34,8 @@ def execution_lines(record: ExecutionRecord) -> Iterator[str]:
         yield f"Prefect {record.prefect_url}"
 
 
-def _activity_lines(activity: ActivityRecord, width: int) -> Iterator[str]:
-    line = f"{_MARKS[activity.state]} {activity.name:<{width}}  {activity.type:<9}"
+def _activity_lines(activity: ActivityRecord, names: int, types: int) -> Iterator[str]:
+    line = f"{_MARKS[activity.state]} {activity.name:<{names}}  {activity.type:<{types}}"
     if activity.started and activity.ended:
         line += f"  {(activity.ended - activity.started).total_seconds():6.1f} s"
     if activity.reused:
