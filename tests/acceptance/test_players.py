@@ -189,8 +189,8 @@ def check(seen: dict[str, Any], *, late: int) -> None:
     for frame in seen["seeks"].values():
         assert frame["number"] == number(frame["time"]), frame
     for frame in seen["frames"]:
-        # the next frame may have come before the page has read this one
-        assert frame["number"] - number(frame["time"]) in (0, 1, 2), frame
+        # others may have come before a busy page has read this one
+        assert 0 <= frame["number"] - number(frame["time"]) <= 10, frame
     numbers = [frame["number"] for frame in seen["borders"]]
     assert numbers == sorted(numbers) and numbers[0] < 2 * FPS < numbers[-1]
     assert sorted(frame["width"] for frame in seen["rungs"].values()) == [160, 240, 320]
