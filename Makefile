@@ -101,6 +101,8 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.buckets
 	$(BIN)/python -m benchmarks.ladder
+	$(BIN)/python -m benchmarks.containers
+	$(BIN)/python -m benchmarks.packages
 	$(BIN)/python -m benchmarks.snapshots
 	$(BIN)/python -m benchmarks.analysis
 
