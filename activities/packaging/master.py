@@ -4,6 +4,7 @@ What came of each stream stands in its result, so nothing is read again. A strea
 left out with a warning, one that a rule skipped without. Specification: topology, 5.4 and 9.
 """
 
+import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,10 +12,12 @@ from itertools import accumulate
 
 from activities.packaging.dash import package_manifest
 from activities.packaging.hls import master_playlist
+from activities.packaging.images import image_tracks
 from activities.packaging.members import members_of
 from activities.packaging.package import Package, StreamNode, package_of
 from activities.packaging.place import list_refs
 from activities.packaging.streams import Member, Stream, StreamKind
+from activities.packaging.trick import image_playlist
 from workflow_engine.activity import (
     ActivityContext,
     ActivityError,
@@ -52,10 +55,17 @@ def plan(context: PlanContext) -> Step | Skip:
         return _nothing_left(package, context)
     members = members_of(package, made)
     warnings += _not_aligned([one.stream for one in members if one.stream.kind is StreamKind.VIDEO])
+    refs = list_refs(config.output, context.names)
     lists: list[PackageList] = []
-    for ref, write in zip(
-        list_refs(config.output, context.names), _writers(config.protocol), strict=False
-    ):
+    for track in image_tracks(package, context, refs[0]):
+        warnings += track.warnings
+        if track.member is not None:
+            members.append(track.member)
+            if config.protocol == "hls":
+                lists.append(_image_list(track.member.stream, refs[0]))
+    if config.output.manifest_name is not None:
+        warnings += _sound_within(members)
+    for ref, write in zip(refs, _writers(config.protocol), strict=False):
         text, more = write(members)
         lists.append(PackageList(ref=ref, text=text))
         warnings += more
@@ -70,6 +80,12 @@ def plan(context: PlanContext) -> Step | Skip:
         ),
         resolved=(tuple(lists), tuple(members)),
     )
+
+
+def _image_list(stream: Stream, master: ObjectRef) -> PackageList:
+    folder = posixpath.dirname(master.object)
+    ref = replace(master, object=posixpath.join(folder, stream.uri))
+    return PackageList(ref=ref, text=image_playlist(stream))
 
 
 def run(
@@ -166,6 +182,16 @@ def _not_aligned(pictures: Sequence[Stream]) -> Iterator[str]:
             yield (
                 f"The segments of {other.uri} do not begin when those of {first.uri} do: players "
                 "may stumble when they switch between them."
+            )
+
+
+def _sound_within(members: Sequence[Member]) -> Iterator[str]:
+    """Warn of sound that players of an MPD pass over: it needs an AdaptationSet of its own."""
+    for one in members:
+        if one.stream.kind is StreamKind.VIDEO and one.stream.channels:
+            yield (
+                f"{one.stream.uri} has sound of its own, which players of the MPD may not play: "
+                "put it behind an AudioGroup."
             )
 
 

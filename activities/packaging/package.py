@@ -24,6 +24,8 @@ PACKAGE_CONFIG = "PackageConfig"
 VIDEO_GROUP = "VideoGroup"
 MASTER = "GenerateMasterPlayList"
 STREAM = "Transcode"
+#: its sprites are an image track (an extension of ours)
+SNAPSHOT = "Snapshot"
 #: what streams below a group of a type are
 GROUPS = {
     "SubtitleGroup": StreamKind.SUBTITLES,
@@ -117,11 +119,15 @@ class StreamNode:
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """A PackageConfig and what belongs to it; there should be exactly one master list."""
+    """A PackageConfig and what belongs to it; there should be exactly one master list.
+
+    `snapshots` are those before the master list, whatever they take.
+    """
 
     config: GraphNode
     groups: tuple[GraphNode, ...]
     streams: tuple[StreamNode, ...]
+    snapshots: tuple[GraphNode, ...]
     masters: tuple[GraphNode, ...]
 
     @property
@@ -199,4 +205,11 @@ def _package(graph: GraphView, config: GraphNode) -> Package:
         for node in graph.of_type(STREAM)
         if node.name in inside
     )
-    return Package(config=config, groups=groups, streams=streams, masters=masters)
+    snapshots = tuple(
+        node
+        for node in graph.of_type(SNAPSHOT)
+        if node.name in inside and any(one.name in graph.behind(node.name) for one in masters)
+    )
+    return Package(
+        config=config, groups=groups, streams=streams, snapshots=snapshots, masters=masters
+    )

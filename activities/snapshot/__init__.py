@@ -102,6 +102,10 @@ class Snapshot(Activity[SnapshotParameters]):
             resolved=job,
         )
 
+    def forecast(self, step: Step, context: PlanContext) -> ActivityResult:
+        """Say nothing of the pictures, but that there will be some."""
+        return ActivityResult()
+
     def effects(self, result: StepResult) -> Iterable[Effect]:
         """The first picture may be the cover (specification, snapshot, 6)."""
         if result.data.get("MediaCover") and result.outputs:

@@ -211,6 +211,12 @@ def _result(
     data: dict[str, Json] = {"Count": len(pictures), "Times": told, "MediaCover": job.cover}
     if job.sheet:
         data["TileCount"] = len(sprites)
+        data["Tiles"] = {
+            **{"Lines": job.sheet.lines, "Columns": job.sheet.columns},
+            **{"Cell": list(job.sheet.cell), "Step": job.sheet.step},
+            **{"Gaps": bool(job.sheet.margin or job.sheet.padding), "Kind": job.sheet.kind.name},
+            "Seconds": _until(job, end) / 1000,
+        }
     return ActivityResult(
         data=data,
         outputs=tuple(outputs),
@@ -235,11 +241,16 @@ def output_refs(job: SnapshotJob, times: Sequence[int]) -> Iterator[ObjectRef]:
         yield names.of_index()
 
 
+def _until(job: SnapshotJob, end: float) -> float:
+    """Return the milliseconds that a film lasts whose picture ends at `end` seconds."""
+    # it goes on where its sound is longer
+    return 1000 * max(end, job.media.duration or 0.0)
+
+
 def _index(job: SnapshotJob, times: Sequence[int], end: float) -> str:
     """Return the text of the WebVTT."""
     names, sheet, index = job.names, job.sheet, job.names.of_index().object
-    # the film goes on where its sound is longer than its picture
-    until = 1000 * max(end, job.media.duration or 0.0)
+    until = _until(job, end)
     if not (job.config.fragments and sheet):
         bodies = (relative(names.of_picture(n, t).object, index) for n, t in enumerate(times, 1))
         return webvtt(times, until, bodies)

@@ -241,3 +241,66 @@ def test_only_subtitle_streams_take_overrides(
     (problem,) = caught.value.problems
     assert (problem.code, problem.pointer) == ("InvalidParameter", pointer.format(name=name))
     assert name in problem.message and not runs.folder.exists()
+
+
+def with_sprites(value: Value, **tiles: Any) -> Value:
+    """Add a Snapshot that takes a picture of each second, four on a sheet."""
+    place = {"Bucket": "out", "Location": "local"}
+    config = {
+        "OutputFile": {**place, "Object": "{FileName}/p-{Count}.jpg"},
+        "TileOutputFile": {**place, "Object": "{FileName}/sheets/s-{TileCount}.jpg"},
+        **{"Time": 0, "Interval": 1, "Num": 100},
+        "TileOut": {
+            **{"Lines": 2, "Columns": 2, "CellWidth": 32, "CellHeight": 18},
+            **{"Margin": 0, "Padding": 0, "IsKeepCellPic": "false", **tiles},
+        },
+    }
+    value["Activities"]["shots"] = {"Type": "Snapshot", "Parameters": {"SnapshotConfig": config}}
+    value["Dependencies"]["package"].append("shots")
+    value["Dependencies"]["shots"] = ["master"]
+    return value
+
+
+@pytest.mark.proves("Snapshot in packages", by="parsers of both lists, sizes of the sheets")
+def test_sprites_are_an_image_track(runs: PackageRuns, source: Path):
+    value = with_sprites(packages.hls(output={"ManifestName": "{FileName}/all.mpd"}))
+    record = runs.run(source, value)
+    assert not good(record, "master").result.warnings
+    text = runs.text("master.m3u8")
+    assert 'RESOLUTION=32x18,CODECS="jpeg",URI="shots-images.m3u8"' in text
+    images = m3u8.loads(runs.text("shots-images.m3u8"))
+    assert [one.uri for one in images.segments] == ["sheets/s-00001.jpg", "sheets/s-00002.jpg"]
+    assert [one.duration for one in images.segments] == [4, SECONDS - 4]
+    assert "LAYOUT=2x2,DURATION=1.000000" in runs.text("shots-images.m3u8")
+    (period,) = MPEGDASHParser.parse(runs.text("all.mpd")).periods
+    (track,) = [one for one in period.adaptation_sets if one.content_type == "image"]
+    template = track.representations[0].segment_templates[0]
+    assert template.media == "sheets/s-$Number%05d$.jpg"
+    assert template.duration / template.timescale == 4
+    for uri in ("sheets/s-00001.jpg", "sheets/s-00002.jpg"):
+        assert (runs.folder / "film" / uri).is_file()
+
+    # with gaps players would cut beside the pictures
+    record = runs.run(source, with_sprites(packages.hls(), Padding=2))
+    (warning,) = good(record, "master").result.warnings
+    assert "Margin or Padding" in warning and "images" not in runs.text("master.m3u8")
+
+
+def test_a_picture_with_sound_of_its_own_in_fragments(runs: PackageRuns, source: Path):
+    value = packages.hls(output={"ManifestName": "{FileName}/all.mpd"}, SegmentSeconds=2)
+    for name in ("voices", "english"):
+        del value["Activities"][name], value["Dependencies"][name]
+    value["Dependencies"]["package"].remove("voices")
+    for name in ("high", "low"):
+        value["Activities"][name] = packages.stream(
+            sound=True, MultiBitrateVideoStream={"URI": f"{name}/video.m3u8"}
+        )
+    for item in packages.items(value):
+        del item["ExtXStreamInfo"]["Audio"]
+    record = runs.run(source, value)
+    warnings = good(record, "master").result.warnings
+    assert len(warnings) == 2 and all("AudioGroup" in one for one in warnings)
+    (first, _) = m3u8.loads(runs.text("master.m3u8")).playlists
+    assert first.stream_info.codecs.endswith(",mp4a.40.2")
+    frames = len(decoded(runs.folder / "film" / "high" / "video.m3u8"))
+    assert frames == SECONDS * 25 + 216, "those of AAC have 1024 samples"

@@ -4,13 +4,13 @@ An output is one file, or an index (playlist, manifest) and the files that it na
 `verify.py` and `finish.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from activities.ffmpeg import probe_json
 from activities.probe import MediaInfo
-from activities.probe.values import sections
+from activities.probe.values import number, section, sections
 from activities.transcode.result.manifest import DashRepresentation, representations
 from activities.transcode.result.playlist import playlist_files
 from workflow_engine.errors import ActivityError, Code
@@ -58,6 +58,22 @@ def media_of_segment(path: Path) -> MediaInfo:
     return MediaInfo.parse(probe_json(path, opened={"f": "mpegts"}))
 
 
+def end_of_fragments(init: Path, segment: Path) -> float:
+    """Return when the last stream of a segment of an fMP4 ends, on the clock of all segments."""
+    container = section(_probed_fragment(init, segment).get("format"))
+    return number(container.get("duration")) or 0.0
+
+
+def _probed_fragment(init: Path, *segments: Path) -> Mapping[str, Json]:
+    """Probe segments of an fMP4, which say nothing without their beginning."""
+    whole = init.with_name(f"{init.stem}-probe.mp4")
+    whole.write_bytes(b"".join(file.read_bytes() for file in (init, *segments)))
+    try:
+        return probe_json(whole)
+    finally:
+        whole.unlink()
+
+
 def _media_of_manifest(path: Path) -> MediaInfo:
     listed = representations(path)
     missing = [file.name for one in listed for file in one.files if not file.is_file()]
@@ -74,10 +90,5 @@ def _media_of_manifest(path: Path) -> MediaInfo:
 
 def _streams(one: DashRepresentation) -> list[dict[str, Json]]:
     """Return ffprobe's streams of a representation: of its first segment, all are alike."""
-    whole = one.init.with_name(f"{one.init.stem}-probe.mp4")
-    whole.write_bytes(b"".join(file.read_bytes() for file in one.files[:2]))
-    try:
-        streams = sections(probe_json(whole).get("streams"))
-    finally:
-        whole.unlink()
+    streams = sections(_probed_fragment(one.init, *one.segments[:1]).get("streams"))
     return [{**stream, "duration": f"{one.duration:.6f}"} for stream in streams]

@@ -10,7 +10,7 @@ from activities.probe import MediaInfo, VideoStream
 from activities.transcode.command.encoder import most_bytes
 from activities.transcode.command.rendition import Picture, Rendition, Sound
 from activities.transcode.model.containers import IMAGE_CODECS, SEGMENTED
-from activities.transcode.result.files import files_of, media_of, media_of_segment
+from activities.transcode.result.files import end_of_fragments, files_of, media_of, media_of_segment
 from workflow_engine.errors import ActivityError, Code
 
 #: seconds, and share of the whole, that an output may be shorter than its source promised
@@ -124,6 +124,9 @@ def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
     if rendition.container != "m3u8" or not both or rendition.key:
         return media.duration
     segments = files_of(path).content
+    if segments[0].suffix == ".mp4":  # their clock begins with the film
+        end = end_of_fragments(segments[0], segments[-1])
+        return max(media.duration or 0.0, end)
     first, last = (media_of_segment(segments[n]) for n in (0, -1))
     end = last.start_time + (last.duration or 0.0)
     return max(media.duration or 0.0, end - first.start_time)
