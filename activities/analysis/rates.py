@@ -55,8 +55,7 @@ def rate_control(
     """Return how an offered rung keeps its rate; `crf` is what holds the quality at its size.
 
     `duration` is None when unknown; `local` players bear higher peaks. `peak` is the rate of its
-    busiest seconds: with a Crf, a Maxrate below that would cut them, and with them the average,
-    which must not fall out of its class.
+    busiest seconds: with a Crf, a Maxrate below that would cut them, and with them the average.
     `whole` means that the rate was measured on all of the source, and not predicted.
     """
     assert rung.kbps is not None
@@ -71,8 +70,7 @@ def rate_control(
             limited = RateControl(crf=crf, maxrate=rung.high, bufsize=room)
         elif duration is not None and duration >= _LONG:
             limited = _limited_crf(rung, crf, duration)
-        # peaks that are cut lower the average, which a class without a lower end allows
-        if limited and (limited.maxrate >= peak or not rung.low):
+        if limited and limited.maxrate >= peak:
             return limited
     return RateControl(
         bitrate=max(float(LEAST_RATE), round(min(max(rung.kbps, low), high), 1)),

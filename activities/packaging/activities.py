@@ -1,5 +1,6 @@
 """The activity types of packages. Specification: topology, 5."""
 
+import posixpath
 from collections.abc import Iterator
 from typing import ClassVar, Generic, TypeVar, cast
 
@@ -101,6 +102,8 @@ class GenerateMasterPlayList(Activity[MasterPlayListParameters]):
     type_name = "GenerateMasterPlayList"
     parameters = MasterPlayListParameters
     gathers = True
+    #: what is told of streams that failed is of this run
+    reusable = False
     graph_rules: ClassVar[tuple[GraphRule, ...]] = (problems,)
 
     def plan(self, parameters: MasterPlayListParameters, context: PlanContext) -> Step | Skip:
@@ -116,6 +119,16 @@ class GenerateMasterPlayList(Activity[MasterPlayListParameters]):
 def _unused(parameters: PackageConfigParameters) -> Iterator[Problem]:
     """Yield extensions that do not fit the protocol or each other."""
     dash, manifest = parameters.protocol == "dash", parameters.output.manifest_name is not None
+    output = parameters.output
+    other = output.manifest_name or ""
+    apart = posixpath.dirname(other) != posixpath.dirname(output.master_play_list_name)
+    if other.endswith(".mpd") and apart and not dash:
+        yield Problem(
+            code=Code.FORMAT,
+            message="The lists of a package lie in different folders, and streams in one.",
+            pointer="/Output/ManifestName",
+            remedy="Put both lists into one folder.",
+        )
     if dash and manifest:
         yield Problem(
             code=Code.NOT_SUPPORTED,

@@ -29,13 +29,16 @@ def members_of(package: Package, made: Sequence[tuple[StreamNode, Stream]]) -> l
         if item.ref_activity_name in by_name
     ]
     defaults: dict[str, str] = {}
+    languages: dict[tuple[str, str], str] = {}
     for node, stream in made:
         if stream.kind is StreamKind.AUDIO:
             defaults.setdefault(_group_id(node), node.name)
+        # players choose among the languages of a group by themselves (RFC 8216, 4.3.4.1.1)
+        languages.setdefault((_group_id(node), _language(node)), node.name)
     return [
         *pictures,
         *(
-            _rendition(node, stream, defaults)
+            _rendition(node, stream, defaults, languages)
             for node, stream in made
             if stream.kind is not StreamKind.VIDEO
         ),
@@ -53,16 +56,22 @@ def _picture(item: MasterStream, stream: Stream) -> Member:
     )
 
 
-def _rendition(node: StreamNode, stream: Stream, defaults: Mapping[str, str]) -> Member:
+def _rendition(
+    node: StreamNode,
+    stream: Stream,
+    defaults: Mapping[str, str],
+    languages: Mapping[tuple[str, str], str],
+) -> Member:
     media = node.parameters.ext_x_media if node.parameters else None
-    group = _group_id(node)
+    group, language = _group_id(node), _language(node)
     return Member(
         stream=stream,
         group=group,
         id=_id(node.name),
         name=media.name if media else "",
-        language=(media.language if media else None) or "",
+        language=language,
         default=defaults.get(group) == node.name,
+        autoselect=languages.get((group, language)) == node.name,
     )
 
 
@@ -75,6 +84,11 @@ def _representation(node: StreamNode, stream: Stream, defaults: Sequence[str]) -
 def _id(name: str) -> str:
     """Return the name of an activity as an Id in an MPD, which has no white space."""
     return "-".join(name.split())
+
+
+def _language(node: StreamNode) -> str:
+    media = node.parameters.ext_x_media if node.parameters else None
+    return (media.language if media else None) or ""
 
 
 def _group_id(node: StreamNode) -> str:

@@ -4,6 +4,7 @@ A package is a PackageConfig and what stands between it and its GenerateMasterPl
 a Transcode in there, and its group is the group before it. Specification: topology, 5.
 """
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -114,7 +115,7 @@ class StreamNode:
         else:
             found = ("ExtXMedia", parameters.ext_x_media)
         field, value = found
-        return (field, value.uri) if value else None
+        return (field, posixpath.normpath(value.uri)) if value else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,4 +49,6 @@ def _append(path: Path, tail: Path) -> None:
 def _retargeted(lines: Sequence[str]) -> Sequence[str]:
     """Return the lines of a playlist with a target duration that fits all segments."""
     longest = max(_seconds(line) for line in lines if line.startswith(_LENGTH))
-    return [re.sub(rf"^{_TARGET}.*", f"{_TARGET}{int(longest + 0.5)}", line) for line in lines]
+    return [
+        re.sub(rf"^{_TARGET}.*", f"{_TARGET}{max(1, int(longest + 0.5))}", line) for line in lines
+    ]

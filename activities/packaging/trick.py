@@ -15,7 +15,12 @@ _VERSION, _VERSION_WITH_MAP = 4, 5
 
 def key_frame_uri(stream: Stream) -> str:
     """Return the URI of a stream's list of key frames, relative to the master playlist."""
-    return posixpath.splitext(stream.uri)[0] + "-iframes.m3u8"
+    return key_frame_list(stream.uri)
+
+
+def key_frame_list(uri: str) -> str:
+    """Return the URI of the list of key frames beside a playlist."""
+    return posixpath.splitext(uri)[0] + "-iframes.m3u8"
 
 
 def key_frame_playlist(stream: Stream) -> str:

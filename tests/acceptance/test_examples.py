@@ -12,6 +12,7 @@ import pytest
 
 from activities.ffmpeg import ffprobe_path
 from tests.support.command_line import CommandLine
+from tests.support.package_runs import film
 from tests.support.places import EXAMPLES
 from workflow_engine.records import Figure
 from workflow_engine.store import Store
@@ -150,3 +151,20 @@ def test_the_report_tells_all(mediaflow: CommandLine, bunny: Path):
     assert hashlib.sha256(content).hexdigest() in text
     assert hashlib.sha256(bunny.read_bytes()).hexdigest() in text
     assert "libx264" in text and "ffmpeg" in text
+
+
+@pytest.mark.parametrize("name", ["hls", "dash", "cmaf", "hls-encrypted"])
+def test_packages(mediaflow: CommandLine, media_dir: Path, name: str):
+    ended = mediaflow.run(name, film(media_dir), "--json", "--executor", "inline")
+    record = ended.json
+    states = {one["Name"]: one["State"] for one in record["ActivityList"]}
+    # no subtitles lie beside this film
+    failed = [one for one, state in states.items() if state != "Success"]
+    assert failed == (["words"] if "words" in states else []), record
+    lists = [Path(one["Path"]).name for one in outputs(record, "master")]
+    assert lists == {
+        "dash": ["manifest.mpd"],
+        "cmaf": ["master.m3u8", "manifest.mpd"],
+    }.get(name, ["master.m3u8"])
+    text = Path(outputs(record, "master")[0]["Path"]).read_text()
+    assert all(f"{one}/" in text for one in ("hd", "sd", "ld"))

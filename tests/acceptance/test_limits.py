@@ -53,7 +53,7 @@ def test_an_override_that_nothing_takes(
     override = written(tmp_path / "override.json", {"sd": {"InputConfig": config}})
     ended = mediaflow("run", path, clip, "--override", override, env=tools)
     assert ended.code == 2 and not (tmp_path / "calls").exists()
-    assert "InvalidParameter.NotSupported" in ended.err and "Parameters/InputConfig)" in ended.err
+    assert "is not a subtitle stream" in ended.err and "(/sd)" in ended.err
 
 
 def test_the_tools_would_have_been_noticed(

@@ -114,9 +114,3 @@ def test_an_encode_keeps_a_limit_when_its_pictures_fit_into_the_buffer() -> None
     assert not keeps_limit([8000, *[14000] * 15, *second], Fraction(25), limit)
     assert not keeps_limit([113_000, *second], Fraction(25), limit), "more than is there at first"
     assert not keeps_limit([5100] * 25 * 60, Fraction(25), limit), "2 % above it, for a minute"
-
-
-def test_cut_peaks_are_no_harm_where_a_class_has_no_lower_end() -> None:
-    assert control(1300, peak=1990.0).mode == "twopass"
-    low = control(71, place=3, peak=480.0)
-    assert (low.mode, low.crf) == ("onepass", 25) and low.maxrate < 480

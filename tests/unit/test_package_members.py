@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,10 @@ def stream(kind: StreamKind, ticks: tuple[int, ...] = (2000, 2000)) -> StepResul
 SOUND, PICTURE = stream(StreamKind.AUDIO), stream(StreamKind.VIDEO)
 
 
-def planned(skipped: tuple[str, ...] = (), **made: StepResult) -> Step | Skip:
-    graph = load(json.dumps(packages.hls()), load_registry())
+def planned(
+    skipped: tuple[str, ...] = (), value: dict[str, Any] | None = None, **made: StepResult
+) -> Step | Skip:
+    graph = load(json.dumps(value or packages.hls()), load_registry())
     base = make_plan_context(Path("film.mp4"))
     context = PlanContext(
         activity="master",
@@ -92,6 +95,18 @@ def test_a_package_whose_last_picture_failed_fails():
     with pytest.raises(ActivityError) as caught:
         planned(("low",), english=SOUND)
     assert "high failed" in caught.value.message
+
+
+def test_players_choose_one_stream_of_a_language_by_themselves():
+    value = packages.hls()
+    value["Activities"]["comments"] = packages.sound(
+        ExtXMedia={"Name": "Comments", "Language": "en", "URI": "audio/comments.m3u8"}
+    )
+    value["Dependencies"]["voices"].append("comments")
+    value["Dependencies"]["comments"] = ["master"]
+    step = planned(value=value, high=PICTURE, low=PICTURE, english=SOUND, comments=SOUND)
+    lines = [line for line in text(step).splitlines() if "TYPE=AUDIO" in line]
+    assert ["AUTOSELECT=YES" in line for line in lines] == [True, False]
 
 
 def test_pictures_that_are_cut_apart_are_told():

@@ -238,6 +238,14 @@ def test_mistakes_are_told_all_at_once():
             lambda v: parameters(v, "package")["Output"].update(ManifestName="c/m.m3u8"),
             (FORMAT, at("package", "Output", "ManifestName")),
         ),
+        (
+            lambda v: parameters(v, "package")["Output"].update(ManifestName="elsewhere/m.mpd"),
+            (FORMAT, at("package", "Output", "ManifestName")),
+        ),
+        (
+            set_in("english", ExtXMedia={"Name": "English", "URI": "high/video-iframes.m3u8"}),
+            (INVALID, at("english", "ExtXMedia", "URI")),
+        ),
         (edges(high=["report"]), (INVALID, "/Activities/package")),
         (add("more", "high", MASTER, "report"), (INVALID, "/Activities/package")),
         (add("more", "package", GROUP, "master"), (INVALID, "/Activities/more")),

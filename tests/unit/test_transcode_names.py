@@ -88,6 +88,13 @@ def test_it_is_an_error_of_the_result_where_only_the_files_tell():
     assert [ref.object for ref in names] == ["a-501.mp4", "a-500.mp4"]
 
 
+def test_what_is_encoded_again_has_the_names_of_the_first():
+    text = '#EXTM3U\n#EXT-X-MAP:URI="again-0-init.mp4"\n#EXTINF:0.4,\nagain-0-00001.m4s\n'
+    named = named_playlist(f"{text}#EXT-X-TARGETDURATION:0\n", "a/x.m3u8")
+    assert '#EXT-X-MAP:URI="x-init.mp4"' in named and "\nx-00001.m4s\n" in named
+    assert "#EXT-X-TARGETDURATION:1\n" in named, "players take 0 for none"
+
+
 def test_segments_are_counted_from_one_by_their_playlist_too():
     text = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:4.0,\n0-00001.ts\n#EXT-X-ENDLIST\n"
     assert "#EXT-X-MEDIA-SEQUENCE:1\n" in named_playlist(text, "a/x.m3u8")

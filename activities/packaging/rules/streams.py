@@ -16,6 +16,7 @@ from activities.packaging.package import (
 from activities.packaging.rules.problem import missing, parameter, problem
 from activities.packaging.streams import StreamKind
 from activities.packaging.subtitle_source import file_faults
+from activities.packaging.trick import key_frame_list
 from workflow_engine.activity import Code, GraphNode, Problem, Severity, pointer_to, shown
 
 #: parameters that a stream needs, by protocol and kind
@@ -282,18 +283,23 @@ def uri_problems(package: Package) -> Iterator[Problem]:
     places = {
         posixpath.relpath(name, folder or "."): f'the list "{name}"' for name in lists if name
     }
+    if package.protocol == "hls":
+        for stream in package.of_kind(StreamKind.VIDEO):
+            if stream.place is not None:
+                own = key_frame_list(stream.place[1])
+                places[own] = f'the list of key frames of "{stream.name}"'
     stems = dict[str, str]()
     for stream in package.streams:
         if stream.place is None:
             continue
-        field, uri = stream.place
-        path = posixpath.normpath(uri)
+        field, path = stream.place
+
         other = places.get(path) or stems.get(posixpath.splitext(path)[0])
         if other:
             yield problem(
                 Code.INVALID,
                 stream.node,
-                f'The URI {shown(uri)} of "{stream.name}" is the place of {other}, too.',
+                f'The URI {shown(path)} of "{stream.name}" is the place of {other}, too.',
                 "Give each stream a URI of its own: its segments are named after it.",
                 at=parameter(field, "URI"),
             )
@@ -303,15 +309,15 @@ def uri_problems(package: Package) -> Iterator[Problem]:
             yield problem(
                 Code.FORMAT,
                 stream.node,
-                f'The URI {shown(uri)} of "{stream.name}" has no name with an extension.',
+                f'The URI {shown(path)} of "{stream.name}" has no name with an extension.',
                 f'End it with a name such as "video{ending or ".m3u8"}".',
                 at=parameter(field, "URI"),
             )
-        elif not uri.endswith(ending):
+        elif not path.endswith(ending):
             yield problem(
                 Code.FORMAT,
                 stream.node,
-                f'The URI {shown(uri)} of "{stream.name}" does not end with "{ending}".',
+                f'The URI {shown(path)} of "{stream.name}" does not end with "{ending}".',
                 f'End it with "{ending}": some players and servers go by it.',
                 at=parameter(field, "URI"),
                 severity=Severity.WARNING,

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from activities.transcode.model.naming import part_key
 
 _SEQUENCE = "#EXT-X-MEDIA-SEQUENCE:"
+_NO_TARGET = "#EXT-X-TARGETDURATION:0"
 #: the initialization segment of fragments of an mp4
 _MAP = re.compile(r'#EXT-X-MAP:URI="([^"]*)"')
 
@@ -37,12 +38,14 @@ def named_playlist(text: str, playlist_key: str, tags: Sequence[Sequence[str]] =
         if line.startswith(_SEQUENCE):
             # the hls muxer counts as the names do, the segment muxer from 0
             line = f"{_SEQUENCE}1"
+        if line == _NO_TARGET:  # of less than half a second; players take none for a fault
+            line = "#EXT-X-TARGETDURATION:1"
         if is_uri(line):
             lines += tags[number] if tags else ()
             number += 1
             line = _uri(segment_key(name, number, PurePath(line).suffix))
         elif map_ := _MAP.match(line):
-            suffix = map_[1].partition("-")[2]
+            suffix = map_[1].rpartition("-")[2]
             line = f'#EXT-X-MAP:URI="{_uri(part_key(name, f"-{suffix}"))}"'
         lines.append(line)
     return "\n".join(lines) + "\n"
