@@ -352,7 +352,9 @@ def _request(
             raise ActivityError(
                 problem.code, problem.message, pointer=problem.pointer, remedy=problem.remedy
             )
-    return OutputRequest(settings=settings, media=media, context=context)
+    return OutputRequest(
+        settings=settings, media=media, context=context, packaged=place is not None
+    )
 
 
 def _template(output: TranscodeOutput, context: PlanContext) -> Template | Skip:

@@ -18,6 +18,7 @@ from tests.support.places import EXAMPLES
 from tests.support.waiting import wait_for
 
 
+@pytest.mark.long
 def test_a_run_outlives_its_prefect_server(alone: CommandLine, media_dir: Path):
     large = media.clip(media_dir, 2, "1280x720", name="large")
     process = alone.start("run", EXAMPLES / "ladder.json", large, "--json")

@@ -82,6 +82,7 @@ def test_a_signal_lets_the_executions_end(service: Service, prefect: LocalServer
     assert_readable(service.log)
 
 
+@pytest.mark.long
 def test_a_second_signal_leaves_the_execution_for_the_next_serve(service: Service):
     run_id = submit(service)
     encoding(service, run_id)
@@ -171,6 +172,7 @@ def server_pid(service: Service) -> int:
     return int(json.loads(text)["pid"])
 
 
+@pytest.mark.long
 def test_a_prefect_server_that_dies_is_started_again(own_prefect: Service):
     service = own_prefect.start().shown()
     killed = server_pid(service)

@@ -13,7 +13,16 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from mpegdash.parser import MPEGDASHParser
 
 from tests.support import packages
-from tests.support.package_runs import SECONDS, PackageRuns, decoded, film, first_time, good
+from tests.support.media import make
+from tests.support.package_runs import (
+    SECONDS,
+    PackageRuns,
+    decoded,
+    film,
+    first_time,
+    good,
+    silence,
+)
 from workflow_engine.errors import TopologyError
 
 Value = dict[str, Any]
@@ -304,3 +313,22 @@ def test_a_picture_with_sound_of_its_own_in_fragments(runs: PackageRuns, source:
     assert first.stream_info.codecs.endswith(",mp4a.40.2")
     frames = len(decoded(runs.folder / "film" / "high" / "video.m3u8"))
     assert frames == SECONDS * 25 + 216, "those of AAC have 1024 samples"
+
+
+@pytest.mark.parametrize("form", ["ts", "fmp4"])
+def test_sound_that_begins_late_is_silent_until_then(runs: PackageRuns, media_dir: Path, form: str):
+    source = make(
+        media_dir / "late-sound.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=5", "-itsoffset", "2"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:d=3"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"),
+    )
+    record = runs.run(source, packages.hls(SegmentFormat=form))
+    good(record, "english")
+    folder = runs.folder / "film" / "audio"
+    # the segments by themselves: players do not read the edit list
+    init = [folder / "english-init.mp4"] if form == "fmp4" else []
+    joined = folder / "joined"
+    parts = [*init, *sorted(folder.glob(f"english-0*.{'m4s' if init else 'ts'}"))]
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    assert silence(joined) == pytest.approx(2, abs=0.06)

@@ -1,6 +1,7 @@
 """Runs of packages: a tiny film of two languages, and what was published of it."""
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,29 @@ def first_time(path: Path) -> float:
         text=True,
     )
     return min(float(line.strip(",")) for line in done.stdout.split())
+
+
+def silence(path: Path) -> float:
+    """How many seconds at the beginning of a file nothing is heard."""
+    opened = ["-ignore_editlist", "1"] if path.read_bytes()[4:8] == b"ftyp" else []
+    done = subprocess.run(
+        [
+            str(ffmpeg_path()),
+            *opened,
+            "-i",
+            str(path),
+            "-af",
+            "silencedetect=n=-50dB:d=0.1",
+            "-f",
+            "null",
+            "-",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (end,) = re.findall(r"silence_end: ([\d.]+)", done.stderr)[:1]
+    return float(end)
 
 
 def decoded(playlist: Path) -> list[str]:

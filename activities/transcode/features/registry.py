@@ -104,7 +104,8 @@ def picture_filters(scene: Scene) -> tuple[Filter, ...]:
 def sound_filters(scene: SoundScene) -> tuple[Filter, ...]:
     """Return the filters of all stages of the sound."""
     # gaps in the sound become silence: mp3 and raw AAC have no time stamps to keep them
-    gaps = () if scene.stream is None else (filter_of("aresample", **IN_STEP),)
+    begin = {"first_pts": 0} if scene.request.packaged else {}
+    gaps = () if scene.stream is None else (filter_of("aresample", **IN_STEP, **begin),)
     return (*gaps, *(one for stage in SOUND_STAGES for one in stage(scene)))
 
 

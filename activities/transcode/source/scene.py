@@ -22,11 +22,15 @@ from workflow_engine.topology.placeholders import Names
 
 @dataclass(frozen=True, kw_only=True)
 class OutputRequest:
-    """One output for one input: what was asked for, and what is known of the input."""
+    """One output for one input: what was asked for, and what is known of the input.
+
+    A stream of a `packaged` output is played beside others, so that it begins when the film does.
+    """
 
     settings: OutputSettings
     media: MediaInfo
     context: PlanContext
+    packaged: bool = False
 
     @property
     def names(self) -> Names:
