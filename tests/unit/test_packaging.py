@@ -369,6 +369,13 @@ def test_the_other_rules_of_dash(change: Change, expected: tuple[str, str]):
         ),
         (lambda v: items(v).pop(), "/Activities/low", "names the video stream"),
         (
+            lambda v: parameters(v, "low")["Outputs"][0].update(
+                Clip={"TimeSpan": {"Seek": "1", "Duration": "2"}}
+            ),
+            at("low", "Outputs", 0, "Clip"),
+            "has another Clip than",
+        ),
+        (
             lambda v: [item["ExtXStreamInfo"].pop("Audio") for item in items(v)],
             "/Activities/voices",
             "names the AudioGroup",

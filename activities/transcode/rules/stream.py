@@ -26,12 +26,38 @@ def stream_output_problems(graph: GraphView) -> Iterator[Problem]:
         if package.parameters is None or not package.protocol:
             continue
         yield from _lengths(graph, package)
-        for stream in package.of_kind(StreamKind.VIDEO, StreamKind.AUDIO):
-            parameters = cast("TranscodeParameters | None", stream.parameters)
-            base = pointer_to("Activities", stream.name, "Parameters", "Outputs", 0)
-            for output in (parameters.outputs if parameters else ())[:1]:
-                for one in _faults(graph, package, stream, output):
-                    yield replace(one, pointer=base + one.pointer)
+        yield from _clips(package)
+        for stream, output in _outputs(package):
+            for one in _faults(graph, package, stream, output):
+                yield replace(one, pointer=_base(stream) + one.pointer)
+
+
+def _outputs(package: Package) -> Iterator[tuple[StreamNode, TranscodeOutput]]:
+    """Yield each picture and sound with its output, as far as it has one."""
+    for stream in package.of_kind(StreamKind.VIDEO, StreamKind.AUDIO):
+        parameters = cast("TranscodeParameters | None", stream.parameters)
+        for output in (parameters.outputs if parameters else ())[:1]:
+            yield stream, output
+
+
+def _base(stream: StreamNode) -> str:
+    return pointer_to("Activities", stream.name, "Parameters", "Outputs", 0)
+
+
+def _clips(package: Package) -> Iterator[Problem]:
+    """Warn of streams that show other parts of the source than the first one does."""
+    first: tuple[StreamNode, TranscodeOutput] | None = None
+    for stream, output in _outputs(package):
+        first = first or (stream, output)
+        if output.clip != first[1].clip:
+            yield problem(
+                Code.INVALID,
+                f"{_base(stream)}{'/Clip' if output.clip else ''}",
+                f'"{stream.name}" has another Clip than "{first[0].name}": players would show '
+                "them out of step.",
+                "Give all streams of the package the same Clip.",
+                Severity.WARNING,
+            )
 
 
 def _lengths(graph: GraphView, package: Package) -> Iterator[Problem]:
