@@ -35,7 +35,8 @@ def server_pid(data: Path) -> int:
 
 @pytest.mark.long
 def test_a_server_that_hangs_holds_nothing_up(alone: CommandLine, clip: Path, bunny: Path):
-    alone.run("remux-hls", clip)
+    ended = alone.run("remux-hls", clip)
+    assert ended.code == 0, ended.err
     pid = server_pid(alone.data)
     process = alone.start("run", EXAMPLES / "ladder.json", bunny, "--json")
     wait_for(lambda: list((alone.data / "work").glob("*/attempt-*")))
@@ -50,7 +51,8 @@ def test_a_server_that_hangs_holds_nothing_up(alone: CommandLine, clip: Path, bu
 
 @pytest.mark.long
 def test_a_slow_server_gets_no_second_beside_it(alone: CommandLine, clip: Path):
-    alone.run("remux-hls", clip)
+    ended = alone.run("remux-hls", clip)
+    assert ended.code == 0, ended.err
     pid = server_pid(alone.data)
     os.kill(pid, signal.SIGSTOP)
     process = alone.start("run", EXAMPLES / "remux-hls.json", clip, "--json")
