@@ -103,7 +103,7 @@ class Collector:
             raise SubtitleError(f"it has more than {MAX_EVENTS} texts")
 
     def omit(self, reason: str, place: str) -> None:
-        """Note that something at a place was left out; `reason` goes on after "Cues"."""
+        """Note that a cue was left out, and where; `reason` completes a sentence about cues."""
         self._omitted.setdefault(reason, []).append(place)
 
     def subtitles(

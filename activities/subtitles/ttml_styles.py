@@ -84,7 +84,7 @@ class Styles:
                     self._elements.setdefault(identity, element)
 
     def of(self, element: Element) -> Attributes:
-        """Return what an element says of itself, by the styles that it refers to as well."""
+        """Return the attributes of an element, those of the styles that it refers to included."""
         own = attributes_of(element)
         merged: Attributes = {}
         for identity in own.get("style", "").split():
