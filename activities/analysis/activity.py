@@ -15,6 +15,7 @@ from activities import ffmpeg
 from activities.analysis.classes import Size, candidates, largest_edge, size_of
 from activities.analysis.config import AnalysisConfig
 from activities.analysis.estimates import Measured, Point, Reading
+from activities.analysis.inference import Inference
 from activities.analysis.measure import Meter, SampleSource, command, output_length
 from activities.analysis.picture import PictureDecision, decide, look
 from activities.analysis.rates import rate_control
@@ -131,7 +132,7 @@ class Analysis(Activity[AnalysisParameters]):
     type_name = "Analysis"
     role = Role.ANALYSIS
     job_kind = ExecutionKind.ANALYSIS
-    version = 6
+    version = 7
     parameters = AnalysisParameters
 
     def tools(self) -> Mapping[str, str]:
@@ -212,7 +213,8 @@ class Analysis(Activity[AnalysisParameters]):
         )
         _require_target(picture.size, resolved.config)
         curve = complexity(context.source, resolved.media, resolved.video, context.cancel)
-        meter = Meter(resolved.source(picture), _samples(resolved, curve), context)
+        inference = Inference(_samples(resolved, curve.bins), curve.keys, resolved.length)
+        meter = Meter(resolved.source(picture), inference, context)
         measured = resolved.measured()
         progress = _Progress(context.progress)
 

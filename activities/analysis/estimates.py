@@ -73,6 +73,7 @@ class Measured:
         self._readings: dict[int, dict[float, Reading]] = {}
         self._compared: list[tuple[int, float]] = []
         self._forced: frozenset[int] = frozenset()
+        self._half = 0
 
     def add(self, point: Point, reading: Reading) -> None:
         """Take what a point was measured to be."""
@@ -85,14 +86,14 @@ class Measured:
         """
         self._forced = frozenset(forced)
         top = next((edge for edge in edges if edge <= 1080), edges[-1])
-        half = min(edges, key=lambda edge: abs(edge - top / 2))
-        crf = self._crf if self._target is None else FIRST_CRF
-        wanted = self._target is not None
-        points = [Point(edge=one, crf=crf, quality=wanted) for one in {top, *self._forced}]
-        if half not in {top, *self._forced}:
-            # it only shows how rates grow with the size
-            rough = self._target is None
-            points.append(Point(edge=half, crf=crf, quality=wanted, rough=rough))
+        self._half = min(edges, key=lambda edge: abs(edge - top / 2))
+        begin = {top, *self._forced}
+        if self._target is None:
+            crf, wanted = self._crf, False
+        else:
+            crf, wanted = FIRST_CRF, True
+            begin.add(self._half)
+        points = [Point(edge=one, crf=crf, quality=wanted) for one in begin]
         return sorted(points, key=lambda point: -point.edge)
 
     def rate(self, edge: int) -> float:
@@ -157,6 +158,9 @@ class Measured:
         wanted = [self._holding(edge) for edge in held]
         wanted += [self._at_rate(edge, kbps, rough=True) for edge, kbps in compared]
         points = {point for point in wanted if point}
+        if points and len(self._readings) == 1 and self._half not in self._readings:
+            # before sizes are guessed, few samples show how rates grow with them
+            return [Point(edge=self._half, crf=self._crf, rough=True)]
         if points:
             return sorted(points, key=lambda point: (-point.edge, point.crf))
         # what is offered is told with its quality
