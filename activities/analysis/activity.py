@@ -100,10 +100,19 @@ class _Resolved:
         most = longest(self.video)
         return self.length is not None and self.length <= most and self.media.seekable
 
+    @property
+    def all_of_it(self) -> bool:
+        """Whether what is encoded to judge it is as long as an output."""
+        return self.whole and (self.lasting or 0.0) <= longest(self.video)
+
     def source(self, picture: PictureDecision) -> SampleSource:
         """Return what samples are made of."""
         return SampleSource(
-            media=self.media, planned=self.planned, picture=picture, moving=self.moving
+            media=self.media,
+            planned=self.planned,
+            picture=picture,
+            whole=self.all_of_it,
+            moving=1.0 if self.all_of_it else self.moving,
         )
 
     def choose(self, estimates: Measured, picture: PictureDecision) -> list[Rung]:
@@ -281,7 +290,8 @@ def _forced(resolved: _Resolved, picture: PictureDecision) -> list[int]:
 
 def _samples(resolved: _Resolved, curve: Sequence[float]) -> list[Sample]:
     most, seekable = longest(resolved.video), resolved.media.seekable
-    return samples(curve, resolved.length, whole=most, seekable=seekable)
+    length = resolved.lasting if resolved.all_of_it else resolved.length
+    return samples(curve, length, whole=most, seekable=seekable)
 
 
 def _first_commands(resolved: _Resolved) -> tuple[tuple[str, ...], ...]:
@@ -328,7 +338,8 @@ def _judged(
     network = resolved.config.quality_control.method_streaming == "network"
     rate = None
     if rung.offered:
-        crf = measured.crf(rung.edge)
+        at_rate = measured.crf_at(rung.edge, rung.kbps)
+        crf = at_rate if rung.capped else measured.crf(rung.edge)
         peak = measured.peak(rung.edge)
         rate = rate_control(
             rung,

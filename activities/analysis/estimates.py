@@ -155,7 +155,10 @@ class Measured:
         rungs = list(rungs)
         held = {rung.edge for rung in rungs if rung.edge is not None and not rung.capped}
         held |= self._forced
-        wanted = [self._holding(edge) for edge in held]
+        wanted = [self._holding(edge) for edge in sorted(held, reverse=True)]
+        if self._target is None:
+            # one size after the other: each shows better how large the next one may be
+            wanted = [point for point in wanted if point][:1]
         wanted += [self._at_rate(edge, kbps, rough=True) for edge, kbps in compared]
         points = {point for point in wanted if point}
         if points and len(self._readings) == 1 and self._half not in self._readings:
@@ -205,7 +208,7 @@ class Measured:
         crf = min(readings, key=distance, default=None)
         if crf is None or not self._searched(crf, readings, kbps):
             # whether it is near shows only when it is encoded
-            return Point(edge=edge, crf=self._crf_at(edge, kbps), rough=True)
+            return Point(edge=edge, crf=self.crf_at(edge, kbps), rough=True)
         near = readings[crf]
         if near.quality is None or (near.rough and not rough):
             return Point(edge=edge, crf=crf, quality=True, rough=near.rough and rough)
@@ -232,8 +235,8 @@ class Measured:
         above = min((one for one in known if one[0] >= kbps), default=None)
         return bool(below and above and above[1] - below[1] <= _NEAR_QUALITY)
 
-    def _crf_at(self, edge: int, kbps: float) -> float:
-        """Return the Crf that a size will have at a rate."""
+    def crf_at(self, edge: int, kbps: float) -> float:
+        """Return the Crf that a size has at a rate, as far as that is known."""
         readings = self._readings.get(edge, {})
         points = [(math.log2(one.kbps), crf) for crf, one in readings.items()]
         if not points:

@@ -52,12 +52,14 @@ _SAMPLE = "S00000000-sample"
 class SampleSource:
     """A source whose samples are encoded: what is known of it, and how its picture is shown.
 
-    `moving` is the share of an output in which it has pictures; behind them one is held.
+    `whole` means that its sample is all of an output, with a last picture that is held until the
+    sound ends. Else, `moving` is the share of an output in which the source has pictures.
     """
 
     media: MediaInfo
     planned: PlanContext
     picture: PictureDecision
+    whole: bool = False
     moving: float = 1.0
 
 
@@ -87,13 +89,17 @@ def rendition_of(source: SampleSource, sample: Sample, edge: int, crf: float) ->
         "Video": video_section(edge, source.picture) | {"Crf": f"{crf:g}"},
     }
     output: dict[str, Json] = {"OutputObject": "sample", "TemplateId": _SAMPLE}
-    if sample.length != source.media.duration:
+    sound = source.media.default_audio
+    if source.whole and sound and sound.decodable:
+        entry["Audio"] = {"Codec": "AAC"}
+    elif not source.whole:
         span = {"Seek": f"{sample.start:.3f}", "Duration": f"{sample.length:.3f}"}
         output["Clip"] = {"TimeSpan": span}
     settings = settings_of(TranscodeOutput.model_validate(output), from_analysis(entry))
     request = OutputRequest(settings=settings, media=source.media, context=source.planned)
     rendition, _ = resolve(request)
-    return rendition
+    # it only says how long the picture is
+    return replace(rendition, sound=None)
 
 
 def command(
@@ -201,7 +207,7 @@ class Meter:
         None where there is none that keeps the limits of `control`.
         """
         crf, (sample, *more) = control.crf, self._samples
-        if crf is None or more or sample.length != self._source.media.duration:
+        if crf is None or more or not self._source.whole:
             return None
         found = self._encodes.get((edge, crf), {}).get(0)
         if found is None:

@@ -74,7 +74,7 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
         "534f71caa2dbcc83",
     ),
 }
-ANALYSIS = "5ff2291d1bac69ee"
+ANALYSIS = "283d1d0173af491e"
 START = "950545ea8801ccb4"
 RAW_START = "705988e9e9d405ee"
 
