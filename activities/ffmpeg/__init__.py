@@ -14,6 +14,7 @@ from activities.ffmpeg.inspect import (
     require_file,
     still_picture,
 )
+from activities.ffmpeg.package import run_packager
 from activities.ffmpeg.run import Limits, ProcessReport, run
 from activities.ffmpeg.tools import (
     Capabilities,
@@ -21,6 +22,7 @@ from activities.ffmpeg.tools import (
     decodes,
     ffmpeg_path,
     ffprobe_path,
+    packager_path,
     versions,
 )
 
@@ -40,9 +42,11 @@ __all__ = [
     "ffprobe_finding",
     "ffprobe_path",
     "input_guards",
+    "packager_path",
     "probe_json",
     "require_file",
     "run",
+    "run_packager",
     "still_picture",
     "versions",
 ]
