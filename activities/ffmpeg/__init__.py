@@ -5,7 +5,7 @@
 """
 
 from activities.ffmpeg.blame import blame
-from activities.ffmpeg.findings import ffmpeg_findings, ffprobe_finding
+from activities.ffmpeg.findings import ffmpeg_findings, ffprobe_finding, packager_finding
 from activities.ffmpeg.flags import GLOBAL_FLAGS, MAX_PIXELS, input_guards
 from activities.ffmpeg.inspect import (
     ask,
@@ -42,6 +42,7 @@ __all__ = [
     "ffprobe_finding",
     "ffprobe_path",
     "input_guards",
+    "packager_finding",
     "packager_path",
     "probe_json",
     "require_file",
