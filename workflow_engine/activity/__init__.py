@@ -73,6 +73,7 @@ from workflow_engine.records import (
     Output,
     Prediction,
     StepResult,
+    Work,
 )
 from workflow_engine.topology.placeholders import (
     Names,
@@ -155,6 +156,7 @@ __all__ = [
     "Text",
     "Transient",
     "WireModel",
+    "Work",
     "check_key",
     "decode_object",
     "load_registry",
