@@ -14,6 +14,7 @@ from typing import Any
 from workflow_engine.activity import Artifact
 from workflow_engine.records import ActivityRecord, ActivityState
 from workflow_engine.run.outcomes import Outcome
+from workflow_engine.telemetry import in_context
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,9 @@ class Show:
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._sender = threading.Thread(target=self._send, name="artifacts", daemon=True)
+        self._sender = threading.Thread(
+            target=in_context(self._send), name="artifacts", daemon=True
+        )
         self._sender.start()
         self._bars: dict[str, Any] = {}
         self._latest: dict[str, float] = {}
