@@ -13,6 +13,7 @@ import typer
 from workflow_engine.cli.common import emit, settings
 from workflow_engine.cli.log_lines import log_to_stderr
 from workflow_engine.errors import MediaflowError
+from workflow_engine.telemetry.tracing import sending_traces
 
 if TYPE_CHECKING:
     from workflow_engine.settings import Settings
@@ -46,7 +47,7 @@ def serve(
     chosen = settings()
     log_to_stderr(chosen.log, debugging=bool(os.environ.get("MEDIAFLOW_DEBUG")))
     try:
-        with suppress(_Stopped):
+        with suppress(_Stopped), sending_traces():
             _serve(signals, chosen, host, port)
     except MediaflowError as error:
         if chosen.log.format == "text":

@@ -93,10 +93,11 @@ def span(name: str, attributes: Attributes, *, parent: Span | None = None) -> Ge
 
 
 def process_span(tool: str) -> AbstractContextManager[Span]:
-    """Begin the span of a media process, where it works for a run."""
+    """Begin the span of a media process, where it works for a run; `tool` is its file's name."""
     if _span.get() is None:
         return _nothing()
-    return span(tool, {"process.executable.name": tool})
+    # packages call their files ffmpeg-linux-x64 and the like
+    return span(tool.partition("-")[0], {"process.executable.name": tool})
 
 
 @contextmanager
