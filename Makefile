@@ -109,7 +109,7 @@ bench: $(VENV)/installed-dev
 # keeps the versions that are locked and still fit; UPGRADE=--upgrade takes the newest ones
 lock:
 	uv pip compile $(COMPILED) $(UPGRADE) pyproject.toml --extra build -o requirements.lock
-	@for extra in postgres dev; do \
+	@for extra in postgres otel docs dev; do \
 		echo "$$extra"; \
 		$(PYTHON) -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' $$extra \
 		| uv pip compile $(COMPILED) $(UPGRADE) - -c requirements.lock -o requirements-$$extra.lock || exit 1; \
