@@ -78,7 +78,8 @@ class Show:
     def artifacts(self, outcome: Outcome) -> None:
         """Show tables and links of a finished activity, and what it published."""
         context = contextvars.copy_context()  # says to which task they belong
-        for artifact in (*outcome.artifacts, *_published(outcome.record)):
+        told = [one for one in outcome.artifacts if isinstance(one, Artifact)]
+        for artifact in (*told, *_published(outcome.record)):
             self._waiting.put(lambda one=artifact: context.run(self._try, _create, one))
 
     def close(self) -> None:
