@@ -193,6 +193,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "OverrideParams in packages": "refused for what is no subtitle stream",
     },
     "Subtitle streams of packages": {
+        "SubtitleStreamMap": "the text track of an HLS stream, an extension of ours",
         "WebVTTSubtitleURL": "the subtitle file of an HLS stream; of several formats",
         "WebVTTSubtitleOverrides": "another file for one execution",
         "InputConfig.Format stl": "EBU STL for DASH",

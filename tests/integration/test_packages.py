@@ -120,6 +120,32 @@ def test_a_change_of_one_stream_encodes_that_stream_and_writes_the_list_anew(
     assert (runs.folder / "film" / "b" / "c" / "d" / "video-iframes.m3u8").is_file()
 
 
+def listed_files(folder: Path, name: str) -> set[str]:
+    """All that the lists below a master list name, relative to its folder."""
+    found: set[str] = set()
+    for uri in re.findall(r'^[^#\n].*|(?<=URI=")[^"]*', (folder / name).read_text(), re.MULTILINE):
+        path = (Path(name).parent / uri).as_posix()
+        found |= {path, *(listed_files(folder, path) if path.endswith(".m3u8") else ())}
+    return found
+
+
+def test_no_list_names_what_an_earlier_package_left(runs: PackageRuns, source: Path):
+    value = packages.hls(SegmentSeconds=2)
+    runs.run(source, value)
+    before = listed_files(runs.folder / "film", "master.m3u8")
+    # longer segments, and one picture less
+    packages.parameters(value, "package")["SegmentSeconds"] = 4
+    del value["Activities"]["high"], value["Dependencies"]["high"], packages.items(value)[0]
+    value["Dependencies"]["package"].remove("high")
+    good(runs.run(source, value), "master")
+    after = listed_files(runs.folder / "film", "master.m3u8")
+    assert {"low/video-00003.ts", "high/video.m3u8", "high/video-iframes.m3u8"} <= before - after
+    assert after < before
+    # nothing takes them away: others may have put files there, too
+    assert before <= runs.there()
+    assert broken_hls(runs.folder / "film" / "master.m3u8") == []
+
+
 def failing(value: Value, name: str) -> Value:
     """A picture that is too large for the film, and must not be."""
     parameters = packages.parameters(value, name)
@@ -135,6 +161,37 @@ def test_a_stream_that_fails_is_left_out(runs: PackageRuns, source: Path):
     assert master.result.warnings == ('The stream "high" failed and is left out of the package.',)
     assert [one.uri for one in m3u8.loads(runs.text("master.m3u8")).playlists] == ["low/video.m3u8"]
     assert not any(name.startswith("high") for name in runs.there())
+
+
+def test_pictures_that_an_analysis_leaves_out_are_in_no_list(runs: PackageRuns, source: Path):
+    value = packages.hls(SegmentSeconds=2)
+    activities, edges = value["Activities"], value["Dependencies"]
+    activities["analysis"] = {"Type": "Analysis", "Parameters": {}}
+    edges |= {"start": ["analysis"], "analysis": ["package", "other"]}
+    # of so small a film, there is LD alone
+    for name, serial in (("high", "50"), ("low", "20")):
+        output = {"TemplateId": f"S00000000-2000{serial}", "Audio": {"Remove": "true"}}
+        packages.parameters(value, name)["Outputs"] = [output]
+    # and a package of nothing else
+    config = packages.parameters(value, "package")
+    place = config["Output"] | {"MasterPlayListName": "{FileName}/other/master.m3u8"}
+    activities["other"] = {"Type": "PackageConfig", "Parameters": {**config, "Output": place}}
+    activities["alone"] = packages.stream(MultiBitrateVideoStream={"URI": "alone/video.m3u8"})
+    packages.parameters(value, "alone")["Outputs"] = packages.parameters(value, "high")["Outputs"]
+    item = {"RefActivityName": "alone", "ExtXStreamInfo": {"BandWidth": "900000"}}
+    activities["empty"] = {
+        "Type": "GenerateMasterPlayList",
+        "Parameters": {"MasterPlayList": {"MultiBitrateVideoStreams": [item]}},
+    }
+    edges |= {"other": ["alone"], "alone": ["empty"], "empty": ["report"]}
+    record = runs.run(source, value)
+    states = {one.name: str(one.state) for one in record.activities}
+    assert {name for name, state in states.items() if state == "Skipped"} == {
+        *("high", "alone", "empty")
+    }
+    assert record.state == "Completed" and not good(record, "master").result.warnings
+    assert [one.uri for one in m3u8.loads(runs.text("master.m3u8")).playlists] == ["low/video.m3u8"]
+    assert not any(name.startswith(("high", "other")) for name in runs.there())
 
 
 def test_without_any_picture_there_is_no_list(runs: PackageRuns, source: Path):
@@ -334,19 +391,11 @@ def test_sprites_are_an_image_track(runs: PackageRuns, source: Path):
 
 
 def test_a_picture_with_sound_of_its_own_in_fragments(runs: PackageRuns, source: Path):
-    value = packages.hls(output={"ManifestName": "{FileName}/all.mpd"}, SegmentSeconds=2)
-    for name in ("voices", "english"):
-        del value["Activities"][name], value["Dependencies"][name]
-    value["Dependencies"]["package"].remove("voices")
+    value = packages.without_sound(packages.hls(SegmentSeconds=2, SegmentFormat="fmp4"))
     for name in ("high", "low"):
-        value["Activities"][name] = packages.stream(
-            sound=True, MultiBitrateVideoStream={"URI": f"{name}/video.m3u8"}
-        )
-    for item in packages.items(value):
-        del item["ExtXStreamInfo"]["Audio"]
+        del packages.parameters(value, name)["Outputs"][0]["Audio"]
     record = runs.run(source, value)
-    warnings = good(record, "master").result.warnings
-    assert len(warnings) == 2 and all("AudioGroup" in one for one in warnings)
+    assert not good(record, "master").result.warnings
     (first, _) = m3u8.loads(runs.text("master.m3u8")).playlists
     assert first.stream_info.codecs.endswith(",mp4a.40.2")
     frames = len(decoded(runs.folder / "film" / "high" / "video.m3u8"))

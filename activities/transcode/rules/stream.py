@@ -86,15 +86,9 @@ def _faults(
     fragmented = is_fragmented(config)
     yield from _missing(stream, own)
     yield from _unfit(own)
-    if muted and package.protocol == "hls" and own.audio is not None:
-        yield problem(
-            Code.INVALID,
-            "/Audio" if output.audio else "/TemplateId",
-            f'The sound of "{stream.name}" is left out: its item of the MasterPlayList names an '
-            "AudioGroup, whose streams are the sound.",
-            'Set Audio to {"Remove": "true"}, or take Audio out of the item.',
-            Severity.WARNING,
-        )
+    if kind is StreamKind.VIDEO and own.audio is not None:
+        place = "/Audio" if output.audio else "/TemplateId"
+        yield from _sound_within(package, stream, place, muted=muted)
     settings = stream_settings(
         own,
         kind=kind,
@@ -105,6 +99,39 @@ def _faults(
     if settings.video or settings.audio:
         yield from faults(settings)
         yield from stage_faults(settings, graph.templates)
+
+
+def _sound_within(
+    package: Package, stream: StreamNode, place: str, *, muted: bool
+) -> Iterator[Problem]:
+    """Say what becomes of sound beside a picture; an MPD has no place for it."""
+    config, dash = package.parameters, package.protocol == "dash"
+    if not muted and config and config.output.manifest_name is not None:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            place,
+            f'An MPD (ManifestName) cannot list "{stream.name}", a picture with sound of its own.',
+            'Put the sound behind an AudioGroup, set Audio to {"Remove": "true"}, or take '
+            "ManifestName out.",
+        )
+    elif muted and not dash:
+        yield problem(
+            Code.INVALID,
+            place,
+            f'The sound of "{stream.name}" is left out: its item of the MasterPlayList names an '
+            "AudioGroup, whose streams are the sound.",
+            'Set Audio to {"Remove": "true"}, or take Audio out of the item.',
+            Severity.WARNING,
+        )
+    elif dash and not package.of_kind(StreamKind.AUDIO):
+        yield problem(
+            Code.INVALID,
+            place,
+            f'The sound of "{stream.name}" is left out: in the protocol "dash" sound is a stream '
+            "of its own, and the package has none.",
+            'Put the sound behind an AudioGroup, or set Audio to {"Remove": "true"}.',
+            Severity.WARNING,
+        )
 
 
 def _missing(stream: StreamNode, own: OutputSettings) -> Iterator[Problem]:
