@@ -107,12 +107,8 @@ class ActiveRun:
         report = self.graph.report
         outputs = self.journal.activity(report.name).outputs if report else ()
         record = self.journal.end(state, code, message, outputs[0].place if outputs else "")
-        self.clean()
-        return record
-
-    def clean(self) -> None:
-        """Remove what lies in the work directory."""
         self.work.remove()
+        return record
 
 
 def _jobs(graph: Graph) -> Iterator[tuple[str, tuple[ExecutionKind, int]]]:
