@@ -1,5 +1,7 @@
 """Packages of a real film: what is published, what is encoded, and what becomes of failures."""
 
+import re
+import subprocess
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -22,6 +24,7 @@ from tests.support.package_runs import (
     film,
     first_time,
     good,
+    joined,
     silence,
 )
 from workflow_engine.errors import TopologyError
@@ -227,6 +230,38 @@ def test_encrypted_segments_open_with_the_key_alone(runs: PackageRuns, source: P
     opened = Cipher(AES(b"0123456789012345"), CBC(iv)).decryptor().update(data)
     assert data[0] != 0x47 and opened[0] == 0x47 and opened[188] == 0x47
     assert "avc1." in runs.text("master.m3u8")
+
+
+@pytest.mark.proves("Encryption.Type", "Encryption.KeyId", by="frames decrypted with the key")
+def test_fragments_are_decoded_with_their_key_alone(runs: PackageRuns, source: Path):
+    value = two_languages(output={"ManifestName": "{FileName}/all.mpd"})
+    packages.parameters(value, "french")["Outputs"][0]["AudioStreamMap"] = "0:a:0"
+    for name in ("high", "low"):
+        picture = {"Codec": "H.265", "Width": "160", "Height": ""}
+        packages.parameters(value, name)["Outputs"][0]["Video"] = picture
+    key, key_id = "30313233343536373839303132333435", "00112233445566778899AABBCCDDEEFF"
+    for name in ("high", "english"):
+        packages.parameters(value, name)["Outputs"][0]["Encryption"] = {
+            **{"Type": "cbcs", "KeyType": "Base64", "Key": "MDEyMzQ1Njc4OTAxMjM0NQ=="},
+            **{"KeyUri": "aHR0cHM6Ly9leGFtcGxlLmNvbS9rZXk=", "KeyId": key_id},
+        }
+    record = runs.run(source, value)
+    good(record, "master")
+    folder = runs.folder / "film"
+    assert broken_dash(folder / "all.mpd") == []
+    # the same picture and the same sound, not encrypted
+    for closed, clear in (("high/video", "low/video"), ("audio/english", "audio/french")):
+        whole = joined(folder / f"{closed}.m3u8")
+        assert decoded(whole, key) == decoded(folder / f"{clear}.m3u8")
+        with pytest.raises((AssertionError, subprocess.CalledProcessError)):
+            decoded(whole, key[::-1])
+        (said,) = [one for one in m3u8.loads(runs.text(f"{closed}.m3u8")).keys if one]
+        assert (said.method, said.uri) == ("SAMPLE-AES", "https://example.com/key")
+    ids = re.findall(r'value="cbcs" cenc:default_KID="([^"]*)"', runs.text("all.mpd"))
+    assert ids == ["00112233-4455-6677-8899-aabbccddeeff"] * 2
+    (codecs,) = {one.stream_info.codecs for one in m3u8.loads(runs.text("master.m3u8")).playlists}
+    assert codecs.startswith("hvc1.1.6.") and codecs.endswith(",mp4a.40.2")
+    assert key not in repr(record) and not list(runs.path.rglob("*keys*"))
 
 
 @pytest.mark.proves("OverrideParams in packages", by="the problem, and that nothing ran")

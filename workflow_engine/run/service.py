@@ -214,6 +214,7 @@ class RunService:
             slot=lambda: self._slots,
             completion=Completion(self._store, self._outbox, graph, access),
             fuse=self._settings.fuse,
+            processes=self._settings.processes,
             count_limit=self._settings.count_limit,
             retry=self._retry,
             templates=self._templates,

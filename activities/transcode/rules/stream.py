@@ -85,7 +85,7 @@ def _faults(
     own, muted = settings_of(output, template), is_muted(package, stream)
     fragmented = is_fragmented(config)
     yield from _missing(stream, own)
-    yield from _unfit(own, fragmented=fragmented)
+    yield from _unfit(own)
     if muted and package.protocol == "hls" and own.audio is not None:
         yield problem(
             Code.INVALID,
@@ -103,7 +103,7 @@ def _faults(
         seconds=segment_seconds(package, graph.templates),
     )
     if settings.video or settings.audio:
-        yield from faults(_without_encryption(settings) if fragmented else settings)
+        yield from faults(settings)
         yield from stage_faults(settings, graph.templates)
 
 
@@ -122,7 +122,7 @@ def _missing(stream: StreamNode, own: OutputSettings) -> Iterator[Problem]:
             )
 
 
-def _unfit(own: OutputSettings, *, fragmented: bool) -> Iterator[Problem]:
+def _unfit(own: OutputSettings) -> Iterator[Problem]:
     if own.mux.segment.force_seg_time:
         yield problem(
             Code.NOT_SUPPORTED,
@@ -130,19 +130,6 @@ def _unfit(own: OutputSettings, *, fragmented: bool) -> Iterator[Problem]:
             "ForceSegTime cuts the segments of one stream apart from those of the others.",
             "Take it out, and say with SegmentSeconds of the PackageConfig how long they are.",
         )
-    if own.output.encryption and fragmented:
-        yield problem(
-            Code.NOT_SUPPORTED,
-            "/Encryption",
-            "Segments that are fragments of an mp4 (DASH, ManifestName, SegmentFormat fmp4) cannot "
-            "be encrypted by this version.",
-            'Take Encryption out, or use the protocol "hls" with segments of the format "ts".',
-        )
-
-
-def _without_encryption(settings: OutputSettings) -> OutputSettings:
-    output = settings.output.model_copy(update={"encryption": None})
-    return replace(settings, output=output)
 
 
 def _template(graph: GraphView, output: TranscodeOutput) -> Template | None:
