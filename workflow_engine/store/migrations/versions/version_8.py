@@ -1,4 +1,4 @@
-"""What was foretold of outputs, and what came out; the elementary streams of objects."""
+"""What was foretold of outputs, and what came out; streams of objects; what landed, by age."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "7"
 
 
 def upgrade() -> None:
-    """Add the predictions, and the keys of streams."""
+    """Add the predictions, the keys of streams, and an index of the intake."""
     op.create_table(
         "predictions",
         sa.Column("run_id", sa.Text, primary_key=True),
@@ -26,4 +26,11 @@ def upgrade() -> None:
     known = sa.text("stream IS NOT NULL")
     op.create_index(
         "objects_by_stream", "objects", ["stream"], sqlite_where=known, postgresql_where=known
+    )
+    op.create_index(
+        "intake_by_age",
+        "intake",
+        ["taken"],
+        sqlite_where=sa.text("existing IS 0"),
+        postgresql_where=sa.text("existing IS false"),
     )
