@@ -124,10 +124,13 @@ class InputFile(WireModel):
 
 
 class StartParameters(WireModel):
-    """Parameters of Start. `role_name` is kept and has no effect."""
+    """Parameters of Start. `role_name` is kept and has no effect.
+
+    Without a `pipeline_id`, which the specification requires, runs wait in the default pipeline.
+    """
 
     input_file: Annotated[InputFile, JsonObject]
-    pipeline_id: Annotated[str, Text(), AfterValidator(_pipeline_id)]
+    pipeline_id: Annotated[str, Text(), AfterValidator(_pipeline_id)] = ""
     message_type: Annotated[str, Choice(("Queue", "Topic"))] = "Queue"
     queue_name: Annotated[str, Text(max_bytes=256), AfterValidator(_queue_name)] | None = None
     topic_name: Annotated[str, Text(max_bytes=256), AfterValidator(_topic_name)] | None = None

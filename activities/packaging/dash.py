@@ -11,7 +11,7 @@ from math import ceil
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from activities.packaging.streams import Member, Segment, Stream, StreamKind, VideoRange
+from activities.packaging.streams import Member, Stream, StreamKind, VideoRange
 
 _NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
 _PROFILE = "urn:mpeg:dash:profile:isoff-live:2011"
@@ -214,23 +214,22 @@ def _segments(parent: Element, stream: Stream, place: _Place) -> None:
         "SegmentTemplate",
         {
             "timescale": str(stream.timescale),
-            "presentationTimeOffset": str(max(stream.zero, 0)),
             "initialization": place(stream, stream.init or ""),
             "media": place(stream, stream.template),
             "startNumber": str(stream.first),
         },
     )
     timeline = SubElement(template, "SegmentTimeline")
-    runs = groupby(stream.segments, key=_ticks)
+    # the times of an MPD are those behind the edit list (ISO/IEC 23009-1, 5.3.9.6); what it cuts
+    # off at the beginning is no part of the first segment
+    begin = stream.start - stream.zero
+    first, *others = (segment.ticks for segment in stream.segments)
+    runs = groupby([first + min(begin, 0), *others])
     for number, (ticks, run) in enumerate(runs):
-        begin = {"t": str(stream.start)} if number == 0 else {}
+        starts = {"t": str(max(begin, 0))} if number == 0 else {}
         more = len(list(run)) - 1
         repeated = {"r": str(more)} if more else {}
-        SubElement(timeline, "S", {**begin, "d": str(ticks), **repeated})
-
-
-def _ticks(segment: Segment) -> int:
-    return segment.ticks
+        SubElement(timeline, "S", {**starts, "d": str(ticks), **repeated})
 
 
 def _sheets(parent: Element, stream: Stream, place: _Place) -> None:

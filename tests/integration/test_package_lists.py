@@ -96,8 +96,7 @@ def test_the_manifest_as_mpegdash_reads_it(made: Package):
     (template,) = english.representations[0].segment_templates
     (entries,) = template.segment_timelines
     told = sum(entry.d * ((entry.r or 0) + 1) for entry in entries.Ss)
-    assert told / template.timescale == pytest.approx(6 + 1024 / 44100, abs=1e-6)
-    assert template.presentation_time_offset == 1024
+    assert told / template.timescale == 6, "without what AAC puts before it"
     assert text.representations[0].base_urls[0].base_url_value == "text.vtt"
     assert (images.representations[0].width, images.representations[0].height) == (160, 88)
 

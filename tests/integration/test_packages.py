@@ -14,6 +14,7 @@ from mpegdash.parser import MPEGDASHParser
 
 from tests.support import packages
 from tests.support.media import make
+from tests.support.package_rules import broken_dash, broken_hls
 from tests.support.package_runs import (
     SECONDS,
     PackageRuns,
@@ -190,6 +191,8 @@ def test_cmaf_has_both_lists_over_the_same_segments(runs: PackageRuns, source: P
                 named.add(template.media.replace("$Number%05d$", f"{number:05}"))
     assert named < there and len(named) == 12
     folder = runs.folder / "film"
+    # pictures with and without B-frames and the sound begin at the same moment
+    assert broken_hls(folder / "master.m3u8") == broken_dash(folder / "all.mpd") == []
     assert len(decoded(folder / "high" / "video.m3u8")) == SECONDS * 25
 
 

@@ -51,6 +51,71 @@ class Artifact:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Series:
+    """One line of a plot: its name, and points (x, y) in the order of x."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """Lines over one axis, some hundred points each at most; `x` and `y` name the units.
+
+    `levels` are values of y that the lines are held against, by name.
+    """
+
+    title: str
+    x: str
+    y: str
+    series: tuple[Series, ...]
+    levels: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """A picture that is a grid of pictures: the moment of each cell, row by row, in seconds."""
+
+    columns: int
+    lines: int
+    moments: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """An output that is a picture, by its position in `StepResult.outputs`.
+
+    `large` asks for more room than a thumbnail has; `cells` says what is in a sprite.
+    """
+
+    output: int
+    caption: str
+    large: bool = False
+    cells: Cells | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """Outputs to be looked at."""
+
+    title: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Player:
+    """An output that a browser may play, by its position; `media_type` as in RFC 6381."""
+
+    title: str
+    output: int
+    media_type: str
+
+
+#: what there is to show beside an activity: Prefect and the pages draw what they can of it
+Exhibit = Artifact | Plot | Pictures | Player
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActivityResult:
     """What `run` returns. `commands` are those that really ran, absolute paths included.
 

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
+from workflow_engine.activity import Artifact
 from workflow_engine.cli.common import problem_json, size_text
 from workflow_engine.planning.plan import Group, Plan, Planned
 from workflow_engine.records import Json, ObjectRef
@@ -39,9 +40,9 @@ def _found(one: Planned, plan: Plan) -> Iterator[str]:
     result = plan.reused.get(name) or plan.forecasts.get(name)
     note = "" if name in plan.reused else ", a forecast: nothing has been measured"
     for artifact in one.node.activity.artifacts(result) if result else ():
-        rows = cast("Sequence[Mapping[str, Json]]", artifact.content)
-        if artifact.kind != "table" or not rows:
+        if not isinstance(artifact, Artifact) or artifact.kind != "table" or not artifact.content:
             continue
+        rows = cast("Sequence[Mapping[str, Json]]", artifact.content)
         lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
         widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
         yield f"    {artifact.title}{note}"

@@ -14,6 +14,7 @@ from typing import Any
 from workflow_engine.activity import Artifact
 from workflow_engine.records import ActivityRecord, ActivityState
 from workflow_engine.run.outcomes import Outcome
+from workflow_engine.telemetry import in_context
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,9 @@ class Show:
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._sender = threading.Thread(target=self._send, name="artifacts", daemon=True)
+        self._sender = threading.Thread(
+            target=in_context(self._send), name="artifacts", daemon=True
+        )
         self._sender.start()
         self._bars: dict[str, Any] = {}
         self._latest: dict[str, float] = {}
@@ -75,7 +78,8 @@ class Show:
     def artifacts(self, outcome: Outcome) -> None:
         """Show tables and links of a finished activity, and what it published."""
         context = contextvars.copy_context()  # says to which task they belong
-        for artifact in (*outcome.artifacts, *_published(outcome.record)):
+        told = [one for one in outcome.artifacts if isinstance(one, Artifact)]
+        for artifact in (*told, *_published(outcome.record)):
             self._waiting.put(lambda one=artifact: context.run(self._try, _create, one))
 
     def close(self) -> None:

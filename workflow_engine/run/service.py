@@ -1,6 +1,7 @@
 """Runs executions in this process: claim, lease, runner, executor, and the end of each."""
 
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from workflow_engine.errors import (
 from workflow_engine.messages import Outbox, Sender
 from workflow_engine.planning.graph import Graph, Workflow
 from workflow_engine.records import ExecutionRecord, ExecutionState, utc_now
-from workflow_engine.run import lease
+from workflow_engine.run import lease, run_log
 from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.completion import Completion
@@ -39,6 +40,7 @@ from workflow_engine.run.submission import buckets_of, new_execution
 from workflow_engine.run.work_directory import sweep
 from workflow_engine.settings.models import RunnerSettings
 from workflow_engine.store import Claim, Store
+from workflow_engine.telemetry import bound
 
 #: gets what stops a run before anything runs
 OnStart = Callable[[Cancellation], object]
@@ -114,7 +116,11 @@ class RunService:
         claim = self._store.queue.add_claimed(
             record, owner=lease.owner_name(), lease_seconds=lease.LEASE
         )
-        with self._messages_sent(record.run_id), lease.Lease(self._store, claim) as kept:
+        with (
+            bound(record.run_id),
+            self._messages_sent(record.run_id),
+            lease.Lease(self._store, claim) as kept,
+        ):
             run = self._active(claim, graph, record, observers)
             ended = self._execute(kept, run, lambda: source, executor, on_start)
         return self._with_messages(ended)
@@ -135,7 +141,11 @@ class RunService:
             )
         except LeaseLostError as error:
             raise InvalidInputError(error.code, error.message, remedy=error.remedy) from None
-        with self._messages_sent(run_id), lease.Lease(self._store, claim) as kept:
+        with (
+            bound(run_id),
+            self._messages_sent(run_id),
+            lease.Lease(self._store, claim) as kept,
+        ):
             # read again under the claim: another process may have ended it in the meantime
             record = resumable_execution(self._store, run_id)
             source = self._inputs.again(record)
@@ -152,7 +162,7 @@ class RunService:
         execution that cannot be run at all, because its topology does not load any more, ends as
         Fail; that raises. Whatever else raises leaves it for the next claim.
         """
-        with lease.Lease(self._store, claim) as kept:
+        with bound(claim.run_id), lease.Lease(self._store, claim) as kept:
             try:
                 record = existing_execution(self._store, claim.run_id)
                 run = self._active(claim, self._parse(record.topology), record)
@@ -161,7 +171,11 @@ class RunService:
             except Exception as error:
                 self._refuse(claim, as_engine_error(error))
                 raise
-            return self._execute(kept, run, lambda: self._inputs.again(record), executor, on_start)
+            began = time.monotonic()
+            run_log.begins(record)
+            ended = self._execute(kept, run, lambda: self._inputs.again(record), executor, on_start)
+            run_log.ends(ended, time.monotonic() - began)
+            return ended
 
     def sweep(self) -> None:
         """Take away what killed processes of this machine left in folders and buckets."""
@@ -211,6 +225,19 @@ class RunService:
         on_start: OnStart,
     ) -> ExecutionRecord:
         """Run what is left of an execution. Raises LeaseLostError when another process took it."""
+        with run_log.execution_span(run.record) as seen:
+            ended = self._executed(kept, run, open_input, executor, on_start)
+            run_log.execution_ended(seen, ended)
+        return ended
+
+    def _executed(
+        self,
+        kept: lease.Lease,
+        run: ActiveRun,
+        open_input: Callable[[], Source],
+        executor: Executor,
+        on_start: OnStart,
+    ) -> ExecutionRecord:
         try:
             kept.on_stop(run.cancellation.stop)
             on_start(run.cancellation)

@@ -114,6 +114,15 @@ class ServiceSettings(_Section):
     history_days: int = Field(default=90, ge=1)
 
 
+class LogSettings(_Section):
+    """`[log]`: what `serve` writes to stderr."""
+
+    #: lines for people, or a JSON object each
+    format: Literal["text", "json"] = "text"
+    #: the least that is told
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
 class StoreSettings(_Section):
     """`[store]`: the database of executions."""
 
@@ -314,6 +323,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     service: ServiceSettings = Field(default_factory=ServiceSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)

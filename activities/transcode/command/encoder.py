@@ -174,8 +174,6 @@ def _hls(rendition: Rendition, stem: str) -> Options:
         options["hls_segment_type"] = "fmp4"
         # beside the playlist, whatever its folder
         options["hls_fmp4_init_filename"] = f"{PurePath(stem).name}-init.mp4"
-        # else the time before the first picture would stand in an edit list, which players ignore
-        options["hls_segment_options"] = "movflags=+negative_cts_offsets"
     elif rendition.stream:
         options["hls_segment_options"] = "avoid_negative_ts=disabled"
     return options

@@ -44,6 +44,10 @@ def layout_of(codec: str, channels: int) -> str:
     return own or _LAYOUTS[channels - 1]
 
 
+#: of streams in fragments of an mp4: raised when equal renditions come out otherwise
+_FRAGMENTS = 2
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoEncoding:
     """How the picture is encoded; bit rates in kbit/s, buffer in kbit. No rate: GIF and WebP.
@@ -208,6 +212,8 @@ class Rendition:
         shaping = asdict(replace(self, key=key, duration=None, exact=True, limit=0.0, bytes=None))
         if self.stream is None:
             del shaping["stream"]
+        elif self.fragmented:
+            shaping["fragments"] = _FRAGMENTS
         return json.loads(json.dumps(shaping, default=str))  # str: Fractions
 
 
