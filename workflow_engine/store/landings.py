@@ -91,5 +91,5 @@ def _runs(
             .order_by(executions.c.workflow)
         )
         for key, version, *run in connection.execute(query):
-            runs.setdefault((bucket, key, version), []).append(StartedRun(*run))
+            runs.setdefault((bucket, key, version), []).append(StartedRun._make(run))
     return runs

@@ -81,7 +81,7 @@ class ObjectPages:
         """Send the cover of a media: a picture that an execution made."""
         media = self._media(visit)
         ref = self._engine.buckets.parse(media.cover_url) if media.cover_url else None
-        if ref is None or _end(ref.object) not in _PICTURES:
+        if ref is None or not is_picture(ref.object):
             raise _missing(f'The media "{media.id}" has no cover here.')
         response = self._published(visit, ref, most=MOST_COVER)
         response.headers["cache-control"] = f"private, max-age={_COVER_SECONDS}"
@@ -140,6 +140,17 @@ def sent(
     found = place.bucket.read(place.key, version=info.version, span=span)
     blocks = (bytes(block) for block in found)
     return StreamingResponse(blocks, 200 if whole else 206, told, media_type=kind)
+
+
+def is_picture(key: str) -> bool:
+    """Whether an object, or a URL, is a picture by its name."""
+    return _end(key) in _PICTURES
+
+
+def plays_as(key: str) -> str:
+    """Return the media type of what a browser may be able to play, "" for anything else."""
+    kind = _TYPES.get(_end(key), "")
+    return kind if kind.startswith(("video/", "audio/")) else ""
 
 
 def _span(headers: Mapping[str, str], size: int, etag: str) -> range | None:

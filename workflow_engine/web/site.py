@@ -7,12 +7,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from workflow_engine.engine import Engine
+from workflow_engine.web.api_pages import openapi_route, show_actions
 from workflow_engine.web.door import Door
+from workflow_engine.web.execution import ExecutionPages
 from workflow_engine.web.executions import ExecutionList
 from workflow_engine.web.live import Live
+from workflow_engine.web.media import MediaPages
+from workflow_engine.web.objects import ObjectPages
+from workflow_engine.web.pipelines import PipelinePages
 from workflow_engine.web.serving import Serving, failure, wants_page
 from workflow_engine.web.sign_in import HOME, SignInPages
 from workflow_engine.web.static import static_routes
+from workflow_engine.web.triggers import TriggerPage
+from workflow_engine.web.workflows import WorkflowPages
 
 
 class Site:
@@ -28,7 +35,9 @@ class Site:
         door = Door({name: key.get_secret_value() for name, key in keys.items()})
         serving = Serving(door)
         sign_in = SignInPages(door)
-        executions = ExecutionList(engine)
+        executions, execution = ExecutionList(engine), ExecutionPages(engine)
+        workflows, pipelines = WorkflowPages(engine), PipelinePages(engine)
+        media, objects = MediaPages(engine), ObjectPages(engine)
         self._live = Live(lambda: engine.store, door)
         page = serving.page
         self.routes: Sequence[BaseRoute] = [
@@ -36,6 +45,22 @@ class Site:
             page("/sign-in", sign_in.show, sign_in.sign_in, public=True),
             page("/sign-out", post=sign_in.sign_out),
             page("/executions", executions.show),
+            page("/executions/{run_id}", execution.show),
+            page("/executions/{run_id}/cancel", post=execution.cancel),
+            page("/executions/{run_id}/resume", post=execution.resume),
+            page("/executions/{run_id}/again", post=execution.again),
+            page("/executions/{run_id}/objects/{bucket}/{key:path}", objects.output),
+            page("/workflows", workflows.list),
+            page("/workflows/{workflow_id}", workflows.show),
+            page("/triggers", TriggerPage(engine).show),
+            page("/pipelines", pipelines.list),
+            page("/pipelines/{pipeline_id}", post=pipelines.set_state),
+            page("/media", media.list),
+            page("/media/{media_id}", media.show),
+            page("/media/{media_id}/file", objects.file),
+            page("/media/{media_id}/cover", objects.cover),
+            page("/api", show_actions),
+            openapi_route(),
             Route("/live", self._live.answer, methods=["GET"]),
         ]
 

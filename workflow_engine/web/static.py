@@ -9,7 +9,11 @@ from starlette.routing import Route
 
 from workflow_engine.web.serving import secured
 
-_FILES = {"style.css": "text/css", "live.js": "text/javascript"}
+_FILES = {
+    "style.css": "text/css",
+    "execution.js": "text/javascript",
+    "live.js": "text/javascript",
+}
 
 
 def static_routes() -> list[Route]:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from workflow_engine.engine import Engine
-from workflow_engine.errors import Problem, TopologyError
+from workflow_engine.errors import Problem, TopologyError, pointer_to
 from workflow_engine.pages.dag import Drawing, draw
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records.catalog import TriggerMode, WorkflowRecord, WorkflowState
 from workflow_engine.store import ExecutionFilter
-from workflow_engine.topology.places import pointer_to
 from workflow_engine.web.executions import rows_of
 from workflow_engine.web.serving import Visit
 
@@ -100,7 +99,7 @@ def _boxes(graph: Graph) -> dict[str, dict[str, str]]:
     document = graph.topology.document
     boxes: dict[str, dict[str, str]] = {}
     for name, node in graph.nodes.items():
-        line, _ = document.position(pointer_to("Activities", name))
+        line, _ = document.locate(pointer_to("Activities", name), key=True)
         boxes[name] = {
             "class": "",
             "sign": "",
