@@ -15,6 +15,7 @@ from workflow_engine.activity import ActivityContext, ActivityResult, Role, Step
 from workflow_engine.errors import Interruption, LeaseLostError
 from workflow_engine.planning.plan import Planned, Planner, shared_groups
 from workflow_engine.run.active_run import ActiveRun
+from workflow_engine.run.report_page import page_maker
 from workflow_engine.run.shared_process import SharedProcess
 from workflow_engine.run.side_inputs import SideInputs
 from workflow_engine.run.source import SourceFile
@@ -82,7 +83,8 @@ class StepRunner:
         self._discard(name)
         work = self._directories[name] = self._run.work.attempt()
         source = work / self._run.names.source_name
-        if self._run.graph.nodes[name].role is not Role.REPORT:
+        reports = self._run.graph.nodes[name].role is Role.REPORT
+        if not reports:
             self._file.link(source)
             planned = self._planner.plan(name)
             self._side_inputs.link(planned.side_inputs, work)
@@ -97,7 +99,11 @@ class StepRunner:
 
         context = self._run.context(name, work, source)
         return replace(
-            context, progress=progress, read_by=self._planner.read_by, kept=dict(self._kept)
+            context,
+            progress=progress,
+            read_by=self._planner.read_by,
+            pages=page_maker(self._run, name, self._planner.read_by) if reports else None,
+            kept=dict(self._kept),
         )
 
     def _discard(self, name: str) -> None:
