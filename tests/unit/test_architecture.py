@@ -17,6 +17,7 @@ IO_MODULES = {"os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "lo
 LAYERS = {
     "errors": 0,
     "records": 0,
+    "telemetry": 1,
     "topology": 1,
     "activity": 2,
     "planning": 3,
@@ -68,7 +69,7 @@ BEGINNINGS = (
     "watchdog.observers.inotify",
     *INTERNAL,
 )
-FOR_ACTIVITIES = {"activity", "buckets", "errors", "records", "topology"}
+FOR_ACTIVITIES = {"activity", "buckets", "errors", "records", "telemetry", "topology"}
 
 
 def sources(*parts: str) -> list[Path]:

@@ -82,6 +82,7 @@ from workflow_engine.records import (
     Output,
     Prediction,
     StepResult,
+    Work,
 )
 from workflow_engine.topology.placeholders import (
     Names,
@@ -173,6 +174,7 @@ __all__ = [
     "Thumbnail",
     "Transient",
     "WireModel",
+    "Work",
     "check_key",
     "decode_object",
     "load_registry",

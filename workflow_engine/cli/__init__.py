@@ -30,6 +30,7 @@ from workflow_engine.cli import (
     workflow,
 )
 from workflow_engine.cli.common import EXIT_INVALID, fail, options, print_json, problem_json
+from workflow_engine.cli.log_lines import OURS, TextLines
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 
 #: thresholds of the garbage collector: half of the start would be collections that find nothing
@@ -132,19 +133,12 @@ def _open_streams() -> None:
 def _configure_logging() -> None:
     """Print warnings as one line each; where they come from only when debugging."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    if not _debugging():
-        handler.addFilter(_without_traceback)
-    for name in ("workflow_engine", "activities", "triggers"):
+    handler.setFormatter(TextLines("%(levelname)s: %(message)s", tracebacks=_debugging()))
+    for name in OURS:
         logger = logging.getLogger(name)
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG if _debugging() else logging.WARNING)
         logger.propagate = False
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    record.exc_info = None
-    return True
 
 
 def _check_arguments() -> None:

@@ -129,8 +129,9 @@ def watch(
     """
     from workflow_engine.cli.progress import LiveProgress
     from workflow_engine.cli.summary import execution_lines
+    from workflow_engine.telemetry.tracing import sending_traces
 
-    with LiveProgress() as progress:
+    with sending_traces(), LiveProgress() as progress:
         executor = _executor(choice, engine, progress)
         record = execute(executor, progress, on_start)
     engine.close()

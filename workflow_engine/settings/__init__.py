@@ -13,6 +13,7 @@ from workflow_engine.settings.loading import load_settings
 from workflow_engine.settings.models import (
     BucketSettings,
     HlsSettings,
+    LogSettings,
     MessageSettings,
     PipelinesSettings,
     PluginEvents,
@@ -30,6 +31,7 @@ from workflow_engine.settings.models import (
 __all__ = [
     "BucketSettings",
     "HlsSettings",
+    "LogSettings",
     "MessageSettings",
     "PipelinesSettings",
     "PluginEvents",

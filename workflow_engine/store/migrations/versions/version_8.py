@@ -1,4 +1,4 @@
-"""What was foretold of outputs, and what came out; the elementary streams of objects."""
+"""What was foretold of outputs and what came out, the elementary streams of objects, and rates."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "7"
 
 
 def upgrade() -> None:
-    """Add the predictions, and the keys of streams."""
+    """Add the predictions, the keys of streams, and how long work took."""
     op.create_table(
         "predictions",
         sa.Column("run_id", sa.Text, primary_key=True),
@@ -27,3 +27,12 @@ def upgrade() -> None:
     op.create_index(
         "objects_by_stream", "objects", ["stream"], sqlite_where=known, postgresql_where=known
     )
+    op.create_table(
+        "rates",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("machine", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("amount", sa.Double, nullable=False),
+        sa.Column("seconds", sa.Double, nullable=False),
+    )
+    op.create_index("rates_by_kind", "rates", ["machine", "kind", "id"])
