@@ -1,4 +1,4 @@
-"""What was foretold of outputs and what came out, the elementary streams of objects, and rates."""
+"""Predictions and what came out, streams of objects, rates, and an index of what landed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "7"
 
 
 def upgrade() -> None:
-    """Add the predictions, the keys of streams, and how long work took."""
+    """Add the predictions, the keys of streams, how long work took, and an index of the intake."""
     op.create_table(
         "predictions",
         sa.Column("run_id", sa.Text, primary_key=True),
@@ -26,6 +26,13 @@ def upgrade() -> None:
     known = sa.text("stream IS NOT NULL")
     op.create_index(
         "objects_by_stream", "objects", ["stream"], sqlite_where=known, postgresql_where=known
+    )
+    op.create_index(
+        "intake_by_age",
+        "intake",
+        ["taken"],
+        sqlite_where=sa.text("existing IS 0"),
+        postgresql_where=sa.text("existing IS false"),
     )
     op.create_table(
         "rates",
