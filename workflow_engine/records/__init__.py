@@ -34,6 +34,7 @@ from workflow_engine.records.objects import (
     content_version,
 )
 from workflow_engine.records.predictions import Figure, Prediction
+from workflow_engine.records.text import escaped
 
 __all__ = [
     "DEFAULT_PRIORITY",
@@ -55,6 +56,7 @@ __all__ = [
     "ReadContent",
     "StepResult",
     "content_version",
+    "escaped",
     "new_id",
     "run_id_of",
     "shown_state",

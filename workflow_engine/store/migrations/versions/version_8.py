@@ -1,4 +1,4 @@
-"""What was foretold of outputs, and what came out; the elementary streams of objects."""
+"""What was foretold of outputs; the elementary streams of objects; notifications."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,8 +7,11 @@ revision = "8"
 down_revision = "7"
 
 
+_MOMENT = sa.DateTime(timezone=True)
+
+
 def upgrade() -> None:
-    """Add the predictions, and the keys of streams."""
+    """Add the predictions, the keys of streams, and who was told of which end."""
     op.create_table(
         "predictions",
         sa.Column("run_id", sa.Text, primary_key=True),
@@ -26,4 +29,25 @@ def upgrade() -> None:
     known = sa.text("stream IS NOT NULL")
     op.create_index(
         "objects_by_stream", "objects", ["stream"], sqlite_where=known, postgresql_where=known
+    )
+    op.create_table(
+        "notifications",
+        sa.Column("target", sa.Text, primary_key=True),
+        sa.Column("run_id", sa.Text, sa.ForeignKey("executions.run_id"), primary_key=True),
+        sa.Column("created", _MOMENT, nullable=False),
+        sa.Column("next_attempt", _MOMENT),
+        sa.Column("sent", _MOMENT),
+    )
+    op.create_index("notifications_by_run", "notifications", ["run_id"])
+    op.create_index("notifications_by_next_attempt", "notifications", ["target", "next_attempt"])
+    op.create_index("notifications_by_sent", "notifications", ["target", "sent"])
+    op.create_table(
+        "notification_targets",
+        sa.Column("target", sa.Text, primary_key=True),
+        sa.Column("since", _MOMENT, nullable=False),
+        sa.Column("seen", _MOMENT, nullable=False),
+    )
+    over = sa.text("ended IS NOT NULL")
+    op.create_index(
+        "executions_by_end", "executions", ["ended"], sqlite_where=over, postgresql_where=over
     )
