@@ -118,9 +118,10 @@ class Transcode(Activity[TranscodeParameters]):
         return len(parameters.outputs) or 1
 
     def examine(self) -> Iterator[Finding]:
-        """Look for the encoders, the filters that not every ffmpeg has, and the fonts."""
+        """Look for the encoders, the filters that not every ffmpeg has, packager and fonts."""
         encoders = (VIDEO_ENCODERS | AUDIO_ENCODERS).values()
         yield from ffmpeg.ffmpeg_findings(dict.fromkeys(encoders), ("ass", "drawtext", "zscale"))
+        yield ffmpeg.packager_finding()
         yield fonts.font_finding()
 
     def tools(self) -> Mapping[str, str]:

@@ -80,6 +80,7 @@ from workflow_engine.records import (
     Output,
     Prediction,
     StepResult,
+    Work,
 )
 from workflow_engine.topology.placeholders import (
     Names,
@@ -169,6 +170,7 @@ __all__ = [
     "Text",
     "Transient",
     "WireModel",
+    "Work",
     "check_key",
     "decode_object",
     "load_registry",

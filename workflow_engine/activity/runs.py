@@ -20,6 +20,10 @@ def read_nothing(name: str) -> "Mapping[SideInput, SideInputFacts]":
     return {}
 
 
+def show_no_speed(speed: float) -> None:
+    """Take the speed of a media process where nobody looks at it."""
+
+
 def foretell_nothing() -> "Mapping[Figure, float]":
     """Return {}: the errors of predictions where none was made."""
     return {}
@@ -148,11 +152,11 @@ class ActivityContext:
     reads the input object (a link named `source` plus the extension); side inputs lie beside it
     under their `SideInputFacts.name`. `kept` are the files that activities before it left
     (`ActivityResult.kept`), none after a resume. `progress` takes 0 to 1 and may be called
-    often. Set `cancel` means: stop, kill what you started, raise InterruptedRunError. `slot` is
-    held while a media process runs. `execution` returns the execution as it stands, and
-    `read_by` what an activity of it read beside the input, for Report, as is
-    `prediction_errors`: the median errors of the latest predictions, in the unit of
-    `Figure.error`.
+    often, `speed` how many seconds of media a media process does in a second. Set `cancel` means:
+    stop, kill what you started, raise InterruptedRunError. `slot` is held while a media process
+    runs. `execution` returns the execution as it stands, and `read_by` what an activity of it read
+    beside the input, for Report, as is `prediction_errors`: the median errors of the latest
+    predictions, in the unit of `Figure.error`.
     Files of more bytes than `count_limit` are not read through only to describe them.
     """
 
@@ -165,6 +169,7 @@ class ActivityContext:
     cancel: threading.Event
     slot: Callable[[], AbstractContextManager[object]]
     execution: Callable[[], ExecutionRecord]
+    speed: Callable[[float], None] = show_no_speed
     read_by: Callable[[str], Mapping[SideInput, SideInputFacts]] = read_nothing
     prediction_errors: Callable[[], Mapping[Figure, float]] = foretell_nothing
     kept: Mapping[str, Path] = field(default_factory=dict[str, Path])

@@ -102,7 +102,9 @@ class _Section(BaseModel):
 class ServiceSettings(_Section):
     """`[service]`: where `serve` listens, and who may call."""
 
+    #: address that it listens on; beyond 127.0.0.1 only with access keys
     host: str = "127.0.0.1"
+    #: 0: any free one
     port: Port = 8080
     #: secret by access key id; none: only loopback may call, without signature
     access_keys: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
@@ -128,6 +130,7 @@ class LogSettings(_Section):
 class StoreSettings(_Section):
     """`[store]`: the database of executions."""
 
+    #: `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`
     url: str = Field(default_factory=_default_store)
 
 
@@ -186,6 +189,7 @@ class RetrySettings(_Section):
 class WorkflowsSettings(_Section):
     """`[workflows]`: topologies as files, the file's name is the workflow's."""
 
+    #: folder of `*.json`; `templates/*.json` in it are templates
     dir: AbsolutePath = Path("workflows")
 
 
@@ -226,17 +230,21 @@ _STORE_KEYS = (
 class BucketSettings(_Section):
     """`[buckets.NAME]`: a local folder (`path`) or an object store (`url`), never both."""
 
+    #: the folder
     path: AbsolutePath | None = None
     #: `s3://REAL-NAME`, or `oss://REAL-NAME` for OSS by its S3-compatible endpoint
     url: Annotated[str, Field(pattern=r"^(s3|oss)://[^/]+/?$")] | None = None
     #: of the server; None: Amazon's
     endpoint_url: Annotated[str, AfterValidator(_endpoint)] | None = None
+    #: of the server, as Amazon's and OSS's have them
     region: str | None = None
     #: how the bucket stands in URLs; by default in the path where there is an `endpoint_url`
     addressing_style: Literal["virtual", "path"] | None = None
+    #: how requests are signed; None: s3v4
     signature_version: Literal["s3v4", "s3"] | None = None
     #: names of the environment variables that hold the access key; none: as the AWS tools do
     access_key_id_env: Annotated[str, Field(min_length=1)] | None = None
+    #: the same of its secret
     secret_access_key_env: Annotated[str, Field(min_length=1)] | None = None
     #: single objects have access rules, which follow the publish state (decision 17)
     acl: bool = False
@@ -266,7 +274,7 @@ class BucketSettings(_Section):
 
 
 class PipelinesSettings(_Section):
-    """`[pipelines]`."""
+    """`[pipelines]`: the queues of executions."""
 
     #: refuse a PipelineId that is not known, instead of a warning
     strict: bool = False

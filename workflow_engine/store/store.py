@@ -19,6 +19,7 @@ from workflow_engine.store.notifications import NotificationTable
 from workflow_engine.store.pipelines import PipelineTable
 from workflow_engine.store.predictions import PredictionTable
 from workflow_engine.store.queue import QueueTable
+from workflow_engine.store.rates import RateTable
 from workflow_engine.store.retention import RetentionTable
 from workflow_engine.store.services import ServiceTable
 from workflow_engine.store.steps import StepTable
@@ -37,6 +38,7 @@ class Store:
         self.steps = StepTable(database)
         self.activity_jobs = ActivityJobTable(database)
         self.predictions = PredictionTable(database)
+        self.rates = RateTable(database)
         self.digests = DigestTable(database)
         self.workflows = WorkflowTable(database)
         self.media = MediaTable(database)

@@ -158,9 +158,9 @@ def _index(
         named = own_manifest(job.place, stream)
     elif job.rendition.container == "m3u8":
         named = named_playlist(text, key, _tags(job, made.files.content))
-        if job.rendition.key:
+        if secret := job.rendition.segment_key:
             neutral = Path(key_name(path.stem)).name
-            named = named.replace(f'URI="{neutral}"', f'URI="{job.rendition.key.uri}"')
+            named = named.replace(f'URI="{neutral}"', f'URI="{secret.uri}"')
     else:
         named = named_manifest(text, index_stem(key))
     path.write_text(named, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What was foretold of outputs; the elementary streams of objects; notifications."""
+"""What was foretold of outputs, their elementary streams, rates, and notifications."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ _MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Add the predictions, the keys of streams, and who was told of which end."""
+    """Add the predictions, the keys of streams, how long work took, and who was told of ends."""
     op.create_table(
         "predictions",
         sa.Column("run_id", sa.Text, primary_key=True),
@@ -30,6 +30,15 @@ def upgrade() -> None:
     op.create_index(
         "objects_by_stream", "objects", ["stream"], sqlite_where=known, postgresql_where=known
     )
+    op.create_table(
+        "rates",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("machine", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("amount", sa.Double, nullable=False),
+        sa.Column("seconds", sa.Double, nullable=False),
+    )
+    op.create_index("rates_by_kind", "rates", ["machine", "kind", "id"])
     op.create_table(
         "notifications",
         sa.Column("target", sa.Text, primary_key=True),
