@@ -16,6 +16,7 @@ from activities.transcode.command.encryption import key_name
 from activities.transcode.command.muxing import SOURCES, streams_of
 from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.model.naming import finish_key, index_stem, part_key, require_distinct
+from activities.transcode.result.asked import asked_and_made, rate_curve
 from activities.transcode.result.finished import FinishedOutput
 from activities.transcode.result.manifest import named_manifest
 from activities.transcode.result.playlist import named_playlist, segment_tags
@@ -184,6 +185,8 @@ def _facts(job: RenditionJob, made: FinishedOutput) -> dict[str, Json]:
         "Bitrate": made.kbps,
         "Segments": len(made.files.suffixes),
         "Files": made.files.suffixes,
+        "Checked": asked_and_made(made),
+        **({"Curve": curve} if (curve := rate_curve(made)) else {}),
         **measured_facts(job, made),
     }
 

@@ -1,4 +1,4 @@
-"""What was foretold of outputs, their elementary streams, rates, and notifications."""
+"""Predictions, streams of objects, rates, notifications, and an index of what landed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ _MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Add the predictions, the keys of streams, how long work took, and who was told of ends."""
+    """Add what is foretold, streams, rates, who was told of ends, and an index of the intake."""
     op.create_table(
         "predictions",
         sa.Column("run_id", sa.Text, primary_key=True),
@@ -29,6 +29,13 @@ def upgrade() -> None:
     known = sa.text("stream IS NOT NULL")
     op.create_index(
         "objects_by_stream", "objects", ["stream"], sqlite_where=known, postgresql_where=known
+    )
+    op.create_index(
+        "intake_by_age",
+        "intake",
+        ["taken"],
+        sqlite_where=sa.text("existing IS 0"),
+        postgresql_where=sa.text("existing IS false"),
     )
     op.create_table(
         "rates",
