@@ -46,6 +46,7 @@ from workflow_engine.activity.runs import (
     Exhibit,
     Finding,
     KeepPredictions,
+    PageMaker,
     Picture,
     Pictures,
     Player,
@@ -54,6 +55,7 @@ from workflow_engine.activity.runs import (
     Publish,
     Series,
     SetCover,
+    Thumbnail,
     read_nothing,
 )
 from workflow_engine.errors import (
@@ -145,6 +147,7 @@ __all__ = [
     "Number",
     "ObjectRef",
     "Output",
+    "PageMaker",
     "Picture",
     "Pictures",
     "PlanContext",
@@ -168,6 +171,7 @@ __all__ = [
     "StepResult",
     "TemplateLookup",
     "Text",
+    "Thumbnail",
     "Transient",
     "WireModel",
     "Work",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflow_engine.activity.plans import SideInput, SideInputFacts
-from workflow_engine.records import ExecutionRecord, Figure, Json, ObjectRef, Prediction
+from workflow_engine.records import ExecutionRecord, Figure, Json, ObjectRef, Output, Prediction
 from workflow_engine.topology.placeholders import Names
 
 #: bytes, 20 GiB; the default of `[runner] count_limit`
@@ -120,6 +120,30 @@ Exhibit = Artifact | Plot | Pictures | Player
 
 
 @dataclass(frozen=True, kw_only=True)
+class Thumbnail:
+    """A small copy of a picture: its bytes, its size in pixels, what it is, as `image/jpeg`."""
+
+    content: bytes
+    size: tuple[int, int]
+    media_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageMaker:
+    """Makes the page of an execution, for Report.
+
+    `exhibits` returns what the activity of a name has to show. `fetch` makes an output readable at
+    a free path, and raises MediaflowError and OSError where it cannot be had. `render` returns the
+    page as it will lie at a place: with small copies of pictures, by the places of the outputs, and
+    sentences about the page itself.
+    """
+
+    exhibits: Callable[[str], Sequence[Exhibit]]
+    fetch: Callable[[Output, Path], None]
+    render: Callable[[ObjectRef, Mapping[str, Thumbnail], Sequence[str]], str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActivityResult:
     """What `run` returns. `commands` are those that really ran, absolute paths included.
 
@@ -156,7 +180,7 @@ class ActivityContext:
     stop, kill what you started, raise InterruptedRunError. `slot` is held while a media process
     runs. `execution` returns the execution as it stands, and `read_by` what an activity of it read
     beside the input, for Report, as is `prediction_errors`: the median errors of the latest
-    predictions, in the unit of `Figure.error`.
+    predictions, in the unit of `Figure.error`. `pages` makes its page, None where there are none.
     Files of more bytes than `count_limit` are not read through only to describe them.
     """
 
@@ -172,6 +196,7 @@ class ActivityContext:
     speed: Callable[[float], None] = show_no_speed
     read_by: Callable[[str], Mapping[SideInput, SideInputFacts]] = read_nothing
     prediction_errors: Callable[[], Mapping[Figure, float]] = foretell_nothing
+    pages: PageMaker | None = None
     kept: Mapping[str, Path] = field(default_factory=dict[str, Path])
     count_limit: int = COUNT_LIMIT
     log: logging.LoggerAdapter[logging.Logger]

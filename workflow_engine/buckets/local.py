@@ -84,7 +84,7 @@ class LocalBucket:
         """See `Bucket.fetch`: a symbolic link to the file itself."""
         _fetch(self, self._path(key), key, target, version)
 
-    def reserve(self, key: str) -> str:
+    def reserve(self, key: str, file: Path | None = None) -> str:
         """See `Bucket.reserve`: a hidden name beside the object."""
         return files.hidden_name(self._path(key))
 
@@ -300,7 +300,7 @@ class SingleFileBucket:
         """See `Bucket.fetch`: a symbolic link to the file."""
         _fetch(self, self._path, key, target, version)
 
-    def reserve(self, key: str) -> str:
+    def reserve(self, key: str, file: Path | None = None) -> str:
         """Refuse: raises InvalidInputError."""
         raise self._refused(key)
 

@@ -116,7 +116,7 @@ class ActiveRun:
         report = self.graph.report
         outputs = self.journal.activity(report.name).outputs if report else ()
         record = self.journal.end(state, code, message, outputs[0].place if outputs else "")
-        self.clean()
+        self.work.remove()
         self._learn()
         return record
 
@@ -127,10 +127,6 @@ class ActiveRun:
                 self.environment.store.rates.add(measured)
             except StoreError as error:  # the execution has ended, whatever else is kept
                 log.debug("what was measured is not kept: %s", error)
-
-    def clean(self) -> None:
-        """Remove what lies in the work directory."""
-        self.work.remove()
 
 
 def _jobs(graph: Graph) -> Iterator[tuple[str, tuple[ExecutionKind, int]]]:

@@ -17,6 +17,7 @@ from workflow_engine.errors import Interruption, LeaseLostError
 from workflow_engine.planning.plan import Planned, Planner, shared_groups
 from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.job import Job
+from workflow_engine.run.report_page import page_maker
 from workflow_engine.run.shared_process import SharedProcess
 from workflow_engine.run.side_inputs import SideInputs
 from workflow_engine.run.source import SourceFile
@@ -92,7 +93,8 @@ class StepRunner:
         self._discard(name)
         work = self._directories[name] = self._run.work.attempt()
         source = work / self._run.names.source_name
-        if self._run.graph.nodes[name].role is not Role.REPORT:
+        reports = self._run.graph.nodes[name].role is Role.REPORT
+        if not reports:
             self._file.link(source)
             planned = self._planner.plan(name)
             self._side_inputs.link(planned.side_inputs, work)
@@ -114,6 +116,7 @@ class StepRunner:
             speed=speed,
             slot=job.process,
             read_by=self._planner.read_by,
+            pages=page_maker(self._run, name, self._planner.read_by) if reports else None,
             kept=dict(self._kept),
         )
 
