@@ -27,6 +27,7 @@ LAYERS = {
     "store": 4,
     "catalog": 5,
     "messages": 5,
+    "notify": 5,
     "run": 6,
     "executor": 7,
     "ingest": 7,
@@ -34,10 +35,10 @@ LAYERS = {
     "engine": 8,
     "api": 9,
     "testing": 9,
-    "web": 9,
-    "listening": 10,
-    "service": 10,
-    "cli": 11,
+    "web": 10,
+    "listening": 11,
+    "service": 11,
+    "cli": 12,
 }
 #: rooms of Transcode and what each may import; the way of an output runs through them upwards
 TRANSCODE = {

@@ -110,8 +110,15 @@ class Bucket(Protocol):
         """Return text that is equal for the same object under whatever name it is reached."""
         ...
 
-    def read(self, key: str, *, version: str = "", cancel: Event | None = None) -> Iterator[Block]:
-        """Yield the content of an object in blocks; raises as `fetch` does."""
+    def read(
+        self,
+        key: str,
+        *,
+        version: str = "",
+        span: range | None = None,
+        cancel: Event | None = None,
+    ) -> Iterator[Block]:
+        """Yield the content of an object, or a span of its bytes; raises as `fetch` does."""
         ...
 
     def fetch(

@@ -107,9 +107,16 @@ class S3Bucket:
         """See `Bucket.identity`."""
         return f"{self.client.endpoint} {self.client.real_name} {key}"
 
-    def read(self, key: str, *, version: str = "", cancel: Event | None = None) -> Iterator[Block]:
+    def read(
+        self,
+        key: str,
+        *,
+        version: str = "",
+        span: range | None = None,
+        cancel: Event | None = None,
+    ) -> Iterator[Block]:
         """See `Bucket.read`."""
-        return ObjectReader(self.client, self._pinned(key, version), cancel).blocks()
+        return ObjectReader(self.client, self._pinned(key, version), cancel).blocks(span)
 
     def fetch(
         self, key: str, target: Path, *, version: str = "", cancel: Event | None = None
