@@ -47,6 +47,7 @@ from workflow_engine.run.runner import Executor
 from workflow_engine.run.service import OnStart, RunService, ignore
 from workflow_engine.run.source import Source
 from workflow_engine.run.submission import Submissions
+from workflow_engine.run.work import Forecast, forecast
 from workflow_engine.settings import Settings
 from workflow_engine.store import Store
 from workflow_engine.store.private import close_folder, private_folder
@@ -281,6 +282,16 @@ class Engine:
             fuse=self.settings.runner.fuse,
             templates=self._templates.current,
             count_limit=self.settings.runner.count_limit,
+        )
+
+    def forecast(self, workflow: Workflow, plan: Plan) -> Forecast:
+        """Return about how long a plan would take, by what earlier runs of this machine took."""
+        store = self._known_store()
+        return forecast(
+            workflow.graph,
+            plan,
+            store.rates.of if store else lambda kinds: {},
+            self.settings.runner.processes,
         )
 
     def media_info(self, given: str) -> tuple[ObjectRef, StepResult]:
