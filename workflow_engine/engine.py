@@ -9,6 +9,7 @@ itself has an example.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,26 +23,31 @@ from workflow_engine.catalog.template_lookup import TemplateFinder
 from workflow_engine.catalog.templates import Templates
 from workflow_engine.catalog.topologies import TopologyLoader
 from workflow_engine.catalog.workflows import Workflows
-from workflow_engine.errors import Code, SettingsError
+from workflow_engine.errors import Code, MediaflowError, SettingsError
 from workflow_engine.ingest.admission import WorkflowMatcher
 from workflow_engine.ingest.intake import Intake
 from workflow_engine.ingest.parts import Parts
 from workflow_engine.jobs import Jobs
 from workflow_engine.jobs.topologies import inspection_of_files, media_info_of_files
 from workflow_engine.messages import Outbox, configured
+from workflow_engine.pages.execution import execution_page
+from workflow_engine.pages.rendering import render
 from workflow_engine.planning.graph import Graph, Workflow
 from workflow_engine.planning.plan import Plan
 from workflow_engine.records import ExecutionRecord, Json, ObjectRef, StepResult
 from workflow_engine.records.catalog import MediaRecord, TemplateKind, WorkflowRecord
+from workflow_engine.run.exhibits import execution_facts
 from workflow_engine.run.history import ExecutionHistory
 from workflow_engine.run.inputs import Inputs
 from workflow_engine.run.journal import Observer
 from workflow_engine.run.preview import describe, preview
 from workflow_engine.run.queue import ExecutionQueue
+from workflow_engine.run.report_page import file_link
 from workflow_engine.run.runner import Executor
 from workflow_engine.run.service import OnStart, RunService, ignore
 from workflow_engine.run.source import Source
 from workflow_engine.run.submission import Submissions
+from workflow_engine.run.work import Forecast, forecast
 from workflow_engine.settings import Settings
 from workflow_engine.store import Store
 from workflow_engine.store.private import close_folder, private_folder
@@ -182,6 +188,11 @@ class Engine:
         return ExecutionHistory(self.store, days=self.settings.service.history_days)
 
     @_Part
+    def _submissions(self) -> Submissions:
+        """Queues runs by hand."""
+        return Submissions(self._topologies, self.buckets, self.queue)
+
+    @_Part
     def jobs(self) -> Jobs:
         """Jobs, those of workflows among them."""
         return Jobs(
@@ -273,6 +284,16 @@ class Engine:
             count_limit=self.settings.runner.count_limit,
         )
 
+    def forecast(self, workflow: Workflow, plan: Plan) -> Forecast:
+        """Return about how long a plan would take, by what earlier runs of this machine took."""
+        store = self._known_store()
+        return forecast(
+            workflow.graph,
+            plan,
+            store.rates.of if store else lambda kinds: {},
+            self.settings.runner.processes,
+        )
+
     def media_info(self, given: str) -> tuple[ObjectRef, StepResult]:
         """Look at a file, or an object of a configured bucket by its URL, as Start does.
 
@@ -304,6 +325,14 @@ class Engine:
         )
         return source.ref, found
 
+    def page(self, record: ExecutionRecord) -> str:
+        """Return the page of an execution as it stands: a whole HTML file, without pictures."""
+        graph = None
+        with suppress(MediaflowError):  # what it ran may be more than this version reads
+            graph = self._topologies.parse_accepted(record.topology)
+        facts = replace(execution_facts(record, graph), link=file_link)
+        return render("execution.html", page=execution_page(facts), standalone=True)
+
     # --- the queue -----------------------------------------------------------------------
 
     def submit(
@@ -321,10 +350,17 @@ class Engine:
         such object, TopologyError for overrides that do not fit, DuplicateExecutionError when
         the dedupe key was used before.
         """
-        submissions = Submissions(self._topologies, self.buckets, self.queue)
-        return submissions.submit(
+        return self._submissions.submit(
             workflow, ref, user_data=user_data, overrides=overrides, dedupe_key=dedupe_key
         )
+
+    def again(self, run_id: str, *, fresh: bool = False) -> ExecutionRecord:
+        """Queue another run with the topology, the input and the user data of an execution.
+
+        `fresh` uses no finished steps. Raises InvalidInputError when there is no such execution,
+        its input is gone, or it was not a run of a workflow in the queue.
+        """
+        return self._submissions.again(self.history.get(run_id), fresh=fresh)
 
     def add_media(self, given: NewMedia) -> MediaRecord:
         """Add a media, and run the workflow on it that is named and Active; see `add_media`."""

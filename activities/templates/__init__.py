@@ -5,7 +5,6 @@ a transcode starts from. `document.py` reads those of custom templates. Specific
 19; api, 6. Where sections and overrides meet: `sections.merge`.
 """
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from activities.templates.document import Sections
+from activities.templates.nearest import nearest
 from activities.templates.sections import Audio, Container, MuxConfig, TransConfig, Video
 from workflow_engine.activity import TemplateLookup, no_templates
 from workflow_engine.errors import ActivityError, Code, InvalidInputError
@@ -76,15 +76,17 @@ def find(template_id: str, custom: TemplateLookup = no_templates) -> Template:
     # a Config: that of a watermark
     if document is not None and "Config" not in document:
         return _custom(template_id, document)
-    named = [t.id for t in templates.values() if t.name == template_id and t.kind is Kind.STATIC]
-    near = named or difflib.get_close_matches(template_id, templates, n=1, cutoff=0.8)
     raise InvalidInputError(
         Code.TEMPLATE_NOT_FOUND,
         f'There is no template with the id "{template_id}".',
         pointer="/TemplateId",
-        remedy=f'Did you mean "{near[0]}"?'
-        if near
-        else "Use the id of a preset, or of a custom template that is not deleted.",
+        remedy=nearest(
+            template_id,
+            {known.id: known.name for known in templates.values()},
+            [known.id for known in templates.values() if known.kind is Kind.STATIC],
+        )
+        or "Use the id of a preset (mediaflow template list --presets), or of a custom template "
+        "that is not deleted.",
     )
 
 

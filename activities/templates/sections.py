@@ -121,7 +121,7 @@ class Video(WireModel):
     width: Annotated[int, Number(128, 4096, unit="pixels")] | None = None
     height: Annotated[int, Number(128, 4096, unit="pixels")] | None = None
     long_short_mode: Bit = False
-    fps: Annotated[float, Number(0, 60, low_open=True)] | None = None
+    fps: Annotated[float, Number(0, 60, low_open=True, unit="frames per second")] | None = None
     gop: Annotated[
         str,
         Text(

@@ -3,6 +3,7 @@
 The players come from npm: `make players`.
 """
 
+import base64
 import json
 import math
 from collections.abc import Callable
@@ -14,9 +15,10 @@ import pytest
 
 from tests.support.browser import PLAYERS, played
 from tests.support.command_line import CommandLine
+from tests.support.media import make
 from tests.support.package_files import CUES, SIZES, TONES, film, package, webvtt, with_images
 from tests.support.package_rules import broken_dash, broken_hls
-from tests.support.packages import sound, stream
+from tests.support.packages import hls, sound, stream
 from tests.support.topologies import report, start
 
 pytestmark = pytest.mark.long
@@ -32,7 +34,12 @@ def players():
         pytest.skip("The players are not installed: make players")
 
 
-def topology(protocol: str) -> dict[str, Any]:
+#: of encrypted packages; players of HLS fetch the key from beside the master list
+KEY, KEY_ID = "30313233343536373839303132333435", "00112233445566778899aabbccddeeff"
+ENCRYPTED = {"hls": "hls-aes-128", "cmaf": "cbcs"}
+
+
+def topology(protocol: str, *, encrypted: bool = False) -> dict[str, Any]:
     """Three pictures, two languages of sound, and subtitles."""
     names = dict(zip(("MasterPlayListName", "ManifestName"), LISTS[protocol], strict=False))
     config = {
@@ -44,6 +51,8 @@ def topology(protocol: str) -> dict[str, Any]:
     for number, name in enumerate(TONES):
         streams[name] = sound()
         streams[name]["Parameters"]["Outputs"][0]["AudioStreamMap"] = f"0:a:{number}"
+    for one in streams.values() if encrypted else ():
+        one["Parameters"]["Outputs"][0]["Encryption"] = encryption(ENCRYPTED[protocol])
     streams["text"] = {"Type": "Transcode", "Parameters": {}}
     groups, edges, master = (_dash if protocol == "dash" else _hls)(streams)
     return {
@@ -62,6 +71,17 @@ def topology(protocol: str) -> dict[str, Any]:
             "master": ["report"],
             "report": [],
         },
+    }
+
+
+def encryption(scheme: str) -> dict[str, str]:
+    """A key that players of HLS fetch from the server of the test."""
+    return {
+        "Type": scheme,
+        "KeyType": "Base64",
+        "Key": base64.b64encode(bytes.fromhex(KEY)).decode(),
+        "KeyUri": base64.b64encode(b"/package/key.bin").decode(),
+        **({"KeyId": KEY_ID} if scheme == "cbcs" else {}),
     }
 
 
@@ -114,19 +134,19 @@ def _dash(streams: dict[str, Any]) -> Groups:
 
 
 @pytest.fixture(scope="module")
-def packaged(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def packaged(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Run a topology by its protocol, once; give the folder of the package."""
     home = tmp_path_factory.mktemp("packages")
     source = film(home / "film.mp4")
     mediaflow = CommandLine(data, home)
 
     @cache
-    def run(protocol: str) -> Path:
-        outputs = home / protocol
+    def run(protocol: str, *, encrypted: bool = False) -> Path:
+        outputs = home / f"{protocol}-{encrypted}"
         (outputs / "side").mkdir(parents=True)
         (outputs / "side" / "text.vtt").write_text(webvtt())
-        path = home / f"{protocol}.json"
-        path.write_text(json.dumps(topology(protocol)))
+        path = home / f"{outputs.name}.json"
+        path.write_text(json.dumps(topology(protocol, encrypted=encrypted)))
         options = ("--executor", "inline", "--output-dir", outputs)
         ended = mediaflow.run(path, source, *options)
         assert ended.code == 0, ended.err + ended.out
@@ -151,7 +171,7 @@ def test_a_package_plays(
     protocol: str,
     player: str,
     name: str,
-    packaged: Callable[[str], Path],
+    packaged: Callable[..., Path],
     chromium: str,
     tmp_path: Path,
 ):
@@ -166,6 +186,81 @@ def test_a_package_plays(
 
 @pytest.mark.parametrize(
     ("player", "name"),
+    [
+        ("hls.js", "master.m3u8"),
+        ("shaka", "master.m3u8"),
+        ("shaka", "all.mpd"),
+        ("dash.js", "all.mpd"),
+    ],
+)
+def test_sound_that_begins_late_is_heard_in_its_moment(
+    player: str, name: str, late_sound: Path, chromium: str, tmp_path: Path
+):
+    seen = played(chromium, late_sound, player, name, tmp_path, steps="onset")
+    assert seen["errors"] == []
+    # not a frame of AAC too early; a busy page hears it a little after it was played
+    assert 1.995 <= seen["onset"] < 2.1
+
+
+@pytest.fixture(scope="module")
+def late_sound(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a package of both lists, whose sound begins at second 2."""
+    home = tmp_path_factory.mktemp("late")
+    source = make(
+        home / "film.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=4", "-itsoffset", "2"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:d=2"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"),
+    )
+    path = home / "package.json"
+    value = hls(output={"ManifestName": "{FileName}/all.mpd"}, SegmentSeconds=2)
+    path.write_text(json.dumps(value))
+    ended = CommandLine(data, home).run(path, source, "--executor", "inline", "--output-dir", home)
+    assert ended.code == 0, ended.err + ended.out
+    return home / "out" / "film"
+
+
+PLAYERS_OF_ENCRYPTED = [
+    ("hls", "hls.js", "all.m3u8"),
+    ("cmaf", "shaka", "all.m3u8"),
+    ("cmaf", "shaka", "all.mpd"),
+    ("cmaf", "dash.js", "all.mpd"),
+]
+
+
+@pytest.mark.parametrize(("protocol", "player", "name"), PLAYERS_OF_ENCRYPTED)
+def test_an_encrypted_package_plays_with_its_key(
+    protocol: str,
+    player: str,
+    name: str,
+    packaged: Callable[..., Path],
+    chromium: str,
+    tmp_path: Path,
+):
+    folder = packaged(protocol, encrypted=True)
+    (folder / "key.bin").write_bytes(bytes.fromhex(KEY))
+    seen = played(chromium, folder, player, name, tmp_path, {KEY_ID: KEY})
+    # what a browser decrypts with a key of its own, no page may read
+    check(seen, late=2 if protocol == "hls" else 0, readable=protocol == "hls")
+
+
+@pytest.mark.parametrize(("protocol", "player", "name"), PLAYERS_OF_ENCRYPTED)
+def test_an_encrypted_package_does_not_play_with_another_key(
+    protocol: str,
+    player: str,
+    name: str,
+    packaged: Callable[..., Path],
+    chromium: str,
+    tmp_path: Path,
+):
+    folder = packaged(protocol, encrypted=True)
+    (folder / "key.bin").write_bytes(bytes(16))
+    seen = played(chromium, folder, player, name, tmp_path, {KEY_ID: "00" * 16})
+    assert seen["errors"] and not seen["frames"]
+
+
+@pytest.mark.parametrize(
+    ("player", "name"),
     [("shaka", "master.m3u8"), ("shaka", "master.mpd"), ("dash.js", "master.mpd")],
 )
 def test_small_pictures_for_the_time_line(player: str, name: str, chromium: str, tmp_path: Path):
@@ -176,11 +271,14 @@ def test_small_pictures_for_the_time_line(player: str, name: str, chromium: str,
     assert (seen["thumbnail"]["x"], seen["thumbnail"]["y"]) == (0, 0)
 
 
-def check(seen: dict[str, Any], *, late: int) -> None:
-    """Check what a page has seen; the player shows the film so many frames late."""
+def check(seen: dict[str, Any], *, late: int, readable: bool = True) -> None:
+    """Check what a page has seen; the player shows the film so many frames late.
+
+    Of pictures that are not `readable`, only when they came and how large they are is known.
+    """
 
     def number(time: float) -> int:
-        return math.floor(time * FPS + 0.1) - late
+        return math.floor(time * FPS + 0.1) - late if readable else 0
 
     assert seen["errors"] == []
     assert seen["missing"] == []
@@ -191,8 +289,9 @@ def check(seen: dict[str, Any], *, late: int) -> None:
     for frame in seen["frames"]:
         # others may have come before a busy page has read this one
         assert 0 <= frame["number"] - number(frame["time"]) <= 10, frame
-    numbers = [frame["number"] for frame in seen["borders"]]
-    assert numbers == sorted(numbers) and numbers[0] < 2 * FPS < numbers[-1]
+    if readable:
+        numbers = [frame["number"] for frame in seen["borders"]]
+        assert numbers == sorted(numbers) and numbers[0] < 2 * FPS < numbers[-1]
     assert sorted(frame["width"] for frame in seen["rungs"].values()) == [160, 240, 320]
     assert seen["sounds"] == {name: pytest.approx(tone, abs=30) for name, tone in TONES.items()}
     assert list(seen["texts"].values()) == list(CUES)

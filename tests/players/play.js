@@ -1,4 +1,5 @@
-// Plays a package through a player and posts what was seen and heard: `play.html?player=&url=`.
+// Plays a package through a player and posts what was seen and heard: `page.html?player=&url=&keys=`, with
+// `&steps=onset` only when sound is heard first.
 // Every decoded frame tells its number in eight blocks, the lowest bit at the left.
 
 import { players } from "./adapters.js";
@@ -39,12 +40,13 @@ async function until(what, found) {
   for (;;) {
     const value = await found();
     if (value) return value;
+    if (seen.errors.length) throw new Error(`gave up waiting for ${what}`);
     if (performance.now() - begun > 20000) {
       const ranges = [...Array(video.buffered.length).keys()]
         .map((n) => `${video.buffered.start(n)}-${video.buffered.end(n)}`);
       throw new Error(`waited in vain for ${what}, at ${video.currentTime} of ${ranges}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
@@ -79,8 +81,10 @@ function listener() {
 }
 
 async function steps() {
+  video.addEventListener("error", () => seen.errors.push(`video ${video.error.message}`));
   const heard = listener();
-  const player = await players[asked.get("player")](video, asked.get("url"), seen.errors);
+  const keys = JSON.parse(asked.get("keys"));
+  const player = await players[asked.get("player")](video, asked.get("url"), seen.errors, keys);
   await until("the first picture", () => video.readyState >= 2);
   seen.duration = video.duration;
   seen.borders = await play(1.6, 2.4);
@@ -130,8 +134,24 @@ async function steps() {
   seen.picture = canvas.toDataURL("image/png");
 }
 
+// when sound is heard first, of a film that begins without any
+async function onset() {
+  const audio = new AudioContext();
+  const analyser = new AnalyserNode(audio, { fftSize: 512 });
+  audio.createMediaElementSource(video).connect(analyser).connect(audio.destination);
+  await players[asked.get("player")](video, asked.get("url"), seen.errors, {});
+  await until("the first picture", () => video.readyState >= 2);
+  const wave = new Float32Array(analyser.fftSize);
+  await video.play();
+  seen.onset = await until("sound", () => {
+    const { currentTime } = video;
+    analyser.getFloatTimeDomainData(wave);
+    return Math.max(...wave) > 0.02 && currentTime;
+  });
+}
+
 try {
-  await steps();
+  await (asked.get("steps") === "onset" ? onset : steps)();
 } catch (error) {
   seen.errors.push(String(error.stack || error));
 }

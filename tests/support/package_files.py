@@ -58,13 +58,13 @@ def package(
     """
     folder.mkdir(parents=True, exist_ok=True)
     kind, extension = ("fmp4", "m4s") if fmp4 else ("mpegts", "ts")
-    inner = "movflags=+negative_cts_offsets" if fmp4 else "avoid_negative_ts=disabled"
+    inner = () if fmp4 else ("-hls_segment_options", "avoid_negative_ts=disabled")
 
     def muxed(name: str) -> list[str]:
         return [
             *("-f", "hls", "-hls_time", str(SEGMENT), "-hls_playlist_type", "vod"),
             *("-hls_segment_type", kind, "-start_number", "1", "-avoid_negative_ts", "disabled"),
-            *("-hls_segment_options", inner, "-hls_fmp4_init_filename", f"{name}-init.mp4"),
+            *("-hls_fmp4_init_filename", f"{name}-init.mp4", *inner),
             *("-hls_segment_filename", f"{name}-%05d.{extension}", f"{name}.m3u8"),
         ]
 

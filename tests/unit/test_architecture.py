@@ -17,14 +17,17 @@ IO_MODULES = {"os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "lo
 LAYERS = {
     "errors": 0,
     "records": 0,
+    "telemetry": 1,
     "topology": 1,
     "activity": 2,
     "planning": 3,
     "settings": 3,
     "buckets": 4,
+    "pages": 4,
     "store": 4,
     "catalog": 5,
     "messages": 5,
+    "notify": 5,
     "run": 6,
     "executor": 7,
     "ingest": 7,
@@ -32,9 +35,10 @@ LAYERS = {
     "engine": 8,
     "api": 9,
     "testing": 9,
-    "listening": 10,
-    "service": 10,
-    "cli": 11,
+    "web": 10,
+    "listening": 11,
+    "service": 11,
+    "cli": 12,
 }
 #: rooms of Transcode and what each may import; the way of an output runs through them upwards
 TRANSCODE = {
@@ -66,7 +70,7 @@ BEGINNINGS = (
     "watchdog.observers.inotify",
     *INTERNAL,
 )
-FOR_ACTIVITIES = {"activity", "buckets", "errors", "records", "topology"}
+FOR_ACTIVITIES = {"activity", "buckets", "errors", "records", "telemetry", "topology"}
 
 
 def sources(*parts: str) -> list[Path]:
@@ -217,6 +221,14 @@ def test_only_the_metrics_import_the_client_of_prometheus():
         if "prometheus_client" in set(map(top, imports(path)))
     ]
     assert users == [ROOT / "workflow_engine" / "api" / "metrics.py"]
+
+
+def test_only_pages_import_the_template_engine():
+    for path in sources("workflow_engine"):
+        if {"jinja2", "markupsafe"} & set(map(top, imports(path))):
+            assert path.parent.name == "pages", path
+    for path in [*sources("activities"), *sources("triggers")]:
+        assert not {"jinja2", "markupsafe"} & set(map(top, imports(path))), path
 
 
 def test_only_one_module_imports_ffmpeg_python():

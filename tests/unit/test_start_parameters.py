@@ -17,6 +17,11 @@ def start(**changes: Any) -> StartParameters:
     return StartParameters.model_validate({**given, **changes})
 
 
+@pytest.mark.parametrize("absent", [{"PipelineId": ""}, {"PipelineId": None}])
+def test_the_pipeline_may_be_left_out(absent: dict[str, Any]) -> None:
+    assert Start().binding(start(**absent)).pipeline == ""
+
+
 def test_defaults() -> None:
     parameters = start(InputFile='{"Bucket":"example-vod"}', QueueName="")
     assert parameters.input_file.object_prefix == ""
@@ -28,8 +33,6 @@ def test_defaults() -> None:
     ("changes", "code"),
     [
         ({"PipelineId": "default"}, Code.UUID_FORMAT),
-        ({"PipelineId": ""}, Code.EMPTY_VALUE),
-        ({"PipelineId": None}, None),
         ({"InputFile": {"Bucket": "no/slash"}}, Code.BUCKET_NAME),
         ({"InputFile": {}}, None),
         ({"InputFile": "{"}, Code.JSON_OBJECT_FORMAT),

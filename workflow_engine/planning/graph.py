@@ -34,6 +34,7 @@ from workflow_engine.errors import (
 from workflow_engine.planning.rules import (
     Edges,
     Types,
+    backwards,
     cycles,
     invalid,
     roles,
@@ -44,6 +45,7 @@ from workflow_engine.records import ActivityRecord, Json, stable_id
 from workflow_engine.topology import (
     Topology,
     key_problems,
+    keys_of_invalid,
     parse_topology,
     places_of,
     problems_of,
@@ -192,7 +194,11 @@ def build(
     types = dict(_types(topology, registry, problems))
     edges = topology.dependencies or {}
     dag = _edges(topology, edges, problems)
-    problems += roles(edges, types)
+    if turned := backwards(edges, dag, types):
+        problems.append(turned)
+        dag = dag.reverse()  # what is wrong besides shows in the graph that is meant
+    else:
+        problems += roles(edges, types)
     problems += cycles(edges, dag)
     if topology.dependencies is not None:
         problems += unreachable(dag, types)
@@ -339,7 +345,7 @@ def _parameters(
     try:
         return model.model_validate(without(given, places)), wrong
     except ValidationError:
-        return None, wrong
+        return None, [*wrong, *keys_of_invalid(model, given, base)]
 
 
 def _based(problems: Iterable[Problem], base: str) -> Iterator[Problem]:

@@ -4,8 +4,9 @@ Specification: topology, 3 (Start, Report, cycles, reachability). All are linear
 edges. `planning.graph` calls them, and the rules of activity types (`Activity.graph_rules`).
 """
 
+import json
 from collections import deque
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TypeVar, cast
 
 import networkx as nx
@@ -16,10 +17,36 @@ from workflow_engine.topology.wire import WireModel
 
 T = TypeVar("T", bound=Hashable)
 
+#: characters of the corrected dependencies that are shown whole
+_SHOWN = 400
+
 #: successors by name
 Edges = Mapping[str, tuple[str, ...]]
 #: the types of the activities, by name; an activity of an unknown type is left out
 Types = Mapping[str, Activity[WireModel]]
+
+
+def backwards(edges: Edges, dag: "nx.DiGraph[str]", types: Types) -> Problem | None:
+    """Return the problem of edges that all point from an activity to what it waits for.
+
+    That is: turned round, they lead from Start to every activity that has edges, and into Report.
+    """
+    starts, reports = _names(types, Role.START), _names(types, Role.REPORT)
+    if len(starts) != 1 or dag.out_degree(starts[0]) or any(map(dag.in_degree, reports)):
+        return None
+    waiting = _reached(starts, dag.predecessors)
+    if len(waiting) == 1 or any(name not in waiting for name, _ in dag.edges):
+        return None
+    name, index = next((n, to.index(starts[0])) for n, to in edges.items() if starts[0] in to)
+    turned = {name: list(dag.predecessors(name)) for name in dag}
+    text = json.dumps(turned, ensure_ascii=False)
+    written = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return invalid(
+        "The dependencies all point backwards: Dependencies lists the successors of each activity, "
+        "not what it waits for.",
+        pointer_to("Dependencies", name, index),
+        f"Write {written}.",
+    )
 
 
 def roles(edges: Edges, types: Types) -> Iterator[Problem]:
@@ -44,14 +71,22 @@ def roles(edges: Edges, types: Types) -> Iterator[Problem]:
                 yield invalid(
                     f'The edge from "{name}" leads into the Start activity "{successor}".',
                     pointer,
-                    "Remove it: Start comes first.",
+                    _turned(edges, successor, name) or "Remove it: Start comes first.",
                 )
             if name in types and types[name].role is Role.REPORT:
                 yield invalid(
                     f'The edge to "{successor}" leads out of the Report activity "{name}".',
                     pointer,
-                    "Remove it: Report comes last.",
+                    _turned(edges, successor, name) or "Remove it: Report comes last.",
                 )
+
+
+def _turned(edges: Edges, first: str, second: str) -> str:
+    """Say how an edge reads the other way round, unless it stands there already."""
+    if first == second or second in edges.get(first, ()):
+        return ""
+    written = f"{json.dumps(first)}: [{json.dumps(second)}]"
+    return f"Dependencies lists successors: write {written} if this is what is meant."
 
 
 def cycles(edges: Edges, dag: "nx.DiGraph[str]") -> Iterator[Problem]:
@@ -81,12 +116,7 @@ def unreachable(dag: "nx.DiGraph[str]", types: Types) -> Iterator[Problem]:
     starts = _names(types, Role.START)
     if not starts:
         return
-    reached = set(starts)
-    waiting = list(starts)
-    while waiting:
-        new = [name for name in dag.successors(waiting.pop()) if name not in reached]
-        reached.update(new)
-        waiting += new
+    reached = _reached(starts, dag.successors)
     for name in dag:
         if name not in reached:
             yield invalid(
@@ -94,6 +124,17 @@ def unreachable(dag: "nx.DiGraph[str]", types: Types) -> Iterator[Problem]:
                 pointer_to("Activities", name),
                 "Name it in the Dependencies of another activity, or remove it.",
             )
+
+
+def _reached(names: Iterable[str], onward: Callable[[str], Iterable[str]]) -> set[str]:
+    """Return some activities and all that can be reached from them."""
+    reached = set(names)
+    waiting = list(reached)
+    while waiting:
+        new = [name for name in onward(waiting.pop()) if name not in reached]
+        reached.update(new)
+        waiting += new
+    return reached
 
 
 def _names(types: Types, role: Role) -> list[str]:

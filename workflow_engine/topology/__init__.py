@@ -7,31 +7,25 @@ what a key may be. The parameters of each activity belong to the activity's own 
 `planning.graph` brings the two together.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from workflow_engine.errors import Code, Problem, Severity, TopologyError, pointer_to
+from workflow_engine.errors import Code, Problem, TopologyError, pointer_to
 from workflow_engine.records import Json
 from workflow_engine.topology.document import Document
 from workflow_engine.topology.encoded import decode_json
-from workflow_engine.topology.suggest import Suggester
-from workflow_engine.topology.wire import (
-    JsonArray,
-    JsonObject,
-    Text,
-    WireModel,
-    models_inside,
-    shown,
-)
+from workflow_engine.topology.keys import key_problems, keys_of_invalid
+from workflow_engine.topology.wire import JsonArray, JsonObject, Text, WireModel, shown
 
 __all__ = [
     "ActivityModel",
     "Topology",
     "TopologyModel",
     "key_problems",
+    "keys_of_invalid",
     "parse_topology",
     "places_of",
     "problems_of",
@@ -116,39 +110,6 @@ def problems_of(error: ValidationError, base: str = "") -> Iterable[Problem]:
         yield Problem(code=code, message=message, pointer=base + pointer_to(*place), remedy=remedy)
 
 
-def key_problems(model: WireModel, base: str = "") -> Iterable[Problem]:
-    """Report the keys that no field takes: those of a later version are errors, others warnings."""
-    for path, inner in models_inside(model):
-        if not inner.model_extra:
-            continue
-        known = [f.alias or name for name, f in type(inner).model_fields.items()]
-        for key, value in inner.model_extra.items():
-            pointer = base + pointer_to(*path, key)
-            if key in inner.later:
-                yield Problem(
-                    code=Code.NOT_SUPPORTED,
-                    message=f'The parameter "{key}" is not supported by this version.',
-                    pointer=pointer,
-                    remedy="Remove it, or do this step elsewhere.",
-                )
-            elif key in inner.echoed:
-                yield Problem(
-                    code=Code.UNKNOWN_KEY,
-                    message=f'The key "{key}" belongs to answers; here it has no effect.',
-                    pointer=pointer,
-                    remedy="Remove it.",
-                    severity=Severity.WARNING,
-                )
-            else:
-                yield Problem(
-                    code=Code.UNKNOWN_KEY,
-                    message=f'The key "{key}" with the value {shown(value)} is not known here.',
-                    pointer=pointer,
-                    remedy=Suggester(known).remedy(key) or "It has no effect.",
-                    severity=Severity.WARNING,
-                )
-
-
 def parse_topology(text: str, file: str = "") -> tuple[Topology, list[Problem]]:
     """Read the envelope of a topology.
 
@@ -162,6 +123,7 @@ def parse_topology(text: str, file: str = "") -> tuple[Topology, list[Problem]]:
         problems += key_problems(TopologyModel.model_validate(whole))
     except ValidationError as error:
         problems += problems_of(error)
+        problems += keys_of_invalid(TopologyModel, whole)
     members = _members(whole.get("Activities"))
     if members is None:
         raise TopologyError(document.place(problem) for problem in problems)
@@ -173,6 +135,7 @@ def parse_topology(text: str, file: str = "") -> tuple[Topology, list[Problem]]:
             activity = _ACTIVITY.validate_python(value)
         except ValidationError as error:
             problems += problems_of(error, base)
+            problems += keys_of_invalid(ActivityModel, value, base)
             kind = (_members(value) or {}).get("Type")
             unreadable[name] = kind if isinstance(kind, str) else ""
         else:
@@ -182,17 +145,23 @@ def parse_topology(text: str, file: str = "") -> tuple[Topology, list[Problem]]:
         document=document,
         activities=activities,
         unreadable=unreadable,
-        dependencies=_dependencies(whole.get("Dependencies"), problems),
+        dependencies=_dependencies(whole.get("Dependencies"), members, problems),
     )
     return topology, problems
 
 
-def _dependencies(value: Json, problems: list[Problem]) -> dict[str, tuple[str, ...]] | None:
+def _dependencies(
+    value: Json, names: Collection[str], problems: list[Problem]
+) -> dict[str, tuple[str, ...]] | None:
     members = _members(value)
     if members is None:
         return None
     dependencies: dict[str, tuple[str, ...]] = {}
     for name, successors in members.items():
+        if isinstance(successors, str) and successors in names:
+            problems.append(_alone(name, successors))
+            dependencies[name] = (successors,)
+            continue
         try:
             dependencies[name] = tuple(_SUCCESSORS.validate_python(successors))
         except ValidationError as error:
@@ -200,6 +169,15 @@ def _dependencies(value: Json, problems: list[Problem]) -> dict[str, tuple[str, 
             # what cannot be read may lead anywhere; only what it names is known
             dependencies[name] = ()
     return dependencies
+
+
+def _alone(name: str, successor: str) -> Problem:
+    return Problem(
+        code=Code.JSON_ARRAY_FORMAT,
+        message=f"The value {shown(successor)} is not a JSON array.",
+        pointer=pointer_to("Dependencies", name),
+        remedy=f"Write [{shown(successor)}].",
+    )
 
 
 def _members(value: Json) -> dict[str, Json] | None:

@@ -34,6 +34,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from workflow_engine.errors import Code
 from workflow_engine.topology.encoded import decode_json
+from workflow_engine.topology.units import has_unit, plain_number, seconds_of
 
 
 def wire_error(code: str, message: str, remedy: str = "") -> PydanticCustomError:
@@ -100,7 +101,7 @@ class Number:
 
     def check(self, value: Any, whole: bool) -> float | int:
         """Return the number. Raises PydanticCustomError."""
-        number = self._parse(value)
+        number = self._parse(value, whole)
         if whole and number != int(number):
             raise wire_error(Code.NUMBER_FORMAT, f"The value {shown(value)} is not a whole number.")
         if self.allowed and number not in self.allowed:
@@ -115,12 +116,27 @@ class Number:
             raise wire_error(
                 Code.OUT_OF_RANGE,
                 f"The value {shown(value)} is out of range.",
-                f"Use a number in {limits}{self._unit()}.",
+                f"Use a number in {limits}{self._unit()}.{self._in_thousands(number)}",
             )
         return int(number) if whole else number
 
     def _unit(self) -> str:
         return f" {self.unit}" if self.unit else ""
+
+    def _without_unit(self, text: str, whole: bool) -> str:
+        """Say which unit is meant, and what to write where that is sure."""
+        sentence = f"The unit here is {self.unit}" if self.unit else "Numbers have no unit here"
+        number = plain_number(text, self.unit)
+        if number is None or self._outside(number) or (whole and number != int(number)):
+            limits = _range_text(self.low, self.high, self.low_open, self.high_open)
+            bounded = self.low is not None or self.high is not None
+            return f"{sentence}; write the number alone{f', in {limits}' if bounded else ''}."
+        return f"{sentence}; write {number:.15g}."
+
+    def _in_thousands(self, number: float) -> str:
+        """Say what a rate is that was given in bit/s."""
+        fits = self.unit == "kbit/s" and not self._outside(number / 1000)
+        return f" {number:.15g} bit/s are {number / 1000:.15g}." if fits else ""
 
     def _outside(self, number: float) -> bool:
         below = self.low is not None and (
@@ -131,10 +147,14 @@ class Number:
         )
         return below or above
 
-    def _parse(self, value: Any) -> float:
+    def _parse(self, value: Any, whole: bool) -> float:
         _require_content(value)
-        if isinstance(value, str) and re.fullmatch(_NUMERAL, value, re.ASCII):
-            value = float(value) if len(value) < 64 else math.nan
+        if isinstance(value, str):
+            if re.fullmatch(_NUMERAL, value, re.ASCII):
+                value = float(value) if len(value) < 64 else math.nan
+            elif has_unit(value):
+                message = f"The value {shown(value)} is a number with a unit."
+                raise wire_error(Code.NUMBER_FORMAT, message, self._without_unit(value, whole))
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wire_error(Code.NUMBER_FORMAT, f"The value {shown(value)} is not a number.")
         try:
@@ -330,10 +350,11 @@ _CLOCK = r"\s*(\d{1,32}:){0,2}\d{1,32}(\.\d+)?\s*"
 def _clock_seconds(value: Any) -> float:
     text = str(value)
     if isinstance(value, bool) or not re.fullmatch(_CLOCK, text, re.ASCII):
+        meant = seconds_of(text)
         raise wire_error(
             Code.FORMAT,
             f"The value {shown(value)} is not a time.",
-            "Use hh:mm:ss[.SSS] or seconds[.SSS].",
+            "Use hh:mm:ss[.SSS] or seconds[.SSS]" + (f": {meant:g}." if meant else "."),
         )
     first, *others = (float(part) for part in text.split(":"))
     seconds = first
@@ -382,10 +403,10 @@ class WireModel(BaseModel):
 @cache
 def _required_names(model: type[WireModel]) -> frozenset[str]:
     fields = [field for field in model.model_fields.values() if field.is_required()]
-    return frozenset(name for field in fields for name in _wire_names(field))
+    return frozenset(name for field in fields for name in wire_names(field))
 
 
-def _wire_names(field: FieldInfo) -> Iterable[str]:
+def wire_names(field: FieldInfo) -> Iterable[str]:
     """Return the names under which a field may be given."""
     if isinstance(field.validation_alias, AliasChoices):
         return [str(name) for name in field.validation_alias.choices]

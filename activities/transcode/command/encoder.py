@@ -165,7 +165,7 @@ def _hls(rendition: Rendition, stem: str) -> Options:
         "hls_segment_filename": pattern,
         "start_number": "1",
     }
-    if rendition.key:
+    if rendition.segment_key:
         options["hls_key_info_file"] = key_info_name(stem)
     if rendition.stream:
         # streams are played beside each other: those with B-frames must not begin later
@@ -174,8 +174,6 @@ def _hls(rendition: Rendition, stem: str) -> Options:
         options["hls_segment_type"] = "fmp4"
         # beside the playlist, whatever its folder
         options["hls_fmp4_init_filename"] = f"{PurePath(stem).name}-init.mp4"
-        # else the time before the first picture would stand in an edit list, which players ignore
-        options["hls_segment_options"] = "movflags=+negative_cts_offsets"
     elif rendition.stream:
         options["hls_segment_options"] = "avoid_negative_ts=disabled"
     return options

@@ -44,6 +44,10 @@ def layout_of(codec: str, channels: int) -> str:
     return own or _LAYOUTS[channels - 1]
 
 
+#: of streams in fragments of an mp4: raised when equal renditions come out otherwise
+_FRAGMENTS = 2
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoEncoding:
     """How the picture is encoded; bit rates in kbit/s, buffer in kbit. No rate: GIF and WebP.
@@ -159,6 +163,16 @@ class Rendition:
         return self.stream is SegmentFormat.FMP4
 
     @property
+    def segment_key(self) -> Key | None:
+        """What ffmpeg encrypts whole segments with."""
+        return None if self.fragmented else self.key
+
+    @property
+    def sample_key(self) -> Key | None:
+        """What the samples of finished fragments are encrypted with."""
+        return self.key if self.fragmented else None
+
+    @property
     def filters(self) -> tuple[Filter, ...]:
         """All filters of picture and sound."""
         picture = self.picture.encoding.filters if self.picture and self.picture.encoding else ()
@@ -208,6 +222,8 @@ class Rendition:
         shaping = asdict(replace(self, key=key, duration=None, exact=True, limit=0.0, bytes=None))
         if self.stream is None:
             del shaping["stream"]
+        elif self.fragmented:
+            shaping["fragments"] = _FRAGMENTS
         return json.loads(json.dumps(shaping, default=str))  # str: Fractions
 
 

@@ -38,12 +38,12 @@ def _manifest(root: Element, folder: Path) -> Iterator[str]:
         ids = [node.get("id", "") for node in nodes]
         if len(set(ids)) < len(ids) or any(not one or re.search(r"\s", one) for one in ids):
             yield f"id: {name} has the ids {ids}"
-    longest = Fraction(0)
+    longest, buffered = Fraction(0), _seconds(root.get("minBufferTime", ""))
     for node in sets:
         yield from _set(node)
         for one in node.findall(f"{_NS}Representation"):
             timeline = _timeline(one)
-            yield from _representation(node, one, folder)
+            yield from _representation(node, one, folder, float(buffered))
             if timeline:
                 longest = max(longest, timeline[-1][1] - _offset(one))
     told = _seconds(root.get("mediaPresentationDuration", ""))
@@ -92,7 +92,7 @@ def _shape(node: Element, members: Sequence[Element]) -> Iterator[str]:
             yield f"par: {one.get('id')} is not shown as {node.get('par')}"
 
 
-def _representation(parent: Element, node: Element, folder: Path) -> Iterator[str]:
+def _representation(parent: Element, node: Element, folder: Path, buffered: float) -> Iterator[str]:
     name, content = node.get("id"), parent.get("contentType", "")
     missing = [one for one in (*_NEEDED.get(content, ()), "bandwidth") if not node.get(one)]
     if missing:
@@ -111,7 +111,7 @@ def _representation(parent: Element, node: Element, folder: Path) -> Iterator[st
         case "image":
             yield from _sheets(node, files)
         case _:
-            yield from _segments(parent, node, files)
+            yield from _segments(parent, node, files, buffered)
 
 
 def _template(node: Element) -> Element:
@@ -170,31 +170,32 @@ def _sheets(node: Element, files: Sequence[Path]) -> Iterator[str]:
                 yield f"tiles: {path.name} has {sheet.size} pixels, not {size}"
 
 
-def _segments(parent: Element, node: Element, files: Sequence[Path]) -> Iterator[str]:
+def _segments(
+    parent: Element, node: Element, files: Sequence[Path], buffered: float
+) -> Iterator[str]:
     name, (init, *segments) = node.get("id"), files
     timeline = _timeline(node)
     following = segments[-1].with_name(_next_name(segments[-1].name))
     if following.is_file():
         yield f"timeline: {name} does not list {following.name}"
     found = [parts(path, init)[0] for path in segments]
-    first = timeline[0][0]
+    offset = _offset(node)
     for (begin, end), part, path in zip(timeline, found, segments, strict=True):
         spare = 1.5 * part.packet_seconds
-        late = part.begin - found[0].begin - float(begin - first)
-        if abs(late) > spare or abs(part.end - part.begin - float(end - begin)) > spare:
+        # what stands before the film, by the edit list, is no part of it
+        shown = max(part.begin, 0.0)
+        late = shown - float(begin - offset)
+        if abs(late) > spare or abs(part.end - shown - float(end - begin)) > spare:
             yield f"timeline: {path.name} is not from {float(begin)} to {float(end)}"
         if parent.get("startWithSAP") == "1" and not part.packets[0].key:
             yield f"key-frame: {path.name} does not begin with a key frame"
         rate = path.stat().st_size * 8 / float(end - begin)
-        buffered = float(max(end - begin for begin, end in timeline))
         if path.stat().st_size * 8 > int(node.get("bandwidth", 0)) * buffered * 1.001:
             yield f"bandwidth: {path.name} needs {rate:.0f} bit/s"
     yield from _truth(node, found[0])
-    if found[0].kind == "audio":
-        # what stands before the film, by the edit list, is cut away by the offset
-        offset, before = float(_offset(node) - first), -found[0].begin
-        if abs(offset - before) > 0.001:
-            yield f"offset: {name} begins {before:.4f} s before the film, not {offset:.4f} s"
+    told, real = float(timeline[0][0] - offset), max(found[0].begin, 0.0)
+    if abs(told - real) > 0.001:
+        yield f"offset: {name} begins at {real:.4f} s, not at {told:.4f} s"
 
 
 def _next_name(name: str) -> str:

@@ -13,10 +13,7 @@ from activities.ffmpeg import ffprobe_path
 
 @dataclass(frozen=True, kw_only=True)
 class Packet:
-    """A packet: seconds at which it is shown and how long, and whether it is a key frame.
-
-    Pictures of fMP4 are told by when they are decoded, which is the same for whole segments.
-    """
+    """A packet: seconds at which it is shown and how long, and whether it is a key frame."""
 
     shown: float
     seconds: float
@@ -71,16 +68,11 @@ def parts(
 def _parts(segment: Path, init: Path | None, span: tuple[int, int] | None) -> Sequence[Part]:
     content = segment.read_bytes()[slice(*span)] if span else segment.read_bytes()
     told = _probed((init.read_bytes() if init else b"") + content)
-    # pictures of fMP4 that are shown before they are decoded, by their times, ffprobe shifts as far
-    # as each segment needs by itself; that decoding times do not have
-    timed = {one["index"] for one in told["streams"] if init and one["codec_type"] == "video"}
     by_stream: dict[int, list[Packet]] = {}
     for packet in told["packets"]:
         by_stream.setdefault(packet["stream_index"], []).append(
             Packet(
-                shown=float(
-                    packet.get("dts_time" if packet["stream_index"] in timed else "pts_time", "nan")
-                ),
+                shown=float(packet.get("pts_time", "nan")),
                 seconds=float(packet.get("duration_time", 0)),
                 key="K" in packet["flags"],
             )
@@ -104,7 +96,7 @@ def _parts(segment: Path, init: Path | None, span: tuple[int, int] | None) -> Se
 
 
 def _probed(content: bytes) -> dict[str, Any]:
-    shown = "stream:packet=stream_index,pts_time,dts_time,duration_time,flags"
+    shown = "stream:packet=stream_index,pts_time,duration_time,flags"
     done = subprocess.run(
         [str(ffprobe_path()), "-v", "error", "-of", "json", "-show_entries", shown, "pipe:0"],
         input=content,
