@@ -46,7 +46,7 @@ def test_in_a_folder(tmp_path: Path, clip: Path, names: int):
     check(resumed(tmp_path, clip, names, FOLDER), names)
 
 
-@pytest.mark.parametrize("names", [3, 1])
+@pytest.mark.parametrize("names", [3, pytest.param(1, marks=pytest.mark.long)])
 def test_in_a_store(
     s3_servers: Callable[[str], S3Server],
     tmp_path: Path,
