@@ -182,6 +182,11 @@ class Engine:
         return ExecutionHistory(self.store, days=self.settings.service.history_days)
 
     @_Part
+    def _submissions(self) -> Submissions:
+        """Queues runs by hand."""
+        return Submissions(self._topologies, self.buckets, self.queue)
+
+    @_Part
     def jobs(self) -> Jobs:
         """Jobs, those of workflows among them."""
         return Jobs(
@@ -321,10 +326,17 @@ class Engine:
         such object, TopologyError for overrides that do not fit, DuplicateExecutionError when
         the dedupe key was used before.
         """
-        submissions = Submissions(self._topologies, self.buckets, self.queue)
-        return submissions.submit(
+        return self._submissions.submit(
             workflow, ref, user_data=user_data, overrides=overrides, dedupe_key=dedupe_key
         )
+
+    def again(self, run_id: str, *, fresh: bool = False) -> ExecutionRecord:
+        """Queue another run with the topology, the input and the user data of an execution.
+
+        `fresh` uses no finished steps. Raises InvalidInputError when there is no such execution,
+        its input is gone, or it was not a run of a workflow in the queue.
+        """
+        return self._submissions.again(self.history.get(run_id), fresh=fresh)
 
     def add_media(self, given: NewMedia) -> MediaRecord:
         """Add a media, and run the workflow on it that is named and Active; see `add_media`."""

@@ -21,6 +21,7 @@ from activities.transcode.command.muxing import agreed, divide, picture_key
 from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.followup import MUX_WEIGHT, FollowUp
 from activities.transcode.result.finish import finish, stem_of
+from activities.transcode.result.protect import protected
 from workflow_engine.activity import ActivityContext, ActivityResult
 from workflow_engine.errors import ActivityError, InstallationError
 
@@ -44,8 +45,8 @@ def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
     division = divide(together)
     for target in together:
         _write_files(target)
-        if target.rendition.key:
-            write_key(Path(target.stem), target.rendition.key)
+        if target.rendition.segment_key:
+            write_key(Path(target.stem), target.rendition.segment_key)
     first = members[0][1]
     argvs = commands(str(first.source), division.encodes)
     progress = _Progress(members, len(argvs), len(division.muxes))
@@ -97,7 +98,9 @@ def _result(
 ) -> ActivityResult | ActivityError:
     jobs, context = member
     try:
-        made = [follow_up.finish(*pair) for pair in zip(jobs, targets, strict=True)]
+        made = [
+            protected(follow_up.finish(*pair), context) for pair in zip(jobs, targets, strict=True)
+        ]
         return finish(
             *(jobs, made),
             commands=[*argvs, *follow_up.commands],
@@ -165,6 +168,8 @@ def _require_tools(members: Sequence[Member]) -> None:
                     there.require_encoder(AUDIO_ENCODERS[sound.encoding.codec])
                 for name in filter_names(job.rendition.filters):
                     there.require_filter(name)
+                if job.rendition.sample_key:
+                    ffmpeg.packager_path()
                 if job.quality:
                     require_metric(job.quality.measure)
     except InstallationError as error:

@@ -167,8 +167,8 @@ class FollowUp:
         target = RenditionTarget(
             rendition=rendition, stem=str(stem.with_name(f"again-{stem.name}"))
         )
-        if rendition.key:
-            write_key(Path(target.stem), rendition.key)
+        if rendition.segment_key:
+            write_key(Path(target.stem), rendition.segment_key)
         for command in commands(str(self._context.source), [target]):
             self._run(command, rendition)
         return replace(self._finished(target), encodes=2)

@@ -163,10 +163,11 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "HLS": {
         "M3U8NonStandardSupport.TS.Md5Support": "the MD5 of each segment in the playlist",
         "M3U8NonStandardSupport.TS.SizeSupport": "the size of each segment in the playlist",
-        "Encryption.Type": "hls-aes-128",
+        "Encryption.Type": "hls-aes-128; cbcs, an extension of ours",
         "Encryption.Key": "the key of 16 bytes, Base64",
         "Encryption.KeyUri": "where players get the key, Base64",
         "Encryption.KeyType": "Base64 or KMS",
+        "Encryption.KeyId": "the id of the key of cbcs, an extension of ours",
         "Encryption.SkipCnt": "leading segments left clear",
     },
     "SubtitleConfig": {
@@ -192,6 +193,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "OverrideParams in packages": "refused for what is no subtitle stream",
     },
     "Subtitle streams of packages": {
+        "SubtitleStreamMap": "the text track of an HLS stream, an extension of ours",
         "WebVTTSubtitleURL": "the subtitle file of an HLS stream; of several formats",
         "WebVTTSubtitleOverrides": "another file for one execution",
         "InputConfig.Format stl": "EBU STL for DASH",

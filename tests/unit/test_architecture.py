@@ -34,10 +34,10 @@ LAYERS = {
     "engine": 8,
     "api": 9,
     "testing": 9,
-    "web": 9,
-    "listening": 10,
-    "service": 10,
-    "cli": 11,
+    "web": 10,
+    "listening": 11,
+    "service": 11,
+    "cli": 12,
 }
 #: rooms of Transcode and what each may import; the way of an output runs through them upwards
 TRANSCODE = {

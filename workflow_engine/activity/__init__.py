@@ -46,6 +46,7 @@ from workflow_engine.activity.runs import (
     Exhibit,
     Finding,
     KeepPredictions,
+    PageMaker,
     Picture,
     Pictures,
     Player,
@@ -54,6 +55,7 @@ from workflow_engine.activity.runs import (
     Publish,
     Series,
     SetCover,
+    Thumbnail,
     read_nothing,
 )
 from workflow_engine.errors import (
@@ -80,6 +82,7 @@ from workflow_engine.records import (
     Output,
     Prediction,
     StepResult,
+    Work,
 )
 from workflow_engine.topology.placeholders import (
     Names,
@@ -144,6 +147,7 @@ __all__ = [
     "Number",
     "ObjectRef",
     "Output",
+    "PageMaker",
     "Picture",
     "Pictures",
     "PlanContext",
@@ -167,8 +171,10 @@ __all__ = [
     "StepResult",
     "TemplateLookup",
     "Text",
+    "Thumbnail",
     "Transient",
     "WireModel",
+    "Work",
     "check_key",
     "decode_object",
     "load_registry",

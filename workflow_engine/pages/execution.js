@@ -16,6 +16,16 @@ window.mediaflow = {
     for (const figure of root.querySelectorAll("figure[data-cells]")) {
       mediaflow.sprite(figure);
     }
+    // what this browser cannot play, it cannot show either: its link stays
+    for (const source of root.querySelectorAll(".player source")) {
+      source.addEventListener("error", () => {
+        const column = source.closest(".players").parentElement;
+        source.closest("figure").remove();
+        if (column.querySelector("figure")) return;
+        column.parentElement.classList.remove("two");
+        column.remove();
+      });
+    }
   },
 
   // one cell of a sprite at a time, under the pointer or by a slider
@@ -24,13 +34,14 @@ window.mediaflow = {
     if (!picture) return;
     const [columns, lines] = figure.dataset.cells.split(" ").map(Number);
     const moments = figure.dataset.moments.split(" ").map(Number);
-    const width = picture.width / columns, height = picture.height / lines;
+    const wide = Number(picture.getAttribute("width")), high = Number(picture.getAttribute("height"));
+    const width = wide / columns, height = high / lines;
     const name = "http://www.w3.org/2000/svg";
     const view = document.createElementNS(name, "svg");
     const sheet = document.createElementNS(name, "image");
     sheet.setAttribute("href", picture.src);
-    sheet.setAttribute("width", picture.width);
-    sheet.setAttribute("height", picture.height);
+    sheet.setAttribute("width", wide);
+    sheet.setAttribute("height", high);
     view.append(sheet);
     view.setAttribute("class", "cell");
     view.setAttribute("role", "img");
@@ -57,6 +68,8 @@ window.mediaflow = {
     });
     show();
     figure.prepend(view, slider, told);
+    if (picture.parentElement.matches("a")) picture.replaceWith("The whole sprite");
+    else picture.remove();
   },
 };
 

@@ -20,12 +20,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from workflow_engine.activity import Exhibit
+from workflow_engine.activity import Exhibit, Thumbnail
 from workflow_engine.pages.dag import Drawing, draw
 from workflow_engine.pages.execution_outputs import (
     Link,
     Shown,
-    Thumbnail,
     no_link,
     shown_of,
 )
@@ -53,7 +52,8 @@ class ExecutionFacts:
     `record` has the activities in the order of the topology. `side_inputs` has what each activity
     read beside the input, `tools` the versions of the programs, `thumbnails` small pictures of
     outputs by their places, `notices` sentences about the page itself. `link` makes the URL of an
-    output, empty where a browser cannot have it. `now` is where time stands.
+    output, empty where a browser cannot have it, and `report` is that of the report for programs.
+    `now` is where time stands.
     """
 
     record: ExecutionRecord
@@ -67,6 +67,7 @@ class ExecutionFacts:
     thumbnails: Mapping[str, Thumbnail] = field(default_factory=dict[str, Thumbnail])
     notices: Sequence[str] = ()
     link: Link = no_link
+    report: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,14 +103,15 @@ class ActivityPart:
 class ExecutionPage:
     """All that the templates show.
 
-    `verdict` says how it went, `advice` are commands with what each does. `input_tables` are what
-    the first activity found in the input.
+    `verdict` says how it went. `remedies` and `advice` are commands with what each does: what helps
+    after failures, and what may be of use. `first` is what the first activity found in the input.
     """
 
     record: ExecutionRecord
     title: str
     verdict: str
     failures: tuple[ActivityPart, ...]
+    remedies: tuple[tuple[str, str], ...]
     advice: tuple[tuple[str, str], ...]
     activities: tuple[ActivityPart, ...]
     first: Shown | None
@@ -118,6 +120,7 @@ class ExecutionPage:
     seconds: float
     tools: Mapping[str, str]
     notices: Sequence[str]
+    report: str
 
     @property
     def results(self) -> list[ActivityPart]:
@@ -139,6 +142,7 @@ def execution_page(facts: ExecutionFacts) -> ExecutionPage:
         title=label(record.input.object.rpartition("/")[2], 60),
         verdict=" ".join(_verdict(record)),
         failures=tuple(one for one in parts if one.record.state is ActivityState.FAIL),
+        remedies=tuple(_remedies(record)),
         advice=tuple(_advice(record)),
         activities=parts,
         first=parts[0].shown if parts else None,
@@ -147,6 +151,7 @@ def execution_page(facts: ExecutionFacts) -> ExecutionPage:
         seconds=max((end - record.created).total_seconds(), 0.0),
         tools=facts.tools,
         notices=facts.notices,
+        report=facts.report,
     )
 
 
@@ -214,15 +219,18 @@ def _number(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
+def _remedies(record: ExecutionRecord) -> Iterator[tuple[str, str]]:
+    """Yield commands that help an execution with failures, and what each does."""
+    if record.state is ExecutionState.FAIL or (record.state.ended and record.failed):
+        yield (
+            f"mediaflow execution resume {record.run_id}",
+            "Once the cause is gone, run what failed again, and what depends on it; what succeeded "
+            "is kept:",
+        )
+
+
 def _advice(record: ExecutionRecord) -> Iterator[tuple[str, str]]:
     """Yield commands and what each does."""
-    run_id = record.run_id
     if not record.state.ended:
-        yield f"mediaflow execution cancel {run_id}", "End it now."
-    elif record.state is ExecutionState.FAIL or record.failed:
-        yield (
-            f"mediaflow execution resume {run_id}",
-            "Run what failed again, and what depends on it. What succeeded is kept.",
-        )
-    yield f"mediaflow execution show {run_id}", "Show states and outputs in a terminal."
-    yield f"mediaflow execution report {run_id} --json", "Print the report for programs."
+        yield f"mediaflow execution cancel {record.run_id}", "End it now:"
+    yield f"mediaflow execution show {record.run_id}", "Show states and outputs in a terminal:"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from workflow_engine.activity import Artifact, Cells, Exhibit, Pictures, Player, Plot
+from workflow_engine.activity import Artifact, Cells, Exhibit, Pictures, Player, Plot, Thumbnail
 from workflow_engine.pages.plots import DrawnPlot, drawn
 from workflow_engine.records import ActivityRecord, Json, Output
 
@@ -30,20 +30,6 @@ def no_link(output: Output) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Thumbnail:
-    """A small copy of a picture: its bytes, size in pixels, and what it is, as image/jpeg."""
-
-    content: bytes
-    size: tuple[int, int]
-    media_type: str
-
-    @property
-    def url(self) -> str:
-        """The picture as a URL of its own (RFC 2397)."""
-        return f"data:{self.media_type};base64,{b64encode(self.content).decode()}"
-
-
-@dataclass(frozen=True, kw_only=True)
 class ShownObject:
     """An output, and its URL where there is one."""
 
@@ -56,7 +42,7 @@ class ShownObject:
         media = self.output.media
         found: list[str] = []
         if duration := media.get("Duration"):
-            found.append(f"{duration} s")
+            found.append(f"{_rounded(duration)} s")
         if (width := media.get("Width")) and (height := media.get("Height")):
             found.append(f"{width}x{height}")
         return found
@@ -100,6 +86,14 @@ class ShownPicture:
     thumbnail: Thumbnail | None
     large: bool
     cells: Cells | None
+
+    @property
+    def source(self) -> str:
+        """The small copy as a URL that holds it (RFC 2397); "" where there is none."""
+        if self.thumbnail is None:
+            return ""
+        content = b64encode(self.thumbnail.content).decode()
+        return f"data:{self.thumbnail.media_type};base64,{content}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +198,14 @@ def cell_text(value: Json) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)
+
+
+def _rounded(value: Json) -> str:
+    """Return a number with a decimal; a value that is none as it is."""
+    try:
+        return f"{float(value):.1f}"
+    except (TypeError, ValueError):
+        return str(value)
 
 
 def _groups(objects: Sequence[ShownObject]) -> Iterator[Group]:

@@ -10,19 +10,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from workflow_engine.pages.dag import HEIGHT, WIDTH
 from workflow_engine.records import wire_time
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _PACKAGE = "workflow_engine.pages"
 #: bytes in a unit, and its name
 _SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "KB"))
 #: what URLs begin with that a page may link to: none that runs a script
-_LINKS = ("https://", "http://", "file://")
+_LINKS = ("https://", "http://")
 #: marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode annex 9)
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -125,7 +127,9 @@ def _inline_script(name: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader(_PACKAGE),
         autoescape=True,

@@ -34,6 +34,8 @@ from workflow_engine.records.objects import (
     content_version,
 )
 from workflow_engine.records.predictions import Figure, Prediction
+from workflow_engine.records.progress import Progress, about
+from workflow_engine.records.rates import Work
 
 __all__ = [
     "DEFAULT_PRIORITY",
@@ -52,8 +54,11 @@ __all__ = [
     "ObjectRef",
     "Output",
     "Prediction",
+    "Progress",
     "ReadContent",
     "StepResult",
+    "Work",
+    "about",
     "content_version",
     "new_id",
     "run_id_of",

@@ -223,17 +223,18 @@ class Runner:
             else replace(produced, ref=replace(produced.ref, bucket=self._report_bucket()))
             for produced in result.outputs
         ]
-        publication = self._attempts.call(
-            name, lambda: self._publisher.of_files(files, planned.stream_key, self.cancel)
-        )
-        planned_warnings = planned.step.warnings if planned.step else ()
-        finished = StepResult(
-            data=result.data,
-            outputs=publication.outputs,
-            commands=result.commands,
-            warnings=(*(problem.message for problem in planned_warnings), *result.warnings),
-        )
-        return self._succeed(planned, publication, finished)
+        with self._run.estimates.published(name, files):
+            publication = self._attempts.call(
+                name, lambda: self._publisher.of_files(files, planned.stream_key, self.cancel)
+            )
+            planned_warnings = planned.step.warnings if planned.step else ()
+            finished = StepResult(
+                data=result.data,
+                outputs=publication.outputs,
+                commands=result.commands,
+                warnings=(*(problem.message for problem in planned_warnings), *result.warnings),
+            )
+            return self._succeed(planned, publication, finished)
 
     def _republish(self, planned: Planned, finished: StepResult) -> Outcome | None:
         """Publish what an equal step left; None when it is not there any more."""

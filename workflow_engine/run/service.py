@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from workflow_engine.activity import TemplateLookup
 from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.buckets import Buckets
+from workflow_engine.buckets.interface import handle_file
 from workflow_engine.catalog import publish_states
 from workflow_engine.errors import (
     Code,
@@ -181,11 +182,16 @@ class RunService:
         """Take away what killed processes of this machine left in folders and buckets."""
         sweep(self._work_root, self._sweep_staged)
 
-    def _sweep_staged(self, run_id: str) -> None:
-        """Take away what a killed process had staged, unless another one continues with it."""
+    def _sweep_staged(self, run_id: str) -> Iterable[Path]:
+        """Take away what a killed process had staged, unless another one continues with it.
+
+        Returns the files that this one then needs.
+        """
         intents = self._store.steps.intents(run_id)  # before another process claims it
-        if not self._store.queue.continues(run_id):
-            sweep_staged(self._buckets, intents)
+        if self._store.queue.continues(run_id):
+            return filter(None, (handle_file(intent.handle) for intent in intents))
+        sweep_staged(self._buckets, intents)
+        return ()
 
     def _active(
         self,
@@ -208,6 +214,7 @@ class RunService:
             slot=lambda: self._slots,
             completion=Completion(self._store, self._outbox, graph, access),
             fuse=self._settings.fuse,
+            processes=self._settings.processes,
             count_limit=self._settings.count_limit,
             retry=self._retry,
             templates=self._templates,
@@ -245,7 +252,7 @@ class RunService:
         except InterruptedRunError:
             return self._stopped(run)
         except (StoreError, LeaseLostError):
-            run.clean()
+            self._leave(run)
             raise
         except BaseException as error:
             run.finish(as_engine_error(error))
@@ -256,10 +263,15 @@ class RunService:
         """End an interrupted execution, unless another process continues with it."""
         if run.cancellation.reason is not Interruption.LEFT:
             return run.finish(InterruptedRunError(run.cancellation.reason))
-        run.clean()
+        self._leave(run)
         # tells who lost the claim, and whether the store works
         self._store.queue.renew(run.claim, lease.LEASE)
         return run.record
+
+    def _leave(self, run: ActiveRun) -> None:
+        """Leave a run to whoever continues it, with the files that it was about to publish."""
+        run.work.leave()
+        self.sweep()
 
     def _refuse(self, claim: Claim, error: MediaflowError) -> None:
         """End an execution that cannot be run."""

@@ -32,6 +32,7 @@ from workflow_engine.service.prefect import PrefectComponent
 from workflow_engine.service.retention import Retention
 from workflow_engine.service.workflow_files import TemplateFiles, WorkflowFiles
 from workflow_engine.settings import Settings
+from workflow_engine.web.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,15 @@ class Server:
         ]
         self._ready = False
         self._draining = False
-        app = create_app(self._engine, status=self.status, gauges=self.gauges)
+        self._site = Site(self._engine)
+        app = create_app(
+            self._engine,
+            status=self.status,
+            gauges=self.gauges,
+            home=self._site.home,
+            failure_page=self._site.failure,
+        )
+        app.router.routes.extend(self._site.routes)
         for component in self._components:
             if isinstance(component, Routed):
                 app.router.routes.extend(component.routes)
@@ -139,6 +148,7 @@ class Server:
             log.warning("executions did not stop in time; the next serve continues with them")
         self._files.stop()
         self._sender.stop(MESSAGE_PATIENCE)
+        self._site.close()
         self._http.should_exit = True
         if self._http_thread.is_alive():
             self._http_thread.join(10)

@@ -350,3 +350,15 @@ nonces = sa.Table(
     sa.Index("nonces_by_end", "until"),
     sqlite_with_rowid=False,
 )
+
+# How long some work took (`rates.py`); of what the machine did last.
+rates = sa.Table(
+    "rates",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("machine", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("amount", sa.Double, nullable=False),
+    sa.Column("seconds", sa.Double, nullable=False),
+    sa.Index("rates_by_kind", "machine", "kind", "id"),
+)

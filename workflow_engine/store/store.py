@@ -10,7 +10,9 @@ from workflow_engine.store.connections import database_exists
 from workflow_engine.store.database import Database
 from workflow_engine.store.digests import DigestTable
 from workflow_engine.store.executions import ExecutionTable
+from workflow_engine.store.glances import GlanceTable
 from workflow_engine.store.intake import IntakeTable, ListenerTable
+from workflow_engine.store.landings import LandingTable
 from workflow_engine.store.media import MediaTable
 from workflow_engine.store.media_buckets import MediaBucketTable
 from workflow_engine.store.messages import MessageTable
@@ -18,6 +20,7 @@ from workflow_engine.store.nonces import NonceTable
 from workflow_engine.store.pipelines import PipelineTable
 from workflow_engine.store.predictions import PredictionTable
 from workflow_engine.store.queue import QueueTable
+from workflow_engine.store.rates import RateTable
 from workflow_engine.store.retention import RetentionTable
 from workflow_engine.store.services import ServiceTable
 from workflow_engine.store.steps import StepTable
@@ -33,9 +36,11 @@ class Store:
         self._database = database
         self.queue = QueueTable(database)
         self.executions = ExecutionTable(database)
+        self.glances = GlanceTable(database)
         self.steps = StepTable(database)
         self.activity_jobs = ActivityJobTable(database)
         self.predictions = PredictionTable(database)
+        self.rates = RateTable(database)
         self.digests = DigestTable(database)
         self.workflows = WorkflowTable(database)
         self.media = MediaTable(database)
@@ -46,6 +51,7 @@ class Store:
         self.arrivals = ArrivalTable(database)
         self.composites = CompositeTable(database)
         self.intake = IntakeTable(database)
+        self.landings = LandingTable(database)
         self.listeners = ListenerTable(database)
         self.nonces = NonceTable(database)
         self.services = ServiceTable(database)

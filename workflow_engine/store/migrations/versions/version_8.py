@@ -1,4 +1,4 @@
-"""What was foretold of outputs, and what came out; the elementary streams of objects."""
+"""Predictions and what came out, streams of objects, rates, and an index of what landed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "7"
 
 
 def upgrade() -> None:
-    """Add the predictions, and the keys of streams."""
+    """Add the predictions, the keys of streams, how long work took, and an index of the intake."""
     op.create_table(
         "predictions",
         sa.Column("run_id", sa.Text, primary_key=True),
@@ -27,3 +27,19 @@ def upgrade() -> None:
     op.create_index(
         "objects_by_stream", "objects", ["stream"], sqlite_where=known, postgresql_where=known
     )
+    op.create_index(
+        "intake_by_age",
+        "intake",
+        ["taken"],
+        sqlite_where=sa.text("existing IS 0"),
+        postgresql_where=sa.text("existing IS false"),
+    )
+    op.create_table(
+        "rates",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("machine", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("amount", sa.Double, nullable=False),
+        sa.Column("seconds", sa.Double, nullable=False),
+    )
+    op.create_index("rates_by_kind", "rates", ["machine", "kind", "id"])
