@@ -70,15 +70,16 @@ def create_app(
     actions: Mapping[str, Action] = ACTIONS,
     home: str = "",
     failure_page: FailurePage = no_page,
+    metrics: Metrics | None = None,
 ) -> FastAPI:
     """Return the application; more routes may be added to it.
 
     `status` says whether the server is ready, and why, for `/readyz`; `gauges` are shown by
     `/metrics`. Both may block. `home` is where a browser is sent that opens `/`, and
-    `failure_page` what it sees where nothing is served. Raises SettingsError when the settings of
-    the API are wrong.
+    `failure_page` what it sees where nothing is served; `metrics` may count runs, too. Raises
+    SettingsError when the settings of the API are wrong.
     """
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     api = _Api(Calls(engine, actions, metrics), home)
     paths = ServerPaths(engine.settings)
 

@@ -9,9 +9,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption, LeaseLostError, MediaflowError
+from workflow_engine.records import ExecutionRecord, utc_now
 from workflow_engine.run import lease
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.runner import Executor
@@ -29,9 +31,16 @@ class Dispatcher:
 
     name = "runner"
 
-    def __init__(self, engine: Engine, executor: Callable[[], Executor]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        executor: Callable[[], Executor],
+        ran: Callable[[ExecutionRecord, datetime], object] = lambda record, since: None,
+    ) -> None:
+        """`ran` gets each execution after it was run here, and since when."""
         self._engine = engine
         self._executor = executor
+        self._ran = ran
         self._owner = lease.owner_name()
         self._turn = threading.Lock()
         self._lock = threading.Lock()
@@ -139,7 +148,9 @@ class Dispatcher:
                 cancellation.stop(Interruption.LEFT)
 
         try:
-            self._engine.runs.run_claimed(claim, executor=self._executor(), on_start=started)
+            since = utc_now()
+            runs, executor = self._engine.runs, self._executor()
+            self._ran(runs.run_claimed(claim, executor=executor, on_start=started), since)
         except LeaseLostError as error:
             log.warning("run taken over by another process: %s", error.message)
         except MediaflowError as error:
