@@ -125,23 +125,29 @@ def _adaptation_set(period: Element, number: int, members: Sequence[Member], pla
     node = SubElement(
         period, "AdaptationSet", {name: value for name, value in attributes.items() if value}
     )
-    keys = {one.key_id for one in streams}
-    if len(keys) == 1:
-        _protection(node, keys.pop())
-    for name, value in _range(streams):
-        scheme = {"schemeIdUri": f"{_CICP}:{name}", "value": str(value)}
-        SubElement(node, "SupplementalProperty", scheme)
+    # what not all streams have stands at each of them
+    protected = len({one.key_id for one in streams}) == 1
+    ranged = len({one.video_range for one in streams}) == 1
+    if protected:
+        _protection(node, first.stream)
+    if ranged:
+        _range(node, first.stream)
     if label := first.name or (first.group if first.language else ""):
         SubElement(node, "Label").text = label
     for role in _roles(first):
         SubElement(node, "Role", {"schemeIdUri": _ROLE, "value": role})
     for member in members:
-        _representation(node, member, place, keyed=bool(keys))
+        representation = _representation(node, member)
+        if not protected:
+            _protection(representation, member.stream)
+        if not ranged:
+            _range(representation, member.stream)
+        _media(representation, member.stream, place)
 
 
-def _protection(parent: Element, key_id: str) -> None:
-    """Say how streams are encrypted, if they are, and which key opens them."""
-    if not key_id:
+def _protection(parent: Element, stream: Stream) -> None:
+    """Say how a stream is encrypted, if it is, and which key opens it."""
+    if not (key_id := stream.key_id):
         return
     scheme = {"schemeIdUri": _PROTECTED, "value": "cbcs", "cenc:default_KID": str(UUID(key_id))}
     SubElement(parent, "ContentProtection", scheme)
@@ -195,16 +201,20 @@ def _roles(member: Member) -> Iterator[str]:
             pass
 
 
-def _range(streams: Sequence[Stream]) -> Iterator[tuple[str, int]]:
-    """Yield what is said of pictures of high dynamic range, where all are of one."""
-    ranges = {one.video_range for one in streams}
-    if len(ranges) == 1 and (transfer := _TRANSFERS.get(ranges.pop())):
-        yield from (("ColourPrimaries", _BT2020), ("MatrixCoefficients", _BT2020))
-        yield "TransferCharacteristics", transfer
+def _range(parent: Element, stream: Stream) -> None:
+    """Say what the colours of pictures of high dynamic range are."""
+    if transfer := _TRANSFERS.get(stream.video_range):
+        colours = {
+            "ColourPrimaries": _BT2020,
+            "MatrixCoefficients": _BT2020,
+            "TransferCharacteristics": transfer,
+        }
+        for name, value in colours.items():
+            scheme = {"schemeIdUri": f"{_CICP}:{name}", "value": str(value)}
+            SubElement(parent, "SupplementalProperty", scheme)
 
 
-def _representation(parent: Element, member: Member, place: _Place, *, keyed: bool) -> None:
-    """Add a stream; `keyed` ones have a key that is not that of the others of their set."""
+def _representation(parent: Element, member: Member) -> Element:
     stream = member.stream
     sheet = (stream.tiles.columns, stream.tiles.rows) if stream.tiles else (1, 1)
     attributes = {
@@ -220,19 +230,22 @@ def _representation(parent: Element, member: Member, place: _Place, *, keyed: bo
     node = SubElement(
         parent, "Representation", {name: value for name, value in attributes.items() if value}
     )
-    if keyed:
-        _protection(node, stream.key_id)
     if stream.channels:
         layout = str(_LAYOUTS.get(stream.channels, stream.channels))
         scheme = {"schemeIdUri": _CHANNELS, "value": layout}
         SubElement(node, "AudioChannelConfiguration", scheme)
+    return node
+
+
+def _media(parent: Element, stream: Stream, place: _Place) -> None:
+    """Say where the segments of a stream are."""
     match stream.kind:
         case StreamKind.SUBTITLES:
-            SubElement(node, "BaseURL").text = place(stream, f"{stream.stem}.vtt")
+            SubElement(parent, "BaseURL").text = place(stream, f"{stream.stem}.vtt")
         case StreamKind.IMAGES:
-            _sheets(node, stream, place)
+            _sheets(parent, stream, place)
         case _:
-            _segments(node, stream, place)
+            _segments(parent, stream, place)
 
 
 def _sar(shape: Fraction) -> str:

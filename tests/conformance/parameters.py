@@ -189,6 +189,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "Representation": "id and place of a stream of DASH",
         "MasterPlayList": "the pictures of HLS, in the order that players try them",
         "Encryption in packages": "each stream of HLS encrypted",
+        "Video.Hdr in packages": "HDR beside SDR, in both lists",
         "Snapshot in packages": "its sprites are an image track (extension of ours)",
         "OverrideParams in packages": "refused for what is no subtitle stream",
     },

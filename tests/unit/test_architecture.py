@@ -27,6 +27,7 @@ LAYERS = {
     "store": 4,
     "catalog": 5,
     "messages": 5,
+    "notify": 5,
     "run": 6,
     "executor": 7,
     "ingest": 7,

@@ -147,7 +147,10 @@ def test_a_picture_with_wide_pixels_in_high_dynamic_range():
         "TransferCharacteristics": "18",
     }
     both = [Member(stream=wide), Member(stream=replace(wide, video_range=VideoRange.SDR), id="b")]
-    assert "SupplementalProperty" not in package_manifest(both)
+    root = ElementTree.fromstring(package_manifest(both))
+    (first, second) = root.iterfind(".//m:Representation", NS)
+    assert len(root.findall(".//m:SupplementalProperty", NS)) == 3
+    assert len(first.findall("m:SupplementalProperty", NS)) == 3 and second.get("id") == "b"
 
 
 def test_quotes_cannot_end_a_name():

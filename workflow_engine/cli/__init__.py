@@ -19,6 +19,7 @@ from workflow_engine.cli import (
     doctor,
     execution,
     media,
+    notify,
     pipeline,
     prefect,
     run,
@@ -59,6 +60,7 @@ app.add_typer(media.app, name="media")
 app.add_typer(template.app, name="template")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(trigger.app, name="trigger")
+app.add_typer(notify.app, name="notify")
 app.add_typer(store.app, name="store")
 app.add_typer(prefect.app, name="prefect")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from workflow_engine.errors import MediaflowError, Problem, Severity, TopologyError
-from workflow_engine.records import Json
+from workflow_engine.records import Json, escaped
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine
@@ -97,9 +97,8 @@ def problem_json(problem: Problem) -> dict[str, Json]:
 
 def printable(text: str) -> str:
     """Show control characters and what the terminal cannot take as escapes."""
-    kept = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     encoding = sys.stderr.encoding or "utf-8"
-    return kept.encode(encoding, "backslashreplace").decode(encoding)
+    return escaped(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def size_text(count: int) -> str:

@@ -36,6 +36,7 @@ from workflow_engine.records.objects import (
 from workflow_engine.records.predictions import Figure, Prediction
 from workflow_engine.records.progress import Progress, about
 from workflow_engine.records.rates import Work
+from workflow_engine.records.text import escaped
 
 __all__ = [
     "DEFAULT_PRIORITY",
@@ -60,6 +61,7 @@ __all__ = [
     "Work",
     "about",
     "content_version",
+    "escaped",
     "new_id",
     "run_id_of",
     "shown_state",

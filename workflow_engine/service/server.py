@@ -24,6 +24,7 @@ from workflow_engine.catalog.template_files import FOLDER as TEMPLATE_FOLDER
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
 from workflow_engine.messages import Sender
+from workflow_engine.notify import Notifier
 from workflow_engine.service import GROUP, Component, Routed
 from workflow_engine.service.clock import process_began
 from workflow_engine.service.configuration import SharedStore
@@ -75,6 +76,10 @@ class Server:
             self._shared_store,
             Retention(self._engine.store, settings.retention),
         ]
+        if settings.notify:
+            url = settings.service.public_url or ""
+            notifier = Notifier(self._engine.store, settings.notify, public_url=url)
+            self._components.append(notifier)
         self._ready = False
         self._draining = False
         app = create_app(

@@ -110,8 +110,12 @@ class ServiceSettings(_Section):
     access_keys: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
     #: calls per second and account, by action or "default"; 0: no limit
     rate_limits: Mapping[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict[str, int])
+    #: which APIs it speaks, told apart by their versions
+    apis: tuple[Literal["mps", "ims"], ...] = ("mps", "ims")
     #: what senders of bucket events must know; none: only loopback may send them
     event_token: SecretStr | None = None
+    #: how this server is reached from elsewhere, for links to its pages
+    public_url: HttpUrl | None = None
     #: how far back queries of the API reach
     history_days: int = Field(default=90, ge=1)
 
@@ -316,6 +320,29 @@ class MessageSettings(_Section):
         return self
 
 
+class NotifySettings(_Section):
+    """`[notify.NAME]`: who is told how executions end, by mail or in a chat."""
+
+    #: of the target, as the library Apprise writes it; it may hold passwords
+    url: SecretStr | None = None
+    #: the environment variable that holds the URL
+    url_env: Annotated[str, Field(min_length=1)] | None = None
+    #: each failure, each end, or a summary of the ends of a period
+    on: Literal["failure", "end", "digest"] = "failure"
+    #: names of workflows; none: all of them, and jobs
+    workflows: tuple[str, ...] = ()
+    #: period of a digest, counted from midnight UTC
+    digest_hours: float = Field(default=24.0, ge=1, le=24 * 31)
+    #: messages in `per_minutes`; the last of them speaks of everything beyond
+    at_most: int = Field(default=10, ge=1)
+    per_minutes: float = Field(default=10.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_url(self) -> Self:
+        _one_of(self, "url", "url_env")
+        return self
+
+
 class HlsSettings(_Section):
     """`[hls]`: playlists that land in buckets."""
 
@@ -343,6 +370,7 @@ class Settings(BaseSettings):
     pipelines: PipelinesSettings = Field(default_factory=PipelinesSettings)
     queues: Mapping[str, MessageSettings] = Field(default_factory=dict[str, MessageSettings])
     topics: Mapping[str, MessageSettings] = Field(default_factory=dict[str, MessageSettings])
+    notify: Mapping[str, NotifySettings] = Field(default_factory=dict[str, NotifySettings])
     _data_dir: Path = PrivateAttr(default_factory=data_dir)
     _file: Path | None = PrivateAttr(default=None)
 

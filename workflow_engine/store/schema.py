@@ -218,6 +218,13 @@ sa.Index(
     postgresql_where=is_failed(),
 )
 
+sa.Index(
+    "executions_by_end",
+    executions.c.ended,
+    sqlite_where=executions.c.ended.is_not(None),
+    postgresql_where=executions.c.ended.is_not(None),
+)
+
 # Where the buckets of executions lie, by name, as JSON; see `bucket_sets.py`.
 bucket_sets = sa.Table(
     "bucket_sets",

@@ -17,6 +17,7 @@ from workflow_engine.store.media import MediaTable
 from workflow_engine.store.media_buckets import MediaBucketTable
 from workflow_engine.store.messages import MessageTable
 from workflow_engine.store.nonces import NonceTable
+from workflow_engine.store.notifications import NotificationTable
 from workflow_engine.store.pipelines import PipelineTable
 from workflow_engine.store.predictions import PredictionTable
 from workflow_engine.store.queue import QueueTable
@@ -48,6 +49,7 @@ class Store:
         self.pipelines = PipelineTable(database)
         self.templates = TemplateTable(database)
         self.messages = MessageTable(database)
+        self.notifications = NotificationTable(database)
         self.arrivals = ArrivalTable(database)
         self.composites = CompositeTable(database)
         self.intake = IntakeTable(database)
