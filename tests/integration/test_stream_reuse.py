@@ -1,9 +1,11 @@
 """What is encoded already is not encoded again: another container is muxed from a finished mp4."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from tests.support.transcodes import decoded, ffprobe
 from workflow_engine.cli.plan_view import plan_json, plan_lines
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor
-from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord
+from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, Output
+from workflow_engine.run.reuse import Finished
 from workflow_engine.settings import load_settings
 
 SMALL = {"Width": "160", "Crf": "30", "Preset": "veryfast"}
@@ -91,6 +94,26 @@ def test_a_playlist_is_muxed_from_the_mp4_of_an_earlier_run(home: Home):
     (home.out / "film.mp4").unlink()
     ts = work(MP4, "ts", Container={"Format": "ts"})
     assert encoders(home.run(ts=ts).activity("ts")) == []
+
+
+def test_streams_are_copied_side_by_side_and_each_once(home: Home, monkeypatch: pytest.MonkeyPatch):
+    other = {"Video": SMALL | {"Crf": "31"}}
+    home.run(mp4=work(MP4, "film"), small=work(MP4, "small", **other))
+    fetch, together, copied = Finished.fetch, threading.Barrier(2, timeout=20), list[str]()
+
+    def together_only(finished: Finished, output: Output, target: Path, cancel: Event) -> bool:
+        copied.append(output.ref.object)
+        together.wait()
+        return fetch(finished, output, target, cancel)
+
+    monkeypatch.setattr(Finished, "fetch", together_only)
+    record = home.run(
+        hls=work(HLS, "hls"),
+        ts=work(MP4, "ts", Container={"Format": "ts"}),
+        less=work(HLS, "less", **other),
+    )
+    assert all(encoders(record.activity(name)) == [] for name in ("hls", "ts", "less"))
+    assert sorted(copied) == ["film.mp4", "small.mp4"]
 
 
 @pytest.mark.parametrize(
