@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support import media, packages
+from tests.support.package_runs import joined
 from tests.support.topologies import report, start, text, topology, transcode
 from tests.support.transcodes import decoded, ffprobe
 from workflow_engine.cli.plan_view import plan_json, plan_lines
@@ -197,6 +198,23 @@ def test_a_stream_of_a_package_is_muxed_as_it_would_be_encoded(home: Home, segme
     muxed = home.run(edges, **inner)
     assert encoders(muxed.activity("high")) == []
     assert packets_of(home.out, "again") == own and own[0]
+
+
+def test_a_file_beside_a_package_has_the_encoder_of_its_stream(home: Home):
+    found = packages.hls(SegmentFormat="fmp4", SegmentSeconds=2)
+    edges, activities = found["Dependencies"], found["Activities"]
+    gop = {"Width": "160", "Preset": "veryfast", "Gop": "2s"}
+    (output,) = activities["high"]["Parameters"]["Outputs"]
+    output["Video"] |= gop
+    edges |= {"start": ["package", "mp4"], "mp4": ["report"]}
+    inner = {name: one for name, one in activities.items() if name not in ("start", "report")}
+    record = home.run(edges, **inner, mp4=work(MP4, "film", Video=gop))
+    assert record.activity("mp4").state is ActivityState.SUCCESS
+    commands = {command for one in record.activities for command in one.result.commands}
+    # of the two pictures of the package
+    assert sum(command.count("libx264") for command in commands) == 2
+    (playlist,) = home.out.rglob("high/video.m3u8")
+    assert pictures(joined(playlist))[-1] == pictures(home.out / "film.mp4")[-1]
 
 
 def packets_of(out: Path, name: str = "video") -> tuple[list[dict[str, Any]], list[str]]:
