@@ -9,6 +9,7 @@ itself has an example.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,26 +23,31 @@ from workflow_engine.catalog.template_lookup import TemplateFinder
 from workflow_engine.catalog.templates import Templates
 from workflow_engine.catalog.topologies import TopologyLoader
 from workflow_engine.catalog.workflows import Workflows
-from workflow_engine.errors import Code, SettingsError
+from workflow_engine.errors import Code, MediaflowError, SettingsError
 from workflow_engine.ingest.admission import WorkflowMatcher
 from workflow_engine.ingest.intake import Intake
 from workflow_engine.ingest.parts import Parts
 from workflow_engine.jobs import Jobs
 from workflow_engine.jobs.topologies import inspection_of_files, media_info_of_files
 from workflow_engine.messages import Outbox, configured
+from workflow_engine.pages.execution import execution_page
+from workflow_engine.pages.rendering import render
 from workflow_engine.planning.graph import Graph, Workflow
 from workflow_engine.planning.plan import Plan
 from workflow_engine.records import ExecutionRecord, Json, ObjectRef, StepResult
 from workflow_engine.records.catalog import MediaRecord, TemplateKind, WorkflowRecord
+from workflow_engine.run.exhibits import execution_facts
 from workflow_engine.run.history import ExecutionHistory
 from workflow_engine.run.inputs import Inputs
 from workflow_engine.run.journal import Observer
 from workflow_engine.run.preview import describe, preview
 from workflow_engine.run.queue import ExecutionQueue
+from workflow_engine.run.report_page import file_link
 from workflow_engine.run.runner import Executor
 from workflow_engine.run.service import OnStart, RunService, ignore
 from workflow_engine.run.source import Source
 from workflow_engine.run.submission import Submissions
+from workflow_engine.run.work import Forecast, forecast
 from workflow_engine.settings import Settings
 from workflow_engine.store import Store
 from workflow_engine.store.private import close_folder, private_folder
@@ -278,6 +284,16 @@ class Engine:
             count_limit=self.settings.runner.count_limit,
         )
 
+    def forecast(self, workflow: Workflow, plan: Plan) -> Forecast:
+        """Return about how long a plan would take, by what earlier runs of this machine took."""
+        store = self._known_store()
+        return forecast(
+            workflow.graph,
+            plan,
+            store.rates.of if store else lambda kinds: {},
+            self.settings.runner.processes,
+        )
+
     def media_info(self, given: str) -> tuple[ObjectRef, StepResult]:
         """Look at a file, or an object of a configured bucket by its URL, as Start does.
 
@@ -308,6 +324,14 @@ class Engine:
             count_limit=self.settings.runner.count_limit,
         )
         return source.ref, found
+
+    def page(self, record: ExecutionRecord) -> str:
+        """Return the page of an execution as it stands: an HTML file, whose pictures are linked."""
+        graph = None
+        with suppress(MediaflowError):  # what it ran may be more than this version reads
+            graph = self._topologies.parse_accepted(record.topology)
+        facts = replace(execution_facts(record, graph), link=file_link, load_pictures=True)
+        return render("execution.html", page=execution_page(facts), standalone=True)
 
     # --- the queue -----------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from activities.snapshot.pictures import JPEG, PictureKind, Size, kind_of
 from activities.snapshot.preview import encoder_of, planned_preview, preview_size, take_preview
 from activities.snapshot.sprites import sprite_sheet
 from activities.snapshot.stills import output_refs, planned_commands, take_stills
+from activities.snapshot.work import work_of
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
@@ -92,16 +93,18 @@ class Snapshot(Activity[SnapshotParameters]):
         config = job.config
         times = None if end is None else job.times(end)
         if config.preview:
-            commands = planned_preview(job, end, source)
+            found = planned_preview(job, end, source)
         elif config.best:
-            commands = planned_best(job, end, source)
+            found = planned_best(job, end, source)
         else:
             require_different(output_refs(job, times or [config.time]))
-            commands = planned_commands(job, times or [config.time], end, source)
+            found = planned_commands(job, times or [config.time], end, source)
+        commands = tuple(found)
         return Step(
             outputs=tuple(_planned(job, times)),
-            commands=tuple(commands),
+            commands=commands,
             identity=job.identity(),
+            work=work_of(job, len(commands), end),
             resolved=job,
         )
 

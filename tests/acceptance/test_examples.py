@@ -76,7 +76,7 @@ def test_ladder_offers_what_suits_the_source(mediaflow: CommandLine, bunny: Path
         name: probed(outputs(record, name)[0])[1]["video"]["height"] for name in ("hd", "sd", "ld")
     }
     assert heights == {"hd": 720, "sd": 576, "ld": 360}
-    (report,) = outputs(record, "report")
+    report, _page = outputs(record, "report")
     told = json.loads(Path(report["Path"]).read_text())["Activities"]
     (rungs,) = (activity["Rungs"] for activity in told if "Rungs" in activity)
     assert [rung["State"] for rung in rungs] == ["Dropped", *["Offered"] * 3]
@@ -153,7 +153,13 @@ def test_the_report_tells_all(mediaflow: CommandLine, bunny: Path):
     assert "libx264" in text and "ffmpeg" in text
 
 
-@pytest.mark.parametrize("name", ["hls", "dash", "cmaf", "hls-encrypted"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hls",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("dash", "cmaf", "hls-encrypted")),
+    ],
+)
 def test_packages(mediaflow: CommandLine, media_dir: Path, name: str):
     ended = mediaflow.run(name, film(media_dir), "--json", "--executor", "inline")
     record = ended.json

@@ -1,6 +1,5 @@
 """`execution list|show|resume|cancel|report`: what ran and how it ended, by RunId."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -8,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.cli import resume
+from workflow_engine.cli import execution_report, resume
 from workflow_engine.cli.common import emit, print_json, printable, settings
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import (
     ExecutionRecord,
     ExecutionState,
-    Json,
     shown_state,
     wire_time,
 )
@@ -130,30 +128,7 @@ def cancel(run_id: RunId, as_json: AsJson = False) -> None:
         emit(f"{run_id} will end within seconds: its process has been told")
 
 
-@app.command()
-def report(run_id: RunId, as_json: AsJson = False) -> None:
-    """Print where the report of an execution lies; with --json, the report itself."""
-    from workflow_engine.buckets import Buckets
-    from workflow_engine.store import Store
-
-    chosen = settings()
-    with closing(Store.open(chosen.store.url)) as store:
-        record = _required(store.executions.get(run_id), run_id)
-    if not record.report:
-        raise _no_report(record)
-    with closing(Buckets(chosen.buckets, fallback_root=None)) as buckets:
-        place = buckets.at(record.report)
-        if place.head() is None:
-            raise InvalidInputError(
-                Code.RESOURCE_NOT_FOUND,
-                f'The report "{place}" of the execution "{run_id}" is not there any more.',
-                remedy="Run the topology again: finished steps are reused, the report is made "
-                "again.",
-            )
-        if as_json:
-            print_json(_document(place.content(), record.report))
-        else:
-            emit(record.report)
+app.command()(execution_report.report)
 
 
 def _filter(workflow: str, state: ExecutionState | None, url: str) -> "ExecutionFilter":
@@ -180,24 +155,3 @@ def _required(record: ExecutionRecord | None, run_id: str) -> ExecutionRecord:
             remedy="See mediaflow execution list.",
         )
     return record
-
-
-def _no_report(record: ExecutionRecord) -> InvalidInputError:
-    if record.state.ended:
-        sentence = f'The execution "{record.run_id}" ended without a report.'
-        remedy = "Only a topology with a Report activity that succeeds has one."
-    else:
-        sentence = f'The execution "{record.run_id}" has not made its report yet.'
-        remedy = "Wait until it ends."
-    return InvalidInputError(Code.RESOURCE_NOT_FOUND, sentence, remedy=remedy)
-
-
-def _document(text: bytes, place: str) -> Json:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise InvalidInputError(
-            Code.RESOURCE_CONTENT_BAD,
-            f'The report "{place}" is not JSON.',
-            remedy="Look at the file: it was changed since.",
-        ) from None

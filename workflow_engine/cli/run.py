@@ -256,8 +256,9 @@ def plan(
     workflow = engine.load(topology, override)
     source = engine.open_input(workflow, given, key)
     found = engine.plan(workflow, source, fresh=fresh)
+    times = engine.forecast(workflow, found)
     engine.close()
     if as_json:
-        print_json(plan_json(workflow.name, source.ref, found))
+        print_json(plan_json(workflow.name, source.ref, found, times))
     else:
-        emit("\n".join(plan_lines(workflow.name, source.ref, found)))
+        emit("\n".join(plan_lines(workflow.name, source.ref, found, times)))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Mapping, 
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from workflow_engine.activity import Produced
+from workflow_engine.activity import Produced, Role
 from workflow_engine.errors import StoreError
 from workflow_engine.planning.graph import Graph
 from workflow_engine.planning.plan import Planned, shared_groups
@@ -138,11 +138,13 @@ class Estimates:
         with self._lock:
             job = self._jobs.get(name)
             left = self._left(activities[name])
+            seconds = None if left is None else sum(left)
+            whole = self._whole(activities)
             return Progress(
                 fraction=activities[name].progress,
                 speed=job.speed if job and not job.ended else None,
-                seconds_left=None if left is None else sum(left),
-                run_seconds_left=self._whole(activities),
+                seconds_left=seconds,
+                run_seconds_left=None if whole is None else max(whole, seconds or 0.0),
             )
 
     def _left(self, record: ActivityRecord) -> tuple[float, float] | None:
@@ -203,7 +205,12 @@ class Estimates:
                     running=job.begun or job.ended,
                 )
             )
-        waiting = [name for name in open_ if name not in self._jobs]
+        waiting = [
+            name
+            for name in open_
+            # a Report takes no time that counts
+            if name not in self._jobs and self._graph.nodes[name].role is not Role.REPORT
+        ]
         found = self._of_waiting(waiting)
         return None if found is None else length([*tasks, *found], self._processes)
 

@@ -86,7 +86,8 @@ def time_needed(members: Sequence[Planned], learnt: Learnt) -> TimeNeeded | None
 class Forecast:
     """About how long the activities of a plan take, by name, and the whole of it in seconds.
 
-    Activities of a group have its time. `seconds` is None where that of an activity is not known.
+    Activities of a group have its time. `seconds` is None where that of an activity is not known,
+    and where nothing is left to do.
     """
 
     activities: Mapping[str, TimeNeeded]
@@ -115,7 +116,7 @@ def forecast(graph: Graph, plan: Plan, learnt: Learnt, processes: int) -> Foreca
     runs = min((one.runs for one in known.values() if one.runs), default=0)
     return Forecast(
         activities=known,
-        seconds=length(tasks, processes) if complete and tasks else None,
+        seconds=length(tasks, processes) if complete and runs else None,
         runs=runs,
     )
 
