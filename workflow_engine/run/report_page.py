@@ -45,6 +45,7 @@ def page_maker(
         def link(output: Output) -> str:
             return link_from(ref, output)
 
+        run.thumbnails = thumbnails or run.thumbnails
         record = _ended(run, name)
         facts = replace(
             execution_facts(record, run.graph),
