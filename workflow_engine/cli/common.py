@@ -1,13 +1,14 @@
 """What the commands share: the global options, settings, and how errors and JSON are printed."""
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,11 +24,32 @@ EXIT_INVALID = 2
 EXIT_INTERRUPTED = 130
 
 
+#: the loggers of mediaflow's own parts
+LOGGERS = ("workflow_engine", "activities", "triggers")
+
+LimitOption = Annotated[
+    int, typer.Option(min=1, max=10_000, metavar="N", help="How many, newest first.")
+]
+
+
 @dataclass
 class _Options:
-    """The global options of this call."""
+    """The options of this call that all commands share."""
 
     config: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody watches: progress is drawn, and said what is being done."""
+        return sys.stderr.isatty() and not self.quiet
+
+    def say_more(self) -> None:
+        """Log what happens, not only what goes wrong."""
+        for name in LOGGERS:
+            logger = logging.getLogger(name)
+            logger.setLevel(min(logger.level, logging.INFO))
 
 
 options = _Options()
@@ -56,6 +78,12 @@ def emit(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def status(text: str) -> None:
+    """Say on stderr what is being done, where somebody watches."""
+    if options.live or options.verbose:
+        typer.echo(printable(text), err=True)
 
 
 def print_json(value: Json) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workflow_engine.cli import resume
-from workflow_engine.cli.common import emit, print_json, printable, settings
+from workflow_engine.cli.commands import App
+from workflow_engine.cli.common import LimitOption, emit, print_json, printable, settings
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import (
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from workflow_engine.records.catalog import ServiceRecord
     from workflow_engine.store import ExecutionFilter, ExecutionLine
 
-app = typer.Typer(help="Executions: list, show, resume, cancel, report.", no_args_is_help=True)
+app = App(help="Executions: list, show, resume, cancel, report.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 RunId = Annotated[str, typer.Argument(help="RunId of the execution.", metavar="RUNID")]
@@ -32,7 +33,7 @@ RunId = Annotated[str, typer.Argument(help="RunId of the execution.", metavar="R
 
 @app.command("list")
 def list_executions(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
+    limit: LimitOption = 50,
     workflow: Annotated[
         str, typer.Option(metavar="NAME", help="Only those of the workflow NAME.")
     ] = "",

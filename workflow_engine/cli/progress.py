@@ -1,6 +1,5 @@
 """Live progress of a run on stderr: bars on a terminal, nothing elsewhere."""
 
-import sys
 import threading
 from types import TracebackType
 
@@ -8,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from workflow_engine.cli.common import options
 from workflow_engine.records import ActivityRecord, ActivityState
 
 _STYLES = {
@@ -35,13 +35,15 @@ class LiveProgress:
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
             console=self._console,
-            disable=not sys.stderr.isatty(),
+            disable=not options.live,
         )
         self._tasks: dict[str, TaskID] = {}
         self._lock = threading.Lock()
 
     def say(self, text: str) -> None:
         """Print a line above the bars."""
+        if options.quiet:
+            return
         self._bars.console.print(escape(text), highlight=False, soft_wrap=True)
 
     def activity_changed(self, record: ActivityRecord) -> None:

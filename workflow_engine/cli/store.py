@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflow_engine.cli.commands import App
 from workflow_engine.cli.common import (
     EXIT_BROKEN,
     emit,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from workflow_engine.settings import Settings
     from workflow_engine.store import Checked, Store
 
-app = typer.Typer(help="The store: prune, backup, check.", no_args_is_help=True)
+app = App(help="The store: prune, backup, check.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
