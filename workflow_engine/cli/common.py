@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.errors import MediaflowError, Problem, Severity, TopologyError
-from workflow_engine.records import Json
+from workflow_engine.errors import Code, MediaflowError, Problem, Severity, TopologyError
+from workflow_engine.records import ExecutionRecord, ExecutionState, Json
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine
@@ -27,6 +27,7 @@ EXIT_INTERRUPTED = 130
 #: the loggers of mediaflow's own parts
 LOGGERS = ("workflow_engine", "activities", "triggers")
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 LimitOption = Annotated[
     int, typer.Option(min=1, max=10_000, metavar="N", help="How many, newest first.")
 ]
@@ -109,6 +110,13 @@ def fail(error: MediaflowError) -> int:
     return error.exit_code
 
 
+def exit_code(record: ExecutionRecord) -> int:
+    """Return what a command exits with that has seen an execution to its end."""
+    if record.code == Code.INTERRUPTED:
+        return EXIT_INTERRUPTED
+    return EXIT_BROKEN if record.failed or record.state is ExecutionState.FAIL else 0
+
+
 def problem_json(problem: Problem) -> dict[str, Json]:
     """A problem as a JSON object."""
     return {
@@ -138,3 +146,16 @@ def size_text(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as people read it: `0.3 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -10,6 +10,7 @@ import typer
 from workflow_engine.cli.commands import App
 from workflow_engine.cli.common import (
     EXIT_BROKEN,
+    AsJson,
     LimitOption,
     emit,
     opened_engine,
@@ -17,7 +18,6 @@ from workflow_engine.cli.common import (
     printable,
     size_text,
 )
-from workflow_engine.cli.execution import AsJson
 
 if TYPE_CHECKING:
     from workflow_engine.api.media_shapes import FactsShape, MadeShape, MediaShape

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from workflow_engine.cli.common import (
-    EXIT_BROKEN,
-    EXIT_INTERRUPTED,
+    AsJson,
     emit,
+    exit_code,
     print_json,
     printable,
     settings,
@@ -70,7 +70,6 @@ class ExecutorChoice(StrEnum):
 ExecutorOption = Annotated[
     ExecutorChoice, typer.Option(help="prefect shows the run in the Prefect UI.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 
 
 def run(
@@ -84,7 +83,7 @@ def run(
     override: OverrideOption = None,
     fresh: FreshOption = False,
     executor: ExecutorOption = ExecutorChoice.PREFECT,
-    as_json: JsonOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run a topology on a file, in the foreground, with live progress.
 
@@ -138,7 +137,7 @@ def watch(
         print_json(record.to_wire())
     else:
         emit("\n".join(execution_lines(record)))
-    _leave(_exit_code(record), executor)
+    _leave(exit_code(record), executor)
 
 
 def _leave(code: int, executor: "Executor") -> NoReturn:
@@ -226,15 +225,6 @@ def interruptible() -> "Generator[OnStart]":
             signal.signal(number, handler)
 
 
-def _exit_code(record: "ExecutionRecord") -> int:
-    from workflow_engine.errors import Code
-    from workflow_engine.records import ExecutionState
-
-    if record.code == Code.INTERRUPTED:
-        return EXIT_INTERRUPTED
-    return EXIT_BROKEN if record.failed or record.state is ExecutionState.FAIL else 0
-
-
 def plan(
     topology: TopologyFile,
     given: InputArgument,
@@ -242,7 +232,7 @@ def plan(
     output_dir: OutputOption = Path("mediaflow-out"),
     override: OverrideOption = None,
     fresh: FreshOption = False,
-    as_json: JsonOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what `run` would do: commands, outputs, what is reused, skipped or fused.
 

@@ -10,6 +10,7 @@ import typer
 from workflow_engine.cli.commands import App
 from workflow_engine.cli.common import (
     EXIT_BROKEN,
+    AsJson,
     emit,
     print_json,
     printable,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 app = App(help="The store: prune, backup, check.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 #: free pages that are given back at once
 _PAGES = 1000

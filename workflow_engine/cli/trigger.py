@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workflow_engine.cli.commands import App
-from workflow_engine.cli.common import emit, opened_engine, print_json, printable, settings
-from workflow_engine.cli.execution import AsJson
+from workflow_engine.cli.common import AsJson, emit, opened_engine, print_json, printable, settings
 from workflow_engine.records import Json, utc_now, wire_time
 
 if TYPE_CHECKING:

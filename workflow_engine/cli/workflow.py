@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workflow_engine.cli.commands import App
-from workflow_engine.cli.common import LimitOption, emit, opened_engine, print_json, printable
-from workflow_engine.cli.execution import AsJson
+from workflow_engine.cli.common import (
+    AsJson,
+    LimitOption,
+    emit,
+    opened_engine,
+    print_json,
+    printable,
+)
 from workflow_engine.cli.topology import TopologyFile
 from workflow_engine.errors import TopologyError
 from workflow_engine.records import Json, wire_time

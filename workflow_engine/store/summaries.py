@@ -67,6 +67,7 @@ class ExecutionLine(NamedTuple):
     object: str
     bucket_set: str
     created: datetime
+    ended: datetime | None
 
 
 #: as text: nothing is made of it here
@@ -82,6 +83,7 @@ LINES = sa.select(
     executions.c.object,
     executions.c.bucket_set,
     executions.c.created,
+    executions.c.ended,
 )
 
 _ACTIVITIES = (
