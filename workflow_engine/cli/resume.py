@@ -15,7 +15,13 @@ from workflow_engine.cli.common import (
     problem_json,
     settings,
 )
-from workflow_engine.cli.run import ExecutorChoice, ExecutorOption, interruptible, watch
+from workflow_engine.cli.interruption import interruptible
+from workflow_engine.cli.run import (
+    ExecutorChoice,
+    ExecutorOption,
+    leave,
+    show_run,
+)
 from workflow_engine.errors import Code, InvalidInputError, Problem
 from workflow_engine.records import utc_now
 
@@ -71,15 +77,15 @@ def _resume_here(run_id: str, executor: ExecutorChoice, *, as_json: bool) -> Non
     engine = Engine(settings())
     run_id = run_ids.whole(engine.store, run_id)
     with interruptible() as on_start:
-        watch(
+        record, used = show_run(
             engine,
             executor,
-            lambda chosen, observer, on_start: engine.resume(
+            lambda chosen, observer: engine.resume(
                 run_id, executor=chosen, observers=[observer], on_start=on_start
             ),
-            on_start,
             as_json=as_json,
         )
+    leave(engine, record, used)
 
 
 def _requeue(given: list[str], days: int, *, as_json: bool) -> None:
