@@ -18,6 +18,7 @@ import typer
 from workflow_engine.cli import (
     doctor,
     execution,
+    init,
     media,
     pipeline,
     prefect,
@@ -45,6 +46,7 @@ app = App(
     epilog="Exit codes: 0 well, 1 an activity or the run failed, 2 invalid input, 130 interrupted.",
 )
 
+app.command()(init.init)
 app.command()(run.run)
 app.command()(run.plan)
 app.command()(topology.validate)
