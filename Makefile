@@ -13,7 +13,7 @@ SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 # one lock for every system and Python; no line names an index
 COMPILED := --universal --generate-hashes --python-version 3.11 --no-header --quiet
 
-.PHONY: help setup demo players test-unit test test-long coverage lint conformance bench lock clean
+.PHONY: help setup demo players test-unit test test-long coverage lint conformance reference docs bench lock clean
 
 help:
 	@echo "make setup      install into $(VENV) from the lock file; EXTRAS=postgres for its driver, too"
@@ -25,6 +25,8 @@ help:
 	@echo "make coverage   what make test covers, in lines and branches: half an hour"
 	@echo "make lint       ruff and pyright"
 	@echo "make conformance  the table of docs/conformance.md, out of the tests"
+	@echo "make reference  the pages of docs/reference, out of the source"
+	@echo "make docs       the documentation site, in .site/html"
 	@echo "make bench      timings, side by side"
 	@echo "make lock       bring the lock files in line with pyproject.toml (needs uv); UPGRADE=--upgrade"
 
@@ -94,6 +96,13 @@ lint: $(VENV)/installed-dev
 
 conformance: $(VENV)/installed-dev
 	$(BIN)/python -m tests.conformance.table
+
+reference: $(VENV)/installed
+	$(BIN)/python docs/reference.py
+
+docs: $(VENV)/installed-docs
+	$(BIN)/python docs/site.py
+	$(BIN)/zensical build --strict
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.overhead

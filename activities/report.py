@@ -1,13 +1,16 @@
-"""The Report activity: one `report.json` that tells all about an execution.
+"""The Report activity: `report.json` and `report.html`, which tell all about an execution.
 
-It runs last, whatever happened before it. The file holds the execution, its input, every other
-activity with commands, warnings, outputs and what else it read, the tools and totals: `document`
-builds it. The schema is our own, numbered by `SCHEMA`. Specification: topology, 4.5.
+It runs last, whatever happened before it. The one is for programs: it holds the execution, its
+input, every other activity with commands, warnings, outputs and what else it read, the tools and
+totals: `document` builds it. The schema is our own, numbered by `SCHEMA`. The other is for people:
+the engine makes it (`ActivityContext.pages`), with small copies of pictures (`thumbnails.py`).
+Specification: topology, 4.5.
 """
 
 import json
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,12 +19,14 @@ from typing import Annotated, cast
 from activities import ffmpeg
 from activities.predictions import prediction_rows
 from activities.quality.told import measured_outputs
+from activities.thumbnails import pictures_of, thumbnails
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
     Artifact,
     Effect,
+    InterruptedRunError,
     PlanContext,
     Produced,
     Publish,
@@ -53,7 +58,9 @@ ReadBy = Callable[[str], Mapping[SideInput, SideInputFacts]]
 #: raised when a reader of older reports could stumble
 SCHEMA = 1
 
-FILE_NAME = "report.json"
+FILE_NAME, PAGE_NAME = "report.json", "report.html"
+#: of the page: one that goes into a mail, and that a telephone opens
+MOST_BYTES, MOST_SIZE = 3_000_000, "3 MB"
 
 
 class ReportParameters(WireModel):
@@ -75,7 +82,7 @@ class Report(Activity[ReportParameters]):
         return Step(resolved=(parameters.publish_type, context.digests))
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
-        """Write `report.json`; data: `PublishType` and `Published`."""
+        """Write `report.json` and the page; data: `PublishType` and `Published`."""
         execution = context.execution()
         others = [record for record in execution.activities if record.name != context.activity]
         publish_type, digests = cast("tuple[str, Digests]", step.resolved)
@@ -90,7 +97,12 @@ class Report(Activity[ReportParameters]):
         text = json.dumps(content, ensure_ascii=False, indent=2)
         path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         ref = place(execution.run_id, [output for record in others for output in record.outputs])
-        return ActivityResult(data=publishing, outputs=(Produced(path=path, ref=ref, last=True),))
+        page, warnings = _page(ref, others, context)
+        return ActivityResult(
+            data=publishing,
+            outputs=(Produced(path=path, ref=ref, last=True), *page),
+            warnings=warnings,
+        )
 
     def effects(self, result: StepResult) -> Iterable[Effect]:
         """Publish the media, or take it back."""
@@ -101,7 +113,9 @@ class Report(Activity[ReportParameters]):
         return parameters.publish_type == "TranscodeCompletedAuto"
 
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
-        """Show where the report lies as a link."""
+        """Show where the page, or the report, lies as a link."""
+        if not result.outputs:
+            return
         place = result.outputs[-1].place
         link = place if "://" in place else Path(place).as_uri()
         yield Artifact(kind="link", title="Report", content=link)
@@ -129,6 +143,32 @@ def place(run_id: str, outputs: Sequence[Output]) -> ObjectRef:
         object="/".join([*common, *own, FILE_NAME]),
         location=first.location,
     )
+
+
+def _page(
+    report: ObjectRef, others: Sequence[ActivityRecord], context: ActivityContext
+) -> tuple[tuple[Produced, ...], tuple[str, ...]]:
+    """Return the page of the execution, and what went wrong with it: no run fails by that."""
+    pages = context.pages
+    if pages is None:
+        return (), ()
+    folder = report.object.removesuffix(FILE_NAME)
+    ref = replace(report, object=folder + PAGE_NAME)
+    path = context.work / PAGE_NAME
+    try:
+        pictures = pictures_of(others, pages.exhibits)
+        found = thumbnails(pictures, pages.fetch, context)
+        text = pages.render(ref, found.small, found.warnings)
+        if len(text.encode(errors="replace")) > MOST_BYTES:
+            left_out = f"The pictures are left out: with them the page would be over {MOST_SIZE}."
+            text = pages.render(ref, {}, [*found.warnings, left_out])
+        path.write_text(text, encoding="utf-8", errors="replace")
+    except InterruptedRunError:
+        raise
+    except Exception as error:
+        context.log.warning("the page of the report cannot be made", exc_info=True)
+        return (), (f"The page of the report cannot be made: {error!r}.",)
+    return (Produced(path=path, ref=ref, last=True),), found.warnings
 
 
 def document(

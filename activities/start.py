@@ -27,6 +27,7 @@ from workflow_engine.activity import (
     Role,
     Step,
     StepResult,
+    Work,
 )
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ExecutionKind
@@ -53,6 +54,10 @@ def _pipeline_id(value: str) -> str:
             "Use 32 characters out of 0-9 and a-f.",
         )
     return value
+
+
+#: how much work a look at an input is, and how many bytes are as much again, see `Step.work`
+_LOOK, _BYTES = 0.1, 1e9
 
 
 def _named(word: str, code: Code, first: str, begin: str) -> Callable[[str], str]:
@@ -199,7 +204,12 @@ class Start(Activity[StartParameters]):
         """Only what is said of raw sound, and the size of a playlist, shape the media info."""
         raw = parameters.input_file.raw
         listed = context.digests.size if context.composite else None
-        return Step(identity={"Raw": raw.to_json()} if raw else {}, resolved=_Resolved(raw, listed))
+        return Step(
+            identity={"Raw": raw.to_json()} if raw else {},
+            # it is looked at, and its packets are counted
+            work={"look": Work(kind="look", amount=_LOOK + context.digests.size / _BYTES)},
+            resolved=_Resolved(raw, listed),
+        )
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
         """Probe the input and refuse what cannot be worked on.

@@ -57,6 +57,8 @@ class Triggers:
                 listened.setdefault(kind, []).append(bucket)
         token = engine.settings.service.event_token
         self._listeners: list[Listener] = []
+        heard = (f"{bucket.name} ({kind})" for kind, some in listened.items() for bucket in some)
+        self._heard = ", ".join(heard)
         for kind, buckets in listened.items():
             factory = load_factory(kind) if factories is None else factories[kind]
             context = ListenerContext(buckets=buckets, intake=self._intake, token=token)
@@ -71,11 +73,15 @@ class Triggers:
         for part in (*self._reconcilers, *self._listeners):
             part.start()
         self._thread.start()
+        if self._heard:
+            log.info("listening to the buckets %s", self._heard)
 
     def stop(self) -> None:
         """End. What was noticed and is not processed yet waits in the store."""
         for part in (*self._listeners, *self._reconcilers):
             part.stop()
+        if self._heard and not self._stopping:
+            log.info("no longer listening to the buckets %s", self._heard)
         self._stopping = True
         self._intake.noted.set()
         if self._thread.is_alive():

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         FailedAttempt,
         ObjectRef,
         Output,
+        Progress,
         StepResult,
     )
     from workflow_engine.run.cancellation import Cancellation
@@ -96,6 +97,7 @@ _HOMES = {
         "FailedAttempt",
         "ObjectRef",
         "Output",
+        "Progress",
         "StepResult",
     ),
     "run.cancellation": ("Cancellation",),
@@ -137,6 +139,7 @@ __all__ = [
     "Planned",
     "PrefectExecutor",
     "Problem",
+    "Progress",
     "Settings",
     "SettingsError",
     "Severity",

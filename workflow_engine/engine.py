@@ -42,6 +42,7 @@ from workflow_engine.run.runner import Executor
 from workflow_engine.run.service import OnStart, RunService, ignore
 from workflow_engine.run.source import Source
 from workflow_engine.run.submission import Submissions
+from workflow_engine.run.work import Forecast, forecast
 from workflow_engine.settings import Settings
 from workflow_engine.store import Store
 from workflow_engine.store.private import close_folder, private_folder
@@ -182,6 +183,11 @@ class Engine:
         return ExecutionHistory(self.store, days=self.settings.service.history_days)
 
     @_Part
+    def _submissions(self) -> Submissions:
+        """Queues runs by hand."""
+        return Submissions(self._topologies, self.buckets, self.queue)
+
+    @_Part
     def jobs(self) -> Jobs:
         """Jobs, those of workflows among them."""
         return Jobs(
@@ -273,6 +279,16 @@ class Engine:
             count_limit=self.settings.runner.count_limit,
         )
 
+    def forecast(self, workflow: Workflow, plan: Plan) -> Forecast:
+        """Return about how long a plan would take, by what earlier runs of this machine took."""
+        store = self._known_store()
+        return forecast(
+            workflow.graph,
+            plan,
+            store.rates.of if store else lambda kinds: {},
+            self.settings.runner.processes,
+        )
+
     def media_info(self, given: str) -> tuple[ObjectRef, StepResult]:
         """Look at a file, or an object of a configured bucket by its URL, as Start does.
 
@@ -321,10 +337,17 @@ class Engine:
         such object, TopologyError for overrides that do not fit, DuplicateExecutionError when
         the dedupe key was used before.
         """
-        submissions = Submissions(self._topologies, self.buckets, self.queue)
-        return submissions.submit(
+        return self._submissions.submit(
             workflow, ref, user_data=user_data, overrides=overrides, dedupe_key=dedupe_key
         )
+
+    def again(self, run_id: str, *, fresh: bool = False) -> ExecutionRecord:
+        """Queue another run with the topology, the input and the user data of an execution.
+
+        `fresh` uses no finished steps. Raises InvalidInputError when there is no such execution,
+        its input is gone, or it was not a run of a workflow in the queue.
+        """
+        return self._submissions.again(self.history.get(run_id), fresh=fresh)
 
     def add_media(self, given: NewMedia) -> MediaRecord:
         """Add a media, and run the workflow on it that is named and Active; see `add_media`."""

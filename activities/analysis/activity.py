@@ -3,6 +3,7 @@
 Specification: topology, 4.4; analysis.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from activities.analysis.estimates import Measured, Point, Reading
 from activities.analysis.measure import Meter, SampleSource, command, output_length
 from activities.analysis.picture import PictureDecision, decide, look
 from activities.analysis.rates import rate_control
-from activities.analysis.samples import Sample, complexity, longest, samples
+from activities.analysis.samples import SHORT, Sample, complexity, longest, samples
 from activities.analysis.selection import Rung, require, require_lines, select
 from activities.analysis.templates import JudgedRung, template_list, told
 from activities.conversion import SDR
@@ -35,6 +36,7 @@ from workflow_engine.activity import (
     Role,
     Step,
     StepResult,
+    Work,
 )
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import ExecutionKind, Json
@@ -49,6 +51,8 @@ _DENSER = 2.0
 _SMALLEST = 270
 #: bits per pixel that an output is taken to need where nothing is measured, at Crf 25
 _BITS_PER_PIXEL = 0.07
+#: seconds of a small machine for a pixel of a sample
+_PIXEL = 5e-8
 
 
 class AnalysisParameters(WireModel):
@@ -98,6 +102,17 @@ class _Resolved:
         """Whether all of the source is encoded to judge it."""
         most = longest(self.video)
         return self.length is not None and self.length <= most and self.media.seekable
+
+    @property
+    def kind(self) -> str:
+        """What is measured."""
+        return "rates" if self.config.ladder.target_vmaf is None else "rates and VMAF"
+
+    @property
+    def amount(self) -> float:
+        """How much work that is: samples are as long whatever the source, see `Step.work`."""
+        seconds = min(self.length or SHORT, SHORT)
+        return seconds * math.prod(self.video.upright_size) * float(self.video.fps) * _PIXEL
 
     def source(self, picture: PictureDecision) -> SampleSource:
         """Return what samples are made of."""
@@ -171,6 +186,7 @@ class Analysis(Activity[AnalysisParameters]):
                 "KeepOnlyHighestDefinition": resolved.only_highest,
                 **_identity(resolved.config),
             },
+            work={"samples": Work(kind=resolved.kind, amount=resolved.amount)},
             resolved=resolved,
         )
 

@@ -5,7 +5,7 @@
 """
 
 from activities.ffmpeg.blame import blame
-from activities.ffmpeg.findings import ffmpeg_findings, ffprobe_finding
+from activities.ffmpeg.findings import ffmpeg_findings, ffprobe_finding, packager_finding
 from activities.ffmpeg.flags import GLOBAL_FLAGS, MAX_PIXELS, input_guards
 from activities.ffmpeg.inspect import (
     ask,
@@ -14,6 +14,7 @@ from activities.ffmpeg.inspect import (
     require_file,
     still_picture,
 )
+from activities.ffmpeg.package import run_packager
 from activities.ffmpeg.run import Limits, ProcessReport, run
 from activities.ffmpeg.tools import (
     Capabilities,
@@ -21,6 +22,7 @@ from activities.ffmpeg.tools import (
     decodes,
     ffmpeg_path,
     ffprobe_path,
+    packager_path,
     versions,
 )
 
@@ -40,9 +42,12 @@ __all__ = [
     "ffprobe_finding",
     "ffprobe_path",
     "input_guards",
+    "packager_finding",
+    "packager_path",
     "probe_json",
     "require_file",
     "run",
+    "run_packager",
     "still_picture",
     "versions",
 ]

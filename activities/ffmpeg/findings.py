@@ -2,7 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from activities.ffmpeg.tools import capabilities, ffmpeg_path, ffprobe_path, versions
+from activities.ffmpeg.tools import (
+    capabilities,
+    ffmpeg_path,
+    ffprobe_path,
+    packager_path,
+    versions,
+)
 from workflow_engine.activity import Finding
 from workflow_engine.errors import InstallationError
 
@@ -10,6 +16,11 @@ from workflow_engine.errors import InstallationError
 def ffprobe_finding() -> Finding:
     """Say whether ffprobe works."""
     return _checked("ffprobe", lambda: f"{versions()['ffprobe']}  {ffprobe_path()}")
+
+
+def packager_finding() -> Finding:
+    """Say whether the packager, which encrypts with `cbcs`, is there."""
+    return _checked("packager", lambda: str(packager_path()))
 
 
 def ffmpeg_findings(encoders: Iterable[str], filters: Iterable[str] = ()) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from workflow_engine.errors import (
     file_error,
     transience,
 )
+from workflow_engine.telemetry import process_span
 
 #: seconds between two looks at `cancel` and at the limits
 POLL = 0.2
@@ -111,18 +112,23 @@ def supervise(
     Raises InterruptedRunError when `cancel` is set, the error of `check`, and MediaflowError when
     the process cannot be started.
     """
-    process = _started(command, cwd)
-    readers = [_reader(process.stdout, on_line), _reader(process.stderr, stderr.add)]
-    try:
-        while process.poll() is None:
-            if cancel is not None and cancel.is_set():
-                raise InterruptedRunError()
-            if error := check():
-                raise error
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(POLL)
-    finally:
-        _finish(process, readers)
+    with process_span(Path(command[0]).name) as seen:
+        process = _started(command, cwd)
+        readers = [_reader(process.stdout, on_line), _reader(process.stderr, stderr.add)]
+        try:
+            while process.poll() is None:
+                if cancel is not None and cancel.is_set():
+                    raise InterruptedRunError()
+                if error := check():
+                    raise error
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL)
+        finally:
+            _finish(process, readers)
+        seen.set({"process.exit.code": process.returncode})
+        if process.returncode:
+            last = stderr.lines[-1] if stderr.lines else ""
+            seen.fail(f"status {process.returncode}", last)
     return process.returncode
 
 

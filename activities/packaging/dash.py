@@ -1,13 +1,15 @@
 """The manifests of a DASH package (MPD), written from what is measured. Pure.
 
-Specification: topology, 5.4; ISO/IEC 23009-1; thumbnails as DASH-IF defines them (Guidelines for
-Implementation, 6.2.6).
+Specification: topology, 5.4; ISO/IEC 23009-1; ISO/IEC 23001-7, 11 (encryption); thumbnails as
+DASH-IF defines them (Guidelines for Implementation, 6.2.6).
 """
 
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import groupby
 from math import ceil
+from uuid import UUID
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -19,6 +21,10 @@ _ROLE = "urn:mpeg:dash:role:2011"
 _CHANNELS = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 _TILES = "http://dashif.org/guidelines/thumbnail_tile"
 _CICP = "urn:mpeg:mpegB:cicp"
+_CENC = "urn:mpeg:cenc:2013"
+_PROTECTED = "urn:mpeg:dash:mp4protection:2011"
+#: the system that tells nothing but the ids of keys (W3C, "cenc" Initialization Data Format)
+_COMMON_SYSTEM = UUID("1077efec-c0b2-4d02-ace3-3c1e52e2fb4b")
 #: layouts of ISO/IEC 23091-3 whose number is not that of their channels
 _LAYOUTS = {7: 11, 8: 12}
 #: transfer characteristics of ISO/IEC 23091-2
@@ -53,6 +59,7 @@ def _manifest(members: Sequence[Member], place: _Place) -> str:
         "MPD",
         {
             "xmlns": _NAMESPACE,
+            **({"xmlns:cenc": _CENC} if any(one.stream.key_id for one in members) else {}),
             "profiles": _PROFILE,
             "type": "static",
             "mediaPresentationDuration": _duration(
@@ -118,15 +125,42 @@ def _adaptation_set(period: Element, number: int, members: Sequence[Member], pla
     node = SubElement(
         period, "AdaptationSet", {name: value for name, value in attributes.items() if value}
     )
-    for name, value in _range(streams):
-        scheme = {"schemeIdUri": f"{_CICP}:{name}", "value": str(value)}
-        SubElement(node, "SupplementalProperty", scheme)
+    # what not all streams have stands at each of them
+    protected = len({one.key_id for one in streams}) == 1
+    ranged = len({one.video_range for one in streams}) == 1
+    if protected:
+        _protection(node, first.stream)
+    if ranged:
+        _range(node, first.stream)
     if label := first.name or (first.group if first.language else ""):
         SubElement(node, "Label").text = label
     for role in _roles(first):
         SubElement(node, "Role", {"schemeIdUri": _ROLE, "value": role})
     for member in members:
-        _representation(node, member, place)
+        representation = _representation(node, member)
+        if not protected:
+            _protection(representation, member.stream)
+        if not ranged:
+            _range(representation, member.stream)
+        _media(representation, member.stream, place)
+
+
+def _protection(parent: Element, stream: Stream) -> None:
+    """Say how a stream is encrypted, if it is, and which key opens it."""
+    if not (key_id := stream.key_id):
+        return
+    scheme = {"schemeIdUri": _PROTECTED, "value": "cbcs", "cenc:default_KID": str(UUID(key_id))}
+    SubElement(parent, "ContentProtection", scheme)
+    system = {"schemeIdUri": f"urn:uuid:{_COMMON_SYSTEM}"}
+    header = base64.b64encode(_pssh(key_id)).decode()
+    SubElement(SubElement(parent, "ContentProtection", system), "cenc:pssh").text = header
+
+
+def _pssh(key_id: str) -> bytes:
+    """Return the box that names one key, for players that ask for it before a segment comes."""
+    one, no_data = (1).to_bytes(4), (0).to_bytes(4)
+    content = b"pssh\1\0\0\0" + _COMMON_SYSTEM.bytes + one + bytes.fromhex(key_id) + no_data
+    return (len(content) + 4).to_bytes(4) + content
 
 
 def _picture_attributes(streams: Sequence[Stream]) -> dict[str, str]:
@@ -167,15 +201,20 @@ def _roles(member: Member) -> Iterator[str]:
             pass
 
 
-def _range(streams: Sequence[Stream]) -> Iterator[tuple[str, int]]:
-    """Yield what is said of pictures of high dynamic range, where all are of one."""
-    ranges = {one.video_range for one in streams}
-    if len(ranges) == 1 and (transfer := _TRANSFERS.get(ranges.pop())):
-        yield from (("ColourPrimaries", _BT2020), ("MatrixCoefficients", _BT2020))
-        yield "TransferCharacteristics", transfer
+def _range(parent: Element, stream: Stream) -> None:
+    """Say what the colours of pictures of high dynamic range are."""
+    if transfer := _TRANSFERS.get(stream.video_range):
+        colours = {
+            "ColourPrimaries": _BT2020,
+            "MatrixCoefficients": _BT2020,
+            "TransferCharacteristics": transfer,
+        }
+        for name, value in colours.items():
+            scheme = {"schemeIdUri": f"{_CICP}:{name}", "value": str(value)}
+            SubElement(parent, "SupplementalProperty", scheme)
 
 
-def _representation(parent: Element, member: Member, place: _Place) -> None:
+def _representation(parent: Element, member: Member) -> Element:
     stream = member.stream
     sheet = (stream.tiles.columns, stream.tiles.rows) if stream.tiles else (1, 1)
     attributes = {
@@ -195,13 +234,18 @@ def _representation(parent: Element, member: Member, place: _Place) -> None:
         layout = str(_LAYOUTS.get(stream.channels, stream.channels))
         scheme = {"schemeIdUri": _CHANNELS, "value": layout}
         SubElement(node, "AudioChannelConfiguration", scheme)
+    return node
+
+
+def _media(parent: Element, stream: Stream, place: _Place) -> None:
+    """Say where the segments of a stream are."""
     match stream.kind:
         case StreamKind.SUBTITLES:
-            SubElement(node, "BaseURL").text = place(stream, f"{stream.stem}.vtt")
+            SubElement(parent, "BaseURL").text = place(stream, f"{stream.stem}.vtt")
         case StreamKind.IMAGES:
-            _sheets(node, stream, place)
+            _sheets(parent, stream, place)
         case _:
-            _segments(node, stream, place)
+            _segments(parent, stream, place)
 
 
 def _sar(shape: Fraction) -> str:

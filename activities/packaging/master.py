@@ -63,8 +63,6 @@ def plan(context: PlanContext) -> Step | Skip:
             members.append(track.member)
             if config.protocol == "hls":
                 lists.append(_image_list(track.member.stream, refs[0]))
-    if config.output.manifest_name is not None:
-        warnings += _sound_within(members)
     for ref, write in zip(refs, _writers(config.protocol), strict=False):
         text, more = write(members)
         lists.append(PackageList(ref=ref, text=text))
@@ -182,16 +180,6 @@ def _not_aligned(pictures: Sequence[Stream]) -> Iterator[str]:
             yield (
                 f"The segments of {other.uri} do not begin when those of {first.uri} do: players "
                 "may stumble when they switch between them."
-            )
-
-
-def _sound_within(members: Sequence[Member]) -> Iterator[str]:
-    """Warn of sound that players of an MPD pass over: it needs an AdaptationSet of its own."""
-    for one in members:
-        if one.stream.kind is StreamKind.VIDEO and one.stream.channels:
-            yield (
-                f"{one.stream.uri} has sound of its own, which players of the MPD may not play: "
-                "put it behind an AudioGroup."
             )
 
 

@@ -34,8 +34,8 @@ def stream_of(playlist: Path, media: MediaInfo, *, kind: StreamKind, uri: str) -
 
     `playlist` is in the work directory, its segments beside it; `media` is what it was probed to
     be, and `uri` what it is published as, relative to the master playlist. The segments of an
-    encrypted stream are not looked into: it has no key frames, and codecs only if ffprobe names
-    them.
+    stream that is encrypted whole are not looked into: it has codecs only if ffprobe names them.
+    No encrypted stream has key frames here, since no list of them tells the key.
 
     Raises ActivityError (`InternalError`) for segments that are not what ffmpeg writes.
     """
@@ -75,6 +75,7 @@ def stream_of(playlist: Path, media: MediaInfo, *, kind: StreamKind, uri: str) -
         channels=audio.channels if audio else None,
         sample_rate=audio.sample_rate if audio else None,
         key_frames=clock.key_frames,
+        key_id=clock.key_id,
     )
 
 
@@ -149,7 +150,7 @@ class _Listed:
             segments=[playlist.with_name(name) for name in names],
             seconds=[float(told) for told in re.findall(r"#EXTINF:([\d.]+)", text)],
             init=playlist.with_name(init[1]) if init else None,
-            encrypted="#EXT-X-KEY" in text,
+            encrypted="#EXT-X-KEY:METHOD=AES-128" in text,
         )
 
 
@@ -163,6 +164,7 @@ class _Clock:
     zero: int = 0
     codecs: tuple[str, ...] = ()
     key_frames: tuple[KeyFrame, ...] = ()
+    key_id: str = ""
 
 
 def _clock(listed: _Listed, kind: StreamKind) -> _Clock:
@@ -193,7 +195,8 @@ def _clock_of_mp4(init: Path, segments: Sequence[Path], kind: StreamKind) -> _Cl
         start=parts[0][0].shown,
         zero=track.zero,
         codecs=tuple(one.codec for one in names) if all(one.codec for one in names) else (),
-        key_frames=tuple(key_frames) if picture else (),
+        key_frames=tuple(key_frames) if picture and not track.key_id else (),
+        key_id=track.key_id,
     )
 
 

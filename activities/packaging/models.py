@@ -47,6 +47,10 @@ def _inside(value: str) -> str:
 
 Uri = Annotated[str, Text(pattern=r"[a-z]{1}[a-z0-9./-]+", form=_URI_FORM), AfterValidator(_inside)]
 GroupId = Annotated[str, Text(max_bytes=32)]
+#: a subtitle track of the input, an extension of ours
+SubtitleTrack = Annotated[
+    str, Text(pattern=r"0:s:[0-9]{1,3}", form="0:s:n, n counted from 0 among the subtitle streams")
+]
 Word = Annotated[str, Text()]
 
 

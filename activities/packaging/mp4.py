@@ -35,7 +35,8 @@ class Track:
     """A track: `codec` is its name by RFC 6381, `timescale` in 1/s.
 
     `zero` is the time on the track's clock, in ticks, at which its edit list lets the film begin.
-    `defaults` are the duration and the size of samples that do not say their own.
+    `defaults` are the duration and the size of samples that do not say their own. `key_id`, in
+    hexadecimal digits, is that of the key that its samples are encrypted with (ISO/IEC 23001-7).
     """
 
     number: int
@@ -44,6 +45,7 @@ class Track:
     timescale: int
     zero: int
     defaults: tuple[int, int]
+    key_id: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,10 +91,12 @@ def _tracks(init: bytes) -> Iterator[Track]:
         handler = _child(mdia, b"hdlr")[8:12]
         table = _child(_child(_child(mdia, b"minf"), b"stbl"), b"stsd")
         scale = _scale(_child(mdia, b"mdhd"))
+        codec, key_id = _codec(table)
         yield Track(
             number=number,
             picture=handler == b"vide",
-            codec=_codec(table),
+            codec=codec,
+            key_id=key_id,
             timescale=scale,
             zero=_zero(trak, movie_scale, scale),
             defaults=extends.get(number, (0, 0)),
@@ -103,14 +107,20 @@ def _scale(head: bytes) -> int:
     return int.from_bytes(head[20:24] if head[0] else head[12:16], "big")
 
 
-def _codec(table: bytes) -> str:
-    """Return the codec of the first sample entry, empty where nothing is known of it."""
+def _codec(table: bytes) -> tuple[str, str]:
+    """Return the codec of the first sample entry, and the id of its key; empty: not known, none."""
     kind, entry = next(_boxes(table[8:]))
     for skipped in (_VISUAL, _AUDIO):
-        for name, box in _boxes(entry[skipped:]):
+        boxes = dict(_boxes(entry[skipped:]))
+        key_id = ""
+        if protection := boxes.get(b"sinf"):
+            # what the entry is called without encryption, and the default of the track
+            kind = _child(protection, b"frma")
+            key_id = _child(_child(protection, b"schi"), b"tenc")[8:24].hex()
+        for name, box in boxes.items():
             if name in _CODECS:
-                return _CODECS[name](kind.decode("latin-1"), box)
-    return ""
+                return _CODECS[name](kind.decode("latin-1"), box), key_id
+    return "", ""
 
 
 def _zero(trak: bytes, movie_scale: int, scale: int) -> int:

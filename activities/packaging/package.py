@@ -35,7 +35,7 @@ GROUPS = {
 }
 #: parameters of Transcode that belong to streams, by protocol
 STREAM_FIELDS = {
-    "hls": ("MultiBitrateVideoStream", "ExtXMedia", "WebVTTSubtitleURL"),
+    "hls": ("MultiBitrateVideoStream", "ExtXMedia", "WebVTTSubtitleURL", "SubtitleStreamMap"),
     "dash": ("Representation", "InputConfig"),
 }
 #: all of them
@@ -55,6 +55,8 @@ class StreamParameters(Protocol):
     def representation(self) -> Representation | None: ...  # noqa: D102
     @property
     def web_vtt_subtitle_url(self) -> str | None: ...  # noqa: D102
+    @property
+    def subtitle_stream_map(self) -> str | None: ...  # noqa: D102
     @property
     def input_config(self) -> InputConfig | None: ...  # noqa: D102
 

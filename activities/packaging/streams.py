@@ -96,7 +96,9 @@ class Stream:
     (RFC 8216, 4.3.4.2). `width` and `height` are in pixels, of IMAGES those of one picture; `sar`
     is the shape of a pixel. Times are in ticks of `timescale` (1/s) on the stream's own clock:
     `start` is that of the first picture or sample, `zero` that of the moment 0 of the film, before
-    which encoders put what decoders drop (MPEG-TS does not tell: it is `start` there).
+    which encoders put what decoders drop (MPEG-TS does not tell: it is `start` there). `key_id`,
+    of 32 hexadecimal digits, is that of the key with which fragments are encrypted, by the scheme
+    `cbcs`.
     """
 
     kind: StreamKind
@@ -120,6 +122,7 @@ class Stream:
     sample_rate: int | None = None
     key_frames: tuple[KeyFrame, ...] = ()
     tiles: Tiles | None = None
+    key_id: str = ""
 
     @property
     def stem(self) -> str:
@@ -163,6 +166,7 @@ class Stream:
         """Return the record as JSON; fractions are strings, `4/3`."""
         optional: dict[str, Json] = {
             "Media": self.media or None,
+            "KeyId": self.key_id or None,
             "Width": self.width,
             "Height": self.height,
             "FrameRate": str(self.frame_rate) if self.frame_rate else None,
@@ -206,6 +210,7 @@ class Stream:
             start=record["Start"],
             zero=record["Zero"],
             media=record.get("Media", ""),
+            key_id=record.get("KeyId", ""),
             first=record["First"],
             width=record.get("Width"),
             height=record.get("Height"),

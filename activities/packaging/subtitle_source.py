@@ -83,13 +83,16 @@ def language_of(stream: StreamNode) -> str:
     return (own.adaptation_set.lang if own and own.adaptation_set else None) or ""
 
 
-def text_track(media: MediaInfo, language: str, name: str) -> SubtitleStream:
+def text_track(media: MediaInfo, language: str, name: str, track: str = "") -> SubtitleStream:
     """Return the text track of an input for the stream of this name.
 
-    It is the one in the language, the default one of several; without a language, the default or
-    the first one. Raises ActivityError where there is none.
+    It is the one that `track` names (`0:s:1`), else the one in the language, the default one of
+    several; without a language, the default or the first one. Raises ActivityError where there is
+    none.
     """
-    texts = [track for track in media.subtitles if track.codec in TEXT_CODECS]
+    if track:
+        return _mapped(media, name, track)
+    texts = [one for one in media.subtitles if one.codec in TEXT_CODECS]
     fitting = [one for one in texts if not language or primary(one.language) == primary(language)]
     if not fitting and [one.language for one in texts] == [_UNKNOWN]:
         # a lone track that tells no language
@@ -103,6 +106,20 @@ def text_track(media: MediaInfo, language: str, name: str) -> SubtitleStream:
         f"{_there(media.subtitles)}.",
         remedy="Give WebVTTSubtitleURL, in the topology or with OverrideParams of the execution.",
     )
+
+
+def _mapped(media: MediaInfo, name: str, track: str) -> SubtitleStream:
+    number = int(track.rpartition(":")[2])
+    found = next((one for one in media.subtitles if one.position == number), None)
+    if found is None or found.codec not in TEXT_CODECS:
+        raise ActivityError(
+            Code.RESOURCE_NOT_FOUND,
+            f'The subtitle stream "{name}" takes the text track "{track}", and the input has none '
+            f"there: {_there(media.subtitles)}.",
+            pointer="/SubtitleStreamMap",
+            remedy="Take SubtitleStreamMap out, or name a track of text, counted from 0.",
+        )
+    return found
 
 
 def _there(tracks: Sequence[SubtitleStream]) -> str:

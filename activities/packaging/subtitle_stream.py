@@ -145,7 +145,8 @@ def plan_subtitles(request: SubtitleRequest, context: PlanContext) -> Step:
         facts, file = found.facts, found.name
         warnings += _judged(request, side_input.ref, facts)
     if not facts:
-        track = text_track(media, language_of(request.stream), request.stream.name)
+        mapped = _parameters(request).subtitle_stream_map or ""
+        track = text_track(media, language_of(request.stream), request.stream.name, mapped)
         command = _extraction(track, media, source)
     ends = _ends(request, facts)
     job = SubtitleJob(

@@ -23,7 +23,7 @@ def join_short_tail(playlist: Path) -> None:
     text = playlist.read_text(encoding="utf-8")
     lines = text.splitlines()
     places = [n for n, line in enumerate(lines) if line.startswith(_LENGTH)]
-    if len(places) < 2 or "#EXT-X-KEY" in text:
+    if len(places) < 2 or "#EXT-X-KEY:METHOD=AES-128" in text:
         return
     before, last = places[-2:]
     first, tail = (_seconds(lines[place]) for place in (before, last))

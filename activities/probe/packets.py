@@ -6,6 +6,7 @@ mp4 tells the same in its index, which is read instead (`samples.py`). Specifica
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -17,6 +18,8 @@ from workflow_engine.records import Json
 _PATIENCE, _SLOWEST = 60.0, 10_000_000
 #: corners of a curve that are kept: real films have some hundred
 _MOST_CORNERS = 1 << 16
+#: seconds of a span of a rate curve, and spans that are kept: longer ones where that is too many
+_SPAN, MOST_SPANS = 0.5, 120
 
 
 class PacketReader(Protocol):
@@ -30,10 +33,41 @@ class PacketReader(Protocol):
 R = TypeVar("R", bound=PacketReader)
 
 
+class RateCurve:
+    """The bytes of equal spans of time, of at most `MOST_SPANS` of them, however long it is."""
+
+    def __init__(self) -> None:
+        self.step = _SPAN
+        self._bytes = [0]
+
+    def add(self, time: float, size: int) -> None:
+        """Take a packet; `time` is in seconds, from the first one."""
+        while (place := int(time / self.step)) >= MOST_SPANS:
+            pairs = zip_longest(self._bytes[::2], self._bytes[1::2], fillvalue=0)
+            self._bytes = [sum(pair) for pair in pairs]
+            self.step *= 2
+        self._bytes.extend([0] * (place + 1 - len(self._bytes)))
+        self._bytes[place] += size
+
+    def told(self, end: float) -> dict[str, Json]:
+        """Return the seconds of a span, and the kbit/s of each; the last one goes until `end`."""
+        last = end - (len(self._bytes) - 1) * self.step
+        lengths = [*([self.step] * (len(self._bytes) - 1)), min(last, self.step)]
+        # what is much shorter than the others says little
+        if last < self.step / 2 and len(self._bytes) > 1:
+            lengths.pop()
+        kbits = zip(self._bytes, lengths, strict=False)
+        return {
+            "Step": self.step,
+            "Rates": [round(size * 8 / 1000 / length, 1) for size, length in kbits if length > 0],
+        }
+
+
 class Flow:
     """The packets of one stream as they are decoded one after the other."""
 
     def __init__(self) -> None:
+        self._curve = RateCurve()
         self.packets = 0
         self.bytes = 0
         self._first: float | None = None
@@ -55,6 +89,7 @@ class Flow:
         self._end = max(self._end, self._time + (seconds or 0.0))
         self.packets += 1
         self.bytes += size
+        self._curve.add(self._time, size)
         second = int(self._time)
         if second != self._second:
             self._second, self._in_second = second, 0
@@ -84,7 +119,8 @@ class Flow:
     def told(self, seconds: float | None) -> dict[str, Json]:
         """Return the figures of a stream that lasts so many seconds.
 
-        `Rate` and `Peak` are in kbit/s, `Preload` and `Seconds` in seconds.
+        `Rate` and `Peak` are in kbit/s, `Preload` and `Seconds` in seconds; `Curve` is the rate
+        over time.
         """
         told: dict[str, Json] = {"Packets": self.packets, "Bytes": self.bytes, "Seconds": seconds}
         if seconds and self.bytes:
@@ -94,6 +130,7 @@ class Flow:
                 "Rate": rate * 8 / 1000,
                 "Peak": max(self._most, rate) * 8 / 1000,
                 "Preload": backlog / rate,
+                "Curve": self._curve.told(self._end),
             }
         return told
 

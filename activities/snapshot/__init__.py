@@ -3,7 +3,8 @@
 `config` holds the parameters, `check` looks at the names, `moments` says when and how large,
 `job` what is known of one source. `commands` says how ffmpeg takes pictures and `ways` which way
 is shortest, `keyframes` finds key frames. `stills` takes pictures and makes `sprites` and a
-`webvtt` of them; `best` and `preview` are extensions of ours. Specification: snapshot.
+`webvtt` of them; `best` and `preview` are extensions of ours. `exhibits` says what there is to
+look at. Specification: snapshot.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from activities.probe import MediaInfo
 from activities.snapshot.best import planned_best, take_best
 from activities.snapshot.check import first_objects, name_problems
 from activities.snapshot.config import SnapshotParameters
+from activities.snapshot.exhibits import exhibits
 from activities.snapshot.job import SnapshotJob
 from activities.snapshot.moments import picture_size
 from activities.snapshot.names import require_different, snapshot_names
@@ -23,11 +25,13 @@ from activities.snapshot.pictures import JPEG, PictureKind, Size, kind_of
 from activities.snapshot.preview import encoder_of, planned_preview, preview_size, take_preview
 from activities.snapshot.sprites import sprite_sheet
 from activities.snapshot.stills import output_refs, planned_commands, take_stills
+from activities.snapshot.work import work_of
 from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
     Effect,
+    Exhibit,
     Neighbourhood,
     PlanContext,
     PlannedOutput,
@@ -89,16 +93,18 @@ class Snapshot(Activity[SnapshotParameters]):
         config = job.config
         times = None if end is None else job.times(end)
         if config.preview:
-            commands = planned_preview(job, end, source)
+            found = planned_preview(job, end, source)
         elif config.best:
-            commands = planned_best(job, end, source)
+            found = planned_best(job, end, source)
         else:
             require_different(output_refs(job, times or [config.time]))
-            commands = planned_commands(job, times or [config.time], end, source)
+            found = planned_commands(job, times or [config.time], end, source)
+        commands = tuple(found)
         return Step(
             outputs=tuple(_planned(job, times)),
-            commands=tuple(commands),
+            commands=commands,
             identity=job.identity(),
+            work=work_of(job, len(commands), end),
             resolved=job,
         )
 
@@ -110,6 +116,10 @@ class Snapshot(Activity[SnapshotParameters]):
         """The first picture may be the cover (specification, snapshot, 6)."""
         if result.data.get("MediaCover") and result.outputs:
             yield SetCover(ref=result.outputs[0].ref)
+
+    def artifacts(self, result: StepResult) -> Iterable[Exhibit]:
+        """Show the pictures and the sprites; see `exhibits`."""
+        return exhibits(result)
 
     def renamed(self, step: Step, finished: StepResult) -> Sequence[ObjectRef]:
         """Number the pictures of an equal step again."""

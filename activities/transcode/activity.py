@@ -19,14 +19,14 @@ from activities.packaging.subtitle_stream import (
     forecast_subtitles,
     renamed_subtitles,
 )
-from activities.predictions import prediction_rows, predictions
-from activities.quality.told import quality_rows
+from activities.predictions import predictions
 from activities.templates import find, presets, wire_form
 from activities.templates.watermark import WaterMarkConfig
 from activities.transcode import encode
 from activities.transcode import plan as planning
 from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
 from activities.transcode.command.rendition import RenditionJob
+from activities.transcode.exhibits import exhibits
 from activities.transcode.features import registry as stages
 from activities.transcode.model.naming import with_extension
 from activities.transcode.model.output import TranscodeParameters
@@ -39,8 +39,8 @@ from workflow_engine.activity import (
     Activity,
     ActivityContext,
     ActivityResult,
-    Artifact,
     Effect,
+    Exhibit,
     Finding,
     GraphRule,
     GraphView,
@@ -118,9 +118,10 @@ class Transcode(Activity[TranscodeParameters]):
         return len(parameters.outputs) or 1
 
     def examine(self) -> Iterator[Finding]:
-        """Look for the encoders, the filters that not every ffmpeg has, and the fonts."""
+        """Look for the encoders, the filters that not every ffmpeg has, packager and fonts."""
         encoders = (VIDEO_ENCODERS | AUDIO_ENCODERS).values()
         yield from ffmpeg.ffmpeg_findings(dict.fromkeys(encoders), ("ass", "drawtext", "zscale"))
+        yield ffmpeg.packager_finding()
         yield fonts.font_finding()
 
     def tools(self) -> Mapping[str, str]:
@@ -172,12 +173,9 @@ class Transcode(Activity[TranscodeParameters]):
         if found := predictions(result):
             yield KeepPredictions(predictions=found)
 
-    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
-        """Show the quality of measured outputs as a table, and what an Analysis had foretold."""
-        if rows := quality_rows(result):
-            yield Artifact(kind="table", title="Quality", content=list(rows))
-        if rows := prediction_rows(result):
-            yield Artifact(kind="table", title="Predictions", content=list(rows))
+    def artifacts(self, result: StepResult) -> Iterable[Exhibit]:
+        """Show players, pictures, tables and the rate over time; see `exhibits`."""
+        return exhibits(result)
 
     def shared_commands(self, steps: Sequence[Step], names: Names) -> tuple[tuple[str, ...], ...]:
         """Return the one command for all outputs of several steps."""

@@ -19,8 +19,10 @@ from activities.transcode.command.encryption import write_key
 from activities.transcode.command.filters import filter_names
 from activities.transcode.command.muxing import agreed, divide, picture_key
 from activities.transcode.command.rendition import RenditionJob
-from activities.transcode.followup import MUX_WEIGHT, FollowUp
+from activities.transcode.followup import FollowUp
 from activities.transcode.result.finish import finish, stem_of
+from activities.transcode.result.protect import protected
+from activities.transcode.work import START, encode_amount, process_amounts, quality_amount
 from workflow_engine.activity import ActivityContext, ActivityResult
 from workflow_engine.errors import ActivityError, InstallationError
 
@@ -44,11 +46,12 @@ def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
     division = divide(together)
     for target in together:
         _write_files(target)
-        if target.rendition.key:
-            write_key(Path(target.stem), target.rendition.key)
+        if target.rendition.segment_key:
+            write_key(Path(target.stem), target.rendition.segment_key)
     first = members[0][1]
     argvs = commands(str(first.source), division.encodes)
-    progress = _Progress(members, len(argvs), len(division.muxes))
+    amounts = process_amounts(division.encodes)
+    progress = _Progress(members, amounts, len(division.muxes))
     durations = [target.rendition.duration for target in together]
     longest = max((duration for duration in durations if duration), default=None)
     reports = [
@@ -56,10 +59,10 @@ def run(members: Sequence[Member]) -> list[ActivityResult | ActivityError]:
             argv,
             context=first,
             duration=longest,
-            on_progress=progress.next_process(),
+            on_progress=progress.next_process(amount),
             others=[context.work for _, context in members[1:]],
         )
-        for argv in argvs
+        for argv, amount in zip(argvs, amounts, strict=True)
     ]
     follow_ups = [FollowUp(context, progress.next_process) for _, context in members]
     # before a second encode takes the place of a file that others are made of
@@ -97,7 +100,9 @@ def _result(
 ) -> ActivityResult | ActivityError:
     jobs, context = member
     try:
-        made = [follow_up.finish(*pair) for pair in zip(jobs, targets, strict=True)]
+        made = [
+            protected(follow_up.finish(*pair), context) for pair in zip(jobs, targets, strict=True)
+        ]
         return finish(
             *(jobs, made),
             commands=[*argvs, *follow_up.commands],
@@ -114,24 +119,28 @@ def _result(
 class _Progress:
     """How far all processes are together, told to every member.
 
-    Those that are known to come have equal shares of the whole, a mux a small one; one is kept
-    where a second encode may follow. What follows takes half of what is left each time.
+    Each process has the share of the whole that its work is; some is kept where a second encode may
+    follow. What follows takes half of what is left each time.
     """
 
-    def __init__(self, members: Sequence[Member], encodes: int, muxes: int) -> None:
+    def __init__(self, members: Sequence[Member], encodes: Sequence[float], muxes: int) -> None:
+        """`encodes` is how much work each process is that encodes; see `work.py`."""
         jobs = [job for own, _ in members for job in own]
         self._contexts = [context for _, context in members]
-        known = encodes + sum(job.quality is not None for job in jobs) + MUX_WEIGHT * muxes
-        again = any(
-            job.rate_bounds or (job.quality and job.quality.on_low == "retry") for job in jobs
-        )
-        self._share = 1 / (known + again)
-        self._known_end = known * self._share
+        known = sum(encodes) + START * muxes
+        known += sum(quality_amount(job.rendition, job.quality) for job in jobs if job.quality)
+        again = [
+            encode_amount(job.rendition)
+            for job in jobs
+            if job.rate_bounds or (job.quality and job.quality.on_low == "retry")
+        ]
+        self._whole = known + max(again, default=0.0) or START
+        self._known_end = known / self._whole
         self._begin = 0.0
 
-    def next_process(self, weight: float = 1.0) -> Callable[[float], None]:
-        """Return what takes the progress of one more process, 0 to 1."""
-        begin, share = self._begin, weight * self._share
+    def next_process(self, amount: float) -> Callable[[float], None]:
+        """Return what takes the progress of one more process, 0 to 1; `amount` is its work."""
+        begin, share = self._begin, amount / self._whole
         if begin + share > self._known_end + _ROUNDING:
             share = (1 - begin) / 2
         self._begin += share
@@ -165,6 +174,8 @@ def _require_tools(members: Sequence[Member]) -> None:
                     there.require_encoder(AUDIO_ENCODERS[sound.encoding.codec])
                 for name in filter_names(job.rendition.filters):
                     there.require_filter(name)
+                if job.rendition.sample_key:
+                    ffmpeg.packager_path()
                 if job.quality:
                     require_metric(job.quality.measure)
     except InstallationError as error:

@@ -29,20 +29,19 @@ from activities.transcode.result.finished import FinishedOutput, finished
 from activities.transcode.result.manifest import representations
 from activities.transcode.result.second import RateBounds, outside, with_quality, with_rate
 from activities.transcode.result.told import rounded
+from activities.transcode.work import START, process_amounts, quality_amount
 from workflow_engine.activity import ActivityContext
 from workflow_engine.errors import ActivityError, Code
 
 #: what a process calls with 0 to 1
 Tell = Callable[[float], None]
-#: how long a mux takes, against an encode
-MUX_WEIGHT = 0.02
 
 
 class NextProcess(Protocol):
     """Gives each process that is started what it tells its progress to."""
 
-    def __call__(self, weight: float = 1.0) -> Tell:
-        """Return it for one more process; `weight` is how long it takes, against an encode."""
+    def __call__(self, amount: float) -> Tell:
+        """Return it for one more process; `amount` is how much work that is, as in `work.py`."""
         ...
 
 
@@ -68,7 +67,7 @@ class FollowUp:
             self._muxed.add(mux.target)
             rendition = mux.target.rendition
             try:
-                self._run(mux_command(mux), rendition, weight=MUX_WEIGHT)
+                self._run(mux_command(mux), rendition, START)
             except ActivityError as error:
                 self._forgive(error, rendition)
 
@@ -98,8 +97,7 @@ class FollowUp:
             return self._finished(target)
         except ActivityError as error:
             self._forgive(error, target.rendition)
-        for command in commands(str(self._context.source), [target]):
-            self._run(command, target.rendition)
+        self._encode(target)
         return self._finished(target)
 
     def _forgive(self, error: ActivityError, rendition: Rendition) -> None:
@@ -167,34 +165,33 @@ class FollowUp:
         target = RenditionTarget(
             rendition=rendition, stem=str(stem.with_name(f"again-{stem.name}"))
         )
-        if rendition.key:
-            write_key(Path(target.stem), rendition.key)
-        for command in commands(str(self._context.source), [target]):
-            self._run(command, rendition)
+        if rendition.segment_key:
+            write_key(Path(target.stem), rendition.segment_key)
+        self._encode(target)
         return replace(self._finished(target), encodes=2)
 
     def _compared(self, made: FinishedOutput, quality: Quality) -> FinishedOutput:
         if made.rendition.container == "mpd":
             self._joined.append(_join_picture(made.target))
         found = measuring(str(self._context.source), made.target, quality)
-        return replace(made, compared=self._measured(found, quality, made.rendition.duration))
+        return replace(made, compared=self._measured(found, quality, made.rendition))
 
     def _best(self, made: FinishedOutput, quality: Quality) -> float:
         """Return the value that no encode of the size of an output exceeds."""
         found = loss_of_size(str(self._context.source), made.target, quality)
         if found is None:
             return quality.measure.best
-        return self._measured(found, quality, made.rendition.duration).value(quality.pooled)
+        return self._measured(found, quality, made.rendition).value(quality.pooled)
 
-    def _measured(self, found: Measuring, quality: Quality, duration: float | None) -> Comparison:
+    def _measured(self, found: Measuring, quality: Quality, rendition: Rendition) -> Comparison:
         self.commands.append(found.command)
         return compare(
             *(found.command, quality.measure, found.size),
             rate=found.rate,
             subsample=quality.every,
             context=self._context,
-            duration=duration,
-            on_progress=self._next_process(),
+            duration=rendition.duration,
+            on_progress=self._next_process(quality_amount(rendition, quality)),
         )
 
     def _shown(self, made: FinishedOutput) -> FinishedOutput:
@@ -216,13 +213,19 @@ class FollowUp:
         )
         return replace(made, moment=path if path.is_file() else None)
 
-    def _run(self, command: Sequence[str], rendition: Rendition, weight: float = 1.0) -> None:
+    def _encode(self, target: RenditionTarget) -> None:
+        amounts = process_amounts([target])
+        argvs = commands(str(self._context.source), [target])
+        for argv, amount in zip(argvs, amounts, strict=True):
+            self._run(argv, target.rendition, amount)
+
+    def _run(self, command: Sequence[str], rendition: Rendition, amount: float) -> None:
         self.commands.append(tuple(command))
         report = ffmpeg.run(
             command,
             context=self._context,
             duration=rendition.duration,
-            on_progress=self._next_process(weight),
+            on_progress=self._next_process(amount),
         )
         self.reports.append(report)
 

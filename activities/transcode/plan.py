@@ -38,6 +38,7 @@ from activities.transcode.rules.check import at_output
 from activities.transcode.rules.output import faults
 from activities.transcode.source.scene import OutputRequest
 from activities.transcode.source.timeline import length_of, source_span
+from activities.transcode.work import work_of
 from workflow_engine.activity import PlanContext, PlannedOutput, SideInput, Skip, Step
 from workflow_engine.errors import (
     ActivityError,
@@ -131,6 +132,7 @@ def _step(
             for number, job in enumerate(jobs)
             for name, identity in streams_of(job.rendition).items()
         },
+        work=work_of(jobs),
         resolved=tuple(jobs),
     )
 
@@ -145,7 +147,12 @@ def taking(step: Step, files: Mapping[str, str], names: Names) -> Step:
         )
         for number, job in enumerate(cast("Sequence[RenditionJob]", step.resolved))
     ]
-    return replace(step, resolved=tuple(jobs), commands=all_commands(jobs, names.source_name))
+    return replace(
+        step,
+        resolved=tuple(jobs),
+        commands=all_commands(jobs, names.source_name),
+        work=work_of(jobs),
+    )
 
 
 def _share(jobs: Sequence[RenditionJob], source: ObjectRef) -> str:

@@ -3,6 +3,7 @@
 The players come from npm: `make players`.
 """
 
+import base64
 import json
 import math
 from collections.abc import Callable
@@ -32,7 +33,12 @@ def players():
         pytest.skip("The players are not installed: make players")
 
 
-def topology(protocol: str) -> dict[str, Any]:
+#: of encrypted packages; players of HLS fetch the key from beside the master list
+KEY, KEY_ID = "30313233343536373839303132333435", "00112233445566778899aabbccddeeff"
+ENCRYPTED = {"hls": "hls-aes-128", "cmaf": "cbcs"}
+
+
+def topology(protocol: str, *, encrypted: bool = False) -> dict[str, Any]:
     """Three pictures, two languages of sound, and subtitles."""
     names = dict(zip(("MasterPlayListName", "ManifestName"), LISTS[protocol], strict=False))
     config = {
@@ -44,6 +50,8 @@ def topology(protocol: str) -> dict[str, Any]:
     for number, name in enumerate(TONES):
         streams[name] = sound()
         streams[name]["Parameters"]["Outputs"][0]["AudioStreamMap"] = f"0:a:{number}"
+    for one in streams.values() if encrypted else ():
+        one["Parameters"]["Outputs"][0]["Encryption"] = encryption(ENCRYPTED[protocol])
     streams["text"] = {"Type": "Transcode", "Parameters": {}}
     groups, edges, master = (_dash if protocol == "dash" else _hls)(streams)
     return {
@@ -62,6 +70,17 @@ def topology(protocol: str) -> dict[str, Any]:
             "master": ["report"],
             "report": [],
         },
+    }
+
+
+def encryption(scheme: str) -> dict[str, str]:
+    """A key that players of HLS fetch from the server of the test."""
+    return {
+        "Type": scheme,
+        "KeyType": "Base64",
+        "Key": base64.b64encode(bytes.fromhex(KEY)).decode(),
+        "KeyUri": base64.b64encode(b"/package/key.bin").decode(),
+        **({"KeyId": KEY_ID} if scheme == "cbcs" else {}),
     }
 
 
@@ -114,19 +133,19 @@ def _dash(streams: dict[str, Any]) -> Groups:
 
 
 @pytest.fixture(scope="module")
-def packaged(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def packaged(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Run a topology by its protocol, once; give the folder of the package."""
     home = tmp_path_factory.mktemp("packages")
     source = film(home / "film.mp4")
     mediaflow = CommandLine(data, home)
 
     @cache
-    def run(protocol: str) -> Path:
-        outputs = home / protocol
+    def run(protocol: str, *, encrypted: bool = False) -> Path:
+        outputs = home / f"{protocol}-{encrypted}"
         (outputs / "side").mkdir(parents=True)
         (outputs / "side" / "text.vtt").write_text(webvtt())
-        path = home / f"{protocol}.json"
-        path.write_text(json.dumps(topology(protocol)))
+        path = home / f"{outputs.name}.json"
+        path.write_text(json.dumps(topology(protocol, encrypted=encrypted)))
         options = ("--executor", "inline", "--output-dir", outputs)
         ended = mediaflow.run(path, source, *options)
         assert ended.code == 0, ended.err + ended.out
@@ -151,7 +170,7 @@ def test_a_package_plays(
     protocol: str,
     player: str,
     name: str,
-    packaged: Callable[[str], Path],
+    packaged: Callable[..., Path],
     chromium: str,
     tmp_path: Path,
 ):
@@ -162,6 +181,45 @@ def test_a_package_plays(
     seen = played(chromium, folder, player, name, tmp_path)
     # players of MPEG-TS begin to count when the first frame is decoded, two before it is shown
     check(seen, late=2 if protocol == "hls" else 0)
+
+
+PLAYERS_OF_ENCRYPTED = [
+    ("hls", "hls.js", "all.m3u8"),
+    ("cmaf", "shaka", "all.m3u8"),
+    ("cmaf", "shaka", "all.mpd"),
+    ("cmaf", "dash.js", "all.mpd"),
+]
+
+
+@pytest.mark.parametrize(("protocol", "player", "name"), PLAYERS_OF_ENCRYPTED)
+def test_an_encrypted_package_plays_with_its_key(
+    protocol: str,
+    player: str,
+    name: str,
+    packaged: Callable[..., Path],
+    chromium: str,
+    tmp_path: Path,
+):
+    folder = packaged(protocol, encrypted=True)
+    (folder / "key.bin").write_bytes(bytes.fromhex(KEY))
+    seen = played(chromium, folder, player, name, tmp_path, {KEY_ID: KEY})
+    # what a browser decrypts with a key of its own, no page may read
+    check(seen, late=2 if protocol == "hls" else 0, readable=protocol == "hls")
+
+
+@pytest.mark.parametrize(("protocol", "player", "name"), PLAYERS_OF_ENCRYPTED)
+def test_an_encrypted_package_does_not_play_with_another_key(
+    protocol: str,
+    player: str,
+    name: str,
+    packaged: Callable[..., Path],
+    chromium: str,
+    tmp_path: Path,
+):
+    folder = packaged(protocol, encrypted=True)
+    (folder / "key.bin").write_bytes(bytes(16))
+    seen = played(chromium, folder, player, name, tmp_path, {KEY_ID: "00" * 16})
+    assert seen["errors"] and not seen["frames"]
 
 
 @pytest.mark.parametrize(
@@ -176,11 +234,14 @@ def test_small_pictures_for_the_time_line(player: str, name: str, chromium: str,
     assert (seen["thumbnail"]["x"], seen["thumbnail"]["y"]) == (0, 0)
 
 
-def check(seen: dict[str, Any], *, late: int) -> None:
-    """Check what a page has seen; the player shows the film so many frames late."""
+def check(seen: dict[str, Any], *, late: int, readable: bool = True) -> None:
+    """Check what a page has seen; the player shows the film so many frames late.
+
+    Of pictures that are not `readable`, only when they came and how large they are is known.
+    """
 
     def number(time: float) -> int:
-        return math.floor(time * FPS + 0.1) - late
+        return math.floor(time * FPS + 0.1) - late if readable else 0
 
     assert seen["errors"] == []
     assert seen["missing"] == []
@@ -191,8 +252,9 @@ def check(seen: dict[str, Any], *, late: int) -> None:
     for frame in seen["frames"]:
         # others may have come before a busy page has read this one
         assert 0 <= frame["number"] - number(frame["time"]) <= 10, frame
-    numbers = [frame["number"] for frame in seen["borders"]]
-    assert numbers == sorted(numbers) and numbers[0] < 2 * FPS < numbers[-1]
+    if readable:
+        numbers = [frame["number"] for frame in seen["borders"]]
+        assert numbers == sorted(numbers) and numbers[0] < 2 * FPS < numbers[-1]
     assert sorted(frame["width"] for frame in seen["rungs"].values()) == [160, 240, 320]
     assert seen["sounds"] == {name: pytest.approx(tone, abs=30) for name, tone in TONES.items()}
     assert list(seen["texts"].values()) == list(CUES)

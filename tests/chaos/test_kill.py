@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import media
+from tests.support import media, packages
 from tests.support.command_line import CommandLine
+from tests.support.package_rules import broken_hls
 from tests.support.places import EXAMPLES
 from tests.support.processes import media_processes
 from tests.support.stores import let_claims_lapse
@@ -70,3 +71,35 @@ def test_kill_9_and_resume_under_the_same_run_id(
     assert record["PrefectUrl"] == killed["PrefectUrl"]
     with urllib.request.urlopen(f"{api}/api/flow_runs/{flow_run}", timeout=20) as answer:
         assert json.load(answer)["state"]["type"] == "COMPLETED"
+
+
+@pytest.mark.long
+def test_kill_9_within_a_package_encodes_no_finished_stream_again(alone: CommandLine, large: Path):
+    value = packages.hls(SegmentSeconds=1)
+    for name in ("high", "low"):
+        picture = packages.parameters(value, name)["Outputs"][0]["Video"]
+        picture |= {"Width": "640", "Preset": "slower"}
+    topology = alone.cwd / "package.json"
+    topology.write_text(json.dumps(value))
+    one_by_one = {"MEDIAFLOW_RUNNER__FUSE": "false", "MEDIAFLOW_RUNNER__PROCESSES": "1"}
+    options = ("--json", "--executor", "inline")
+    process = alone.start("run", topology, large, *options, env=one_by_one)
+    streams = ("english", "high", "low")
+    with closing(Store.open(f"sqlite:///{alone.data}/mediaflow.db")) as store:
+        newest = store.executions.newest
+        wait_for(lambda: newest() and any(newest()[0].activity(n).state.ended for n in streams))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: not media_processes(alone.data), seconds=10)
+    (killed,) = alone("execution", "list", "--json").json
+    before = {a["Name"]: a for a in killed["ActivityList"] if a["State"] == "Success"}
+    finished = before.keys() & set(streams)
+    assert 0 < len(finished) < len(streams)
+    folder = alone.cwd / "mediaflow-out" / "out" / "large"
+    assert not (folder / "master.m3u8").exists()
+    let_claims_lapse(alone.data)
+    ended = alone("execution", "resume", killed["RunId"], *options, env=one_by_one)
+    assert ended.code == 0, ended.err
+    after = {a["Name"]: a for a in ended.json["ActivityList"]}
+    assert all(after[name] == before[name] for name in finished)
+    assert broken_hls(folder / "master.m3u8") == []

@@ -163,10 +163,11 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "HLS": {
         "M3U8NonStandardSupport.TS.Md5Support": "the MD5 of each segment in the playlist",
         "M3U8NonStandardSupport.TS.SizeSupport": "the size of each segment in the playlist",
-        "Encryption.Type": "hls-aes-128",
+        "Encryption.Type": "hls-aes-128; cbcs, an extension of ours",
         "Encryption.Key": "the key of 16 bytes, Base64",
         "Encryption.KeyUri": "where players get the key, Base64",
         "Encryption.KeyType": "Base64 or KMS",
+        "Encryption.KeyId": "the id of the key of cbcs, an extension of ours",
         "Encryption.SkipCnt": "leading segments left clear",
     },
     "SubtitleConfig": {
@@ -188,10 +189,12 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "Representation": "id and place of a stream of DASH",
         "MasterPlayList": "the pictures of HLS, in the order that players try them",
         "Encryption in packages": "each stream of HLS encrypted",
+        "Video.Hdr in packages": "HDR beside SDR, in both lists",
         "Snapshot in packages": "its sprites are an image track (extension of ours)",
         "OverrideParams in packages": "refused for what is no subtitle stream",
     },
     "Subtitle streams of packages": {
+        "SubtitleStreamMap": "the text track of an HLS stream, an extension of ours",
         "WebVTTSubtitleURL": "the subtitle file of an HLS stream; of several formats",
         "WebVTTSubtitleOverrides": "another file for one execution",
         "InputConfig.Format stl": "EBU STL for DASH",

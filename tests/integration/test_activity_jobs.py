@@ -33,6 +33,7 @@ from workflow_engine.records import (
     ExecutionRecord,
     ExecutionState,
     ObjectRef,
+    Progress,
 )
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 from workflow_engine.run.runner import Executor, Runner
@@ -96,7 +97,7 @@ class Watching(InlineExecutor):
         if record.state is ActivityState.RUNNING:
             self._look(record)
 
-    def progressed(self, name: str, fraction: float) -> None:
+    def progressed(self, name: str, progress: Progress) -> None:
         pass
 
 

@@ -20,7 +20,7 @@ from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.cli.summary import execution_lines
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption
-from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord
+from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, Progress
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.settings import load_settings
 
@@ -45,7 +45,7 @@ class Seen:
             self.waiting.append(self.engine.store.executions.newest()[0])
             self.then()
 
-    def progressed(self, name: str, fraction: float) -> None:
+    def progressed(self, name: str, progress: Progress) -> None:
         pass
 
 
@@ -268,7 +268,7 @@ def test_a_file_that_is_replaced_under_the_run_is_noticed(bench: Bench):
         def activity_changed(self, record: ActivityRecord) -> None:
             pass
 
-        def progressed(self, name: str, fraction: float) -> None:
+        def progressed(self, name: str, progress: Progress) -> None:
             before = os.stat(bench.input)
             bench.input.write_text("CONTENT ")
             os.utime(bench.input, ns=(before.st_atime_ns, before.st_mtime_ns))

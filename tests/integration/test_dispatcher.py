@@ -26,6 +26,7 @@ from workflow_engine.messages import outbox
 from workflow_engine.records import (
     ExecutionRecord,
     ExecutionState,
+    Progress,
     new_id,
 )
 from workflow_engine.run import lease
@@ -142,7 +143,7 @@ class TestStoreTrouble:
                     held.append(self.locked(queue))
                     held[0].__enter__()
 
-            def progressed(watch, name: str, fraction: float) -> None:
+            def progressed(watch, name: str, progress: Progress) -> None:
                 pass
 
         with pytest.raises(StoreError, match="locked"):
@@ -228,7 +229,7 @@ class TestPoison:
             def activity_changed(self, record: Any) -> None:
                 raise BrokenPipeError
 
-            def progressed(self, name: str, fraction: float) -> None:
+            def progressed(self, name: str, progress: Progress) -> None:
                 raise BrokenPipeError
 
         record = foreground(queue, [Broken()], a={"Seconds": "0.1"})

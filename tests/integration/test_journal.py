@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.stores import execution, load
 from workflow_engine.messages import Outbox
-from workflow_engine.records import ActivityState
+from workflow_engine.records import ActivityState, Progress
 from workflow_engine.run import journal
 from workflow_engine.run.completion import Completion
 from workflow_engine.run.journal import Journal
@@ -53,8 +53,8 @@ def test_progress_is_saved_once_a_second_for_all_activities(
         def activity_changed(self, record: object) -> None:
             pass
 
-        def progressed(self, name: str, fraction: float) -> None:
-            seen.append((name, fraction))
+        def progressed(self, name: str, progress: Progress) -> None:
+            seen.append((name, progress.fraction))
 
     made.watch(Watch())
 

@@ -1,5 +1,7 @@
 """Packages of a real film: what is published, what is encoded, and what becomes of failures."""
 
+import re
+import subprocess
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -12,6 +14,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from mpegdash.parser import MPEGDASHParser
 
+from activities.ffmpeg import ffmpeg_path
+from activities.probe import MediaInfo
 from tests.support import packages
 from tests.support.media import make
 from tests.support.package_rules import broken_dash, broken_hls
@@ -22,6 +26,7 @@ from tests.support.package_runs import (
     film,
     first_time,
     good,
+    joined,
     silence,
 )
 from workflow_engine.errors import TopologyError
@@ -117,6 +122,32 @@ def test_a_change_of_one_stream_encodes_that_stream_and_writes_the_list_anew(
     assert (runs.folder / "film" / "b" / "c" / "d" / "video-iframes.m3u8").is_file()
 
 
+def listed_files(folder: Path, name: str) -> set[str]:
+    """All that the lists below a master list name, relative to its folder."""
+    found: set[str] = set()
+    for uri in re.findall(r'^[^#\n].*|(?<=URI=")[^"]*', (folder / name).read_text(), re.MULTILINE):
+        path = (Path(name).parent / uri).as_posix()
+        found |= {path, *(listed_files(folder, path) if path.endswith(".m3u8") else ())}
+    return found
+
+
+def test_no_list_names_what_an_earlier_package_left(runs: PackageRuns, source: Path):
+    value = packages.hls(SegmentSeconds=2)
+    runs.run(source, value)
+    before = listed_files(runs.folder / "film", "master.m3u8")
+    # longer segments, and one picture less
+    packages.parameters(value, "package")["SegmentSeconds"] = 4
+    del value["Activities"]["high"], value["Dependencies"]["high"], packages.items(value)[0]
+    value["Dependencies"]["package"].remove("high")
+    good(runs.run(source, value), "master")
+    after = listed_files(runs.folder / "film", "master.m3u8")
+    assert {"low/video-00003.ts", "high/video.m3u8", "high/video-iframes.m3u8"} <= before - after
+    assert after < before
+    # nothing takes them away: others may have put files there, too
+    assert before <= runs.there()
+    assert broken_hls(runs.folder / "film" / "master.m3u8") == []
+
+
 def failing(value: Value, name: str) -> Value:
     """A picture that is too large for the film, and must not be."""
     parameters = packages.parameters(value, name)
@@ -132,6 +163,37 @@ def test_a_stream_that_fails_is_left_out(runs: PackageRuns, source: Path):
     assert master.result.warnings == ('The stream "high" failed and is left out of the package.',)
     assert [one.uri for one in m3u8.loads(runs.text("master.m3u8")).playlists] == ["low/video.m3u8"]
     assert not any(name.startswith("high") for name in runs.there())
+
+
+def test_pictures_that_an_analysis_leaves_out_are_in_no_list(runs: PackageRuns, source: Path):
+    value = packages.hls(SegmentSeconds=2)
+    activities, edges = value["Activities"], value["Dependencies"]
+    activities["analysis"] = {"Type": "Analysis", "Parameters": {}}
+    edges |= {"start": ["analysis"], "analysis": ["package", "other"]}
+    # of so small a film, there is LD alone
+    for name, serial in (("high", "50"), ("low", "20")):
+        output = {"TemplateId": f"S00000000-2000{serial}", "Audio": {"Remove": "true"}}
+        packages.parameters(value, name)["Outputs"] = [output]
+    # and a package of nothing else
+    config = packages.parameters(value, "package")
+    place = config["Output"] | {"MasterPlayListName": "{FileName}/other/master.m3u8"}
+    activities["other"] = {"Type": "PackageConfig", "Parameters": {**config, "Output": place}}
+    activities["alone"] = packages.stream(MultiBitrateVideoStream={"URI": "alone/video.m3u8"})
+    packages.parameters(value, "alone")["Outputs"] = packages.parameters(value, "high")["Outputs"]
+    item = {"RefActivityName": "alone", "ExtXStreamInfo": {"BandWidth": "900000"}}
+    activities["empty"] = {
+        "Type": "GenerateMasterPlayList",
+        "Parameters": {"MasterPlayList": {"MultiBitrateVideoStreams": [item]}},
+    }
+    edges |= {"other": ["alone"], "alone": ["empty"], "empty": ["report"]}
+    record = runs.run(source, value)
+    states = {one.name: str(one.state) for one in record.activities}
+    assert {name for name, state in states.items() if state == "Skipped"} == {
+        *("high", "alone", "empty")
+    }
+    assert record.state == "Completed" and not good(record, "master").result.warnings
+    assert [one.uri for one in m3u8.loads(runs.text("master.m3u8")).playlists] == ["low/video.m3u8"]
+    assert not any(name.startswith(("high", "other")) for name in runs.there())
 
 
 def test_without_any_picture_there_is_no_list(runs: PackageRuns, source: Path):
@@ -210,6 +272,76 @@ def test_dash_has_a_list_for_each_stream_and_one_over_all(runs: PackageRuns, sou
     assert [(one.lang, len(one.representations)) for one in sets] == [(None, 2), ("en", 1)]
 
 
+@pytest.mark.proves("Video.Hdr in packages", by="lists, tags and luma of decoded frames")
+@pytest.mark.parametrize(
+    ("word", "transfer", "number"),
+    [
+        ("PQ", "smpte2084", "16"),
+        pytest.param("HLG", "arib-std-b67", "18", marks=pytest.mark.long),
+    ],
+)
+def test_high_dynamic_range_beside_a_picture_without(
+    runs: PackageRuns, media_dir: Path, word: str, transfer: str, number: str
+):
+    colours = f"color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc:range=tv"
+    source = make(
+        media_dir / f"{transfer}.mp4",
+        *("-f", "lavfi", "-i", "color=0x808080:size=160x90:rate=10:d=2"),
+        *("-f", "lavfi", "-i", "sine=d=2", "-vf", f"format=yuv420p10le,setparams={colours}"),
+        *("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error"),
+        *("-tag:v", "hvc1", "-c:a", "aac"),
+    )
+    value = packages.hls(output={"ManifestName": "{FileName}/all.mpd"}, SegmentSeconds=2)
+    picture = packages.parameters(value, "high")["Outputs"][0]["Video"]
+    picture |= {"Codec": "H.265", "PixFmt": "yuv420p10le", "Hdr": "Keep"}
+    del picture["Preset"]
+    good(runs.run(source, value), "master")
+    folder = runs.folder / "film"
+    assert broken_hls(folder / "master.m3u8") == broken_dash(folder / "all.mpd") == []
+    first, second = m3u8.loads(runs.text("master.m3u8")).playlists
+    ranges = [one.stream_info.video_range for one in (first, second)]
+    assert ranges == [word, "SDR"]
+    assert first.stream_info.codecs.startswith("hvc1.2.4.")
+    told = re.findall(r'cicp:(\w+)" value="(\d+)"|Representation id="(\w+)"', runs.text("all.mpd"))
+    assert told[:5] == [
+        ("", "", "high"),
+        ("ColourPrimaries", "9", ""),
+        ("MatrixCoefficients", "9", ""),
+        ("TransferCharacteristics", number, ""),
+        ("", "", "low"),
+    ]
+    high, low = (
+        MediaInfo.of(joined(folder / name / "video.m3u8")).video for name in ("high", "low")
+    )
+    assert high and low
+    assert (high.colour.transfer, high.pix_fmt) == (transfer, "yuv420p10le")
+    assert (low.colour.transfer, low.pix_fmt) == ("bt709", "yuv420p")
+    assert luma(joined(folder / "high" / "video.m3u8")) == pytest.approx(luma(source), abs=4)
+
+
+def decoded_or_not(path: Path, key: str) -> list[str]:
+    """What decoders make of a file that may be noise to them: frames of it, or nothing."""
+    try:
+        return decoded(path, key)
+    except (AssertionError, subprocess.CalledProcessError):
+        return []
+
+
+def luma(path: Path) -> float:
+    """The mean luma of the first picture, of 10 bits."""
+    filters = "signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-"
+    done = subprocess.run(
+        [
+            *(str(ffmpeg_path()), "-v", "error", "-i", str(path), "-vf", filters),
+            *("-frames:v", "1", "-f", "null", "-"),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(done.stdout.rpartition("=")[2])
+
+
 @pytest.mark.proves("Encryption in packages", by="segments opened with the key")
 def test_encrypted_segments_open_with_the_key_alone(runs: PackageRuns, source: Path):
     value = packages.hls(SegmentSeconds=2)
@@ -227,6 +359,38 @@ def test_encrypted_segments_open_with_the_key_alone(runs: PackageRuns, source: P
     opened = Cipher(AES(b"0123456789012345"), CBC(iv)).decryptor().update(data)
     assert data[0] != 0x47 and opened[0] == 0x47 and opened[188] == 0x47
     assert "avc1." in runs.text("master.m3u8")
+
+
+@pytest.mark.proves("Encryption.Type", "Encryption.KeyId", by="frames decrypted with the key")
+def test_fragments_are_decoded_with_their_key_alone(runs: PackageRuns, source: Path):
+    value = two_languages(output={"ManifestName": "{FileName}/all.mpd"})
+    packages.parameters(value, "french")["Outputs"][0]["AudioStreamMap"] = "0:a:0"
+    for name in ("high", "low"):
+        picture = {"Codec": "H.265", "Width": "160", "Height": ""}
+        packages.parameters(value, name)["Outputs"][0]["Video"] = picture
+    key, key_id = "30313233343536373839303132333435", "00112233445566778899AABBCCDDEEFF"
+    for name in ("high", "english"):
+        packages.parameters(value, name)["Outputs"][0]["Encryption"] = {
+            **{"Type": "cbcs", "KeyType": "Base64", "Key": "MDEyMzQ1Njc4OTAxMjM0NQ=="},
+            **{"KeyUri": "aHR0cHM6Ly9leGFtcGxlLmNvbS9rZXk=", "KeyId": key_id},
+        }
+    record = runs.run(source, value)
+    good(record, "master")
+    folder = runs.folder / "film"
+    assert broken_dash(folder / "all.mpd") == []
+    # the same picture and the same sound, not encrypted
+    for closed, clear in (("high/video", "low/video"), ("audio/english", "audio/french")):
+        whole = joined(folder / f"{closed}.m3u8")
+        frames = decoded(folder / f"{clear}.m3u8")
+        assert decoded(whole, key) == frames
+        assert decoded_or_not(whole, key[::-1]) != frames
+        (said,) = [one for one in m3u8.loads(runs.text(f"{closed}.m3u8")).keys if one]
+        assert (said.method, said.uri) == ("SAMPLE-AES", "https://example.com/key")
+    ids = re.findall(r'value="cbcs" cenc:default_KID="([^"]*)"', runs.text("all.mpd"))
+    assert ids == ["00112233-4455-6677-8899-aabbccddeeff"] * 2
+    (codecs,) = {one.stream_info.codecs for one in m3u8.loads(runs.text("master.m3u8")).playlists}
+    assert codecs.startswith("hvc1.1.6.") and codecs.endswith(",mp4a.40.2")
+    assert key not in repr(record) and not list(runs.path.rglob("*keys*"))
 
 
 @pytest.mark.proves("OverrideParams in packages", by="the problem, and that nothing ran")
@@ -299,19 +463,11 @@ def test_sprites_are_an_image_track(runs: PackageRuns, source: Path):
 
 
 def test_a_picture_with_sound_of_its_own_in_fragments(runs: PackageRuns, source: Path):
-    value = packages.hls(output={"ManifestName": "{FileName}/all.mpd"}, SegmentSeconds=2)
-    for name in ("voices", "english"):
-        del value["Activities"][name], value["Dependencies"][name]
-    value["Dependencies"]["package"].remove("voices")
+    value = packages.without_sound(packages.hls(SegmentSeconds=2, SegmentFormat="fmp4"))
     for name in ("high", "low"):
-        value["Activities"][name] = packages.stream(
-            sound=True, MultiBitrateVideoStream={"URI": f"{name}/video.m3u8"}
-        )
-    for item in packages.items(value):
-        del item["ExtXStreamInfo"]["Audio"]
+        del packages.parameters(value, name)["Outputs"][0]["Audio"]
     record = runs.run(source, value)
-    warnings = good(record, "master").result.warnings
-    assert len(warnings) == 2 and all("AudioGroup" in one for one in warnings)
+    assert not good(record, "master").result.warnings
     (first, _) = m3u8.loads(runs.text("master.m3u8")).playlists
     assert first.stream_info.codecs.endswith(",mp4a.40.2")
     frames = len(decoded(runs.folder / "film" / "high" / "video.m3u8"))

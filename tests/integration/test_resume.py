@@ -9,7 +9,7 @@ from tests.support.bench import Bench, states
 from workflow_engine.buckets.local import LocalBucket, StagedFile
 from workflow_engine.errors import InvalidInputError, LeaseLostError
 from workflow_engine.executor.inline import InlineExecutor
-from workflow_engine.records import ExecutionState
+from workflow_engine.records import ExecutionState, Progress
 
 
 def test_a_resumed_execution_keeps_what_succeeded(bench: Bench):
@@ -102,7 +102,7 @@ def test_a_running_execution_is_not_resumed(bench: Bench):
                     bench.engine.resume(running.run_id, executor=InlineExecutor())
                 seen.append(caught.value.message)
 
-        def progressed(self, name: str, fraction: float) -> None:
+        def progressed(self, name: str, progress: Progress) -> None:
             pass
 
     record = bench.run({"a": {}}, observers=[Try()])

@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 
 from tests.support.bench import Bench, states
 from tests.support.queued import Queue
+from workflow_engine.activity import ActivityResult, Produced
 from workflow_engine.buckets import LocalBucket, files
 from workflow_engine.buckets.local import StagedFile
 from workflow_engine.errors import Code, LeaseLostError, MediaflowError, StoreError, Transient
 from workflow_engine.executor.inline import InlineExecutor
-from workflow_engine.records import ExecutionRecord
-from workflow_engine.run import work_directory
+from workflow_engine.records import ExecutionRecord, ObjectRef
+from workflow_engine.run import publisher, work_directory
 from workflow_engine.run.shared_process import SharedProcess
 from workflow_engine.store import Claim
 
@@ -138,6 +140,40 @@ def test_what_a_lost_claim_had_staged_is_left_to_the_new_owner_if_he_knows_of_it
     assert os.listdir(bench.out) == ["a"] and bench.ran == [("a",)] * (2 if forgotten else 1)
 
 
+def test_no_further_name_is_given_once_another_process_has_the_execution(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    store, publish = bench.engine.store, StagedFile.publish
+    claims: list[Claim] = []
+
+    def run(step: Any, context: Any) -> ActivityResult:
+        files = [context.work / name for name in "123"]
+        for file in files:
+            file.write_text(file.name)
+        refs = [ObjectRef(bucket="out", object=file.name) for file in files]
+        return ActivityResult(
+            outputs=tuple(Produced(path=p, ref=r) for p, r in zip(files, refs, strict=True))
+        )
+
+    def lose_the_claim(staged: StagedFile) -> str:
+        if not claims:
+            (running,) = store.executions.newest()
+            free_claims(bench)
+            claims.append(store.queue.claim(running.run_id, owner="another", lease_seconds=60))
+        return publish(staged)
+
+    monkeypatch.setattr(publisher, "CHECKED_FOR", 0)
+    monkeypatch.setattr(bench.fakes.registry["Work"], "run", run)
+    monkeypatch.setattr(StagedFile, "publish", lose_the_claim)
+    with pytest.raises(LeaseLostError):
+        bench.run({"a": {}})
+    assert [name for name in os.listdir(bench.out) if not name.startswith(".")] == ["1"]
+    store.queue.release(claims[0])
+    record = bench.engine.resume(claims[0].run_id, executor=InlineExecutor())
+    assert set(states(record).values()) == {"Success"}
+    assert sorted(os.listdir(bench.out)) == ["1", "2", "3"]
+
+
 # --- siblings
 
 
@@ -173,7 +209,7 @@ def test_a_process_that_failed_takes_its_directories_along():
         for name in "ab"
     ]
     gone: list[str] = []
-    shared = SharedProcess(members, lambda name: pytest.fail(name), gone.append)
+    shared = SharedProcess(members, lambda members: nullcontext(()), gone.append)
     for name in "ab":
         with pytest.raises(MediaflowError, match="away"):
             shared.result(name)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.bench import Bench, states
 from workflow_engine.errors import Interruption, InvalidInputError
-from workflow_engine.records import ExecutionState
+from workflow_engine.records import ExecutionState, Progress
 from workflow_engine.run.cancellation import Cancellation
 
 
@@ -75,7 +75,7 @@ def test_independent_branches_run_at_the_same_time(bench: Bench):
                 if len(seen) == 2:
                     together.set()
 
-        def progressed(self, name: str, fraction: float) -> None:
+        def progressed(self, name: str, progress: Progress) -> None:
             if not together.is_set():
                 together.wait(5)
 
@@ -230,7 +230,7 @@ def test_an_interrupted_run_ends_at_once_and_says_so(bench: Bench):
         def activity_changed(self, record: Any) -> None:
             pass
 
-        def progressed(self, name: str, fraction: float) -> None:
+        def progressed(self, name: str, progress: Progress) -> None:
             running[0].stop(Interruption.USER)
 
     record = bench.run(
@@ -247,7 +247,7 @@ def test_an_input_that_changes_under_the_run_publishes_nothing(bench: Bench):
         def activity_changed(self, record: Any) -> None:
             pass
 
-        def progressed(self, name: str, fraction: float) -> None:
+        def progressed(self, name: str, progress: Progress) -> None:
             bench.input.write_text("other content")
 
     record = bench.run({"a": {"Seconds": "0.1"}}, observers=[Change()])

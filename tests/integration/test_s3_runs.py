@@ -6,18 +6,21 @@ from typing import Any
 
 import pytest
 
+from activities.transcode import Transcode
 from tests.support.bench import states
 from tests.support.places import EXAMPLES
 from tests.support.playlists import segmented, segments
 from tests.support.s3 import ENVIRONMENT, Proxy, S3Server
+from tests.support.stores import let_claims_lapse
 from workflow_engine.buckets import s3_client
 from workflow_engine.engine import Engine
-from workflow_engine.errors import Code
+from workflow_engine.errors import Code, StoreError
 from workflow_engine.executor.inline import InlineExecutor
 from workflow_engine.planning.plan import Plan
 from workflow_engine.records import Digests, ExecutionRecord, ExecutionState
 from workflow_engine.service import doctor
 from workflow_engine.settings import BucketSettings, Settings
+from workflow_engine.store import Claim
 
 
 class Stores:
@@ -181,6 +184,33 @@ def test_a_resumed_run_goes_on_with_its_input_in_the_store(
     assert set(states(again).values()) == {"Success"}
     assert again.activity("start") == first.activity("start")
     assert stores.objects().keys() == {o.ref.object for a in again.activities for o in a.outputs}
+
+
+def test_what_is_about_to_be_uploaded_outlives_a_failure_of_the_store(
+    stores: Stores, clip: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The files stay in the work directory of the run that ended, and of no other one."""
+    if stores.server.name != "seaweedfs":
+        pytest.skip("nothing of it depends on the server")
+    store = stores.engine.store
+    stores.upload(clip.read_bytes())
+
+    def fail(claim: Claim) -> None:
+        raise StoreError(Code.INTERNAL, "The store is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.queue, "check", fail)
+        with pytest.raises(StoreError):
+            stores.run("remux-hls")
+    (left,) = store.executions.newest()
+    assert stores.objects() == {}
+    let_claims_lapse(stores.path / "data")
+    with monkeypatch.context() as patch:
+        patch.setattr(Transcode, "run", lambda *_: pytest.fail("it runs again"))
+        ended = stores.engine.resume(left.run_id, executor=InlineExecutor())
+    assert set(states(ended).values()) == {"Success"}
+    assert len(stores.objects()) == 2 + 1
+    assert not list((stores.path / "data" / "work").iterdir())
 
 
 def test_outputs_follow_the_publish_state(stores: Stores, clip: Path):

@@ -74,7 +74,7 @@ def test_a_side_input_that_changes_under_the_run_fails_it(bench: Bench, side: Pa
         def activity_changed(self, record):
             pass
 
-        def progressed(self, name, fraction):
+        def progressed(self, name, progress):
             logo.write_text("another ")
 
     record = bench.run({"a": {"Reads": "logo", "Seconds": "0.1"}}, observers=[Change()])

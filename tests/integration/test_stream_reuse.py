@@ -77,10 +77,11 @@ def test_a_playlist_is_muxed_from_the_mp4_of_an_earlier_run(home: Home):
     assert encoders(first.activity("mp4")) == ["aac", "libx264"]
     workflow, source = home.load(None, hls=work(HLS, "hls"))
     plan = home.engine.plan(workflow, source)
-    told = plan_json("w", source.ref, plan)["Activities"][1]  # type: ignore[index]
+    times = home.engine.forecast(workflow, plan)
+    told = plan_json("w", source.ref, plan, times)["Activities"][1]  # type: ignore[index]
     assert "libx264" not in json.dumps(told["Commands"])  # type: ignore[index]
     assert told["Streams"]["0.picture"]["Object"] == "film.mp4"  # type: ignore[index]
-    lines = "\n".join(plan_lines("w", source.ref, plan))
+    lines = "\n".join(plan_lines("w", source.ref, plan, times))
     assert "mux hls.m3u8 of a finished output" in lines and "<- out/film.mp4" in lines
     hls = home.run(hls=work(HLS, "hls")).activity("hls")
     assert encoders(hls) == [] and not hls.reused

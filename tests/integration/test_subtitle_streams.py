@@ -161,7 +161,9 @@ def ended(record: ExecutionRecord, name: str) -> ActivityRecord:
 @pytest.mark.proves(
     "WebVTTSubtitleURL", by="the cues of each segment, and the first picture's time"
 )
-@pytest.mark.proves("ExtXMedia.Language of a text track", by="the cues of each segment")
+@pytest.mark.proves(
+    "ExtXMedia.Language of a text track", "SubtitleStreamMap", by="the cues of each segment"
+)
 def test_hls_from_files_and_tracks(packages: Packages):
     (packages.side / "vod").mkdir()
     (packages.side / "vod" / "film.srt").write_text(SRT, encoding="utf-16")
@@ -171,6 +173,7 @@ def test_hls_from_files_and_tracks(packages: Packages):
         {
             "file": hls("file", "{ObjectPrefix}{FileName}.srt"),
             "track": hls("track", language="fr"),
+            "mapped": {**hls("mapped"), "SubtitleStreamMap": "0:s:0"},
             "missing": hls("missing", "none.vtt"),
             "bad": hls("bad", "bad.vtt"),
             "nothing": hls("nothing", language="de"),
@@ -189,6 +192,7 @@ def test_hls_from_files_and_tracks(packages: Packages):
     assert listed == {
         "file": ("subs/file.m3u8", "en", "SUBTITLES"),
         "track": ("subs/track.m3u8", "fr", "SUBTITLES"),
+        "mapped": ("subs/mapped.m3u8", "en", "SUBTITLES"),
     }
     for name in listed:
         found = packages.segments(f"film/subs/{name}.m3u8")

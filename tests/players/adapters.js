@@ -1,4 +1,5 @@
 // One face for three players: rungs, sounds and texts that can be selected, and cues at a time.
+// `keys` are those of an MPD by their ids, in hexadecimal digits; players of HLS fetch theirs.
 
 // of the languages of a test package, in Hz
 const TONES = { en: 440, fr: 1320 };
@@ -22,6 +23,13 @@ function cuesOf(video) {
       .filter((cue) => cue.startTime <= time && time < cue.endTime);
     return cues.map((cue) => cue.text).join("|");
   };
+}
+
+// hexadecimal digits as JSON Web Keys have them
+function base64url(digits) {
+  const bytes = digits.match(/../g).map((byte) => parseInt(byte, 16));
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 async function hlsjs(video, url, errors) {
@@ -57,7 +65,7 @@ async function hlsjs(video, url, errors) {
   };
 }
 
-async function dashjs_(video, url, errors) {
+async function dashjs_(video, url, errors, keys) {
   await script("dashjs/dist/modern/umd/dash.all.min.js");
   const player = dashjs.MediaPlayer().create();
   player.updateSettings({
@@ -73,6 +81,9 @@ async function dashjs_(video, url, errors) {
   const ready = new Promise((resolve) =>
     player.on(dashjs.MediaPlayer.events.STREAM_INITIALIZED, resolve));
   player.initialize(video, url, false);
+  const clearkeys = Object.fromEntries(
+    Object.entries(keys).map((pair) => pair.map(base64url)));
+  player.setProtectionData({ "org.w3.clearkey": { clearkeys } });
   await ready;
   return {
     rungs: () =>
@@ -97,13 +108,13 @@ async function dashjs_(video, url, errors) {
   };
 }
 
-async function shaka_(video, url, errors) {
+async function shaka_(video, url, errors, keys) {
   await script("shaka-player/dist/shaka-player.compiled.js");
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   await player.attach(video);
   player.addEventListener("error", ({ detail }) => errors.push(`shaka ${detail.code}`));
-  player.configure({ abr: { enabled: false } });
+  player.configure({ abr: { enabled: false }, drm: { clearKeys: keys } });
   await player.load(url);
   const variants = () => player.getVariantTracks();
   const active = () => variants().find((track) => track.active);

@@ -1,4 +1,4 @@
-// Plays a package through a player and posts what was seen and heard: `play.html?player=&url=`.
+// Plays a package through a player and posts what was seen and heard: `page.html?player=&url=&keys=`.
 // Every decoded frame tells its number in eight blocks, the lowest bit at the left.
 
 import { players } from "./adapters.js";
@@ -39,6 +39,7 @@ async function until(what, found) {
   for (;;) {
     const value = await found();
     if (value) return value;
+    if (seen.errors.length) throw new Error(`gave up waiting for ${what}`);
     if (performance.now() - begun > 20000) {
       const ranges = [...Array(video.buffered.length).keys()]
         .map((n) => `${video.buffered.start(n)}-${video.buffered.end(n)}`);
@@ -79,8 +80,10 @@ function listener() {
 }
 
 async function steps() {
+  video.addEventListener("error", () => seen.errors.push(`video ${video.error.message}`));
   const heard = listener();
-  const player = await players[asked.get("player")](video, asked.get("url"), seen.errors);
+  const keys = JSON.parse(asked.get("keys"));
+  const player = await players[asked.get("player")](video, asked.get("url"), seen.errors, keys);
   await until("the first picture", () => video.readyState >= 2);
   seen.duration = video.duration;
   seen.borders = await play(1.6, 2.4);

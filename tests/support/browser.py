@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -86,14 +86,23 @@ def serving(package: Path) -> Generator[PlayerServer]:
             server.shutdown()
 
 
-def played(chromium: str, package: Path, player: str, name: str, work: Path) -> dict[str, Any]:
+def played(
+    chromium: str,
+    package: Path,
+    player: str,
+    name: str,
+    work: Path,
+    keys: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Play the list `name` of a package; return what the page has posted.
 
-    A picture of the last frame is written to `work`.
+    `keys` are those that a player of DASH is given, by their ids, in hexadecimal digits. A picture
+    of the last frame is written to `work`.
     """
     with serving(package) as server:
         url = server.url(f"package/{name}")
-        page = server.url(f"players/page.html?player={player}&url={quote(url, safe='')}")
+        asked = f"player={player}&url={quote(url, safe='')}&keys={quote(json.dumps(keys or {}))}"
+        page = server.url(f"players/page.html?{asked}")
         with _browser(chromium, page, work):
             seen = server.posted.get(timeout=_PATIENCE)
         seen["missing"] = server.missing

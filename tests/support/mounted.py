@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.support.bench import Bench, states
 from tests.support.waiting import wait_for
-from workflow_engine.records import ExecutionRecord
+from workflow_engine.records import ExecutionRecord, Progress
 
 
 class Scene:
@@ -97,7 +97,7 @@ def under_the_run(scene: Scene) -> Any:
             if record.name == "a" and str(record.state) == "Running" and not record.message:
                 scene.unmount()
 
-        def progressed(self, name: str, fraction: float) -> None:
+        def progressed(self, name: str, progress: Progress) -> None:
             pass
 
     plain = scene.bench.run

@@ -111,11 +111,21 @@ def silence(path: Path) -> float:
     return float(end)
 
 
-def decoded(playlist: Path) -> list[str]:
-    """A digest of each frame of a list, decoded from its first segment to its last."""
+def joined(playlist: Path) -> Path:
+    """The fragments of a list, one behind the other in a file."""
+    stem = playlist.with_suffix("")
+    parts = [Path(f"{stem}-init.mp4"), *sorted(stem.parent.glob(f"{stem.name}-0*.m4s"))]
+    whole = Path(f"{stem}.joined")
+    whole.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return whole
+
+
+def decoded(path: Path, key: str = "") -> list[str]:
+    """A digest of each frame of a list or file; `key`, of hexadecimal digits, decrypts a file."""
+    opened = ("-decryption_key", key) if key else ("-allowed_extensions", "ALL")
     done = subprocess.run(
         [
-            *(str(ffmpeg_path()), "-v", "error", "-allowed_extensions", "ALL", "-i", str(playlist)),
+            *(str(ffmpeg_path()), "-v", "error", *opened, "-i", str(path)),
             *("-f", "framemd5", "-"),
         ],
         check=True,

@@ -92,6 +92,18 @@ def dash(**config: Any) -> dict[str, Any]:
     return value
 
 
+def without_sound(value: dict[str, Any]) -> dict[str, Any]:
+    """Take the group of sound out of `hls` or `dash`."""
+    activities, edges = value["Activities"], value["Dependencies"]
+    for name in ("voices", "english"):
+        del activities[name], edges[name]
+    edges["package"].remove("voices")
+    if "MasterPlayList" in activities["master"]["Parameters"]:
+        for item in items(value):
+            del item["ExtXStreamInfo"]["Audio"]
+    return value
+
+
 def parameters(value: dict[str, Any], name: str) -> dict[str, Any]:
     """The parameters of an activity, to be changed."""
     return value["Activities"][name]["Parameters"]

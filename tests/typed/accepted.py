@@ -13,6 +13,7 @@ from workflow_engine import (
     MediaflowError,
     Observer,
     Plan,
+    Progress,
     Settings,
     load_settings,
 )
@@ -27,7 +28,7 @@ class Watcher:
     def activity_changed(self, record: ActivityRecord) -> None:
         """Take the new state of an activity."""
 
-    def progressed(self, name: str, fraction: float) -> None:
+    def progressed(self, name: str, progress: Progress) -> None:
         """Take the progress of an activity."""
 
 

@@ -17,6 +17,7 @@ IO_MODULES = {"os", "pathlib", "subprocess", "socket", "shutil", "tempfile", "lo
 LAYERS = {
     "errors": 0,
     "records": 0,
+    "telemetry": 1,
     "topology": 1,
     "activity": 2,
     "planning": 3,
@@ -26,6 +27,7 @@ LAYERS = {
     "store": 4,
     "catalog": 5,
     "messages": 5,
+    "notify": 5,
     "run": 6,
     "executor": 7,
     "ingest": 7,
@@ -33,10 +35,10 @@ LAYERS = {
     "engine": 8,
     "api": 9,
     "testing": 9,
-    "web": 9,
-    "listening": 10,
-    "service": 10,
-    "cli": 11,
+    "web": 10,
+    "listening": 11,
+    "service": 11,
+    "cli": 12,
 }
 #: rooms of Transcode and what each may import; the way of an output runs through them upwards
 TRANSCODE = {
@@ -68,7 +70,7 @@ BEGINNINGS = (
     "watchdog.observers.inotify",
     *INTERNAL,
 )
-FOR_ACTIVITIES = {"activity", "buckets", "errors", "records", "topology"}
+FOR_ACTIVITIES = {"activity", "buckets", "errors", "records", "telemetry", "topology"}
 
 
 def sources(*parts: str) -> list[Path]:

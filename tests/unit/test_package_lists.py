@@ -1,5 +1,6 @@
 """What lists say of streams that are rare, or wrong, or of one kind only: pure."""
 
+import base64
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -146,7 +147,10 @@ def test_a_picture_with_wide_pixels_in_high_dynamic_range():
         "TransferCharacteristics": "18",
     }
     both = [Member(stream=wide), Member(stream=replace(wide, video_range=VideoRange.SDR), id="b")]
-    assert "SupplementalProperty" not in package_manifest(both)
+    root = ElementTree.fromstring(package_manifest(both))
+    (first, second) = root.iterfind(".//m:Representation", NS)
+    assert len(root.findall(".//m:SupplementalProperty", NS)) == 3
+    assert len(first.findall("m:SupplementalProperty", NS)) == 3 and second.get("id") == "b"
 
 
 def test_quotes_cannot_end_a_name():
@@ -175,6 +179,26 @@ def test_a_stream_has_a_manifest_of_its_own_beside_its_segments():
         {"d": "95744"},
     ]
     assert root.get("mediaPresentationDuration") == "PT3.978667S"
+
+
+def test_a_key_is_told_of_the_group_where_all_have_it():
+    key_id = "00112233445566778899aabbccddeeff"
+    closed = replace(stream(), uri="video/hd.mpd", key_id=key_id)
+    path = "m:ContentProtection[@value='cbcs']"
+    for second, places in ((closed, (1, 0)), (stream(), (0, 1))):
+        members = [Member(stream=closed, id="sd"), Member(stream=second, id="hd")]
+        (group,) = ElementTree.fromstring(package_manifest(members)).iterfind(
+            ".//m:AdaptationSet", NS
+        )
+        inner = group.findall(f"m:Representation/{path}", NS)
+        assert (len(group.findall(path, NS)), len(inner)) == places
+        (node, *_) = [*group.findall(path, NS), *inner]
+        named = node.get("{urn:mpeg:cenc:2013}default_KID")
+        assert named == "00112233-4455-6677-8899-aabbccddeeff"
+        header = base64.b64decode(group.findtext(".//c:pssh", "", {"c": "urn:mpeg:cenc:2013"}))
+        assert int.from_bytes(header[:4]) == len(header) == 52
+        assert header[32:48].hex() == key_id
+    assert Stream.from_json(closed.to_json()) == closed
 
 
 @pytest.mark.parametrize(("channels", "layout"), [(1, "1"), (6, "6"), (8, "12")])

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from activities import packaging
 from activities.transcode.model.output import TranscodeParameters
-from tests.support.packages import dash, hls, items, parameters, sound, stream
+from tests.support.packages import dash, hls, items, parameters, sound, stream, without_sound
 from workflow_engine.activity import load_registry
 from workflow_engine.errors import Code, Severity, TopologyError
 from workflow_engine.planning.graph import load
@@ -417,3 +417,56 @@ def test_what_is_only_odd_is_a_warning(change: Change, pointer: str, words: str)
     value = hls()
     change(value)
     assert any(at == pointer and words in message for at, message in warned(value))
+
+
+def audible(value: Value) -> Value:
+    """A package without a group of sound, with sound in the picture `high`."""
+    del parameters(without_sound(value), "high")["Outputs"][0]["Audio"]
+    return value
+
+
+def test_sound_within_a_picture_has_a_place_in_hls_alone():
+    place = "/Activities/high/Parameters/Outputs/0/TemplateId"
+    assert told(audible(hls(SegmentFormat="fmp4"))) == []
+    both = hls(output={"ManifestName": "{FileName}/all.mpd"})
+    assert told(audible(both)) == [(UNSUPPORTED, place)]
+    ((pointer, message),) = warned(audible(dash()))
+    assert pointer == place and 'The sound of "high" is left out' in message
+    assert warned(without_sound(dash())) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "scheme", "wrong"),
+    [
+        ("ts", "cbcs", "english high low"),
+        ("fmp4", "hls-aes-128", "english high low"),
+        ("fmp4", "cbcs", ""),
+        ("ts", "hls-aes-128", ""),
+    ],
+)
+def test_what_is_encrypted_how_depends_on_the_segments(form: str, scheme: str, wrong: str):
+    value = hls(SegmentFormat=form)
+    for name in ("english", "high", "low"):
+        parameters(value, name)["Outputs"][0]["Encryption"] = encryption(scheme)
+    places = [f"/Activities/{name}/Parameters/Outputs/0" for name in wrong.split()]
+    assert told(value) == [(UNSUPPORTED, f"{place}/Encryption/Type") for place in places]
+
+
+def test_cbcs_needs_sound_apart_and_only_its_keys_have_ids():
+    output = "/Activities/high/Parameters/Outputs/0"
+    within = audible(hls(SegmentFormat="fmp4"))
+    parameters(within, "high")["Outputs"][0]["Encryption"] = encryption("cbcs")
+    assert told(within) == [(UNSUPPORTED, f"{output}/Encryption/Type")]
+    named = hls()
+    parameters(named, "high")["Outputs"][0]["Encryption"] = encryption(
+        "hls-aes-128", KeyId="00" * 16
+    )
+    assert told(named) == [(UNSUPPORTED, f"{output}/Encryption")]
+    short = hls(SegmentFormat="fmp4")
+    parameters(short, "high")["Outputs"][0]["Encryption"] = encryption("cbcs", KeyId="00" * 15)
+    assert told(short) == [(FORMAT, f"{output}/Encryption/KeyId")]
+
+
+def encryption(scheme: str, **more: str) -> dict[str, str]:
+    key = {"KeyType": "Base64", "Key": "MDEyMzQ1Njc4OTAxMjM0NQ==", "KeyUri": "aHR0cHM6Ly9hLmIvYw=="}
+    return {"Type": scheme, **key, **more}

@@ -111,6 +111,16 @@ def test_no_track(tracks, language, said):
     assert "WebVTTSubtitleURL" in caught.value.remedy
 
 
+def test_one_of_two_tracks_of_a_language_is_named():
+    tracks = media(ENGLISH, SIGNS, PICTURES)
+    assert text_track(tracks, "en", "x").position == 1
+    assert text_track(tracks, "en", "x", "0:s:0").position == 0
+    for track in ("0:s:2", "0:s:3"):
+        with pytest.raises(ActivityError, match=f'"{track}", .*ger') as caught:
+            text_track(tracks, "", "x", track)
+        assert caught.value.pointer == "/SubtitleStreamMap"
+
+
 def test_languages():
     for tags in (("de", "deu", "ger", "de-AT"), ("zh-Hant", "chi", "zho"), ("en-US", "ENG")):
         assert len(set(map(primary, tags))) == 1

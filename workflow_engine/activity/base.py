@@ -20,8 +20,8 @@ from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.activity.runs import (
     ActivityContext,
     ActivityResult,
-    Artifact,
     Effect,
+    Exhibit,
     Finding,
 )
 from workflow_engine.errors import ActivityError, Problem
@@ -186,8 +186,12 @@ class Activity(ABC, Generic[P]):
         """Return what `run` would probably give, for a plan that runs nothing."""
         return None
 
-    def artifacts(self, result: StepResult) -> Iterable[Artifact]:
-        """Yield what there is to show beside the activity once it succeeded, reused or not."""
+    def artifacts(self, result: StepResult) -> Iterable[Exhibit]:
+        """Yield what there is to show beside the activity once it succeeded, reused or not. Pure.
+
+        The page of an execution draws all of it, the Prefect UI what it can. `Output`s are named by
+        their positions in `result.outputs`.
+        """
         return ()
 
     def effects(self, result: StepResult) -> Iterable[Effect]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from workflow_engine.activity.graphs import GraphView, TemplateLookup, no_templates
 from workflow_engine.errors import ActivityError, Code, Problem
-from workflow_engine.records import Digests, Json, ObjectRef, StepResult
+from workflow_engine.records import Digests, Json, ObjectRef, StepResult, Work
 from workflow_engine.topology.placeholders import Names
 
 
@@ -118,8 +118,10 @@ class Step:
     Steps of one type with the same `share` can run as one process with one decode; `parts` is what
     such a process does for a step, and equal parts of several steps are done once. `streams` is
     what shapes the bytes of each elementary stream that the step makes and could also have from a
-    finished output, by names of the activity's own; see `Activity.taking`. `resolved` is the
-    activity's own and passes through the engine untouched.
+    finished output, by names of the activity's own; see `Activity.taking`. `work` is how much it is
+    to do, by parts that count once in a process that several steps share; without it the step is
+    taken to do as much as all of its type. `resolved` is the activity's own and passes through the
+    engine untouched.
     """
 
     outputs: tuple[PlannedOutput, ...] = ()
@@ -130,6 +132,7 @@ class Step:
     share: str = ""
     parts: tuple[Hashable, ...] = ()
     streams: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    work: Mapping[Hashable, Work] = field(default_factory=dict[Hashable, Work])
     resolved: object = None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflow_engine.activity.plans import SideInput, SideInputFacts
-from workflow_engine.records import ExecutionRecord, Figure, Json, ObjectRef, Prediction
+from workflow_engine.records import ExecutionRecord, Figure, Json, ObjectRef, Output, Prediction
 from workflow_engine.topology.placeholders import Names
 
 #: bytes, 20 GiB; the default of `[runner] count_limit`
@@ -18,6 +18,10 @@ COUNT_LIMIT = 20 << 30
 def read_nothing(name: str) -> "Mapping[SideInput, SideInputFacts]":
     """Return {}: what is read beside the input where no activity reads anything."""
     return {}
+
+
+def show_no_speed(speed: float) -> None:
+    """Take the speed of a media process where nobody looks at it."""
 
 
 def foretell_nothing() -> "Mapping[Figure, float]":
@@ -48,6 +52,95 @@ class Artifact:
     kind: str  # "table" | "markdown" | "link"
     title: str
     content: Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One line of a plot: its name, and points (x, y) in the order of x."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """Lines over one axis, some hundred points each at most; `x` and `y` name the units.
+
+    `levels` are values of y that the lines are held against, by name.
+    """
+
+    title: str
+    x: str
+    y: str
+    series: tuple[Series, ...]
+    levels: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """A picture that is a grid of pictures: the moment of each cell, row by row, in seconds."""
+
+    columns: int
+    lines: int
+    moments: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """An output that is a picture, by its position in `StepResult.outputs`.
+
+    `large` asks for more room than a thumbnail has; `cells` says what is in a sprite.
+    """
+
+    output: int
+    caption: str
+    large: bool = False
+    cells: Cells | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """Outputs to be looked at."""
+
+    title: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Player:
+    """An output that a browser may play, by its position; `media_type` as in RFC 6381."""
+
+    title: str
+    output: int
+    media_type: str
+
+
+#: what there is to show beside an activity: Prefect and the pages draw what they can of it
+Exhibit = Artifact | Plot | Pictures | Player
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thumbnail:
+    """A small copy of a picture: its bytes, its size in pixels, what it is, as `image/jpeg`."""
+
+    content: bytes
+    size: tuple[int, int]
+    media_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageMaker:
+    """Makes the page of an execution, for Report.
+
+    `exhibits` returns what the activity of a name has to show. `fetch` makes an output readable at
+    a free path, and raises MediaflowError and OSError where it cannot be had. `render` returns the
+    page as it will lie at a place: with small copies of pictures, by the places of the outputs, and
+    sentences about the page itself.
+    """
+
+    exhibits: Callable[[str], Sequence[Exhibit]]
+    fetch: Callable[[Output, Path], None]
+    render: Callable[[ObjectRef, Mapping[str, Thumbnail], Sequence[str]], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,11 +176,11 @@ class ActivityContext:
     reads the input object (a link named `source` plus the extension); side inputs lie beside it
     under their `SideInputFacts.name`. `kept` are the files that activities before it left
     (`ActivityResult.kept`), none after a resume. `progress` takes 0 to 1 and may be called
-    often. Set `cancel` means: stop, kill what you started, raise InterruptedRunError. `slot` is
-    held while a media process runs. `execution` returns the execution as it stands, and
-    `read_by` what an activity of it read beside the input, for Report, as is
-    `prediction_errors`: the median errors of the latest predictions, in the unit of
-    `Figure.error`.
+    often, `speed` how many seconds of media a media process does in a second. Set `cancel` means:
+    stop, kill what you started, raise InterruptedRunError. `slot` is held while a media process
+    runs. `execution` returns the execution as it stands, and `read_by` what an activity of it read
+    beside the input, for Report, as is `prediction_errors`: the median errors of the latest
+    predictions, in the unit of `Figure.error`. `pages` makes its page, None where there are none.
     Files of more bytes than `count_limit` are not read through only to describe them.
     """
 
@@ -100,8 +193,10 @@ class ActivityContext:
     cancel: threading.Event
     slot: Callable[[], AbstractContextManager[object]]
     execution: Callable[[], ExecutionRecord]
+    speed: Callable[[float], None] = show_no_speed
     read_by: Callable[[str], Mapping[SideInput, SideInputFacts]] = read_nothing
     prediction_errors: Callable[[], Mapping[Figure, float]] = foretell_nothing
+    pages: PageMaker | None = None
     kept: Mapping[str, Path] = field(default_factory=dict[str, Path])
     count_limit: int = COUNT_LIMIT
     log: logging.LoggerAdapter[logging.Logger]

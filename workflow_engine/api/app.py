@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
@@ -39,6 +39,14 @@ log = logging.getLogger("workflow_engine.api")
 MOST_ACTIONS = 64
 
 
+#: makes the page about a status and a RequestId, None for clients that show none
+FailurePage = Callable[[Request, int, str], Response | None]
+
+
+def no_page(request: Request, status: int, request_id: str) -> None:
+    """Show no page: a `FailurePage`."""
+
+
 def server_options() -> dict[str, Any]:
     """Return what uvicorn must be told for this application; one call for each server."""
     return {
@@ -60,14 +68,18 @@ def create_app(
     status: Callable[[], tuple[bool, Mapping[str, str]]],
     gauges: Callable[[], Iterable[Present]],
     actions: Mapping[str, Action] = ACTIONS,
+    home: str = "",
+    failure_page: FailurePage = no_page,
 ) -> FastAPI:
     """Return the application; more routes may be added to it.
 
     `status` says whether the server is ready, and why, for `/readyz`; `gauges` are shown by
-    `/metrics`. Both may block. Raises SettingsError when the settings of the API are wrong.
+    `/metrics`. Both may block. `home` is where a browser is sent that opens `/`, and
+    `failure_page` what it sees where nothing is served. Raises SettingsError when the settings of
+    the API are wrong.
     """
     metrics = Metrics()
-    api = _Api(Calls(engine, actions, metrics))
+    api = _Api(Calls(engine, actions, metrics), home)
     paths = ServerPaths(engine.settings)
 
     async def healthz(request: Request) -> Response:
@@ -100,7 +112,7 @@ def create_app(
     return FastAPI(
         openapi_url=None,
         routes=routes,
-        exception_handlers={HTTPException: _not_served},
+        exception_handlers={HTTPException: partial(_not_served, failure_page)},
         # a path is served or it is not, however its slashes are encoded
         redirect_slashes=False,
     )
@@ -109,12 +121,16 @@ def create_app(
 class _Api:
     """The endpoint of the actions; no more than ASGI, for its cost comes with every call."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, home: str) -> None:
         self._workers = Workers(calls.answer, MOST_ACTIONS)
+        self._home = home
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in ("GET", "POST"):
             raise HTTPException(405, headers={"allow": "GET, POST"})
+        if not scope["query_string"] and self._home and _is_browser(scope):
+            seen = RedirectResponse(self._home, 303, headers={"vary": "accept"})
+            return await seen(scope, receive, send)
         request = Incoming(
             method=scope["method"],
             query_string=scope["query_string"],
@@ -131,6 +147,13 @@ class _Api:
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
         await send({"type": "http.response.body", "body": answer.body})
+
+
+def _is_browser(scope: Scope) -> bool:
+    """Whether somebody opens a page, rather than calls an action."""
+    headers = dict(scope["headers"])
+    wants_page = b"text/html" in headers.get(b"accept", b"")
+    return scope["method"] == "GET" and wants_page and b"x-acs-action" not in headers
 
 
 def _peer(scope: Scope) -> str:
@@ -163,7 +186,7 @@ _ERRORS: Mapping[int, tuple[Code, str]] = {
 }
 
 
-async def _not_served(request: Request, error: Exception) -> Response:
+async def _not_served(page: FailurePage, request: Request, error: Exception) -> Response:
     """Answer what does not get as far as an action."""
     assert isinstance(error, HTTPException)  # this is what it is registered for
     status = error.status_code
@@ -171,6 +194,8 @@ async def _not_served(request: Request, error: Exception) -> Response:
     request_id = new_request_id()
     body = error_body(Format.JSON, request_id, request.headers.get("host", ""), code, message)
     log.info("%s %s - - %d %s", request_id, _peer(request.scope), status, code)
+    if (shown := page(request, status, request_id)) is not None:
+        return shown
     headers = {"x-acs-request-id": request_id, **(error.headers or {})}
     if status in (408, 413):
         headers["connection"] = "close"

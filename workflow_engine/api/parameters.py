@@ -62,6 +62,10 @@ class CommaList:
         """Validate with `check`."""
         return core_schema.no_info_plain_validator_function(self.check)
 
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        """Describe the list as it is written."""
+        return {"type": "string", "description": f"1 to {self.most}, with commas between them"}
+
     def check(self, value: Any) -> tuple[str, ...]:
         """Return the entries in their order. Raises PydanticCustomError."""
         parts = [part.strip() for part in str(value).split(",")]

@@ -106,10 +106,13 @@ def sweep(path: Path, hidden: str) -> None:
         path.with_name(hidden).unlink(missing_ok=True)
 
 
-def read_blocks(path: Path, cancel: Event | None = None) -> Generator[bytes]:
-    """Yield the content of a file. Raises OSError and InterruptedRunError."""
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
+def read_blocks(
+    path: Path, cancel: Event | None = None, span: range | None = None
+) -> Generator[Block]:
+    """Yield the content of a file, or a span of it. Raises OSError and InterruptedRunError."""
+    start, end = (span.start, span.stop) if span is not None else (0, sys.maxsize)
+    with path.open("rb", buffering=0) as file:
+        for block in blocks_at(file, start, end):
             if cancel is not None and cancel.is_set():
                 raise InterruptedRunError()
             yield block

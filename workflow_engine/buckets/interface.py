@@ -6,7 +6,8 @@ storage refuses, and MediaflowError when it fails, `transient` where that may pa
 long end with InterruptedRunError soon after their `cancel` was set.
 
 Content is staged under a handle, then published. A handle names what may be left when a process
-is killed in between: `sweep` takes that away.
+is killed in between: `sweep` takes that away. That of a file that stays where it was made until it
+is published is made by `file_handle`: whoever keeps that place keeps the file (`handle_file`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,14 +39,28 @@ class ObjectInfo:
     fingerprint: str = field(default="", compare=False)
 
 
+_FILE = "file:"
+
+
+def file_handle(file: Path) -> str:
+    """Return the handle of content that stays in a file until it is published."""
+    return f"{_FILE}{file.absolute()}"
+
+
+def handle_file(handle: str) -> Path | None:
+    """Return the file that a handle names, None where the content lies in the storage."""
+    return Path(handle.removeprefix(_FILE)) if handle.startswith(_FILE) else None
+
+
 class Staged(Protocol):
-    """Content that lies in the storage and has no name yet."""
+    """Content that is ready to be published, and has no name yet."""
 
     def publish(self) -> str:
         """Give it its name: readers see the old object or the whole new one, never a part.
 
         Returns the version of what was published, empty where versions say nothing about
-        content (folders), or when somebody else has written there since.
+        content (folders), where the ETag is its MD5, or when somebody else has written there
+        since.
         """
         ...
 
@@ -95,8 +110,15 @@ class Bucket(Protocol):
         """Return text that is equal for the same object under whatever name it is reached."""
         ...
 
-    def read(self, key: str, *, version: str = "", cancel: Event | None = None) -> Iterator[Block]:
-        """Yield the content of an object in blocks; raises as `fetch` does."""
+    def read(
+        self,
+        key: str,
+        *,
+        version: str = "",
+        span: range | None = None,
+        cancel: Event | None = None,
+    ) -> Iterator[Block]:
+        """Yield the content of an object, or a span of its bytes; raises as `fetch` does."""
         ...
 
     def fetch(
@@ -110,8 +132,11 @@ class Bucket(Protocol):
         """
         ...
 
-    def reserve(self, key: str) -> str:
-        """Return a new handle for content that is to be staged; nothing is visible."""
+    def reserve(self, key: str, file: Path | None = None) -> str:
+        """Return a new handle for content that is to be staged; nothing is visible.
+
+        `file` is what `stage` will bring, where that is a file that nobody changes.
+        """
         ...
 
     def stage(

@@ -74,9 +74,16 @@ class LocalBucket:
         """See `Bucket.identity`."""
         return os.path.realpath(self._path(key))
 
-    def read(self, key: str, *, version: str = "", cancel: Event | None = None) -> Iterator[Block]:
+    def read(
+        self,
+        key: str,
+        *,
+        version: str = "",
+        span: range | None = None,
+        cancel: Event | None = None,
+    ) -> Iterator[Block]:
         """See `Bucket.read`."""
-        return _read(self, self._path(key), key, version, cancel)
+        return _read(self, self._path(key), key, version, span, cancel)
 
     def fetch(
         self, key: str, target: Path, *, version: str = "", cancel: Event | None = None
@@ -84,7 +91,7 @@ class LocalBucket:
         """See `Bucket.fetch`: a symbolic link to the file itself."""
         _fetch(self, self._path(key), key, target, version)
 
-    def reserve(self, key: str) -> str:
+    def reserve(self, key: str, file: Path | None = None) -> str:
         """See `Bucket.reserve`: a hidden name beside the object."""
         return files.hidden_name(self._path(key))
 
@@ -290,9 +297,16 @@ class SingleFileBucket:
         """See `Bucket.identity`; for the one key only."""
         return os.path.realpath(self.place(key))
 
-    def read(self, key: str, *, version: str = "", cancel: Event | None = None) -> Iterator[Block]:
+    def read(
+        self,
+        key: str,
+        *,
+        version: str = "",
+        span: range | None = None,
+        cancel: Event | None = None,
+    ) -> Iterator[Block]:
         """See `Bucket.read`."""
-        return _read(self, self._path, key, version, cancel)
+        return _read(self, self._path, key, version, span, cancel)
 
     def fetch(
         self, key: str, target: Path, *, version: str = "", cancel: Event | None = None
@@ -300,7 +314,7 @@ class SingleFileBucket:
         """See `Bucket.fetch`: a symbolic link to the file."""
         _fetch(self, self._path, key, target, version)
 
-    def reserve(self, key: str) -> str:
+    def reserve(self, key: str, file: Path | None = None) -> str:
         """Refuse: raises InvalidInputError."""
         raise self._refused(key)
 
@@ -375,11 +389,12 @@ def _read(
     path: Path,
     key: str,
     version: str,
+    span: range | None,
     cancel: Event | None,
 ) -> Iterator[Block]:
     _require(bucket, key, version)
     try:
-        yield from files.read_blocks(path, cancel)
+        yield from files.read_blocks(path, cancel, span)
     except FileNotFoundError:  # it has just gone
         raise not_found(bucket.name, key) from None
     except OSError as error:

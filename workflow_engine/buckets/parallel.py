@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from workflow_engine.telemetry import in_context
+
 #: objects of a store that are asked for, or written, at once
 AT_ONCE = 8
 
@@ -19,7 +21,7 @@ def in_parallel(do: Callable[[T], R], items: Sequence[T], at_once: int = AT_ONCE
     if at_once == 1 or len(items) < 2:
         return [do(item) for item in items]
     with ThreadPoolExecutor(at_once, thread_name_prefix="objects") as pool:
-        futures = [pool.submit(do, item) for item in items]
+        futures = [pool.submit(in_context(do), item) for item in items]
         try:
             return [future.result() for future in futures]
         finally:

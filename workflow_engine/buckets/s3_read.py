@@ -128,9 +128,10 @@ class ObjectReader:
         self._cancel = cancel
         self._over = threading.Event()
 
-    def blocks(self) -> Generator[Block]:
-        """Yield the content in order; raises as `Bucket.fetch` does."""
-        for part in self._parts(PART, lambda start, end: list(self._range(start, end))):
+    def blocks(self, span: range | None = None) -> Generator[Block]:
+        """Yield the content, or a span of it, in order; raises as `Bucket.fetch` does."""
+        whole = range(self._version.size) if span is None else span
+        for part in self._parts(PART, whole, lambda start, end: list(self._range(start, end))):
             yield from part
 
     def save(self, path: Path) -> Digests:
@@ -149,18 +150,18 @@ class ObjectReader:
                 return start, end
 
             step = min(max(PART, self._version.size // (4 * AHEAD)), FILE_PART)
-            for start, end in self._parts(step, write):
+            for start, end in self._parts(step, range(self._version.size), write):
                 for block in files.blocks_at(file, start, end):  # the page cache has them
                     total.update(block)
         return total.result()
 
-    def _parts(self, step: int, fetch: Callable[[int, int], _T]) -> Generator[_T]:
-        """Fetch parts ahead, from a first byte to a last one, and yield them in order."""
-        size, pending = self._version.size, deque[Future[_T]]()
+    def _parts(self, step: int, span: range, fetch: Callable[[int, int], _T]) -> Generator[_T]:
+        """Fetch the parts of a span ahead, each from byte to byte, and yield them in order."""
+        pending = deque[Future[_T]]()
         pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="s3-read")
         try:
-            for start in range(0, size, step):
-                pending.append(pool.submit(fetch, start, min(start + step, size)))
+            for start in range(span.start, span.stop, step):
+                pending.append(pool.submit(fetch, start, min(start + step, span.stop)))
                 if len(pending) > AHEAD:
                     yield pending.popleft().result()
             while pending:

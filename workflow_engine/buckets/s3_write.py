@@ -1,8 +1,8 @@
-"""Writing objects of a store: all content lies there, in parts, before the object appears.
+"""Writing long objects of a store: all content lies there, in parts, before the object appears.
 
-A multipart upload is invisible until it is completed, whatever its size, so small objects are
-uploaded as one part. Each upload carries a token in its metadata: when the answer to its
-completion is lost, the object itself tells whether it was made.
+A multipart upload is invisible until it is completed. Each carries a token in its metadata: when
+the answer to its completion is lost, the object itself tells whether it was made. `s3_put.py`
+writes small files; copies of all sizes are made here.
 """
 
 import base64

@@ -20,6 +20,7 @@ from workflow_engine.cli import (
     execution,
     init,
     media,
+    notify,
     pipeline,
     prefect,
     run,
@@ -31,7 +32,8 @@ from workflow_engine.cli import (
     workflow,
 )
 from workflow_engine.cli.commands import App, QuietOption, VerboseOption, call
-from workflow_engine.cli.common import LOGGERS, fail, options
+from workflow_engine.cli.common import fail, options
+from workflow_engine.cli.log_lines import OURS, TextLines
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 
 #: thresholds of the garbage collector: half of the start would be collections that find nothing
@@ -60,6 +62,7 @@ app.add_typer(media.app, name="media")
 app.add_typer(template.app, name="template")
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(trigger.app, name="trigger")
+app.add_typer(notify.app, name="notify")
 app.add_typer(store.app, name="store")
 app.add_typer(prefect.app, name="prefect")
 
@@ -130,19 +133,12 @@ def _open_streams() -> None:
 def _configure_logging() -> None:
     """Print warnings as one line each; where they come from only when debugging."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    if not _debugging():
-        handler.addFilter(_without_traceback)
-    for name in LOGGERS:
+    handler.setFormatter(TextLines("%(levelname)s: %(message)s", tracebacks=_debugging()))
+    for name in OURS:
         logger = logging.getLogger(name)
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG if _debugging() else logging.WARNING)
         logger.propagate = False
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    record.exc_info = None
-    return True
 
 
 def _check_arguments() -> None:

@@ -3,6 +3,7 @@
 `App` is what every group of commands is made with, `call` runs one.
 """
 
+import logging
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from workflow_engine.cli.common import EXIT_INVALID, options, print_json, problem_json
+from workflow_engine.cli.log_lines import OURS
 from workflow_engine.errors import Code, InvalidInputError
 
 #: what typer writes behind the name of an argument, as in "TOPOLOGY <path>"
@@ -106,7 +108,9 @@ def _quiet(given: bool) -> None:
 def _verbose(given: bool) -> None:
     if given:
         options.verbose = True
-        options.say_more()
+        for name in OURS:
+            logger = logging.getLogger(name)
+            logger.setLevel(min(logger.level, logging.INFO))
 
 
 QuietOption = Annotated[

@@ -1,7 +1,6 @@
 """What the commands share: the global options, settings, and how errors and JSON are printed."""
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Generator, Iterable
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workflow_engine.errors import Code, MediaflowError, Problem, Severity, TopologyError
-from workflow_engine.records import ExecutionRecord, ExecutionState, Json
+from workflow_engine.records import ExecutionRecord, ExecutionState, Json, escaped
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine
@@ -23,9 +22,6 @@ EXIT_BROKEN = 1
 EXIT_INVALID = 2
 EXIT_INTERRUPTED = 130
 
-
-#: the loggers of mediaflow's own parts
-LOGGERS = ("workflow_engine", "activities", "triggers")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 LimitOption = Annotated[
@@ -45,12 +41,6 @@ class _Options:
     def live(self) -> bool:
         """Whether somebody watches: progress is drawn, and said what is being done."""
         return sys.stderr.isatty() and not self.quiet
-
-    def say_more(self) -> None:
-        """Log what happens, not only what goes wrong."""
-        for name in LOGGERS:
-            logger = logging.getLogger(name)
-            logger.setLevel(min(logger.level, logging.INFO))
 
 
 options = _Options()
@@ -133,9 +123,8 @@ def problem_json(problem: Problem) -> dict[str, Json]:
 
 def printable(text: str) -> str:
     """Show control characters and what the terminal cannot take as escapes."""
-    kept = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     encoding = sys.stderr.encoding or "utf-8"
-    return kept.encode(encoding, "backslashreplace").decode(encoding)
+    return escaped(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def size_text(count: int) -> str:

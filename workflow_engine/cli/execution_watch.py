@@ -19,7 +19,13 @@ from workflow_engine.cli.common import (
 )
 from workflow_engine.cli.execution_list import waits_for
 from workflow_engine.cli.summary import execution_lines
-from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, ExecutionState
+from workflow_engine.records import (
+    ActivityRecord,
+    ActivityState,
+    ExecutionRecord,
+    ExecutionState,
+    Progress,
+)
 
 if TYPE_CHECKING:
     from workflow_engine.cli.progress import LiveProgress
@@ -109,7 +115,7 @@ def _show(
         if before is None or (before.state, before.message) != (activity.state, activity.message):
             progress.activity_changed(activity)
         if activity.state is ActivityState.RUNNING:
-            progress.progressed(activity.name, activity.progress)
+            progress.progressed(activity.name, Progress(fraction=activity.progress))
 
 
 def _standstill(store: "Store", record: ExecutionRecord) -> str:

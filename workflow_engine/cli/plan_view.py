@@ -4,19 +4,24 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
+from workflow_engine.activity import Artifact
 from workflow_engine.cli.common import problem_json, size_text
 from workflow_engine.planning.plan import Group, Plan, Planned
-from workflow_engine.records import Json, ObjectRef
+from workflow_engine.records import Json, ObjectRef, about
+from workflow_engine.run.work import Forecast
+
+#: seconds from which on it is worth to be told how long an activity takes
+_WORTH = 1.0
 
 
-def plan_lines(workflow: str, source: ObjectRef, plan: Plan) -> Iterator[str]:
+def plan_lines(workflow: str, source: ObjectRef, plan: Plan, times: Forecast) -> Iterator[str]:
     """Yield the plan for reading."""
     yield f"{workflow} on {source.bucket}/{source.object}"
     for problem in plan.warnings:
         yield str(problem)
     for one in plan.activities:
         yield ""
-        yield f"{one.node.name} [{one.node.type}]  {_verdict(one, plan)}"
+        yield f"{one.node.name} [{one.node.type}]  {_verdict(one, plan)}{_time(one, times)}"
         if one.step is None:
             continue
         for problem in one.step.warnings:
@@ -31,6 +36,20 @@ def plan_lines(workflow: str, source: ObjectRef, plan: Plan) -> Iterator[str]:
             yield f"    {line}"
         for command in _commands(one, plan):
             yield f"    $ {shlex.join(command)}"
+    if times.seconds is not None:
+        yield ""
+        yield f"It would take {about(times.seconds)}, {_runs(times.runs)} on this machine."
+
+
+def _time(one: Planned, times: Forecast) -> str:
+    """Say about how long an activity takes, if that is known and worth to be told."""
+    needed = times.activities.get(one.node.name)
+    return f", {about(needed.whole)}" if needed and needed.whole >= _WORTH else ""
+
+
+def _runs(count: int) -> str:
+    """Say what an estimate rests on."""
+    return "as in one earlier run" if count == 1 else f"as in {count} earlier runs"
 
 
 def _found(one: Planned, plan: Plan) -> Iterator[str]:
@@ -39,9 +58,9 @@ def _found(one: Planned, plan: Plan) -> Iterator[str]:
     result = plan.reused.get(name) or plan.forecasts.get(name)
     note = "" if name in plan.reused else ", a forecast: nothing has been measured"
     for artifact in one.node.activity.artifacts(result) if result else ():
-        rows = cast("Sequence[Mapping[str, Json]]", artifact.content)
-        if artifact.kind != "table" or not rows:
+        if not isinstance(artifact, Artifact) or artifact.kind != "table" or not artifact.content:
             continue
+        rows = cast("Sequence[Mapping[str, Json]]", artifact.content)
         lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
         widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
         yield f"    {artifact.title}{note}"
@@ -93,12 +112,14 @@ def _outline(one: Planned, plan: Plan) -> Iterable[str]:
     return one.node.activity.outline([one.step])
 
 
-def plan_json(workflow: str, source: ObjectRef, plan: Plan) -> dict[str, Json]:
+def plan_json(workflow: str, source: ObjectRef, plan: Plan, times: Forecast) -> dict[str, Json]:
     """Return the plan as a JSON object."""
     return {
         "Name": workflow,
         "Input": source.to_wire(),
-        "Activities": [_activity_json(one, plan) for one in plan.activities],
+        "Seconds": None if times.seconds is None else round(times.seconds, 1),
+        "EarlierRuns": times.runs,
+        "Activities": [_activity_json(one, plan, times) for one in plan.activities],
         "Groups": [
             {
                 "Activities": list(group.members),
@@ -111,9 +132,11 @@ def plan_json(workflow: str, source: ObjectRef, plan: Plan) -> dict[str, Json]:
     }
 
 
-def _activity_json(one: Planned, plan: Plan) -> dict[str, Json]:
+def _activity_json(one: Planned, plan: Plan, times: Forecast) -> dict[str, Json]:
     name = one.node.name
     wire: dict[str, Json] = {"Name": name, "Type": one.node.type, "Action": _action(one, plan)}
+    if needed := times.activities.get(name):
+        wire["Seconds"] = round(needed.whole, 1)
     if one.error is not None:
         wire["Error"] = problem_json(one.error.problem())
     if one.skip is not None:

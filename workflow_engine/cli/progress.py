@@ -1,14 +1,18 @@
 """Live progress of a run on stderr: bars on a terminal, nothing elsewhere."""
 
 import threading
+import time
+from collections.abc import Callable, Iterable
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
 
 from workflow_engine.cli.common import options
-from workflow_engine.records import ActivityRecord, ActivityState
+from workflow_engine.records import ActivityRecord, ActivityState, Progress, about
 
 _STYLES = {
     ActivityState.RUNNING: "cyan",
@@ -16,6 +20,8 @@ _STYLES = {
     ActivityState.FAIL: "red",
     ActivityState.SKIPPED: "yellow",
 }
+#: the most that a bar shows of an activity that has not ended: its outputs are still published
+_ALMOST = 0.99
 
 
 def _waits(record: ActivityRecord) -> bool:
@@ -23,20 +29,41 @@ def _waits(record: ActivityRecord) -> bool:
     return record.state is ActivityState.RUNNING and bool(record.message)
 
 
+class Countdown:
+    """About how long something still takes, which is less from moment to moment."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end: float | None = None
+
+    def set(self, seconds: float | None) -> None:
+        """Take a new estimate; None: nobody knows."""
+        self._end = None if seconds is None else self._clock() + seconds
+
+    def __str__(self) -> str:
+        """Say `about 3 min left`; nothing where nobody knows, or where it should be over."""
+        left = -1.0 if self._end is None else self._end - self._clock()
+        return f"{about(left)} left" if left > 0 else ""
+
+
 class LiveProgress:
-    """An observer that draws one bar per started activity."""
+    """An observer that draws one bar per started activity, and tells the time that is left."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._bars = Progress(
+        self._left = Countdown()
+        self._bars = _Bars(
             TextColumn("{task.fields[state]:<8}", style="bold"),
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
+            _SpeedColumn(),
+            TextColumn("{task.fields[left]}", style="dim"),
             console=self._console,
             disable=not options.live,
         )
+        self._bars.footer = self._footer
         self._tasks: dict[str, TaskID] = {}
         self._lock = threading.Lock()
 
@@ -53,7 +80,7 @@ class LiveProgress:
         with self._lock:
             if record.name not in self._tasks:
                 self._tasks[record.name] = self._bars.add_task(
-                    escape(record.name), total=1.0, state=""
+                    escape(record.name), total=1.0, state="", speed=None, left=Countdown()
                 )
             task = self._tasks[record.name]
             news = f"  [yellow]{escape(record.message)}[/]" if _waits(record) else ""
@@ -63,13 +90,24 @@ class LiveProgress:
             if record.state is ActivityState.SUCCESS:
                 self._bars.update(task, completed=1.0)
             if record.state.ended:
+                self._bars.update(task, speed=None, left="")
                 self._bars.stop_task(task)
 
-    def progressed(self, name: str, fraction: float) -> None:
-        """Move a bar."""
+    def progressed(self, name: str, progress: Progress) -> None:
+        """Move a bar, and tell how long it and the run still take."""
         with self._lock:
-            if name in self._tasks:
-                self._bars.update(self._tasks[name], completed=fraction)
+            self._left.set(progress.run_seconds_left)
+            task = self._bars.tasks[self._tasks[name]] if name in self._tasks else None
+            if task is None or task.finished_time is not None:
+                return
+            task.fields["left"].set(progress.seconds_left)
+            self._bars.update(
+                task.id, completed=min(progress.fraction, _ALMOST), speed=progress.speed
+            )
+
+    def _footer(self) -> str:
+        """The time that is left of the run, while it is more than that of one activity."""
+        return str(self._left)
 
     def __enter__(self) -> "LiveProgress":
         self._bars.start()
@@ -81,4 +119,26 @@ class LiveProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._left.set(None)
         self._bars.stop()
+
+
+class _Bars(Bars):
+    """Bars with a line below them."""
+
+    footer: Callable[[], str] = str
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Draw the bars, and what is to be said of all of them."""
+        yield from super().get_renderables()
+        if text := self.footer():
+            yield Text(f"whole run: {text}", style="dim")
+
+
+class _SpeedColumn(ProgressColumn):
+    """How many seconds of media are done in a second."""
+
+    def render(self, task: Task) -> Text:
+        """Draw `2.1x`."""
+        speed: float | None = task.fields["speed"]
+        return Text("" if speed is None else f"{speed:.2g}x".rjust(5), style="dim")

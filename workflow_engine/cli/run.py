@@ -149,8 +149,9 @@ def show_run(
     """
     from workflow_engine.cli.progress import LiveProgress
     from workflow_engine.cli.summary import execution_lines
+    from workflow_engine.telemetry.tracing import sending_traces
 
-    with LiveProgress() as progress:
+    with sending_traces(), LiveProgress() as progress:
         executor = _executor(choice, engine, progress)
         record = execute(executor, progress)
     if as_json:
@@ -242,8 +243,9 @@ def plan(
     workflow = engine.load(topology, override)
     source = engine.open_input(workflow, given, key)
     found = engine.plan(workflow, source, fresh=fresh)
+    times = engine.forecast(workflow, found)
     engine.close()
     if as_json:
-        print_json(plan_json(workflow.name, source.ref, found))
+        print_json(plan_json(workflow.name, source.ref, found, times))
     else:
-        emit("\n".join(plan_lines(workflow.name, source.ref, found)))
+        emit("\n".join(plan_lines(workflow.name, source.ref, found, times)))

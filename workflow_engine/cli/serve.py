@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from workflow_engine.cli.common import emit, printable, settings
+from workflow_engine.cli.common import emit, settings
+from workflow_engine.cli.log_lines import log_to_stderr
+from workflow_engine.errors import MediaflowError
+from workflow_engine.telemetry.tracing import sending_traces
 
 if TYPE_CHECKING:
     from workflow_engine.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def serve(
@@ -28,32 +33,38 @@ def serve(
 ) -> None:
     """Run the service: API, queue, triggers, workflow files, messages, and a Prefect server.
 
-    Prints one line with its address when it is ready, and logs to stderr, also where the Prefect
-    UI is once it is up. Ask /readyz whether it takes work.
+    Prints one line with its address when it is ready, and logs to stderr ([log]), also where the
+    Prefect UI is once it is up. Ask /readyz whether it takes work.
 
     SIGINT (Ctrl-C) or SIGTERM takes no new executions, lets the running ones end, and exits; a
     second one stops them where they are. What waits, what was stopped and what a kill -9 left
     continues, under the same RunId, with the next serve.
 
-    Settings: [service], which --host and --port override, [workflows], [buckets.NAME], [queues],
-    [topics], [pipelines], [runner], [store], [prefect].
+    Settings: [service], which --host and --port override, [log], [workflows], [buckets.NAME],
+    [queues], [topics], [pipelines], [runner], [store], [prefect].
     """
     signals = _Signals()
-    _log_to_stderr()
-    with suppress(_Stopped):
-        _serve(signals, host, port)
-    _say("mediaflow has stopped.")
+    chosen = settings()
+    log_to_stderr(chosen.log, debugging=bool(os.environ.get("MEDIAFLOW_DEBUG")))
+    try:
+        with suppress(_Stopped), sending_traces():
+            _serve(signals, chosen, host, port)
+    except MediaflowError as error:
+        if chosen.log.format == "text":
+            raise
+        log.critical("%s", error)
+        raise typer.Exit(error.exit_code) from None
+    log.info("mediaflow has stopped")
     _leave()
 
 
-def _serve(signals: "_Signals", host: str | None, port: int | None) -> None:
+def _serve(signals: "_Signals", chosen: "Settings", host: str | None, port: int | None) -> None:
     from workflow_engine.executor.prefect_session import own_process
     from workflow_engine.service.server import Server
 
-    chosen = settings()
     own_process(chosen.data_dir / "prefect")
     server = Server(chosen, host=host, port=port)
-    _say(_told(chosen))
+    log.info("%s", _told(chosen))
     try:
         api = server.start()
         signals.started()
@@ -61,7 +72,7 @@ def _serve(signals: "_Signals", host: str | None, port: int | None) -> None:
         signals.wait()
         server.drain()
         if running := server.running():
-            _say(f"Waiting for {running} execution(s); a second signal stops them.")
+            log.info("waiting for %d execution(s); a second signal stops them", running)
         while not server.idle() and not signals.wait(0.2):
             pass
     finally:
@@ -72,7 +83,7 @@ def _serve(signals: "_Signals", host: str | None, port: int | None) -> None:
 def _told(chosen: "Settings") -> str:
     from workflow_engine.store import shown_url
 
-    return printable(
+    return (
         f"Configuration {chosen.file or 'none'}, data {chosen.data_dir}, "
         f"store {shown_url(chosen.store.url)}, workflows {chosen.workflows.dir}"
     )
@@ -117,32 +128,3 @@ def _leave() -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(0)
-
-
-def _say(sentence: str) -> None:
-    typer.echo(sentence, err=True)
-
-
-class _Lines(logging.Formatter):
-    """One line for each record, whatever is in the names that it quotes."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        return text if record.exc_info else printable(text)
-
-
-def _log_to_stderr() -> None:
-    """Log what happens, one line each, with the time."""
-    logging.raiseExceptions = False  # Prefect tells stderr by it that its server is gone
-    ours = logging.getLogger("workflow_engine")
-    for handler in ours.handlers:
-        handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    for name in ("workflow_engine", "activities", "triggers"):
-        logger = logging.getLogger(name)
-        logger.setLevel(min(logger.level, logging.INFO))
-    # uvicorn warns of whatever strangers send, and advises to install what is of no use here
-    for name, level in (("uvicorn.error", logging.ERROR), ("asyncio", logging.WARNING)):
-        logger = logging.getLogger(name)
-        logger.setLevel(level)
-        logger.handlers[:] = ours.handlers
-        logger.propagate = False

@@ -12,8 +12,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from workflow_engine.activity import Artifact
-from workflow_engine.records import ActivityRecord, ActivityState
+from workflow_engine.records import ActivityRecord, ActivityState, Progress, about
 from workflow_engine.run.outcomes import Outcome
+from workflow_engine.telemetry import in_context
 
 log = logging.getLogger(__name__)
 
@@ -32,24 +33,26 @@ class Show:
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._sender = threading.Thread(target=self._send, name="artifacts", daemon=True)
+        self._sender = threading.Thread(
+            target=in_context(self._send), name="artifacts", daemon=True
+        )
         self._sender.start()
         self._bars: dict[str, Any] = {}
-        self._latest: dict[str, float] = {}
+        self._latest: dict[str, Progress] = {}
         self._lock = threading.Lock()
         self._broken = threading.Event()
 
     def activity_changed(self, record: ActivityRecord) -> None:
         """Fill the bar of what succeeded, log what is tried again; task states show the rest."""
         if record.state is ActivityState.SUCCESS:
-            self.progressed(record.name, 1.0)
+            self.progressed(record.name, Progress(fraction=1.0))
         elif record.state is ActivityState.RUNNING and record.message:
             self._try(_log, f"{record.name}: {record.message}")
 
-    def progressed(self, name: str, fraction: float) -> None:
+    def progressed(self, name: str, progress: Progress) -> None:
         """Keep the newest value for the next update."""
         with self._lock:
-            self._latest[name] = fraction
+            self._latest[name] = progress
 
     @contextmanager
     def progress(self, name: str) -> Generator[None]:
@@ -75,7 +78,8 @@ class Show:
     def artifacts(self, outcome: Outcome) -> None:
         """Show tables and links of a finished activity, and what it published."""
         context = contextvars.copy_context()  # says to which task they belong
-        for artifact in (*outcome.artifacts, *_published(outcome.record)):
+        told = [one for one in outcome.artifacts if isinstance(one, Artifact)]
+        for artifact in (*told, *_published(outcome.record)):
             self._waiting.put(lambda one=artifact: context.run(self._try, _create, one))
 
     def close(self) -> None:
@@ -91,13 +95,16 @@ class Show:
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
         with self._lock:
-            fraction = self._latest.pop(name, None)
-        if fraction is None:
+            progress = self._latest.pop(name, None)
+        if progress is None:
             return
-        percent = round(fraction * 100, 1)
+        shown: dict[str, Any] = {
+            "progress": round(progress.fraction * 100, 1),
+            "description": _description(name, progress),
+        }
         if name in self._bars:
-            self._try(update_progress_artifact, self._bars[name], progress=percent)
-        elif bar := self._try(create_progress_artifact, progress=percent, description=name):
+            self._try(update_progress_artifact, self._bars[name], **shown)
+        elif bar := self._try(create_progress_artifact, **shown):
             self._bars[name] = bar
 
     def _try(self, call: Any, *arguments: Any, **options: Any) -> Any:
@@ -109,6 +116,16 @@ class Show:
             self._broken.set()
             log.warning("Prefect takes no artifacts any more: %s", error)
             return None
+
+
+def _description(name: str, progress: Progress) -> str:
+    """`hd: 2.1 x, about 3 min left`."""
+    facts: list[str] = []
+    if progress.speed is not None:
+        facts.append(f"{progress.speed:.2g} x")
+    if progress.seconds_left is not None and progress.fraction < 1:
+        facts.append(f"{about(progress.seconds_left)} left")
+    return f"{name}: {', '.join(facts)}" if facts else name
 
 
 def _log(text: str) -> None:

@@ -38,6 +38,7 @@ from workflow_engine.records.ingest import (
 )
 from workflow_engine.settings import BucketSettings
 from workflow_engine.store import Store
+from workflow_engine.telemetry import fields
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +179,9 @@ class StabilityChecker:
         self._parts.settle(bucket, [one.key for one in admissions])
         taken = self._store.intake.take(admissions)
         for one, is_new in zip(admissions, taken.new, strict=True):
-            if one.unmatched and is_new:
+            if is_new and one.executions:
+                _tell(one)
+            elif is_new and one.unmatched:
                 reason = why_nothing_starts(bucket.name, verdicts[one.key])
                 self._unmatched.say(bucket.name, one.key, reason)
         for version, seen in sorted_out.replaced:
@@ -247,6 +250,14 @@ class StabilityChecker:
                 called.append((info.key, same[0].version, arrival.listed))
         intake.relist(bucket.name, called)
         return fresh
+
+
+def _tell(taken: Admission) -> None:
+    """Log that an object was taken, and the runs that it starts."""
+    runs = {run.run_id: run.workflow for run in taken.executions}
+    told = ", ".join(f'workflow "{workflow}" (run {run_id})' for run_id, workflow in runs.items())
+    place = f"{taken.bucket}/{taken.key}"
+    log.info('took "%s": starts %s', place, told, extra=fields(object=place, runs=runs))
 
 
 def _may_be_new(arrival: Arrival, watched: Watched | None) -> bool:

@@ -10,16 +10,23 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from workflow_engine.pages.dag import HEIGHT, WIDTH
 from workflow_engine.records import wire_time
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _PACKAGE = "workflow_engine.pages"
 #: bytes in a unit, and its name
 _SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "KB"))
+#: what URLs begin with that a page may link to: none that runs a script
+_LINKS = ("https://", "http://")
+#: marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode annex 9)
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def render(template: str, /, **values: Any) -> str:
@@ -31,6 +38,29 @@ def render(template: str, /, **values: Any) -> str:
 def stylesheet() -> str:
     """Return the one stylesheet of all pages."""
     return files(_PACKAGE).joinpath("style.css").read_text(encoding="utf-8")
+
+
+@cache
+def script(name: str) -> str:
+    """Return a script of this package, without the end of its name: `script("execution")`."""
+    return files(_PACKAGE).joinpath(f"{name}.js").read_text(encoding="utf-8")
+
+
+def label(text: str, most: int = 60) -> str:
+    """Return text for places without markup: one line, without what changes its direction.
+
+    >>> label("a\u202egpj.mp4")
+    'agpj.mp4'
+    """
+    line = "".join(
+        letter if letter.isprintable() else " " for letter in text if letter not in _DIRECTIONS
+    )
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def is_link(text: object) -> bool:
+    """Whether a text is a URL that a page may have as a link."""
+    return isinstance(text, str) and text.startswith(_LINKS)
 
 
 def size_text(size: float) -> str:
@@ -58,6 +88,26 @@ def seconds_text(seconds: float) -> str:
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
 
 
+#: the class of style.css and the sign of each state; the sign tells it without colours
+_STATES = {
+    "Success": ("good", "✓"),
+    "Completed": ("good", "✓"),
+    "Fail": ("bad", "✕"),
+    "Running": ("busy", "▸"),
+    "Skipped": ("skipped", "↷"),
+}
+
+
+def state_class(state: str) -> str:
+    """Return the class of the stylesheet for the state of an execution or an activity."""
+    return _STATES.get(state, ("", ""))[0]
+
+
+def state_sign(state: str) -> str:
+    """Return the sign of a state, for places that have no room for its word."""
+    return _STATES.get(state, ("", "○"))[1]
+
+
 def _moment(moment: datetime | None) -> Markup:
     """Return a moment in UTC, in a form that programs read as well; nothing for None."""
     if moment is None:
@@ -71,8 +121,15 @@ def _isolated(text: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(text)
 
 
+def _inline_script(name: str) -> Markup:
+    """Return a script as a page of its own carries it."""
+    return Markup(script(name))
+
+
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader(_PACKAGE),
         autoescape=True,
@@ -85,8 +142,16 @@ def _environment() -> Environment:
         "moment": _moment,
         "seconds": seconds_text,
         "size": size_text,
+        "state_class": state_class,
+        "state_sign": state_sign,
+        "label": label,
     }
     environment.filters.update(filters)
-    functions: Mapping[str, Any] = {"stylesheet": lambda: Markup(stylesheet())}
+    functions: Mapping[str, Any] = {
+        "stylesheet": lambda: Markup(stylesheet()),
+        "script": _inline_script,
+        "is_link": is_link,
+        "box_size": (WIDTH, HEIGHT),
+    }
     environment.globals.update(functions)
     return environment

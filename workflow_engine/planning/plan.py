@@ -386,6 +386,27 @@ class Planner:
             planned = self._planned.get(name)
             return planned.side_inputs if planned else {}
 
+    def outlook(self, side_inputs: SideInputReader) -> Mapping[str, Planned]:
+        """Return what all activities will probably do: those that wait by forecasts.
+
+        Nothing is read for that: `side_inputs` knows what was read before. Empty before Start.
+        """
+        with self._lock:
+            planned, results = dict(self._planned), dict(self._results)
+        start = results.get(self.graph.start.name)
+        if start is None:
+            return {}
+        found = plan_all(
+            self.graph,
+            self._given,
+            start,
+            lambda one: results.get(one.node.name),
+            fuse=False,
+            templates=self._templates,
+            side_inputs=side_inputs,
+        )
+        return {one.node.name: one for one in found.activities} | planned
+
     def keep(self, name: str, result: StepResult) -> None:
         """Take the result of an activity that succeeded, for those behind it."""
         with self._lock:

@@ -34,6 +34,9 @@ from workflow_engine.records.objects import (
     content_version,
 )
 from workflow_engine.records.predictions import Figure, Prediction
+from workflow_engine.records.progress import Progress, about
+from workflow_engine.records.rates import Work
+from workflow_engine.records.text import escaped
 
 __all__ = [
     "DEFAULT_PRIORITY",
@@ -52,9 +55,13 @@ __all__ = [
     "ObjectRef",
     "Output",
     "Prediction",
+    "Progress",
     "ReadContent",
     "StepResult",
+    "Work",
+    "about",
     "content_version",
+    "escaped",
     "new_id",
     "run_id_of",
     "shown_state",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workflow_engine.activity import ActivityContext
 from workflow_engine.activity.retry import RetryPolicy
-from workflow_engine.errors import MediaflowError
+from workflow_engine.errors import MediaflowError, StoreError
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
@@ -21,6 +21,7 @@ from workflow_engine.records import (
 from workflow_engine.run.attempts import Attempts
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.environment import RunEnvironment
+from workflow_engine.run.estimates import Estimates
 from workflow_engine.run.journal import Journal, Observer
 from workflow_engine.run.outcomes import failed, verdict
 from workflow_engine.run.work_directory import WorkDirectory
@@ -48,14 +49,22 @@ class ActiveRun:
         self.names = Names.of(record.input.object, run_id=record.run_id, media_id=record.media_id)
         self.fresh = record.fresh
         self.cancellation = Cancellation()
+        self.estimates = Estimates(
+            graph,
+            learnt=environment.store.rates.of,
+            processes=environment.processes,
+            fuse=environment.fuse,
+        )
         self.journal = Journal(
             record,
             claim,
             environment.store,
             environment.completion,
             observers,
+            self.estimates.progress,
             jobs=dict(_jobs(graph)) if record.kind is ExecutionKind.WORKFLOW else None,
         )
+        self.estimates.tell = self.journal.tell_progress
         self.attempts = Attempts(self.journal, self._policy, self.cancellation)
         self.work = WorkDirectory(environment.work_root, record.run_id)
 
@@ -107,12 +116,17 @@ class ActiveRun:
         report = self.graph.report
         outputs = self.journal.activity(report.name).outputs if report else ()
         record = self.journal.end(state, code, message, outputs[0].place if outputs else "")
-        self.clean()
+        self.work.remove()
+        self._learn()
         return record
 
-    def clean(self) -> None:
-        """Remove what lies in the work directory."""
-        self.work.remove()
+    def _learn(self) -> None:
+        """Keep how long things took, for the estimates of other runs."""
+        if measured := self.estimates.measured():
+            try:
+                self.environment.store.rates.add(measured)
+            except StoreError as error:  # the execution has ended, whatever else is kept
+                log.debug("what was measured is not kept: %s", error)
 
 
 def _jobs(graph: Graph) -> Iterator[tuple[str, tuple[ExecutionKind, int]]]:

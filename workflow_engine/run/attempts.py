@@ -14,6 +14,7 @@ from workflow_engine.errors import MediaflowError, Transient, file_error, transi
 from workflow_engine.records import FailedAttempt, utc_now
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.journal import Journal
+from workflow_engine.telemetry import bound
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,8 @@ class Attempts:
         seconds = policy.pause(failed, cause, random.random())
         coming = f"Attempt {failed + 1} of {policy.attempts}"
         shown = f"{coming} in {seconds:.0f} s: {failure.message}"
-        log.warning("run %s, activity %s: %s", self._journal.record.run_id, name, shown)
+        with bound(self._journal.record.run_id, name):  # preparation reads for Start
+            log.warning("%s", shown)
         attempt = FailedAttempt(ended=utc_now(), code=failure.code, message=failure.message)
         self._show(name, shown, attempt)
         self._cancellation.event.wait(seconds)

@@ -28,4 +28,5 @@ class RunEnvironment:
     retry: RetryPolicy  # of activity types that have none of their own
     templates: TemplateLookup = no_templates
     fuse: bool = True
+    processes: int = 1  # media processes at once
     count_limit: int = COUNT_LIMIT

@@ -16,6 +16,7 @@ from workflow_engine.records import (
     ExecutionKind,
     ExecutionRecord,
     ExecutionState,
+    Progress,
     new_id,
     utc_now,
 )
@@ -28,14 +29,23 @@ log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 1.0
 
 
+#: says how far an activity is, of the activities as they stand
+Estimate = Callable[[str, Mapping[str, ActivityRecord]], Progress]
+
+
+def no_estimate(name: str, activities: Mapping[str, ActivityRecord]) -> Progress:
+    """Return how far an activity is, and nothing of the time that is left."""
+    return Progress(fraction=activities[name].progress)
+
+
 class Observer(Protocol):
     """Somebody who watches an execution; called from the threads that do the work."""
 
     def activity_changed(self, record: ActivityRecord) -> None:
         """Take the new state of an activity."""
 
-    def progressed(self, name: str, fraction: float) -> None:
-        """Take the progress of an activity, 0 to 1."""
+    def progressed(self, name: str, progress: Progress) -> None:
+        """Take how far an activity is, and about how long it and the run still take."""
 
 
 class Journal:
@@ -48,6 +58,7 @@ class Journal:
         store: Store,
         completion: Completion,
         observers: Sequence[Observer],
+        estimate: Estimate = no_estimate,
         jobs: Mapping[str, tuple[ExecutionKind, int]] | None = None,
     ) -> None:
         """`jobs` says of which kind and how many the jobs of activities are, by name."""
@@ -57,9 +68,11 @@ class Journal:
         self._store = store
         self._completion = completion
         self._observers = list(observers)
+        self._estimate = estimate
         self._jobs = jobs or {}
         self._lock = threading.Lock()
         self._unsaved: dict[str, float] = {}
+        self._told: dict[str, float] = {}  # when observers heard of activities
         self._progress_saved = -PROGRESS_SECONDS
 
     @property
@@ -153,22 +166,40 @@ class Journal:
     def progress(self, name: str, fraction: float) -> None:
         """Take the progress of an activity: observers see every step. Raises LeaseLostError.
 
-        That of all activities is saved together, at most every `PROGRESS_SECONDS`.
+        That of all activities is saved together, at most every `PROGRESS_SECONDS`; as often do
+        observers hear of an activity that is where it was, for the time that is left.
         """
-        fraction = min(max(fraction, 0.0), 1.0)
+        fraction, now = min(max(fraction, 0.0), 1.0), time.monotonic()
         with self._lock:
             record = self._activities[name]
-            if record.state is not ActivityState.RUNNING or fraction <= record.progress:
+            if record.state is not ActivityState.RUNNING:
                 return
-            self._activities[name] = replace(record, progress=fraction)
-            self._unsaved[name] = fraction
+            if fraction > record.progress:
+                self._activities[name] = replace(record, progress=fraction)
+                self._unsaved[name] = fraction
+            elif now < self._told.setdefault(name, now) + PROGRESS_SECONDS:
+                return
+            self._told[name] = now
             due = self._progress_due()
         if due:
             try:
                 self._store.steps.save_progress(self._claim, due)
             except StoreError as error:  # no reason to stop: the next one may get through
                 log.debug("the progress of %s was not saved: %s", ", ".join(due), error)
-        self._tell(lambda observer: observer.progressed(name, fraction))
+        self.tell_progress(name)
+
+    def tell_progress(self, name: str) -> None:
+        """Tell the observers how far an activity is, if there are any."""
+        if not self._observers:
+            return
+        with self._lock:
+            activities = dict(self._activities)
+        try:
+            progress = self._estimate(name, activities)
+        except Exception as error:
+            log.warning("the time that is left cannot be estimated: %r", error, exc_info=True)
+            progress = no_estimate(name, activities)
+        self._tell(lambda observer: observer.progressed(name, progress))
 
     def _progress_due(self) -> Mapping[str, float]:
         """Return the progress that is to be saved now, by activity."""

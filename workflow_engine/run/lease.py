@@ -9,6 +9,7 @@ from collections.abc import Callable
 from workflow_engine.errors import Interruption, LeaseLostError, StoreError
 from workflow_engine.records import new_id
 from workflow_engine.store import Claim, Store
+from workflow_engine.telemetry import in_context
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Lease:
         self._lock = threading.Lock()
         self._stop: Callable[[Interruption], None] | None = None
         self._reason: Interruption | None = None
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread = threading.Thread(target=in_context(self._renew), name="lease", daemon=True)
 
     def __enter__(self) -> "Lease":
         self._thread.start()
@@ -51,7 +52,7 @@ class Lease:
         try:
             self._store.queue.release(self._claim)
         except StoreError as error:
-            log.warning("the claim on run %s lapses by itself: %s", self._claim.run_id, error)
+            log.warning("the claim on the run lapses by itself: %s", error)
 
     def on_stop(self, stop: Callable[[Interruption], None]) -> None:
         """Call this when another process takes the execution over, or cancels it."""
@@ -75,4 +76,4 @@ class Lease:
                 self._tell(Interruption.LEFT)
                 return
             except Exception as error:  # the next renewal may come in time
-                log.warning("the claim on run %s was not renewed: %s", self._claim.run_id, error)
+                log.warning("the claim on the run was not renewed: %s", error)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from workflow_engine.activity import Artifact, StepResult
+from workflow_engine.activity import Exhibit, StepResult
 from workflow_engine.errors import Code
 from workflow_engine.records import (
     ActivityRecord,
@@ -19,7 +19,7 @@ class Outcome:
     """How an activity ended, and what there is to show beside it."""
 
     record: ActivityRecord
-    artifacts: tuple[Artifact, ...] = ()
+    artifacts: tuple[Exhibit, ...] = ()
 
 
 def succeeded(record: ActivityRecord, finished: StepResult, *, reused: bool) -> ActivityRecord:

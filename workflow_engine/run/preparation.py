@@ -48,6 +48,7 @@ def prepare(run: ActiveRun, open_input: Callable[[], Source]) -> Runner:
     planner = Planner(
         run.graph, _facts(run, source, content), environment.templates, side_inputs.read
     )
+    run.estimates.outlook = lambda: planner.outlook(side_inputs.known)
     Recovery(run, planner, publisher).keep_all()
     find_finished = _nothing if run.fresh else publisher.finished.find
     streams = StreamFiles(publisher.finished, run.names, run.work.attempt, run.cancellation.event)

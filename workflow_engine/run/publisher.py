@@ -7,9 +7,10 @@ equal finished step are published again under other names; `reuse.py` finds them
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from threading import Event
+from threading import Event, Lock
 
 from workflow_engine.activity import Produced
 from workflow_engine.buckets import Bucket, Buckets, Staged
@@ -23,6 +24,9 @@ from workflow_engine.store import Claim, Intended, Intent, Store
 
 log = logging.getLogger(__name__)
 
+#: seconds for which names may be given before it is looked whether the claim still holds
+CHECKED_FOR = 1.0
+
 
 @dataclass(kw_only=True)
 class _Placement:
@@ -31,7 +35,8 @@ class _Placement:
     position: int  # among the outputs of its activity
     output: Output
     bucket: Bucket
-    stage: Callable[[str], Staged]  # takes a handle
+    reserve: Callable[[], str]  # returns a handle
+    stage: Callable[[str], Staged]  # takes it
     last: bool  # whether others must have their names first
     handle: str = ""
     staged: Staged | None = None
@@ -42,6 +47,27 @@ class _Placement:
     def start_again(self) -> None:
         """Forget what the storage has lost."""
         self.handle, self.staged = "", None
+
+
+class _Fence:
+    """Keeps a process from giving names once another one has taken its execution over.
+
+    Thousands of objects take longer than that. Thread-safe.
+    """
+
+    def __init__(self, store: Store, claim: Claim) -> None:
+        self._store = store
+        self._claim = claim
+        self._lock = Lock()
+        self._checked = float("-inf")  # by the monotonic clock
+
+    def require(self) -> None:
+        """Raise LeaseLostError when the claim does not hold any more."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._checked >= CHECKED_FOR:
+                self._store.queue.check(self._claim)
+                self._checked = now
 
 
 class Publication:
@@ -60,13 +86,15 @@ class Publication:
         self._placements = placements
         self._at_once = AT_ONCE if any(one.bucket.remote for one in placements) else 1
         self._intended = False
+        self._fence = _Fence(store, claim)
 
     def publish(self, record: ActivityRecord, step_key: str | None, cancel: Event) -> None:
         """Commit the intent, stage and verify everything, then give the names in order.
 
         `record` is the success of the activity, with these outputs. A further call after an error
         does what is left. Raises InterruptedRunError when `cancel` is set before the first name is
-        given, LeaseLostError, and what the buckets raise.
+        given or while there is still something to upload, LeaseLostError, and what the buckets
+        raise.
         """
         if not self.outputs:
             return
@@ -82,9 +110,7 @@ class Publication:
                 raise
 
         in_parallel(stage, [one for one in self._placements if one.staged is None], self._at_once)
-        # another process may have taken the execution over while the files were staged
-        self._store.queue.check(self._claim)
-        # from here on only names are given: each object is whole
+        # from here on names are given, each to an object that is whole
         left = [one for one in self._placements if not one.named]
         in_parallel(self._give_name, [one for one in left if not one.last], self._at_once)
         in_parallel(self._give_name, [one for one in left if one.last], 1)
@@ -116,7 +142,7 @@ class Publication:
 
     def _intend(self, record: ActivityRecord, step_key: str | None) -> None:
         def reserve(one: _Placement) -> None:
-            one.handle = one.bucket.reserve(one.output.ref.object)
+            one.handle = one.reserve()
 
         missing = [one for one in self._placements if not one.handle]
         if missing or not self._intended:
@@ -128,6 +154,7 @@ class Publication:
 
     def _give_name(self, one: _Placement) -> None:
         assert one.staged is not None
+        self._fence.require()
         one.begun = True
         try:
             one.version = one.staged.publish()
@@ -180,6 +207,7 @@ class Publisher:
             position=position,
             output=output,
             bucket=bucket,
+            reserve=lambda: bucket.reserve(key, produced.path),
             stage=lambda handle: bucket.stage(produced.path, key, handle, cancel=cancel),
             last=produced.last,
         )
@@ -216,7 +244,14 @@ class Publisher:
             return bucket.stage_copy(origin, key, old.digests, handle, known=known, cancel=cancel)
 
         # they were recorded in the right order, but not which of them are last
-        return _Placement(position=position, output=new, bucket=bucket, stage=stage, last=True)
+        return _Placement(
+            position=position,
+            output=new,
+            bucket=bucket,
+            reserve=lambda: bucket.reserve(key),
+            stage=stage,
+            last=True,
+        )
 
     def complete(self, intended: Intended, cancel: Event) -> bool:
         """Give the names that a killed process did not give any more.
@@ -225,13 +260,16 @@ class Publisher:
         has its name already is verified and left alone.
         """
         outputs = list(zip(intended.record.outputs, intended.handles, strict=True))
-        unnamed = [one for one in outputs if not self.finished.intact([one[0]], cancel)]
+        at_once = AT_ONCE if any("://" in output.place for output, _ in outputs) else 1
+        named = in_parallel(lambda one: self.finished.intact([one[0]], cancel), outputs, at_once)
+        unnamed = [one for one, there in zip(outputs, named, strict=True) if not there]
         staged = [self._staged(output, handle, cancel) for output, handle in unnamed]
         ready = [one for one in staged if one is not None]
         if len(ready) < len(unnamed):
             return False
-        self._store.queue.check(self._claim)
+        fence = _Fence(self._store, self._claim)
         for one in ready:  # in their order: what refers to others is last
+            fence.require()
             one.publish()
         return self.finished.intact([output for output, _ in unnamed], cancel)
 

@@ -93,8 +93,8 @@ class Recovery:
             if not self._publisher.complete(intended, self._cancel):
                 return False
         except InvalidInputError as error:  # when it is published again it may say so
-            log.info("run %s, activity %s: not completed: %s", self._run_id, record.name, error)
+            log.info("the activity %s is not completed: %s", record.name, error)
             return False
-        log.info("run %s, activity %s: completed from its intent", self._run_id, record.name)
+        log.info("the activity %s is completed from its intent", record.name)
         self._journal.succeed(replace(intended.record, ended=utc_now()), intended.step_key)
         return True

@@ -1,8 +1,8 @@
 """Finished outputs: found by content key, and verified before they are used again.
 
 What lies in a folder is read whole, since anything may have been done to it. What lies in an
-object store is known by its version, which `Publisher` keeps with the digests; it is read once
-when it is not. Decision 5.
+object store is known by its ETag where that is the MD5 of the content, else by its version, which
+`Publisher` keeps with the digests; it is read once when it is not. Decision 5.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 
 from workflow_engine.activity import StepResult
-from workflow_engine.buckets import Buckets, Place
+from workflow_engine.buckets import Buckets, ObjectInfo, Place
 from workflow_engine.buckets.parallel import in_parallel
 from workflow_engine.errors import InvalidInputError
 from workflow_engine.planning.plan import Planned
@@ -80,8 +80,10 @@ class Finished:
         info = place.head() if place.bucket.remote else None
         if info is None:
             return place, ""
-        known = self._store.digests.get(output.place, info.version)
-        return place, info.version if known == output.digests else ""
+        same = _by_etag(info, output) or (
+            self._store.digests.get(output.place, info.version) == output.digests
+        )
+        return place, info.version if same else ""
 
     def _intact(self, output: Output, cancel: Event) -> bool:
         try:
@@ -91,6 +93,8 @@ class Finished:
                 return False
             if not place.bucket.remote:
                 return place.digests(cancel=cancel) == output.digests
+            if _by_etag(info, output):
+                return True
             known = self._store.digests.get(output.place, info.version)
             if known is None:
                 known = place.digests(version=info.version, cancel=cancel)
@@ -110,3 +114,8 @@ class Finished:
         """Whether something holds for all outputs; those in object stores are asked together."""
         remote = any("://" in output.place for output in outputs)
         return all(in_parallel(ask, outputs) if remote else map(ask, outputs))
+
+
+def _by_etag(info: ObjectInfo, output: Output) -> bool:
+    """Whether the ETag of an object is the MD5 of an output, so that it holds just that."""
+    return info.etag != "" and info.etag == output.digests.md5

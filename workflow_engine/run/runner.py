@@ -39,9 +39,11 @@ from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.journal import Observer
 from workflow_engine.run.outcomes import Outcome, skipped, succeeded
 from workflow_engine.run.publisher import Publication, Publisher
+from workflow_engine.run.run_log import activity_ended, activity_span
 from workflow_engine.run.side_inputs import SideInputs
 from workflow_engine.run.source import Source
 from workflow_engine.run.step_runner import StepRunner
+from workflow_engine.telemetry import bound, current_span
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ class Runner:
         self._publisher = publisher
         self._steps = steps
         self._find_finished = find_finished
+        self._span = current_span()  # activities run on threads that do not know it
 
     # --- what executors ask --------------------------------------------------------------
 
@@ -130,11 +133,15 @@ class Runner:
         `cancel` was set, LeaseLostError when another process took the execution over, and
         StoreError; both stop the run, for whoever claims it next to continue.
         """
-        try:
-            return self._run_activity(name)
-        except (LeaseLostError, StoreError):
-            self.stop(Interruption.LEFT)
-            raise
+        with bound(self.record.run_id, name):
+            try:
+                with activity_span(self.record, name, self._span) as seen:
+                    outcome = self._run_activity(name)
+                    activity_ended(seen, outcome.record)
+                return outcome
+            except (LeaseLostError, StoreError):
+                self.stop(Interruption.LEFT)
+                raise
 
     def _run_activity(self, name: str) -> Outcome:
         record = self._journal.activity(name)
@@ -156,8 +163,7 @@ class Runner:
             text = f"{error.message} {error.remedy}".strip()
             return Outcome(record=self._run.fail(name, error.code, text, error.detail))
         except Exception as error:
-            run_id = self.record.run_id
-            log.exception("run %s, activity %s: unexpected: %r", run_id, name, error)
+            log.exception("unexpected: %r", error)
             text = f"The operation has failed due to an unexpected error: {error!r}."
             return Outcome(record=self._run.fail(name, Code.INTERNAL, text))
 
@@ -217,17 +223,18 @@ class Runner:
             else replace(produced, ref=replace(produced.ref, bucket=self._report_bucket()))
             for produced in result.outputs
         ]
-        publication = self._attempts.call(
-            name, lambda: self._publisher.of_files(files, planned.stream_key, self.cancel)
-        )
-        planned_warnings = planned.step.warnings if planned.step else ()
-        finished = StepResult(
-            data=result.data,
-            outputs=publication.outputs,
-            commands=result.commands,
-            warnings=(*(problem.message for problem in planned_warnings), *result.warnings),
-        )
-        return self._succeed(planned, publication, finished)
+        with self._run.estimates.published(name, files):
+            publication = self._attempts.call(
+                name, lambda: self._publisher.of_files(files, planned.stream_key, self.cancel)
+            )
+            planned_warnings = planned.step.warnings if planned.step else ()
+            finished = StepResult(
+                data=result.data,
+                outputs=publication.outputs,
+                commands=result.commands,
+                warnings=(*(problem.message for problem in planned_warnings), *result.warnings),
+            )
+            return self._succeed(planned, publication, finished)
 
     def _republish(self, planned: Planned, finished: StepResult) -> Outcome | None:
         """Publish what an equal step left; None when it is not there any more."""

@@ -1,7 +1,8 @@
 """Runs executions in this process: claim, lease, runner, executor, and the end of each."""
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from workflow_engine.activity import TemplateLookup
 from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.buckets import Buckets
+from workflow_engine.buckets.interface import handle_file
 from workflow_engine.catalog import publish_states
 from workflow_engine.errors import (
     Code,
@@ -22,7 +24,7 @@ from workflow_engine.errors import (
 from workflow_engine.messages import Outbox, Sender
 from workflow_engine.planning.graph import Graph, Workflow
 from workflow_engine.records import ExecutionRecord, ExecutionState, utc_now
-from workflow_engine.run import lease
+from workflow_engine.run import lease, run_log
 from workflow_engine.run.active_run import ActiveRun
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.completion import Completion
@@ -39,6 +41,7 @@ from workflow_engine.run.submission import buckets_of, new_execution
 from workflow_engine.run.work_directory import sweep
 from workflow_engine.settings.models import RunnerSettings
 from workflow_engine.store import Claim, Store
+from workflow_engine.telemetry import bound
 
 #: gets what stops a run before anything runs
 OnStart = Callable[[Cancellation], object]
@@ -114,7 +117,11 @@ class RunService:
         claim = self._store.queue.add_claimed(
             record, owner=lease.owner_name(), lease_seconds=lease.LEASE
         )
-        with self._messages_sent(record.run_id), lease.Lease(self._store, claim) as kept:
+        with (
+            bound(record.run_id),
+            self._messages_sent(record.run_id),
+            lease.Lease(self._store, claim) as kept,
+        ):
             run = self._active(claim, graph, record, observers)
             ended = self._execute(kept, run, lambda: source, executor, on_start)
         return self._with_messages(ended)
@@ -135,7 +142,11 @@ class RunService:
             )
         except LeaseLostError as error:
             raise InvalidInputError(error.code, error.message, remedy=error.remedy) from None
-        with self._messages_sent(run_id), lease.Lease(self._store, claim) as kept:
+        with (
+            bound(run_id),
+            self._messages_sent(run_id),
+            lease.Lease(self._store, claim) as kept,
+        ):
             # read again under the claim: another process may have ended it in the meantime
             record = resumable_execution(self._store, run_id)
             source = self._inputs.again(record)
@@ -152,7 +163,7 @@ class RunService:
         execution that cannot be run at all, because its topology does not load any more, ends as
         Fail; that raises. Whatever else raises leaves it for the next claim.
         """
-        with lease.Lease(self._store, claim) as kept:
+        with bound(claim.run_id), lease.Lease(self._store, claim) as kept:
             try:
                 record = existing_execution(self._store, claim.run_id)
                 run = self._active(claim, self._parse(record.topology), record)
@@ -161,17 +172,26 @@ class RunService:
             except Exception as error:
                 self._refuse(claim, as_engine_error(error))
                 raise
-            return self._execute(kept, run, lambda: self._inputs.again(record), executor, on_start)
+            began = time.monotonic()
+            run_log.begins(record)
+            ended = self._execute(kept, run, lambda: self._inputs.again(record), executor, on_start)
+            run_log.ends(ended, time.monotonic() - began)
+            return ended
 
     def sweep(self) -> None:
         """Take away what killed processes of this machine left in folders and buckets."""
         sweep(self._work_root, self._sweep_staged)
 
-    def _sweep_staged(self, run_id: str) -> None:
-        """Take away what a killed process had staged, unless another one continues with it."""
+    def _sweep_staged(self, run_id: str) -> Iterable[Path]:
+        """Take away what a killed process had staged, unless another one continues with it.
+
+        Returns the files that this one then needs.
+        """
         intents = self._store.steps.intents(run_id)  # before another process claims it
-        if not self._store.queue.continues(run_id):
-            sweep_staged(self._buckets, intents)
+        if self._store.queue.continues(run_id):
+            return filter(None, (handle_file(intent.handle) for intent in intents))
+        sweep_staged(self._buckets, intents)
+        return ()
 
     def _active(
         self,
@@ -194,6 +214,7 @@ class RunService:
             slot=lambda: self._slots,
             completion=Completion(self._store, self._outbox, graph, access),
             fuse=self._settings.fuse,
+            processes=self._settings.processes,
             count_limit=self._settings.count_limit,
             retry=self._retry,
             templates=self._templates,
@@ -211,6 +232,19 @@ class RunService:
         on_start: OnStart,
     ) -> ExecutionRecord:
         """Run what is left of an execution. Raises LeaseLostError when another process took it."""
+        with run_log.execution_span(run.record) as seen:
+            ended = self._executed(kept, run, open_input, executor, on_start)
+            run_log.execution_ended(seen, ended)
+        return ended
+
+    def _executed(
+        self,
+        kept: lease.Lease,
+        run: ActiveRun,
+        open_input: Callable[[], Source],
+        executor: Executor,
+        on_start: OnStart,
+    ) -> ExecutionRecord:
         try:
             kept.on_stop(run.cancellation.stop)
             on_start(run.cancellation)
@@ -218,7 +252,7 @@ class RunService:
         except InterruptedRunError:
             return self._stopped(run)
         except (StoreError, LeaseLostError):
-            run.clean()
+            self._leave(run)
             raise
         except BaseException as error:
             run.finish(as_engine_error(error))
@@ -229,10 +263,15 @@ class RunService:
         """End an interrupted execution, unless another process continues with it."""
         if run.cancellation.reason is not Interruption.LEFT:
             return run.finish(InterruptedRunError(run.cancellation.reason))
-        run.clean()
+        self._leave(run)
         # tells who lost the claim, and whether the store works
         self._store.queue.renew(run.claim, lease.LEASE)
         return run.record
+
+    def _leave(self, run: ActiveRun) -> None:
+        """Leave a run to whoever continues it, with the files that it was about to publish."""
+        run.work.leave()
+        self.sweep()
 
     def _refuse(self, claim: Claim, error: MediaflowError) -> None:
         """End an execution that cannot be run."""

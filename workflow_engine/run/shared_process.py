@@ -9,12 +9,16 @@ process for all; when the process was killed, each is tried alone, which needs l
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from workflow_engine.activity import ActivityContext, ActivityResult
 from workflow_engine.errors import ActivityError, Code, Transient, transience
 from workflow_engine.planning.plan import Planned
 
 log = logging.getLogger(__name__)
+
+#: gives the contexts of activities while they are at work
+AtWork = Callable[[Sequence[Planned]], AbstractContextManager[Sequence[ActivityContext]]]
 
 #: failures that would hit every member alone as well
 _COMMON_FAILURES = (Code.TIMEOUT, Code.NO_SPACE)
@@ -26,15 +30,15 @@ class SharedProcess:
     def __init__(
         self,
         members: Sequence[Planned],
-        context: Callable[[str], ActivityContext],
+        at_work: AtWork,
         discard: Callable[[str], None],
     ) -> None:
-        """`context` makes the context of a member, by name, when the process is started.
+        """`at_work` gives the contexts of the members while the process runs.
 
-        `discard` takes its directory away when the process has failed.
+        `discard` takes the directory of one away, by name, when the process has failed.
         """
         self._members = members
-        self._context = context
+        self._at_work = at_work
         self._discard = discard
         self._lock = threading.Lock()
         self._tried = False
@@ -68,12 +72,10 @@ class SharedProcess:
     def _run(self) -> None:
         names = [member.node.name for member in self._members]
         try:
-            pairs = [
-                (member.step, self._context(member.node.name))
-                for member in self._members
-                if member.step is not None
-            ]
-            results = self._members[0].node.activity.run_shared(pairs)
+            with self._at_work(self._members) as contexts:
+                steps = [member.step for member in self._members if member.step is not None]
+                pairs = list(zip(steps, contexts, strict=True))
+                results = self._members[0].node.activity.run_shared(pairs)
             self._results = dict(zip(names, results, strict=True))
             return
         except ActivityError as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from workflow_engine.activity import Activity, ActivityContext, SideInput, SideInputFacts
-from workflow_engine.errors import ActivityError, InvalidInputError
+from workflow_engine.errors import ActivityError, Code, InvalidInputError
 from workflow_engine.records import Digests, ObjectRef
 from workflow_engine.run.source import Source, SourceFile
 from workflow_engine.topology.placeholders import Names
@@ -18,6 +18,13 @@ from workflow_engine.topology.wire import WireModel
 
 #: characters of a file name that tell one content from another
 _NAME_DIGITS = 16
+
+
+class NotReadError(ActivityError):
+    """A side input was not read yet."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.INTERNAL, "What the activity reads beside the input is not known.")
 
 
 class SideInputs:
@@ -59,6 +66,13 @@ class SideInputs:
             if wanted not in self._found:
                 self._found[wanted] = self._read(activity, wanted)
             return self._found[wanted]
+
+    def known(self, activity: Activity[WireModel], wanted: SideInput) -> SideInputFacts:
+        """Return what `read` found before. Raises NotReadError else."""
+        found = self._found.get(wanted)
+        if found is None:
+            raise NotReadError
+        return found
 
     def require_unchanged(self, wanted: Iterable[SideInput]) -> None:
         """Refuse to continue with side inputs that changed under the run. Raises ActivityError."""

@@ -7,7 +7,8 @@ they made.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from workflow_engine.activity import ActivityContext, ActivityResult, Role, Step
 from workflow_engine.errors import Interruption, LeaseLostError
 from workflow_engine.planning.plan import Planned, Planner, shared_groups
 from workflow_engine.run.active_run import ActiveRun
+from workflow_engine.run.job import Job
+from workflow_engine.run.report_page import page_maker
 from workflow_engine.run.shared_process import SharedProcess
 from workflow_engine.run.side_inputs import SideInputs
 from workflow_engine.run.source import SourceFile
@@ -61,7 +64,8 @@ class StepRunner:
         step = self._with_streams(planned).step
         assert step is not None
         try:
-            result = planned.node.activity.run(step, self._context(name))
+            with self._at_work([self._with_streams(planned)]) as (context,):
+                result = planned.node.activity.run(step, context)
         except BaseException:
             self._discard(name)  # the next attempt may need the room
             raise
@@ -78,11 +82,19 @@ class StepRunner:
                 self._found[name] = self._streams.taking(planned)
             return self._found[name]
 
-    def _context(self, name: str) -> ActivityContext:
+    @contextmanager
+    def _at_work(self, members: Sequence[Planned]) -> Generator[list[ActivityContext]]:
+        """Give the contexts of members that run together, and take the time of their work."""
+        job = self._run.estimates.begin(members, self._run.environment.slot)
+        yield [self._context(one.node.name, job) for one in members]
+        self._run.estimates.end(job)
+
+    def _context(self, name: str, job: Job) -> ActivityContext:
         self._discard(name)
         work = self._directories[name] = self._run.work.attempt()
         source = work / self._run.names.source_name
-        if self._run.graph.nodes[name].role is not Role.REPORT:
+        reports = self._run.graph.nodes[name].role is Role.REPORT
+        if not reports:
             self._file.link(source)
             planned = self._planner.plan(name)
             self._side_inputs.link(planned.side_inputs, work)
@@ -95,9 +107,17 @@ class StepRunner:
             except LeaseLostError:
                 self._run.cancellation.stop(Interruption.LEFT)
 
-        context = self._run.context(name, work, source)
+        def speed(value: float) -> None:
+            job.speed = value
+
         return replace(
-            context, progress=progress, read_by=self._planner.read_by, kept=dict(self._kept)
+            self._run.context(name, work, source),
+            progress=progress,
+            speed=speed,
+            slot=job.process,
+            read_by=self._planner.read_by,
+            pages=page_maker(self._run, name, self._planner.read_by) if reports else None,
+            kept=dict(self._kept),
         )
 
     def _discard(self, name: str) -> None:
@@ -125,6 +145,6 @@ class StepRunner:
                 for group in shared_groups(self._run.graph, found.values()):
                     members = [found[member] for member in group]
                     self._shared.update(
-                        dict.fromkeys(group, SharedProcess(members, self._context, self._discard))
+                        dict.fromkeys(group, SharedProcess(members, self._at_work, self._discard))
                     )
             return self._shared[name]

@@ -113,6 +113,34 @@ class Submissions:
         graph = self._topologies.parse(workflow.topology)
         if overrides:
             graph = self._topologies.overridden(graph, overrides)
+        return self._queued(
+            graph, ref, workflow.name, workflow.id, user_data, dedupe_key=dedupe_key
+        )
+
+    def again(self, record: ExecutionRecord, *, fresh: bool = False) -> ExecutionRecord:
+        """Queue another run of what an execution was asked for; see `Engine.again`."""
+        if record.kind is not ExecutionKind.WORKFLOW or record.output_root:
+            raise InvalidInputError(
+                Code.INVALID_STATE,
+                f'The execution "{record.run_id}" cannot be run again from here.',
+                remedy="Submit the job again, or repeat the command that it was begun with.",
+            )
+        graph = self._topologies.parse(record.topology)
+        return self._queued(
+            graph, record.input, record.workflow, record.workflow_id, record.user_data, fresh=fresh
+        )
+
+    def _queued(
+        self,
+        graph: Graph,
+        ref: ObjectRef,
+        name: str,
+        workflow_id: str,
+        user_data: str,
+        *,
+        fresh: bool = False,
+        dedupe_key: str | None = None,
+    ) -> ExecutionRecord:
         bucket = self._buckets.get(ref.bucket)
         info = bucket.head(ref.object)
         if info is None:
@@ -124,12 +152,13 @@ class Submissions:
         record = new_execution(
             graph,
             ref,
-            name=workflow.name,
-            workflow_id=workflow.id,
+            name=name,
+            workflow_id=workflow_id,
             pipeline_id=self._topologies.pipeline_of(graph),
             origin=bucket.place(ref.object),
             version=info.version,
             buckets=buckets_of(graph, ref.bucket, self._buckets.locations),
             user_data=user_data,
+            fresh=fresh,
         )
         return self._queue.add(record, dedupe_key=dedupe_key)

@@ -2,7 +2,8 @@
 
 A directory is in use while a process holds the lock in it, whichever store that process has and
 however long it was suspended; the kernel gives the lock back when the process dies. What nobody
-holds was left by a killed process and goes when the next execution begins.
+holds was left by a killed process and goes when the next execution begins, except for attempts
+whose outputs somebody is about to publish.
 """
 
 import fcntl
@@ -11,7 +12,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,22 +45,35 @@ class WorkDirectory:
             self._attempts.remove(attempt)
         shutil.rmtree(attempt, ignore_errors=True)
 
+    def leave(self) -> None:
+        """Stop working here, as when the process dies: `sweep` removes what nobody needs."""
+        with self._mutex:
+            self._attempts.clear()
+            if self._lock >= 0:
+                os.close(self._lock)
+                self._lock = -1
+
     def remove(self) -> None:
         """Remove what was made here, and the directory unless somebody else works in it."""
         with self._mutex:
             for attempt in self._attempts:
                 shutil.rmtree(attempt, ignore_errors=True)
-            self._attempts.clear()
-            if self._lock >= 0:
-                os.close(self._lock)
-                self._lock = -1
-                _remove_unused(self._path)
+        self.leave()
+        _remove_unused(self._path)
 
 
-def sweep(root: Path, before: Callable[[str], None] = lambda run_id: None) -> None:
-    """Remove the directories that killed processes left below `root`.
+#: returns the files of an execution, by RunId, that somebody is about to publish
+Needed = Callable[[str], Iterable[Path]]
 
-    `before` is called with the RunId of each, while nobody can work in it.
+
+def _nothing(run_id: str) -> Iterable[Path]:
+    return ()
+
+
+def sweep(root: Path, needed: Needed = _nothing) -> None:
+    """Remove what killed processes left below `root`, but for attempts with needed files.
+
+    `needed` is called for each directory, while nobody can work in it.
     """
     try:
         found = list(root.iterdir())
@@ -69,7 +83,7 @@ def sweep(root: Path, before: Callable[[str], None] = lambda run_id: None) -> No
         log.warning("what killed processes left in %s stays for now: %s", root, error)
         return
     for path in found:
-        _remove_unused(path, before)
+        _remove_unused(path, needed)
 
 
 def _hold(path: Path) -> int:
@@ -88,7 +102,7 @@ def _hold(path: Path) -> int:
         os.close(lock)
 
 
-def _remove_unused(path: Path, before: Callable[[str], None] = lambda run_id: None) -> None:
+def _remove_unused(path: Path, needed: Needed = _nothing) -> None:
     try:
         lock = _open(path)
     except OSError:
@@ -98,18 +112,23 @@ def _remove_unused(path: Path, before: Callable[[str], None] = lambda run_id: No
     except OSError:
         log.debug("%s is in use", path)
     else:
-        _remove(path, before)
+        _remove(path, needed)
     finally:
         os.close(lock)
 
 
-def _remove(path: Path, before: Callable[[str], None]) -> None:
+def _remove(path: Path, needed: Needed) -> None:
     try:
-        before(path.name)
+        files = [file for file in needed(path.name) if file.is_relative_to(path)]
     except Exception as error:  # what others left must not break whoever finds it
         log.warning("%s stays until it is looked at again: %s", path, error)
-    else:
+        return
+    kept = {file.relative_to(path).parts[0] for file in files}
+    if not kept:
         shutil.rmtree(path, ignore_errors=True)
+    for attempt in path.glob("attempt-*"):
+        if attempt.name not in kept:
+            shutil.rmtree(attempt, ignore_errors=True)
 
 
 def _open(path: Path) -> int:

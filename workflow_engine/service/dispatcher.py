@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 
 from workflow_engine.engine import Engine
-from workflow_engine.errors import Code, Interruption, LeaseLostError, MediaflowError
-from workflow_engine.records import ExecutionState
+from workflow_engine.errors import Interruption, LeaseLostError, MediaflowError
 from workflow_engine.run import lease
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.runner import Executor
 from workflow_engine.store import Claim
+from workflow_engine.telemetry import bound
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,8 @@ class Dispatcher:
             with self._turn:  # one thread looks into the queue, the others wait for their turn
                 claim = self._next()
             if claim is not None:
-                self._run(claim)
+                with bound(claim.run_id):
+                    self._run(claim)
 
     def _next(self) -> Claim | None:
         """Wait for the next execution to run; None at the end."""
@@ -138,24 +139,13 @@ class Dispatcher:
                 cancellation.stop(Interruption.LEFT)
 
         try:
-            record = self._engine.runs.run_claimed(
-                claim, executor=self._executor(), on_start=started
-            )
-            if record.state is ExecutionState.FAIL:
-                level = logging.INFO if record.code == Code.CANCELLED else logging.WARNING
-                how = f"{record.code}: {record.message}"
-                log.log(level, "run %s ended as Fail: %s", claim.run_id, how)
-            elif record.state.ended:
-                level = logging.WARNING if record.failed else logging.INFO
-                log.log(level, "run %s ended as %s", claim.run_id, record.shown_state)
-            else:
-                log.info("run %s was left for the next process", claim.run_id)
+            self._engine.runs.run_claimed(claim, executor=self._executor(), on_start=started)
         except LeaseLostError as error:
-            log.warning("run %s was taken over by another process: %s", claim.run_id, error.message)
+            log.warning("run taken over by another process: %s", error.message)
         except MediaflowError as error:
-            log.error("run %s broke: %s", claim.run_id, error.problem())
+            log.error("run broke: %s", error.problem())
         except Exception as error:
-            log.exception("run %s broke: %r", claim.run_id, error)
+            log.exception("run broke: %r", error)
         finally:
             with self._lock:
                 self._cancellations.difference_update(begun)

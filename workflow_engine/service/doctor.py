@@ -10,14 +10,17 @@ from workflow_engine.activity import Finding, load_registry
 from workflow_engine.buckets import Buckets, S3Bucket
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 from workflow_engine.executor import prefect_api, prefect_server
-from workflow_engine.settings import Settings
+from workflow_engine.notify import open_target
+from workflow_engine.settings import NotifySettings, Settings
 from workflow_engine.store import Store, shown_url
 from workflow_engine.store.private import private_folder
+from workflow_engine.telemetry import tracing
 
 
 def examine(settings: Settings) -> list[Finding]:
     """Run every check. A check that fails becomes a finding, never an exception."""
     findings = [*_activities(), _store(settings), *_buckets(settings), _prefect(settings)]
+    findings += [*_notifications(settings), *_traces()]
     unique = {finding.name: finding for finding in findings}
     return list(unique.values())
 
@@ -99,3 +102,23 @@ def _prefect(settings: Settings) -> Finding:
         return f"local server answers: {prefect_api.ui_url(server.api_url)}"
 
     return _checked("Prefect", check)
+
+
+def _notifications(settings: Settings) -> Iterator[Finding]:
+    for name, told in settings.notify.items():
+
+        def check(name: str = name, told: NotifySettings = told) -> str:
+            target = open_target(name, told)
+            return f"{target.kind}, on {told.on}; to try it: mediaflow notify test {name}"
+
+        yield _checked(f"notify {name}", check)
+
+
+def _traces() -> Iterator[Finding]:
+    if variable := tracing.configured():
+
+        def check() -> str:
+            tracing.open_provider().shutdown()
+            return f"sent where {variable} says"
+
+        yield _checked("traces", check)

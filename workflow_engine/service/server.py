@@ -24,6 +24,7 @@ from workflow_engine.catalog.template_files import FOLDER as TEMPLATE_FOLDER
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InstallationError, InvalidInputError, MediaflowError
 from workflow_engine.messages import Sender
+from workflow_engine.notify import Notifier
 from workflow_engine.service import GROUP, Component, Routed
 from workflow_engine.service.clock import process_began
 from workflow_engine.service.configuration import SharedStore
@@ -32,6 +33,7 @@ from workflow_engine.service.prefect import PrefectComponent
 from workflow_engine.service.retention import Retention
 from workflow_engine.service.workflow_files import TemplateFiles, WorkflowFiles
 from workflow_engine.settings import Settings
+from workflow_engine.web.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +75,21 @@ class Server:
             self._shared_store,
             Retention(self._engine.store, settings.retention),
         ]
+        if settings.notify:
+            url = settings.service.public_url or ""
+            notifier = Notifier(self._engine.store, settings.notify, public_url=url)
+            self._components.append(notifier)
         self._ready = False
         self._draining = False
-        app = create_app(self._engine, status=self.status, gauges=self.gauges)
+        self._site = Site(self._engine)
+        app = create_app(
+            self._engine,
+            status=self.status,
+            gauges=self.gauges,
+            home=self._site.home,
+            failure_page=self._site.failure,
+        )
+        app.router.routes.extend(self._site.routes)
         for component in self._components:
             if isinstance(component, Routed):
                 app.router.routes.extend(component.routes)
@@ -139,6 +153,7 @@ class Server:
             log.warning("executions did not stop in time; the next serve continues with them")
         self._files.stop()
         self._sender.stop(MESSAGE_PATIENCE)
+        self._site.close()
         self._http.should_exit = True
         if self._http_thread.is_alive():
             self._http_thread.join(10)

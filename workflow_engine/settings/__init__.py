@@ -13,7 +13,9 @@ from workflow_engine.settings.loading import load_settings
 from workflow_engine.settings.models import (
     BucketSettings,
     HlsSettings,
+    LogSettings,
     MessageSettings,
+    NotifySettings,
     PipelinesSettings,
     PluginEvents,
     PrefectSettings,
@@ -30,7 +32,9 @@ from workflow_engine.settings.models import (
 __all__ = [
     "BucketSettings",
     "HlsSettings",
+    "LogSettings",
     "MessageSettings",
+    "NotifySettings",
     "PipelinesSettings",
     "PluginEvents",
     "PrefectSettings",

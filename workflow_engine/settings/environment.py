@@ -1,6 +1,6 @@
 """Settings from the environment: `MEDIAFLOW_SECTION__KEY`.
 
-Below `buckets`, `queues`, `topics` and `service.access_keys` the name stands between:
+Below `buckets`, `queues`, `topics`, `notify` and `service.access_keys` the name stands between:
 `MEDIAFLOW_QUEUES__jobs__FILE`. Bucket names are lower case; other names keep theirs. A table may
 be given as JSON. Variables without a double underscore (MEDIAFLOW_DATA, ...) are no settings.
 """
@@ -46,7 +46,7 @@ def environment_values() -> dict[str, Any]:
 
 def _path(parts: list[str]) -> tuple[str, ...]:
     lower = [part.lower() for part in parts]
-    if lower[0] in ("queues", "topics"):
+    if lower[0] in ("queues", "topics", "notify"):
         lower[1] = parts[1]
     elif lower[:2] == ["service", "access_keys"]:
         lower[2:] = parts[2:]

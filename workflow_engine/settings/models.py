@@ -102,7 +102,9 @@ class _Section(BaseModel):
 class ServiceSettings(_Section):
     """`[service]`: where `serve` listens, and who may call."""
 
+    #: address that it listens on; beyond 127.0.0.1 only with access keys
     host: str = "127.0.0.1"
+    #: 0: any free one
     port: Port = 8080
     #: secret by access key id; none: only loopback may call, without signature
     access_keys: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
@@ -110,13 +112,25 @@ class ServiceSettings(_Section):
     rate_limits: Mapping[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict[str, int])
     #: what senders of bucket events must know; none: only loopback may send them
     event_token: SecretStr | None = None
+    #: how this server is reached from elsewhere, for links to its pages
+    public_url: HttpUrl | None = None
     #: how far back queries of the API reach
     history_days: int = Field(default=90, ge=1)
+
+
+class LogSettings(_Section):
+    """`[log]`: what `serve` writes to stderr."""
+
+    #: lines for people, or a JSON object each
+    format: Literal["text", "json"] = "text"
+    #: the least that is told
+    level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class StoreSettings(_Section):
     """`[store]`: the database of executions."""
 
+    #: `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`
     url: str = Field(default_factory=_default_store)
 
 
@@ -175,6 +189,7 @@ class RetrySettings(_Section):
 class WorkflowsSettings(_Section):
     """`[workflows]`: topologies as files, the file's name is the workflow's."""
 
+    #: folder of `*.json`; `templates/*.json` in it are templates
     dir: AbsolutePath = Path("workflows")
 
 
@@ -215,17 +230,21 @@ _STORE_KEYS = (
 class BucketSettings(_Section):
     """`[buckets.NAME]`: a local folder (`path`) or an object store (`url`), never both."""
 
+    #: the folder
     path: AbsolutePath | None = None
     #: `s3://REAL-NAME`, or `oss://REAL-NAME` for OSS by its S3-compatible endpoint
     url: Annotated[str, Field(pattern=r"^(s3|oss)://[^/]+/?$")] | None = None
     #: of the server; None: Amazon's
     endpoint_url: Annotated[str, AfterValidator(_endpoint)] | None = None
+    #: of the server, as Amazon's and OSS's have them
     region: str | None = None
     #: how the bucket stands in URLs; by default in the path where there is an `endpoint_url`
     addressing_style: Literal["virtual", "path"] | None = None
+    #: how requests are signed; None: s3v4
     signature_version: Literal["s3v4", "s3"] | None = None
     #: names of the environment variables that hold the access key; none: as the AWS tools do
     access_key_id_env: Annotated[str, Field(min_length=1)] | None = None
+    #: the same of its secret
     secret_access_key_env: Annotated[str, Field(min_length=1)] | None = None
     #: single objects have access rules, which follow the publish state (decision 17)
     acl: bool = False
@@ -255,7 +274,7 @@ class BucketSettings(_Section):
 
 
 class PipelinesSettings(_Section):
-    """`[pipelines]`."""
+    """`[pipelines]`: the queues of executions."""
 
     #: refuse a PipelineId that is not known, instead of a warning
     strict: bool = False
@@ -299,6 +318,29 @@ class MessageSettings(_Section):
         return self
 
 
+class NotifySettings(_Section):
+    """`[notify.NAME]`: who is told how executions end, by mail or in a chat."""
+
+    #: of the target, as the library Apprise writes it; it may hold passwords
+    url: SecretStr | None = None
+    #: the environment variable that holds the URL
+    url_env: Annotated[str, Field(min_length=1)] | None = None
+    #: each failure, each end, or a summary of the ends of a period
+    on: Literal["failure", "end", "digest"] = "failure"
+    #: names of workflows; none: all of them, and jobs
+    workflows: tuple[str, ...] = ()
+    #: period of a digest, counted from midnight UTC
+    digest_hours: float = Field(default=24.0, ge=1, le=24 * 31)
+    #: messages in `per_minutes`; the last of them speaks of everything beyond
+    at_most: int = Field(default=10, ge=1)
+    per_minutes: float = Field(default=10.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_url(self) -> Self:
+        _one_of(self, "url", "url_env")
+        return self
+
+
 class HlsSettings(_Section):
     """`[hls]`: playlists that land in buckets."""
 
@@ -314,6 +356,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     service: ServiceSettings = Field(default_factory=ServiceSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     prefect: PrefectSettings = Field(default_factory=PrefectSettings)
@@ -325,6 +368,7 @@ class Settings(BaseSettings):
     pipelines: PipelinesSettings = Field(default_factory=PipelinesSettings)
     queues: Mapping[str, MessageSettings] = Field(default_factory=dict[str, MessageSettings])
     topics: Mapping[str, MessageSettings] = Field(default_factory=dict[str, MessageSettings])
+    notify: Mapping[str, NotifySettings] = Field(default_factory=dict[str, NotifySettings])
     _data_dir: Path = PrivateAttr(default_factory=data_dir)
     _file: Path | None = PrivateAttr(default=None)
 

@@ -14,7 +14,7 @@ from workflow_engine.records.catalog import (
     TriggerMode,
     WorkflowState,
 )
-from workflow_engine.store.schema import metadata
+from workflow_engine.store.schema import executions, metadata
 from workflow_engine.store.types import EnumText, FreeText, JsonText, Moment
 
 workflows = sa.Table(
@@ -138,6 +138,30 @@ messages = sa.Table(
     sa.Column("body", FreeText, nullable=False),
     sa.Index("messages_by_run", "run_id", "created", "id"),
     sa.Index("messages_by_next_attempt", "next_attempt", "created", "id"),
+)
+
+# Which ends of executions a target of notifications is told of, each once (`notifications.py`).
+# `next_attempt` is empty once it was told.
+notifications = sa.Table(
+    "notifications",
+    metadata,
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("run_id", sa.Text, sa.ForeignKey(executions.c.run_id), primary_key=True),
+    sa.Column("created", Moment, nullable=False),
+    sa.Column("next_attempt", Moment),
+    sa.Column("sent", Moment),
+    sa.Index("notifications_by_run", "run_id"),
+    sa.Index("notifications_by_next_attempt", "target", "next_attempt"),
+    sa.Index("notifications_by_sent", "target", "sent"),
+)
+
+# From when on, and until when, the ends of executions were looked through for a target.
+notification_targets = sa.Table(
+    "notification_targets",
+    metadata,
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("seen", Moment, nullable=False),
 )
 
 # The processes that serve this store; a row whose `seen` is old belongs to one that was killed.

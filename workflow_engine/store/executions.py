@@ -82,10 +82,10 @@ class ExecutionTable:
         return pages.summary_page(self._database, chosen, limit=limit, after=after)
 
     def line_page(
-        self, chosen: ExecutionFilter, *, limit: int, after: str = ""
+        self, chosen: ExecutionFilter, *, limit: int, after: str = "", newer: bool = False
     ) -> Page[ExecutionLine]:
         """Return a page of lines for people, the newest first; otherwise like `page`."""
-        return pages.line_page(self._database, chosen, limit=limit, after=after)
+        return pages.line_page(self._database, chosen, limit=limit, after=after, newer=newer)
 
     def starting_with(self, prefix: str, *, limit: int) -> list[ExecutionLine]:
         """Return executions whose RunIds begin with a prefix, the newest first."""

@@ -46,6 +46,15 @@ intake = sa.Table(
     sqlite_with_rowid=False,
 )
 
+
+def has_landed() -> sa.ColumnElement[bool]:
+    """Whether a version landed while its bucket was watched; as `intake_by_age` has it."""
+    return intake.c.existing.is_(False)
+
+
+# what landed last (`landings.py`)
+sa.Index("intake_by_age", intake.c.taken, sqlite_where=has_landed(), postgresql_where=has_landed())
+
 # Objects that landed, may be made of others and were not taken yet, by the folder they lie in.
 composites = sa.Table(
     "composites",

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState
 from workflow_engine.store.database import Database
+from workflow_engine.store.expressions import BeginsWith
 from workflow_engine.store.fast_queries import Query, Select, each, one_of
 from workflow_engine.store.mapping import BRIEF_ACTIVITY, EXECUTION
 from workflow_engine.store.schema import CANCELLED, activities, executions, is_failed
@@ -36,10 +37,14 @@ _E = TypeVar("_E", ExecutionRecord, ExecutionSummary, ExecutionLine)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page(Generic[_T]):
-    """A part of a list. `next_token` asks for the next one, empty at the end."""
+    """A part of a list. `next_token` asks for the next one, empty at the end.
+
+    `previous_token` asks for the one before, of lists that can be walked both ways.
+    """
 
     items: list[_T]
     next_token: str = ""
+    previous_token: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +53,8 @@ class ExecutionFilter:
 
     `code` and `not_code` look at the execution's own code; `since` and `until` at its creation,
     both inclusive. `failed` ones ended as Fail, or with failed activities, but were not
-    cancelled. Without a kind, what matches is collected kind by kind.
+    cancelled. `object_prefix` is what the key begins with. Without a kind, what matches is
+    collected kind by kind.
     """
 
     kind: ExecutionKind | None = None
@@ -56,6 +62,7 @@ class ExecutionFilter:
     workflow: str = ""
     bucket: str = ""
     object: str = ""
+    object_prefix: str = ""
     media_id: str = ""
     pipeline_id: str = ""
     state: ExecutionState | None = None
@@ -77,6 +84,7 @@ def unknown_token(token: str) -> InvalidInputError:
 
 
 NEWEST_FIRST = (executions.c.created.desc(), executions.c.run_id.desc())
+OLDEST_FIRST = (executions.c.created.asc(), executions.c.run_id.asc())
 
 
 def is_of_kind(kind: ExecutionKind) -> sa.ColumnElement[bool]:
@@ -142,13 +150,30 @@ def summary_page(
 
 
 def line_page(
-    database: Database, chosen: ExecutionFilter, *, limit: int, after: str
+    database: Database,
+    chosen: ExecutionFilter,
+    *,
+    limit: int,
+    after: str = "",
+    newer: bool = False,
 ) -> Page[ExecutionLine]:
-    """Return a page of lines, as `execution_page` does of brief executions."""
+    """Return a page of lines, as `execution_page` does of brief executions.
+
+    `newer` walks the list the other way: the page before the execution `after`, without one the
+    last page of the list. The items stand newest first all the same.
+    """
     known = database.rows(_CREATED, {"after": after}) if after else ()
-    query, values = asked(LINES, chosen, after, known[0][0] if known else None)
-    found = database.rows(query, {**values, "limit": limit + 1})
-    return _page(list(map(ExecutionLine._make, found)), limit)
+    query, values = asked(LINES, chosen, after, known[0][0] if known else None, newer=newer)
+    found = list(map(ExecutionLine._make, database.rows(query, {**values, "limit": limit + 1})))
+    more, items = len(found) > limit, found[:limit]
+    older_exist, newer_exist = (bool(after), more) if newer else (more, bool(after))
+    if newer:
+        items.reverse()
+    return Page(
+        items=items,
+        next_token=items[-1].run_id if items and older_exist else "",
+        previous_token=items[0].run_id if items and newer_exist else "",
+    )
 
 
 def _page(found: list[_E], limit: int) -> Page[_E]:
@@ -158,23 +183,31 @@ def _page(found: list[_E], limit: int) -> Page[_E]:
 
 
 def asked(
-    selected: Select, chosen: ExecutionFilter, after: str, created: datetime | None
+    selected: Select,
+    chosen: ExecutionFilter,
+    after: str,
+    created: datetime | None,
+    *,
+    newer: bool = False,
 ) -> tuple[Query, Mapping[str, Any]]:
     """Return the query of a page and its values, all but the limit.
 
     `created` is the moment of the execution `after`. Raises InvalidInputError without one.
+    `newer` asks for what is newer than that one, or for the oldest ones, in the order of age.
     """
     values: dict[str, Any] = {name: value for name in _FIELDS if (value := getattr(chosen, name))}
     names = set(values)
     if after:
         if created is None:
             raise unknown_token(after)
-        # one upper bound, the lower one: an index is entered at one place
-        if chosen.until is None or created <= chosen.until:
-            names = names - {"until"} | {"after"}
+        # one bound where the walk begins, the tighter one: an index is entered at one place
+        bound = chosen.since if newer else chosen.until
+        if bound is None or (created >= bound if newer else created <= bound):
+            names = names - {"since" if newer else "until"} | {"newer" if newer else "after"}
             values |= {"after": after, "created": created}
     values.pop("failed", None)  # a condition without a value
-    return _page_query(selected, frozenset(names), _kinds(chosen), outcomes_of(chosen)), values
+    query = _page_query(selected, frozenset(names), _kinds(chosen), outcomes_of(chosen), newer)
+    return query, values
 
 
 def outcomes_of(chosen: ExecutionFilter) -> tuple[str, ...]:
@@ -193,13 +226,19 @@ def _kinds(chosen: ExecutionFilter) -> tuple[str, ...]:
     """Return the kinds to look through; none: all of them at once."""
     if chosen.kind is not None:
         return (str(chosen.kind),)
-    indexed = chosen.state is not None or any(getattr(chosen, name) for name in _EQUAL)
+    indexed = chosen.state is not None or any(getattr(chosen, name) for name in _INDEXED)
     return tuple(map(str, ExecutionKind)) if indexed else ()
 
 
 #: fields that are compared as they are
 _EQUAL = ("workflow_id", "workflow", "bucket", "object", "media_id", "pipeline_id", "code")
-_FIELDS = (*_EQUAL, "not_code", "failed", "since", "until")
+_INDEXED = (*_EQUAL, "object_prefix")
+_FIELDS = (*_INDEXED, "not_code", "failed", "since", "until")
+_POSITION = sa.tuple_(executions.c.created, executions.c.run_id)
+_KNOWN_POSITION = sa.tuple_(
+    sa.bindparam("created", type_=executions.c.created.type),
+    sa.bindparam("after", type_=executions.c.run_id.type),
+)
 #: conditions by the name of their value
 _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
     **{name: executions.c[name] == sa.bindparam(name) for name in _EQUAL},
@@ -207,11 +246,9 @@ _CONDITIONS: Mapping[str, sa.ColumnElement[bool]] = {
     "failed": is_failed(),
     "since": executions.c.created >= sa.bindparam("since"),
     "until": executions.c.created <= sa.bindparam("until"),
-    "after": sa.tuple_(executions.c.created, executions.c.run_id)
-    < sa.tuple_(
-        sa.bindparam("created", type_=executions.c.created.type),
-        sa.bindparam("after", type_=executions.c.run_id.type),
-    ),
+    "object_prefix": BeginsWith(executions.c.object, sa.bindparam("object_prefix")),
+    "after": _POSITION < _KNOWN_POSITION,
+    "newer": _POSITION > _KNOWN_POSITION,
 }
 #: the same for columns whose index would be taken although another one leaves fewer rows
 _WITHOUT_INDEX: Mapping[str, sa.ColumnElement[bool]] = {
@@ -240,15 +277,27 @@ def _page_query(
     names: frozenset[str],
     kinds: tuple[str, ...],
     outcomes: tuple[str, ...],
+    newer: bool,
 ) -> Query:
     """Return the query of a page; several kinds or outcomes are merged, each from its index."""
     # one input has fewer runs than one workflow, which SQLite does not know
-    few = names & {"object", "media_id"}
+    few = names & {"object", "object_prefix", "media_id"}
     conditions = {**_CONDITIONS, **_WITHOUT_INDEX} if few else _CONDITIONS
     compared = [condition for name, condition in conditions.items() if name in names]
+    order = OLDEST_FIRST if newer else NEWEST_FIRST
+    limit: sa.BindParameter[int] = sa.bindparam("limit")
+
+    def branch(*its: sa.ColumnElement[bool]) -> Select:
+        if "object_prefix" not in names:
+            return selected.where(*compared, *its).order_by(*order).limit(limit)
+        # in the order of their keys, so they are sorted: their ids alone, which the index has
+        sorted_ids = sa.select(executions.c.run_id).where(*compared, *its)
+        few_ids = sorted_ids.order_by(*order).limit(limit).subquery()
+        return selected.where(executions.c.run_id.in_(sa.select(few_ids))).order_by(*order)
+
     found = [
-        selected.where(*compared, *branch).order_by(*NEWEST_FIRST).limit(sa.bindparam("limit"))
-        for branch in product(
+        branch(*its)
+        for its in product(
             *(
                 [column == value for value in values]
                 for column, values in (
@@ -262,7 +311,8 @@ def _page_query(
     if len(found) == 1:
         return found[0]
     merged = sa.union_all(*(sa.select(part.subquery()) for part in found))
-    return merged.order_by(sa.desc("created"), sa.desc("run_id")).limit(sa.bindparam("limit"))
+    way = sa.asc if newer else sa.desc
+    return merged.order_by(way("created"), way("run_id")).limit(limit)
 
 
 def _brief(connection: sa.Connection, found: Sequence[sa.RowMapping]) -> list[ExecutionRecord]:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import sqlalchemy as sa
 
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineRecord, PipelineState
+from workflow_engine.store.bucket_sets import MOST_COUNTED
 from workflow_engine.store.catalog_schema import pipelines
 from workflow_engine.store.database import Database
 from workflow_engine.store.mapping import PIPELINE, in_order
@@ -55,6 +56,23 @@ class PipelineTable:
         with self._database.read() as connection:
             found = connection.execute(sa.select(pipelines).order_by(*_AGE)).mappings().all()
         return list(map(PIPELINE.record, found))
+
+    def work(self, pipeline_id: str) -> tuple[int, int]:
+        """Return how many executions wait and run in a pipeline, at most `MOST_COUNTED` each."""
+        ours = executions.c.pipeline_id == pipeline_id
+        with self._database.read() as connection:
+            waiting, running = (
+                connection.scalar(
+                    sa.select(sa.func.count()).select_from(
+                        sa.select(executions.c.run_id)
+                        .where(ours, condition)
+                        .limit(MOST_COUNTED)
+                        .subquery()
+                    )
+                )
+                for condition in (is_queued(), executions.c.owner.is_not(None))
+            )
+        return waiting or 0, running or 0
 
     def save(self, record: PipelineRecord) -> bool:
         """Save a pipeline; false when there is none."""

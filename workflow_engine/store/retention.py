@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from workflow_engine.records import ExecutionKind, ExecutionState, run_id_of
-from workflow_engine.store.catalog_schema import messages
+from workflow_engine.store.catalog_schema import messages, notifications
 from workflow_engine.store.database import Database, Upsert, upsert
 from workflow_engine.store.landing_schema import past_outputs, past_runs
 from workflow_engine.store.schema import (
@@ -207,7 +207,10 @@ _REMOVE = [
     # what refers to others first
     *(
         sa.delete(table).where(table.c.run_id.in_(_RUN_IDS))
-        for table in (messages, objects, predictions, activity_jobs, activities, executions)
+        for table in (
+            *(messages, notifications, objects, predictions),
+            *(activity_jobs, activities, executions),
+        )
     ),
 ]
 

@@ -218,6 +218,13 @@ sa.Index(
     postgresql_where=is_failed(),
 )
 
+sa.Index(
+    "executions_by_end",
+    executions.c.ended,
+    sqlite_where=executions.c.ended.is_not(None),
+    postgresql_where=executions.c.ended.is_not(None),
+)
+
 # Where the buckets of executions lie, by name, as JSON; see `bucket_sets.py`.
 bucket_sets = sa.Table(
     "bucket_sets",
@@ -349,4 +356,16 @@ nonces = sa.Table(
     sa.Column("until", sa.BigInteger, nullable=False),
     sa.Index("nonces_by_end", "until"),
     sqlite_with_rowid=False,
+)
+
+# How long some work took (`rates.py`); of what the machine did last.
+rates = sa.Table(
+    "rates",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("machine", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("amount", sa.Double, nullable=False),
+    sa.Column("seconds", sa.Double, nullable=False),
+    sa.Index("rates_by_kind", "machine", "kind", "id"),
 )

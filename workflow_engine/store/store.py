@@ -10,14 +10,18 @@ from workflow_engine.store.connections import database_exists
 from workflow_engine.store.database import Database
 from workflow_engine.store.digests import DigestTable
 from workflow_engine.store.executions import ExecutionTable
+from workflow_engine.store.glances import GlanceTable
 from workflow_engine.store.intake import IntakeTable, ListenerTable
+from workflow_engine.store.landings import LandingTable
 from workflow_engine.store.media import MediaTable
 from workflow_engine.store.media_buckets import MediaBucketTable
 from workflow_engine.store.messages import MessageTable
 from workflow_engine.store.nonces import NonceTable
+from workflow_engine.store.notifications import NotificationTable
 from workflow_engine.store.pipelines import PipelineTable
 from workflow_engine.store.predictions import PredictionTable
 from workflow_engine.store.queue import QueueTable
+from workflow_engine.store.rates import RateTable
 from workflow_engine.store.retention import RetentionTable
 from workflow_engine.store.services import ServiceTable
 from workflow_engine.store.steps import StepTable
@@ -33,9 +37,11 @@ class Store:
         self._database = database
         self.queue = QueueTable(database)
         self.executions = ExecutionTable(database)
+        self.glances = GlanceTable(database)
         self.steps = StepTable(database)
         self.activity_jobs = ActivityJobTable(database)
         self.predictions = PredictionTable(database)
+        self.rates = RateTable(database)
         self.digests = DigestTable(database)
         self.workflows = WorkflowTable(database)
         self.media = MediaTable(database)
@@ -43,9 +49,11 @@ class Store:
         self.pipelines = PipelineTable(database)
         self.templates = TemplateTable(database)
         self.messages = MessageTable(database)
+        self.notifications = NotificationTable(database)
         self.arrivals = ArrivalTable(database)
         self.composites = CompositeTable(database)
         self.intake = IntakeTable(database)
+        self.landings = LandingTable(database)
         self.listeners = ListenerTable(database)
         self.nonces = NonceTable(database)
         self.services = ServiceTable(database)

@@ -29,7 +29,7 @@ _NEEDED = {
     ("dash", StreamKind.SUBTITLES): ("Representation", "InputConfig"),
 }
 #: parameters that it may have beside them
-_ALLOWED = {("hls", StreamKind.SUBTITLES): ("WebVTTSubtitleURL",)}
+_ALLOWED = {("hls", StreamKind.SUBTITLES): ("WebVTTSubtitleURL", "SubtitleStreamMap")}
 #: what the samples of the specification end with
 _ENDINGS = {"ExtXMedia": ".m3u8", "Representation": ".mpd"}
 
@@ -223,7 +223,8 @@ def _outputs(stream: StreamNode) -> Iterator[Problem]:
     if stream.kind is StreamKind.SUBTITLES:
         for one in file_faults(parameters):
             yield replace(one, pointer=pointer_to("Activities", stream.name) + one.pointer)
-        if stream.protocol == "hls" and not count and not parameters.web_vtt_subtitle_url:
+        named = parameters.web_vtt_subtitle_url or parameters.subtitle_stream_map
+        if stream.protocol == "hls" and not count and not named:
             yield problem(
                 Code.INVALID,
                 stream.node,

@@ -165,7 +165,7 @@ def _hls(rendition: Rendition, stem: str) -> Options:
         "hls_segment_filename": pattern,
         "start_number": "1",
     }
-    if rendition.key:
+    if rendition.segment_key:
         options["hls_key_info_file"] = key_info_name(stem)
     if rendition.stream:
         # streams are played beside each other: those with B-frames must not begin later

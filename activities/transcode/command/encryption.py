@@ -1,11 +1,13 @@
-"""The files that ffmpeg encrypts HLS segments with; they never leave the work directory.
+"""The files that ffmpeg and the packager encrypt with; they never leave the work directory.
 
-Specification: transcode, 11.
+Specification: transcode, 12.
 """
 
 from pathlib import Path
 
-from activities.transcode.model.encryption import Key
+from activities import ffmpeg
+from activities.packaging.streams import StreamKind
+from activities.transcode.model.encryption import Key, Scheme
 
 
 def key_name(stem: str) -> str:
@@ -23,3 +25,42 @@ def write_key(stem: Path, key: Key) -> None:
     path = Path(key_name(str(stem)))
     path.write_bytes(key.secret)
     Path(key_info_name(str(stem))).write_text(f"{path.name}\n{path}\n", encoding="utf-8")
+
+
+def cbcs_command(
+    clear: Path, made: Path, keys: Path, *, kind: StreamKind, seconds: float
+) -> tuple[str, ...]:
+    """Return the command that encrypts a stream with `cbcs`.
+
+    `clear` is its initialization segment and all fragments in one file, `keys` what `write_keys`
+    has written. Segments of so many seconds get names of `made`, `-init.mp4` and `-00001.m4s`
+    behind it. Raises InstallationError when there is no packager.
+    """
+    stream = {
+        "in": clear,
+        "stream": kind,
+        "init_segment": f"{made}-init.mp4",
+        "segment_template": f"{made}-$Number%05d$.m4s",
+    }
+    return (
+        str(ffmpeg.packager_path()),
+        ",".join(f"{name}={value}" for name, value in stream.items()),
+        f"--segment_duration={seconds:g}",
+        # players that begin without a key would stumble when they need one
+        "--clear_lead=0",
+        f"--protection_scheme={Scheme.CBCS}",
+        # its log of what it does would be told as an error
+        "--quiet",
+        # other users of the machine see the words of commands
+        f"--flagfile={keys}",
+    )
+
+
+def write_keys(path: Path, key: Key, vector: bytes) -> None:
+    """Write the words of a command that hold the key; `vector` is that of all samples."""
+    flags = [
+        "--enable_raw_key_encryption",
+        f"--keys=label=:key_id={key.id}:key={key.secret.hex()}",
+        f"--iv={vector.hex()}",
+    ]
+    path.write_text("\n".join(flags) + "\n", encoding="utf-8")

@@ -163,6 +163,16 @@ class Rendition:
         return self.stream is SegmentFormat.FMP4
 
     @property
+    def segment_key(self) -> Key | None:
+        """What ffmpeg encrypts whole segments with."""
+        return None if self.fragmented else self.key
+
+    @property
+    def sample_key(self) -> Key | None:
+        """What the samples of finished fragments are encrypted with."""
+        return self.key if self.fragmented else None
+
+    @property
     def filters(self) -> tuple[Filter, ...]:
         """All filters of picture and sound."""
         picture = self.picture.encoding.filters if self.picture and self.picture.encoding else ()

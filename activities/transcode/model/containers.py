@@ -69,6 +69,15 @@ CONTAINERS = {
         copy_video=frozenset({"av1", "h264", "hevc", "vp9"}),
         copy_audio=frozenset({"aac", "ac3", "eac3", "flac", "mp3", "opus"}),
     ),
+    # not to be asked for: segments of packages, as their SegmentFormat calls them
+    "fmp4": ContainerSupport(
+        muxer="hls",
+        video=(*_VIDEO, "AV1"),
+        audio=_SOUND,
+        alone=("AAC",),
+        copy_video=frozenset({"av1", "h264", "hevc", "vp9"}),
+        copy_audio=frozenset({"aac", "ac3", "eac3", "flac", "mp3", "opus"}),
+    ),
     "mp3": ContainerSupport(muxer="mp3", alone=("MP3",), copy_audio=frozenset({"mp3"})),
     "m4a": ContainerSupport(muxer="ipod", alone=("AAC",), copy_audio=frozenset({"aac", "alac"})),
     "ogg": ContainerSupport(
@@ -85,7 +94,7 @@ CONTAINERS = {
 AUDIO_CONTAINERS = frozenset(name for name, holds in CONTAINERS.items() if not holds.video)
 IMAGE_CONTAINERS = frozenset(name for name, holds in CONTAINERS.items() if not holds.alone)
 #: containers of many files: an index and segments
-SEGMENTED = frozenset({"m3u8", "mpd"})
+SEGMENTED = frozenset({"m3u8", "mpd", "fmp4"})
 #: containers that cannot say that a picture is to be shown turned
 WITHOUT_ROTATION = frozenset({"flv", "m3u8", "ts"})
 

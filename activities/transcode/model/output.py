@@ -21,6 +21,7 @@ from activities.packaging.models import (
     InputConfig,
     MultiBitrateVideoStream,
     Representation,
+    SubtitleTrack,
 )
 from activities.templates.sections import (
     MAX_SECONDS,
@@ -202,8 +203,9 @@ class TranscodeOutput(WireModel):
 
 
 class TranscodeParameters(WireModel):
-    """Parameters of Transcode; the last five belong to streams of packages.
+    """Parameters of Transcode; the last six belong to streams of packages.
 
+    `subtitle_stream_map`, an extension of ours, is the text track that a subtitle stream takes.
     Without `append_extension`, which is an extension of ours, outputs are called what
     OutputObject says, as in jobs outside of workflows (specification, topology, 11).
     """
@@ -217,6 +219,7 @@ class TranscodeParameters(WireModel):
     multi_bitrate_video_stream: Annotated[MultiBitrateVideoStream, JsonObject] | None = None
     ext_x_media: Annotated[ExtXMedia, JsonObject] | None = None
     web_vtt_subtitle_url: Annotated[ObjectUrl | None, Field(alias="WebVTTSubtitleURL")] = None
+    subtitle_stream_map: SubtitleTrack | None = None
     representation: Annotated[Representation, JsonObject] | None = None
     input_config: Annotated[InputConfig, JsonObject] | None = None
 
@@ -228,6 +231,7 @@ class TranscodeParameters(WireModel):
                 self.multi_bitrate_video_stream,
                 self.ext_x_media,
                 self.web_vtt_subtitle_url,
+                self.subtitle_stream_map,
                 self.representation,
                 self.input_config,
             )

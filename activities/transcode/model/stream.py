@@ -24,13 +24,10 @@ SEGMENT_SECONDS = 10
 def stream_settings(
     settings: OutputSettings, *, kind: StreamKind, fragmented: bool, muted: bool, seconds: int
 ) -> OutputSettings:
-    """Return the settings of a stream made of those of its output.
-
-    What fits into fragments of an mp4 is what fits into an mpd.
-    """
+    """Return the settings of a stream made of those of its output."""
     return replace(
         settings,
-        container="mpd" if fragmented else "m3u8",
+        container="fmp4" if fragmented else "m3u8",
         video=None if kind is StreamKind.AUDIO else settings.video,
         audio=None if muted else settings.audio,
         mux=settings.mux.model_copy(

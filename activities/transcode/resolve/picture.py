@@ -127,7 +127,7 @@ def _shown_until(container: str, timeline: Timeline, stream: VideoStream) -> flo
 
     With B-frames a packet may have the length of another picture, which may be seconds.
     """
-    counted = container in ("flv", "mpd") and stream.reordered_lengths and timeline.exact
+    counted = container in ("flv", "fmp4", "mpd") and stream.reordered_lengths and timeline.exact
     return timeline.shown if counted else None
 
 

@@ -16,6 +16,7 @@ from activities.transcode.command.encryption import key_name
 from activities.transcode.command.muxing import SOURCES, streams_of
 from activities.transcode.command.rendition import RenditionJob
 from activities.transcode.model.naming import finish_key, index_stem, part_key, require_distinct
+from activities.transcode.result.asked import asked_and_made, rate_curve
 from activities.transcode.result.finished import FinishedOutput
 from activities.transcode.result.manifest import named_manifest
 from activities.transcode.result.playlist import named_playlist, segment_tags
@@ -158,9 +159,9 @@ def _index(
         named = own_manifest(job.place, stream)
     elif job.rendition.container == "m3u8":
         named = named_playlist(text, key, _tags(job, made.files.content))
-        if job.rendition.key:
+        if secret := job.rendition.segment_key:
             neutral = Path(key_name(path.stem)).name
-            named = named.replace(f'URI="{neutral}"', f'URI="{job.rendition.key.uri}"')
+            named = named.replace(f'URI="{neutral}"', f'URI="{secret.uri}"')
     else:
         named = named_manifest(text, index_stem(key))
     path.write_text(named, encoding="utf-8")
@@ -184,6 +185,8 @@ def _facts(job: RenditionJob, made: FinishedOutput) -> dict[str, Json]:
         "Bitrate": made.kbps,
         "Segments": len(made.files.suffixes),
         "Files": made.files.suffixes,
+        "Checked": asked_and_made(made),
+        **({"Curve": curve} if (curve := rate_curve(made)) else {}),
         **measured_facts(job, made),
     }
 

@@ -89,7 +89,7 @@ def finished(target: RenditionTarget, count_limit: int, cancel: threading.Event)
     path = Path(target.path)
     if target.rendition.stream and not target.rendition.picture:
         join_short_tail(path)
-    if path.suffix == ".m3u8" and target.rendition.copy and not target.rendition.key:
+    if path.suffix == ".m3u8" and target.rendition.copy and not target.rendition.segment_key:
         _count_from_sound(path)
     media, files = verify(path, target.rendition), files_of(path)
     if path.suffix not in _DESCRIBED and files.size <= count_limit:

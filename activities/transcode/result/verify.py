@@ -121,7 +121,7 @@ def _length(path: Path, rendition: Rendition, media: MediaInfo) -> float | None:
     """
     both = rendition.picture and rendition.sound
     # an encrypted segment cannot be read without its playlist
-    if rendition.container != "m3u8" or not both or rendition.key:
+    if rendition.container != "m3u8" or not both or rendition.segment_key:
         return media.duration
     segments = files_of(path).content
     if segments[0].suffix == ".mp4":  # their clock begins with the film

@@ -16,6 +16,7 @@ from activities.transcode.model.containers import (
     IMAGE_CONTAINERS,
     SEGMENTED,
 )
+from activities.transcode.model.encryption import Scheme
 from activities.transcode.model.settings import OutputSettings, problem
 from activities.transcode.rules.audio import audio_faults
 from activities.transcode.rules.joined import PICTURE_MODES, joined_faults
@@ -188,8 +189,8 @@ def _playlist_faults(settings: OutputSettings) -> Iterator[Problem]:
             f'The container "mpd" has segments of one length, and cannot be cut at "{cuts}".',
             "Use Duration instead of ForceSegTime, or the container m3u8.",
         )
-    for name in ("encryption", "non_standard"):
-        if getattr(output, name) is not None and settings.container != "m3u8":
+    for name, containers in (("encryption", ("m3u8", "fmp4")), ("non_standard", ("m3u8",))):
+        if getattr(output, name) is not None and settings.container not in containers:
             alias = type(output).model_fields[name].alias
             yield problem(
                 Code.NOT_SUPPORTED,
@@ -197,12 +198,39 @@ def _playlist_faults(settings: OutputSettings) -> Iterator[Problem]:
                 f'The container "{settings.container}" has no {alias}.',
                 "Take it out, or use the container m3u8.",
             )
+    if output.encryption:
+        yield from _encryption_faults(settings, output.encryption.scheme)
     if output.encryption and cuts:
         yield problem(
             Code.NOT_SUPPORTED,
             "/Encryption",
             f'Segments cut at "{cuts}" (ForceSegTime) cannot be encrypted by this version.',
             "Use Segment.Duration instead of ForceSegTime.",
+        )
+
+
+def _encryption_faults(settings: OutputSettings, scheme: Scheme) -> Iterator[Problem]:
+    if settings.container == "m3u8" and scheme is Scheme.CBCS:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            "/Encryption/Type",
+            f'Segments of the format "ts" cannot be encrypted with "{scheme}".',
+            f'Use the Type "{Scheme.AES_128}", or streams of a package with the SegmentFormat '
+            '"fmp4".',
+        )
+    elif settings.container == "fmp4" and scheme is Scheme.AES_128:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            "/Encryption/Type",
+            f'Segments of the format "fmp4" cannot be encrypted with "{scheme}".',
+            f'Use the Type "{Scheme.CBCS}", an extension of ours, or the SegmentFormat "ts".',
+        )
+    elif scheme is Scheme.CBCS and settings.video and settings.audio:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            "/Encryption/Type",
+            f'A picture with sound of its own cannot be encrypted with "{scheme}".',
+            "Put the sound behind an AudioGroup.",
         )
 
 
@@ -233,7 +261,8 @@ def _mux_faults(settings: OutputSettings) -> Iterator[Problem]:
                 Code.NOT_SUPPORTED,
                 f"/MuxConfig/{name}",
                 f'The container "{container}" has no {name} settings.',
-                f"Take {name} out, or use the container {' or '.join(sorted(containers))}.",
+                f"Take {name} out, or use the container "
+                f"{' or '.join(sorted(containers - {'fmp4'}))}.",
             )
     if settings.copy and mux.gif.model_fields_set:
         yield problem(

@@ -85,16 +85,10 @@ def _faults(
     own, muted = settings_of(output, template), is_muted(package, stream)
     fragmented = is_fragmented(config)
     yield from _missing(stream, own)
-    yield from _unfit(own, fragmented=fragmented)
-    if muted and package.protocol == "hls" and own.audio is not None:
-        yield problem(
-            Code.INVALID,
-            "/Audio" if output.audio else "/TemplateId",
-            f'The sound of "{stream.name}" is left out: its item of the MasterPlayList names an '
-            "AudioGroup, whose streams are the sound.",
-            'Set Audio to {"Remove": "true"}, or take Audio out of the item.',
-            Severity.WARNING,
-        )
+    yield from _unfit(own)
+    if kind is StreamKind.VIDEO and own.audio is not None:
+        place = "/Audio" if output.audio else "/TemplateId"
+        yield from _sound_within(package, stream, place, muted=muted)
     settings = stream_settings(
         own,
         kind=kind,
@@ -103,8 +97,41 @@ def _faults(
         seconds=segment_seconds(package, graph.templates),
     )
     if settings.video or settings.audio:
-        yield from faults(_without_encryption(settings) if fragmented else settings)
+        yield from faults(settings)
         yield from stage_faults(settings, graph.templates)
+
+
+def _sound_within(
+    package: Package, stream: StreamNode, place: str, *, muted: bool
+) -> Iterator[Problem]:
+    """Say what becomes of sound beside a picture; an MPD has no place for it."""
+    config, dash = package.parameters, package.protocol == "dash"
+    if not muted and config and config.output.manifest_name is not None:
+        yield problem(
+            Code.NOT_SUPPORTED,
+            place,
+            f'An MPD (ManifestName) cannot list "{stream.name}", a picture with sound of its own.',
+            'Put the sound behind an AudioGroup, set Audio to {"Remove": "true"}, or take '
+            "ManifestName out.",
+        )
+    elif muted and not dash:
+        yield problem(
+            Code.INVALID,
+            place,
+            f'The sound of "{stream.name}" is left out: its item of the MasterPlayList names an '
+            "AudioGroup, whose streams are the sound.",
+            'Set Audio to {"Remove": "true"}, or take Audio out of the item.',
+            Severity.WARNING,
+        )
+    elif dash and not package.of_kind(StreamKind.AUDIO):
+        yield problem(
+            Code.INVALID,
+            place,
+            f'The sound of "{stream.name}" is left out: in the protocol "dash" sound is a stream '
+            "of its own, and the package has none.",
+            'Put the sound behind an AudioGroup, or set Audio to {"Remove": "true"}.',
+            Severity.WARNING,
+        )
 
 
 def _missing(stream: StreamNode, own: OutputSettings) -> Iterator[Problem]:
@@ -122,7 +149,7 @@ def _missing(stream: StreamNode, own: OutputSettings) -> Iterator[Problem]:
             )
 
 
-def _unfit(own: OutputSettings, *, fragmented: bool) -> Iterator[Problem]:
+def _unfit(own: OutputSettings) -> Iterator[Problem]:
     if own.mux.segment.force_seg_time:
         yield problem(
             Code.NOT_SUPPORTED,
@@ -130,19 +157,6 @@ def _unfit(own: OutputSettings, *, fragmented: bool) -> Iterator[Problem]:
             "ForceSegTime cuts the segments of one stream apart from those of the others.",
             "Take it out, and say with SegmentSeconds of the PackageConfig how long they are.",
         )
-    if own.output.encryption and fragmented:
-        yield problem(
-            Code.NOT_SUPPORTED,
-            "/Encryption",
-            "Segments that are fragments of an mp4 (DASH, ManifestName, SegmentFormat fmp4) cannot "
-            "be encrypted by this version.",
-            'Take Encryption out, or use the protocol "hls" with segments of the format "ts".',
-        )
-
-
-def _without_encryption(settings: OutputSettings) -> OutputSettings:
-    output = settings.output.model_copy(update={"encryption": None})
-    return replace(settings, output=output)
 
 
 def _template(graph: GraphView, output: TranscodeOutput) -> Template | None:
