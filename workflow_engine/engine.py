@@ -9,6 +9,7 @@ itself has an example.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,22 +23,26 @@ from workflow_engine.catalog.template_lookup import TemplateFinder
 from workflow_engine.catalog.templates import Templates
 from workflow_engine.catalog.topologies import TopologyLoader
 from workflow_engine.catalog.workflows import Workflows
-from workflow_engine.errors import Code, SettingsError
+from workflow_engine.errors import Code, MediaflowError, SettingsError
 from workflow_engine.ingest.admission import WorkflowMatcher
 from workflow_engine.ingest.intake import Intake
 from workflow_engine.ingest.parts import Parts
 from workflow_engine.jobs import Jobs
 from workflow_engine.jobs.topologies import inspection_of_files, media_info_of_files
 from workflow_engine.messages import Outbox, configured
+from workflow_engine.pages.execution import execution_page
+from workflow_engine.pages.rendering import render
 from workflow_engine.planning.graph import Graph, Workflow
 from workflow_engine.planning.plan import Plan
 from workflow_engine.records import ExecutionRecord, Json, ObjectRef, StepResult
 from workflow_engine.records.catalog import MediaRecord, TemplateKind, WorkflowRecord
+from workflow_engine.run.exhibits import execution_facts
 from workflow_engine.run.history import ExecutionHistory
 from workflow_engine.run.inputs import Inputs
 from workflow_engine.run.journal import Observer
 from workflow_engine.run.preview import describe, preview
 from workflow_engine.run.queue import ExecutionQueue
+from workflow_engine.run.report_page import file_link
 from workflow_engine.run.runner import Executor
 from workflow_engine.run.service import OnStart, RunService, ignore
 from workflow_engine.run.source import Source
@@ -319,6 +324,14 @@ class Engine:
             count_limit=self.settings.runner.count_limit,
         )
         return source.ref, found
+
+    def page(self, record: ExecutionRecord) -> str:
+        """Return the page of an execution as it stands: a whole HTML file, without pictures."""
+        graph = None
+        with suppress(MediaflowError):  # what it ran may be more than this version reads
+            graph = self._topologies.parse_accepted(record.topology)
+        facts = replace(execution_facts(record, graph), link=file_link)
+        return render("execution.html", page=execution_page(facts), standalone=True)
 
     # --- the queue -----------------------------------------------------------------------
 

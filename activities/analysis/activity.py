@@ -16,6 +16,7 @@ from activities import ffmpeg
 from activities.analysis.classes import Size, candidates, largest_edge, size_of
 from activities.analysis.config import AnalysisConfig
 from activities.analysis.estimates import Measured, Point, Reading
+from activities.analysis.inference import Inference
 from activities.analysis.measure import Meter, SampleSource, command, output_length
 from activities.analysis.picture import PictureDecision, decide, look
 from activities.analysis.rates import rate_control
@@ -104,6 +105,11 @@ class _Resolved:
         return self.length is not None and self.length <= most and self.media.seekable
 
     @property
+    def all_of_it(self) -> bool:
+        """Whether what is encoded to judge it is as long as an output."""
+        return self.whole and (self.lasting or 0.0) <= longest(self.video)
+
+    @property
     def kind(self) -> str:
         """What is measured."""
         return "rates" if self.config.ladder.target_vmaf is None else "rates and VMAF"
@@ -117,7 +123,11 @@ class _Resolved:
     def source(self, picture: PictureDecision) -> SampleSource:
         """Return what samples are made of."""
         return SampleSource(
-            media=self.media, planned=self.planned, picture=picture, moving=self.moving
+            media=self.media,
+            planned=self.planned,
+            picture=picture,
+            whole=self.all_of_it,
+            moving=1.0 if self.all_of_it else self.moving,
         )
 
     def choose(self, estimates: Measured, picture: PictureDecision) -> list[Rung]:
@@ -146,7 +156,7 @@ class Analysis(Activity[AnalysisParameters]):
     type_name = "Analysis"
     role = Role.ANALYSIS
     job_kind = ExecutionKind.ANALYSIS
-    version = 6
+    version = 7
     parameters = AnalysisParameters
 
     def tools(self) -> Mapping[str, str]:
@@ -228,7 +238,8 @@ class Analysis(Activity[AnalysisParameters]):
         )
         _require_target(picture.size, resolved.config)
         curve = complexity(context.source, resolved.media, resolved.video, context.cancel)
-        meter = Meter(resolved.source(picture), _samples(resolved, curve), context)
+        inference = Inference(_samples(resolved, curve.bins), curve.keys, resolved.length)
+        meter = Meter(resolved.source(picture), inference, context)
         measured = resolved.measured()
         progress = _Progress(context.progress)
 
@@ -295,7 +306,8 @@ def _forced(resolved: _Resolved, picture: PictureDecision) -> list[int]:
 
 def _samples(resolved: _Resolved, curve: Sequence[float]) -> list[Sample]:
     most, seekable = longest(resolved.video), resolved.media.seekable
-    return samples(curve, resolved.length, whole=most, seekable=seekable)
+    length = resolved.lasting if resolved.all_of_it else resolved.length
+    return samples(curve, length, whole=most, seekable=seekable)
 
 
 def _first_commands(resolved: _Resolved) -> tuple[tuple[str, ...], ...]:
@@ -342,7 +354,8 @@ def _judged(
     network = resolved.config.quality_control.method_streaming == "network"
     rate = None
     if rung.offered:
-        crf = measured.crf(rung.edge)
+        at_rate = measured.crf_at(rung.edge, rung.kbps)
+        crf = at_rate if rung.capped else measured.crf(rung.edge)
         peak = measured.peak(rung.edge)
         rate = rate_control(
             rung,

@@ -73,6 +73,7 @@ class Measured:
         self._readings: dict[int, dict[float, Reading]] = {}
         self._compared: list[tuple[int, float]] = []
         self._forced: frozenset[int] = frozenset()
+        self._half = 0
 
     def add(self, point: Point, reading: Reading) -> None:
         """Take what a point was measured to be."""
@@ -85,14 +86,14 @@ class Measured:
         """
         self._forced = frozenset(forced)
         top = next((edge for edge in edges if edge <= 1080), edges[-1])
-        half = min(edges, key=lambda edge: abs(edge - top / 2))
-        crf = self._crf if self._target is None else FIRST_CRF
-        wanted = self._target is not None
-        points = [Point(edge=one, crf=crf, quality=wanted) for one in {top, *self._forced}]
-        if half not in {top, *self._forced}:
-            # it only shows how rates grow with the size
-            rough = self._target is None
-            points.append(Point(edge=half, crf=crf, quality=wanted, rough=rough))
+        self._half = min(edges, key=lambda edge: abs(edge - top / 2))
+        begin = {top, *self._forced}
+        if self._target is None:
+            crf, wanted = self._crf, False
+        else:
+            crf, wanted = FIRST_CRF, True
+            begin.add(self._half)
+        points = [Point(edge=one, crf=crf, quality=wanted) for one in begin]
         return sorted(points, key=lambda point: -point.edge)
 
     def rate(self, edge: int) -> float:
@@ -154,9 +155,15 @@ class Measured:
         rungs = list(rungs)
         held = {rung.edge for rung in rungs if rung.edge is not None and not rung.capped}
         held |= self._forced
-        wanted = [self._holding(edge) for edge in held]
+        wanted = [self._holding(edge) for edge in sorted(held, reverse=True)]
+        if self._target is None:
+            # one size after the other: each shows better how large the next one may be
+            wanted = [point for point in wanted if point][:1]
         wanted += [self._at_rate(edge, kbps, rough=True) for edge, kbps in compared]
         points = {point for point in wanted if point}
+        if points and len(self._readings) == 1 and self._half not in self._readings:
+            # before sizes are guessed, few samples show how rates grow with them
+            return [Point(edge=self._half, crf=self._crf, rough=True)]
         if points:
             return sorted(points, key=lambda point: (-point.edge, point.crf))
         # what is offered is told with its quality
@@ -201,7 +208,7 @@ class Measured:
         crf = min(readings, key=distance, default=None)
         if crf is None or not self._searched(crf, readings, kbps):
             # whether it is near shows only when it is encoded
-            return Point(edge=edge, crf=self._crf_at(edge, kbps), rough=True)
+            return Point(edge=edge, crf=self.crf_at(edge, kbps), rough=True)
         near = readings[crf]
         if near.quality is None or (near.rough and not rough):
             return Point(edge=edge, crf=crf, quality=True, rough=near.rough and rough)
@@ -228,8 +235,8 @@ class Measured:
         above = min((one for one in known if one[0] >= kbps), default=None)
         return bool(below and above and above[1] - below[1] <= _NEAR_QUALITY)
 
-    def _crf_at(self, edge: int, kbps: float) -> float:
-        """Return the Crf that a size will have at a rate."""
+    def crf_at(self, edge: int, kbps: float) -> float:
+        """Return the Crf that a size has at a rate, as far as that is known."""
         readings = self._readings.get(edge, {})
         points = [(math.log2(one.kbps), crf) for crf, one in readings.items()]
         if not points:

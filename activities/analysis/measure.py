@@ -14,9 +14,10 @@ from pathlib import Path
 from activities import ffmpeg
 from activities.analysis.classes import largest_edge
 from activities.analysis.estimates import LEAST_CRF, MOST_CRF, Point, Reading
+from activities.analysis.inference import Encoded, Inference, part, whole
 from activities.analysis.picture import PictureDecision
 from activities.analysis.rates import RateControl, keeps_limit
-from activities.analysis.samples import COUNTED, Sample
+from activities.analysis.samples import Sample
 from activities.analysis.templates import video_section
 from activities.ffmpeg import graph
 from activities.ffmpeg.graph import GraphStream
@@ -37,10 +38,10 @@ from workflow_engine.activity import ActivityContext, PlanContext
 from workflow_engine.errors import ActivityError, Code
 from workflow_engine.records import Json
 
-#: seconds between key frames of the outputs (specification, transcode, 4: Gop)
-KEY_SECONDS = 10.0
 #: of VMAF, every third picture is measured, or less often: about so many of all samples
-SUBSAMPLE, _PICTURES = 3, 150
+SUBSAMPLE, _PICTURES = 3, 60
+#: seconds of a sample, in its middle, in which they lie; pictures beside each other are much alike
+_JUDGED = 1.0
 #: samples on which sizes are held against each other: those that stand for most of the source
 FEW = 2
 #: an id that no template has
@@ -51,12 +52,14 @@ _SAMPLE = "S00000000-sample"
 class SampleSource:
     """A source whose samples are encoded: what is known of it, and how its picture is shown.
 
-    `moving` is the share of an output in which it has pictures; behind them one is held.
+    `whole` means that its sample is all of an output, with a last picture that is held until the
+    sound ends. Else, `moving` is the share of an output in which the source has pictures.
     """
 
     media: MediaInfo
     planned: PlanContext
     picture: PictureDecision
+    whole: bool = False
     moving: float = 1.0
 
 
@@ -86,13 +89,17 @@ def rendition_of(source: SampleSource, sample: Sample, edge: int, crf: float) ->
         "Video": video_section(edge, source.picture) | {"Crf": f"{crf:g}"},
     }
     output: dict[str, Json] = {"OutputObject": "sample", "TemplateId": _SAMPLE}
-    if sample.length != source.media.duration:
+    sound = source.media.default_audio
+    if source.whole and sound and sound.decodable:
+        entry["Audio"] = {"Codec": "AAC"}
+    elif not source.whole:
         span = {"Seek": f"{sample.start:.3f}", "Duration": f"{sample.length:.3f}"}
         output["Clip"] = {"TimeSpan": span}
     settings = settings_of(TranscodeOutput.model_validate(output), from_analysis(entry))
     request = OutputRequest(settings=settings, media=source.media, context=source.planned)
     rendition, _ = resolve(request)
-    return rendition
+    # it only says how long the picture is
+    return replace(rendition, sound=None)
 
 
 def command(
@@ -108,28 +115,22 @@ def command(
 
 
 class Sizes:
-    """The bytes of each packet of an encode, and when it is decoded, in seconds."""
+    """The packets of an encode: seconds at which each is decoded, bytes, and if it is a key."""
 
     def __init__(self) -> None:
-        self.packets: list[tuple[float, int]] = []
+        self.packets: list[tuple[float, int, bool]] = []
 
-    def add(self, begin: float | None, seconds: float | None, size: int) -> None:
+    def add(self, begin: float | None, seconds: float | None, size: int, key: bool = False) -> None:
         """Take the next packet."""
-        self.packets.append((begin or 0.0, size))
+        self.packets.append((begin or 0.0, size, key))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Encode:
-    """One sample at one point.
-
-    `peak` is the kbit/s of its busiest seconds, `key` what its key frame has beyond another
-    picture, in kbit.
-    """
+    """One sample at one point, and how long a second of it took."""
 
     file: Path
-    kbps: float
-    peak: float
-    key: float
+    found: Encoded
     seconds: float
 
 
@@ -137,10 +138,12 @@ class Meter:
     """Measures points for one run of the activity, each once."""
 
     def __init__(
-        self, source: SampleSource, samples: Sequence[Sample], context: ActivityContext
+        self, source: SampleSource, inference: Inference, context: ActivityContext
     ) -> None:
         """Measure nothing yet. Raises InstallationError when the encoder or a filter is missing."""
+        samples = inference.samples
         self._source, self._samples, self._context = source, samples, context
+        self._inference = inference
         there = ffmpeg.capabilities()
         there.require_encoder("libx264")
         top = largest_edge(source.picture.size)
@@ -204,12 +207,12 @@ class Meter:
         None where there is none that keeps the limits of `control`.
         """
         crf, (sample, *more) = control.crf, self._samples
-        if crf is None or more or sample.length != self._source.media.duration:
+        if crf is None or more or not self._source.whole:
             return None
         found = self._encodes.get((edge, crf), {}).get(0)
         if found is None:
             return None
-        sizes = [size for _, size in flows(found.file, [1], make=Sizes)[1].packets]
+        sizes = [size for _, size, _ in flows(found.file, [1], make=Sizes)[1].packets]
         if not keeps_limit(sizes, self._rate, control):
             return None
         rendition = rendition_of(self._source, sample, edge, crf)
@@ -241,27 +244,22 @@ class Meter:
             # few samples are busier or quieter than all, as those of the first point were
             first = next(iter(self._encodes.values()))
             kbps *= self._kbps(first) / self._kbps({n: first[n] for n in encoded})
-        quality = self._mean(values) if values else None
+        mean = self._inference.mean
+        quality = mean(values) if values else None
         if quality is not None and not self.comparable:
             # a lower Crf is better in any case
             quality = MOST_CRF - point.crf
         return Reading(
             kbps=kbps,
-            peak=max(one.peak for one in encoded.values()),
+            peak=max(one.found.peak for one in encoded.values()),
             quality=quality,
-            seconds=self._mean({n: one.seconds for n, one in encoded.items()}),
+            seconds=mean({n: one.seconds for n, one in encoded.items()}),
             rough=rough,
         )
 
     def _kbps(self, encoded: Mapping[int, _Encode]) -> float:
-        rate = self._mean({n: one.kbps for n, one in encoded.items()})
-        excess = self._mean({n: one.key for n, one in encoded.items()})
-        return max((rate + excess / KEY_SECONDS) * self._source.moving, 0.1)
-
-    def _mean(self, values: Mapping[int, float]) -> float:
-        """Return the mean of what samples have, by how much of the source each stands for."""
-        total = sum(self._samples[n].weight for n in values)
-        return sum(self._samples[n].weight * value for n, value in values.items()) / total
+        kbps = self._inference.kbps({n: one.found for n, one in encoded.items()})
+        return max(kbps * self._source.moving, 0.1)
 
     def _encode(self, number: int, points: Sequence[Point], tell: Callable[[float], None]) -> None:
         work, sample = self._context.work, self._samples[number]
@@ -278,14 +276,16 @@ class Meter:
                 raise ffmpeg.content_bad("no frame of its video can be read")
             return
         pixels = [math.prod(self._source.picture.output_size(one.edge)) for one in points]
-        whole = len(self._samples) == 1
         for point, stem, share in zip(points, stems, pixels, strict=True):
             file = Path(f"{stem}.mp4")
             packets = flows(file, [1], make=Sizes)[1].packets
-            kbps, peak, key = rates_of(packets, sample, self._rate, whole=whole)
+            if len(self._samples) > 1:
+                found = part(packets, sample)
+            else:
+                found = whole(packets, float(len(packets) / self._rate))
             spent = report.elapsed * share / sum(pixels) / sample.length
             encoded = self._encodes.setdefault((point.edge, point.crf), {})
-            encoded[number] = _Encode(file=file, kbps=kbps, peak=peak, key=key, seconds=spent)
+            encoded[number] = _Encode(file=file, found=found, seconds=spent)
 
     def _judge(self, number: int, point: Point, tell: Callable[[float], None]) -> float:
         """Return the quality of a sample at a point."""
@@ -293,11 +293,12 @@ class Meter:
         picture, rate = rendition.picture, self._rate
         assert picture
         encoded = self._encodes[point.edge, point.crf][number].file
-        every = sample.counted * rate * len(self._samples) / _PICTURES
+        judged = self._judged(sample)
+        every = judged.counted * rate * len(self._samples) / _PICTURES
         subsample = max(SUBSAMPLE, int(every))
         line = comparison(
-            _counted(graph.open_input(encoded)["v:0"], sample, rate),
-            _counted(_reference(self._context.source.name, rendition), sample, rate),
+            _counted(graph.open_input(encoded)["v:0"], judged, rate),
+            _counted(_reference(self._context.source.name, rendition), judged, rate),
             self.metric,
             picture.size,
             subsample=subsample,
@@ -311,7 +312,7 @@ class Meter:
                 rate=rate,
                 subsample=subsample,
                 context=self._context,
-                duration=sample.counted,
+                duration=judged.counted,
                 on_progress=tell,
             )
         except ActivityError as error:
@@ -322,6 +323,12 @@ class Meter:
             self.comparable = False
             return 0.0
         return found.mean * 100 / self.metric.best
+
+    def _judged(self, sample: Sample) -> Sample:
+        """Return a sample of which only that counts whose pictures are compared."""
+        seconds = sample.counted if len(self._samples) == 1 else min(_JUDGED, sample.counted)
+        skip = sample.skip + (sample.counted - seconds) / 2
+        return replace(sample, skip=skip, counted=seconds)
 
 
 def _reference(name: str, rendition: Rendition) -> GraphStream:
@@ -338,30 +345,3 @@ def _counted(pictures: GraphStream, sample: Sample, rate: Fraction) -> GraphStre
     """Return the pictures of a sample that count."""
     first, last = round(sample.skip * rate), round((sample.skip + sample.counted) * rate)
     return pictures.filter("trim", start_frame=first, end_frame=max(last, first + 1))
-
-
-def rates_of(
-    packets: Sequence[tuple[float, int]], sample: Sample, rate: Fraction, *, whole: bool
-) -> tuple[float, float, float]:
-    """Return the kbit/s of what counts, those of its busiest seconds, and what a key frame adds.
-
-    `packets` are their times, in seconds, and bytes. What a key frame adds is in kbit: what the
-    first picture has beyond another one.
-    An encode of the whole source has its key frames where they will be. Those of a sample come too
-    soon: the first one is taken for an ordinary picture, and counted apart.
-    """
-    if whole:
-        seconds = float(len(packets) / rate)
-        tiles = [0] * max(1, int(seconds / COUNTED))
-        each = seconds / len(tiles)
-        for time, size in packets:
-            tiles[min(int(time / each), len(tiles) - 1)] += size
-        return sum(tiles) * 8 / 1000 / seconds, max(tiles) * 8 / 1000 / each, 0.0
-    others = [size for _, size in packets[1:]]
-    ordinary = sum(others) / len(others) if others else packets[0][1]
-    end = sample.skip + sample.counted
-    inside = sum(size for time, size in packets[1:] if sample.skip <= time < end)
-    first = ordinary if sample.skip == 0 else 0.0
-    kbps = (inside + first) * 8 / 1000 / sample.counted
-    excess = (packets[0][1] - ordinary) * 8 / 1000
-    return kbps, kbps, max(excess, 0.0)

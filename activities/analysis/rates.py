@@ -52,7 +52,7 @@ def rate_control(
     peak: float = 0.0,
     whole: bool = False,
 ) -> RateControl:
-    """Return how an offered rung keeps its rate; `crf` is what holds the quality at its size.
+    """Return how an offered rung keeps its rate; `crf` is what has that rate at its size.
 
     `duration` is None when unknown; `local` players bear higher peaks. `peak` is the rate of its
     busiest seconds: with a Crf, a Maxrate below that would cut them, and with them the average.
@@ -61,9 +61,9 @@ def rate_control(
     assert rung.kbps is not None
     low, high = _OFF_LOW * rung.low, _OFF_HIGH * rung.high
     bufsize = LEAST_BUFFER if duration is None or duration < _LONG else LARGEST_BUFFER
-    if not local and not rung.capped:
+    if not local:
         limited = None
-        if whole and low <= rung.kbps <= high:
+        if whole and not rung.capped and low <= rung.kbps <= high:
             # two passes would miss the average of a few seconds by more than this; whatever the
             # buffer allows, it is no more than was measured
             room = min(max(_SECONDS_OF_BUFFER * rung.high, LEAST_BUFFER), LARGEST_BUFFER)

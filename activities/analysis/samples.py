@@ -7,8 +7,8 @@ stretches, which make most of the rate, are seen more often, and the sum stays u
 
 Pure, but for `complexity`. Specification: analysis, 6; ffmpeg facts, "Predicting bit rate".
 
->>> [sample.weight for sample in samples([1.0] * 600, 300.0)]
-[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
+>>> [round(sample.weight, 1) for sample in samples([1.0] * 600, 300.0)]
+[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
 """
 
 import math
@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from activities.probe import MediaInfo, VideoStream
-from activities.probe.curve import BIN, bytes_over_time
+from activities.probe.curve import BIN, Curve, bytes_over_time
 
 #: seconds; a source up to this length is encoded whole
 SHORT = 20.0
@@ -32,7 +32,7 @@ _RARE = 1.0
 #: seconds; behind that no Clip can begin
 _LAST = 86_000.0
 #: how many samples a source has, and for how many seconds of it there is one more
-_FEWEST, _MOST, _SECONDS_EACH = 4, 10, 6.0
+_FEWEST, _MOST, _SECONDS_EACH = 4, 8, 6.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +40,8 @@ class Sample:
     """A stretch of the source that is encoded, in seconds from its start.
 
     What is counted begins `skip` seconds after `start` and has a length of `counted`; it stands
-    for the share `weight` of the source's time.
+    for the share `weight` of the source's time. `busy` is how many bytes a second the source has in
+    it, beside those of all of it on an average; those of key frames are left out.
     """
 
     start: float
@@ -48,17 +49,18 @@ class Sample:
     skip: float
     counted: float
     weight: float
+    busy: float = 1.0
 
 
 def complexity(
     path: Path, media: MediaInfo, video: VideoStream, cancel: threading.Event | None = None
-) -> Sequence[float]:
-    """Return the bytes of each `BIN` of a stream; none where its packets cannot be listed.
+) -> Curve:
+    """Return how the bytes of a stream are spread; nothing where its packets cannot be listed.
 
     Raises InterruptedRunError.
     """
     if not media.seekable or media.duration is None or media.duration <= longest(video):
-        return ()
+        return Curve()
     return bytes_over_time(media.probe, path, video.index, cancel=cancel)
 
 
@@ -88,7 +90,11 @@ def samples(
     chosen = [
         (_typical(group, tiles), len(group) / len(tiles)) for group in _groups(order, tiles, count)
     ]
-    return [_sample(tile, weight, each, duration) for tile, weight in sorted(chosen)]
+    average = sum(tiles) / len(tiles)
+    return [
+        _sample(tile, each, duration, weight=weight, busy=tiles[tile] / average)
+        for tile, weight in sorted(chosen)
+    ]
 
 
 def _tiles(curve: Sequence[float], each: float, count: int) -> list[float]:
@@ -128,10 +134,15 @@ def _scattered(n: int) -> float:
     return (n * 0.6180339887498949) % 1
 
 
-def _sample(tile: int, weight: float, counted: float, duration: float) -> Sample:
+def _sample(tile: int, counted: float, duration: float, *, weight: float, busy: float) -> Sample:
     begin = tile * counted
     start = max(0.0, begin - WARM_UP)
     end = min(duration, begin + counted + LOOK_AHEAD)
     return Sample(
-        start=start, length=end - start, skip=begin - start, counted=counted, weight=weight
+        start=start,
+        length=end - start,
+        skip=begin - start,
+        counted=counted,
+        weight=weight,
+        busy=busy,
     )

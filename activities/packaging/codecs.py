@@ -4,6 +4,8 @@ Sources: RFC 6381, 3; ISO/IEC 14496-15, annex E (`avc1`, `hvc1`); the bindings o
 and FLAC to ISO-BMFF.
 """
 
+import struct
+
 #: kinds of MPEG-4 audio by their object type; 0x40 says the kind itself
 _MPEG4_AUDIO = 0x40
 
@@ -38,13 +40,22 @@ def vp9(record: bytes) -> str:
     return name if usual else name + "".join(f".{one:02}" for one in (chroma, *colours, full))
 
 
-def av1(record: bytes) -> str:
-    """Return the name of AV1 by its `av1C`."""
+def av1(record: bytes, colours: bytes) -> str:
+    """Return the name of AV1 by its `av1C` and its `colr`, colours only where they are told.
+
+    What players take for granted without them is BT.709.
+    """
     profile, level = record[1] >> 5, record[1] & 0x1F
     tier = "H" if record[2] & 0x80 else "M"
     high, twelve = record[2] & 0x40, record[2] & 0x20
     depth = 12 if twelve else 10 if high else 8
-    return f"av01.{profile}.{level:02}{tier}.{depth:02}"
+    name = f"av01.{profile}.{level:02}{tier}.{depth:02}"
+    if colours[:4] != b"nclx":
+        return name
+    monochrome, chroma = record[2] >> 4 & 1, f"{record[2] >> 2 & 3:02b}{record[2] & 3}"
+    numbers = struct.unpack_from(">3H", colours, 4)
+    told = ".".join(f"{one:02}" for one in numbers)
+    return f"{name}.{monochrome}.{chroma}.{told}.{colours[10] >> 7}"
 
 
 def mp4a(esds: bytes) -> str:

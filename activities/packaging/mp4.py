@@ -18,7 +18,6 @@ _CODECS: Mapping[bytes, Callable[[str, bytes], str]] = {
     b"avcC": lambda entry, box: codecs.avc(entry, box[1:4]),
     b"hvcC": lambda entry, box: codecs.hevc(entry, box[1:13]),
     b"vpcC": lambda _, box: codecs.vp9(box),
-    b"av1C": lambda _, box: codecs.av1(box),
     b"esds": lambda _, box: codecs.mp4a(box),
     b"dac3": lambda _, __: "ac-3",
     b"dec3": lambda _, __: "ec-3",
@@ -117,6 +116,8 @@ def _codec(table: bytes) -> tuple[str, str]:
             # what the entry is called without encryption, and the default of the track
             kind = _child(protection, b"frma")
             key_id = _child(_child(protection, b"schi"), b"tenc")[8:24].hex()
+        if record := boxes.get(b"av1C"):
+            return codecs.av1(record, boxes.get(b"colr", b"")), key_id
         for name, box in boxes.items():
             if name in _CODECS:
                 return _CODECS[name](kind.decode("latin-1"), box), key_id

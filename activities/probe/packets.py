@@ -25,8 +25,8 @@ _SPAN, MOST_SPANS = 0.5, 120
 class PacketReader(Protocol):
     """What takes the packets of one stream, in the order in which they are decoded."""
 
-    def add(self, begin: float | None, seconds: float | None, size: int) -> None:
-        """Take the next packet: when it is decoded, how long it lasts, and its bytes."""
+    def add(self, begin: float | None, seconds: float | None, size: int, key: bool = False) -> None:
+        """Take the next packet: when it is decoded, how long it lasts, its bytes, if a key."""
         ...
 
 
@@ -78,7 +78,7 @@ class Flow:
         # largest backlog, whatever the average will be
         self._corners: list[tuple[float, int]] = []
 
-    def add(self, begin: float | None, seconds: float | None, size: int) -> None:
+    def add(self, begin: float | None, seconds: float | None, size: int, key: bool = False) -> None:
         """Take the next packet: when it is decoded, how long it lasts, and its bytes."""
         if begin is None:
             self._time = self._end
@@ -152,12 +152,12 @@ def flows(
 
     def take(line: str) -> None:
         index, *numbers = line.strip().split(",")
-        if not index.isdigit() or int(index) not in found or len(numbers) < 3:
+        if not index.isdigit() or int(index) not in found or len(numbers) < 4:
             return
         decoded, seconds, size = (number(text) for text in numbers[:3])
-        found[int(index)].add(decoded, seconds, int(size or 0))
+        found[int(index)].add(decoded, seconds, int(size or 0), "K" in numbers[3])
 
-    rows = "packet=stream_index,dts_time,duration_time,size"
+    rows = "packet=stream_index,dts_time,duration_time,size,flags"
     ffmpeg.ask(
         path,
         ("-show_entries", rows, "-of", "csv=p=0"),

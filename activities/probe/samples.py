@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -25,6 +25,10 @@ _LOOK = 1 << 16
 _MOST_BOXES = 100_000
 #: those that hold the others
 _PATH = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+#: the tables of a track: which it must have, and the numbers of its key frames
+_NEEDED = frozenset({b"tkhd", b"mdhd", b"stts", b"stsz"})
+_KEYS = b"stss"
+_TABLES = _NEEDED | {_KEYS}
 
 
 class _Box(NamedTuple):
@@ -50,23 +54,32 @@ def flows(
         size = os.fstat(file.fileno()).st_size
         if file.read(8)[4:] not in FIRST_BOXES:
             return found
-        tables: dict[bytes, bytes] = {}
-        for box in _boxes(file, 0, size):
-            _continues(cancel)
-            if box.kind == b"trak":
-                tables = {}
-            elif box.kind in (b"tkhd", b"mdhd", b"stts", b"stsz"):
-                file.seek(box.begin)
-                tables[box.kind] = file.read(min(box.end - box.begin, 8 * _MOST_SAMPLES))
-                if len(tables) == 4:
-                    track, count = _track(tables[b"tkhd"]), _word(tables[b"stsz"], 8)
-                    if track in tracks and track not in found and 0 < count <= left:
-                        left -= count
-                        flow = _flow(tables, size, make(), cancel)
-                        found |= {track: flow} if flow else {}
-                    # further ones of the same track mean nothing
-                    tables = {}
+        for tables in _tracks(file, size, cancel):
+            track, count = _track(tables[b"tkhd"]), _word(tables[b"stsz"], 8)
+            if track in tracks and track not in found and 0 < count <= left:
+                left -= count
+                flow = _flow(tables, size, make(), cancel)
+                found |= {track: flow} if flow else {}
     return found
+
+
+def _tracks(
+    file: BinaryIO, size: int, cancel: threading.Event | None
+) -> Iterator[Mapping[bytes, bytes]]:
+    """Yield the tables of each track that has all that are needed."""
+    tables: dict[bytes, bytes] = {}
+    for box in _boxes(file, 0, size):
+        _continues(cancel)
+        if box.kind == b"trak":
+            if tables.keys() >= _NEEDED:
+                yield tables
+            tables = {}
+        # further ones of the same track mean nothing
+        elif box.kind in _TABLES and box.kind not in tables:
+            file.seek(box.begin)
+            tables[box.kind] = file.read(min(box.end - box.begin, 8 * _MOST_SAMPLES))
+    if tables.keys() >= _NEEDED:
+        yield tables
 
 
 def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[_Box]:
@@ -111,11 +124,10 @@ def _flow(
     listed = b"" if same else sizes[12 : 12 + 4 * count]
     if not same and len(listed) != 4 * count:
         return None
-    each = array("I", listed)
-    if sys.byteorder == "little":
-        each.byteswap()
+    each = _words(listed)
     if same * count + sum(each) > most:
         return None
+    keys = _key_numbers(tables.get(_KEYS))
     at, n = 0, 0
     for entry in range(min(_word(times, 4), (len(times) - 8) // 8)):
         _continues(cancel)
@@ -123,9 +135,25 @@ def _flow(
         for _ in range(min(repeats, count - n)):
             if n % _LOOK == 0:
                 _continues(cancel)
-            flow.add(at / scale, delta / scale, same or each[n])
+            is_key = keys is None or n + 1 in keys
+            flow.add(at / scale, delta / scale, same or each[n], is_key)
             at, n = at + delta, n + 1
     return flow if n == count else None
+
+
+def _key_numbers(table: bytes | None) -> Collection[int] | None:
+    """Return the numbers of the samples that are key frames, from 1; None where all are."""
+    if table is None:
+        return None
+    listed = table[8 : 8 + 4 * _word(table, 4)]
+    return frozenset(_words(listed[: len(listed) // 4 * 4]))
+
+
+def _words(data: bytes) -> Sequence[int]:
+    found = array("I", data)
+    if sys.byteorder == "little":
+        found.byteswap()
+    return found
 
 
 def _continues(cancel: threading.Event | None) -> None:

@@ -132,7 +132,7 @@ def _step(
             for number, job in enumerate(jobs)
             for name, identity in streams_of(job.rendition).items()
         },
-        work=work_of(jobs),
+        work=work_of(jobs, MediaInfo.from_json(context.media()).video),
         resolved=tuple(jobs),
     )
 
@@ -151,7 +151,7 @@ def taking(step: Step, files: Mapping[str, str], names: Names) -> Step:
         step,
         resolved=tuple(jobs),
         commands=all_commands(jobs, names.source_name),
-        work=work_of(jobs),
+        work={part: work for part, work in step.work.items() if part in work_of(jobs, None)},
     )
 
 

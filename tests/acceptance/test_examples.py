@@ -153,7 +153,13 @@ def test_the_report_tells_all(mediaflow: CommandLine, bunny: Path):
     assert "libx264" in text and "ffmpeg" in text
 
 
-@pytest.mark.parametrize("name", ["hls", "dash", "cmaf", "hls-encrypted"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hls",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("dash", "cmaf", "hls-encrypted")),
+    ],
+)
 def test_packages(mediaflow: CommandLine, media_dir: Path, name: str):
     ended = mediaflow.run(name, film(media_dir), "--json", "--executor", "inline")
     record = ended.json

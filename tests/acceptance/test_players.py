@@ -15,9 +15,10 @@ import pytest
 
 from tests.support.browser import PLAYERS, played
 from tests.support.command_line import CommandLine
+from tests.support.media import make
 from tests.support.package_files import CUES, SIZES, TONES, film, package, webvtt, with_images
 from tests.support.package_rules import broken_dash, broken_hls
-from tests.support.packages import sound, stream
+from tests.support.packages import hls, sound, stream
 from tests.support.topologies import report, start
 
 pytestmark = pytest.mark.long
@@ -181,6 +182,42 @@ def test_a_package_plays(
     seen = played(chromium, folder, player, name, tmp_path)
     # players of MPEG-TS begin to count when the first frame is decoded, two before it is shown
     check(seen, late=2 if protocol == "hls" else 0)
+
+
+@pytest.mark.parametrize(
+    ("player", "name"),
+    [
+        ("hls.js", "master.m3u8"),
+        ("shaka", "master.m3u8"),
+        ("shaka", "all.mpd"),
+        ("dash.js", "all.mpd"),
+    ],
+)
+def test_sound_that_begins_late_is_heard_in_its_moment(
+    player: str, name: str, late_sound: Path, chromium: str, tmp_path: Path
+):
+    seen = played(chromium, late_sound, player, name, tmp_path, steps="onset")
+    assert seen["errors"] == []
+    # not a frame of AAC too early; a busy page hears it a little after it was played
+    assert 1.995 <= seen["onset"] < 2.1
+
+
+@pytest.fixture(scope="module")
+def late_sound(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a package of both lists, whose sound begins at second 2."""
+    home = tmp_path_factory.mktemp("late")
+    source = make(
+        home / "film.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=25:duration=4", "-itsoffset", "2"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:d=2"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"),
+    )
+    path = home / "package.json"
+    value = hls(output={"ManifestName": "{FileName}/all.mpd"}, SegmentSeconds=2)
+    path.write_text(json.dumps(value))
+    ended = CommandLine(data, home).run(path, source, "--executor", "inline", "--output-dir", home)
+    assert ended.code == 0, ended.err + ended.out
+    return home / "out" / "film"
 
 
 PLAYERS_OF_ENCRYPTED = [

@@ -1,8 +1,10 @@
 """What the Prefect UI gets to show, asked of a real Prefect server."""
 
+import base64
 import io
 import json
 import logging
+import re
 import subprocess
 import urllib.request
 from collections.abc import Callable
@@ -92,6 +94,31 @@ def test_media_info_progress_outputs_and_report_are_artifacts(shown: Shown):
     )
     assert progress["data"] == 100
     assert shown.record["Report"] in json.dumps(artifacts)
+
+
+def test_the_log_and_the_artifacts_tell_the_run_without_its_files(shown: Shown):
+    wanted = {"flow_runs": {"id": {"any_": [shown.flow_run]}}}
+    texts = {
+        one["description"]: one["data"]
+        for one in shown.get("/artifacts/filter", wanted)
+        if one["type"] == "markdown"
+    }
+    assert "start [Start] -> analysis, cover" in texts["Workflow"]
+    assert "`uploads/incoming/`" in texts["Workflow"]
+    pictures = re.findall(r"data:image/jpeg;base64,([^)]*)", texts["Pictures"])
+    with Image.open(io.BytesIO(base64.b64decode(pictures[0]))) as picture:
+        assert picture.size == (360, 202)
+    # no browser goes from a page to a file
+    assert "file:///" in texts["Report"] and "](file" not in texts["Report"]
+    lines = logged(
+        shown, shown.flow_run, lambda lines: any("report.json" in one["message"] for one in lines)
+    )
+    names = {task["id"]: name for name, task in shown.tasks().items()}
+    of_hd = [one["message"] for one in lines if names.get(one["task_run_id"]) == "hd"]
+    assert sum(text.startswith("$ ") and "libx264" in text for text in of_hd) == 2  # two passes
+    assert any(
+        re.fullmatch(r"renditions/.*hd.mp4: [\d,]+ bytes, 5.3 s, 1280x720", t) for t in of_hd
+    )
 
 
 def test_a_reused_activity_still_shows_its_media_info(

@@ -12,9 +12,9 @@ SUCCESS = {"start": "Success", "a": "Success", "b": "Success", "report": "Succes
 COMMITS = 15
 
 
-@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
 def test_dying_at_any_commit_loses_nothing(tmp_path: Path, every: int):
-    """With `every` 2 at each commit once: before the odd ones, after the even ones."""
+    """With `every` 4 at half of the commits, before one and after the next."""
     module = (sys.executable, "-m", "tests.support.commits")
     processes = {
         when: subprocess.Popen(

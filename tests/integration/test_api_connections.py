@@ -15,7 +15,7 @@ from starlette.routing import Route
 from tests.integration.test_api_server import app_with
 from tests.support.api_clients import serving
 from workflow_engine.api import app, connections
-from workflow_engine.api.calls import VERSION
+from workflow_engine.api.families import MPS_VERSION as VERSION
 from workflow_engine.api.incoming import MOST_BODY
 
 OK = b"HTTP/1.1 200"

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.places import EXAMPLES
-from workflow_engine.api.actions import ACTIONS
+from workflow_engine.api.action import Action
 from workflow_engine.api.calls import Calls
+from workflow_engine.api.families import FAMILIES
 from workflow_engine.api.incoming import Incoming
 from workflow_engine.api.metrics import Metrics
 from workflow_engine.engine import Engine
@@ -21,6 +22,11 @@ from workflow_engine.errors import Code
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID
 from workflow_engine.settings import Settings
 
+#: every action, by its version and name
+ACTIONS: dict[tuple[str, str], Action] = {
+    (family.version, name): action for family in FAMILIES for name, action in family.actions.items()
+}
+MPS = FAMILIES[0].version
 MINIMAL = (EXAMPLES / "minimal.json").read_text()
 CODES = {str(code) for code in Code} - {str(Code.INTERNAL)}
 OUTPUT = {"OutputObject": "x/{FileName}", "TemplateId": "S00000001-200010"}
@@ -28,7 +34,10 @@ INPUT = {"Bucket": "uploads", "Location": "local", "Object": "a%2Fclip.mp4"}
 
 #: values that are right for a parameter of this name, so that calls get past the first checks
 RIGHT: dict[str, list[str]] = {
-    "Input": [json.dumps(INPUT)],
+    "Input": [
+        json.dumps(INPUT),
+        json.dumps({"Type": "OSS", "Media": "oss://uploads/a/clip.mp4"}),
+    ],
     "Outputs": [json.dumps([OUTPUT])],
     "OutputBucket": ["renditions"],
     "PipelineId": [DEFAULT_PIPELINE_ID],
@@ -103,7 +112,8 @@ class Caller:
     """The API of an engine whose store has one of everything."""
 
     def __init__(self, home: Path, **service: Any) -> None:
-        limits = {name: 0 for name in ("default", *ACTIONS)}
+        labels = [family.label(name) for family in FAMILIES for name in family.actions]
+        limits = {name: 0 for name in ("default", *labels)}
         bucket = home / "uploads"
         (bucket / "a").mkdir(parents=True)
         (bucket / "a/clip.mp4").write_bytes(b"no media")
@@ -116,7 +126,7 @@ class Caller:
             }
         )
         self.engine = Engine(self.settings)
-        self._calls = Calls(self.engine, ACTIONS, Metrics())
+        self._calls = Calls(self.engine, FAMILIES, Metrics())
         self._home = str(home).encode()
         self.known = self._fill()
 
@@ -143,7 +153,7 @@ class Caller:
         return [*RIGHT.get(name, []), *known]
 
     def send(self, parameters: dict[str, str], method: str = "GET", **more: Any) -> Any:
-        query = urlencode({"Version": "2014-06-18", "Format": "JSON", **parameters}).encode()
+        query = urlencode({"Version": MPS, "Format": "JSON", **parameters}).encode()
         request = Incoming(
             method=method,
             query_string=query,
@@ -171,7 +181,7 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
         caller.engine.close()
 
 
-def parameters_of(action: str) -> list[str]:
+def parameters_of(action: tuple[str, str]) -> list[str]:
     fields = ACTIONS[action].request.model_fields
     return [field.alias or name for name, field in fields.items()]
 
@@ -192,10 +202,11 @@ def values(name: str, caller: Caller) -> st.SearchStrategy[str]:
     )
 
 
-@pytest.mark.parametrize("action", sorted(ACTIONS))
-def test_no_request_breaks_an_action(caller: Caller, action: str, caplog: Any):
+@pytest.mark.parametrize("action", sorted(ACTIONS), ids="-".join)
+def test_no_request_breaks_an_action(caller: Caller, action: tuple[str, str], caplog: Any):
     caplog.set_level(logging.CRITICAL)
     names = parameters_of(action)
+    called = dict(zip(("Version", "Action"), action, strict=True))
     # a wait for a result that nobody makes says nothing here
     fixed = {"Async": "true"} if "Async" in names else {}
     chosen = st.fixed_dictionaries(
@@ -211,7 +222,7 @@ def test_no_request_breaks_an_action(caller: Caller, action: str, caplog: Any):
     )
     @given(chosen)
     def attempt(parameters: dict[str, str]) -> None:
-        status, body = caller.send({"Action": action, **fixed, **parameters})
+        status, body = caller.send({**called, **fixed, **parameters})
         assert body["RequestId"]
         if status != 200:
             assert body["Code"] in CODES, body
@@ -224,11 +235,13 @@ def test_no_request_breaks_an_action(caller: Caller, action: str, caplog: Any):
 @pytest.mark.parametrize("name", sorted({n for a in ACTIONS for n in parameters_of(a)}))
 def test_each_hostile_value_of_each_parameter(caller: Caller, name: str):
     for action in sorted(a for a in ACTIONS if name in parameters_of(a)):
-        right = {n: caller.right(n)[0] for n in parameters_of(action) if caller.right(n)}
+        called = dict(zip(("Version", "Action"), action, strict=True))
+        place = 0 if action[0] == MPS else -1
+        right = {n: caller.right(n)[place] for n in parameters_of(action) if caller.right(n)}
         for value in HOSTILE:
             if name == "Async" and value == "true":
                 continue
-            status, body = caller.send({"Action": action, **right, "Async": "true", name: value})
+            status, body = caller.send({**called, **right, "Async": "true", name: value})
             assert status < 500, (action, name, value, body)
             assert status == 200 or body["Code"] in CODES, (action, name, value, body)
 

@@ -32,7 +32,8 @@ from tests.support.api_clients import legacy, serving, tea
 from tests.support.api_requests import acs3_headers, engine_with, moment, query_of, v1_parameters
 from workflow_engine.api.action import Action, Request, action, actions_of
 from workflow_engine.api.app import create_app
-from workflow_engine.api.calls import VERSION
+from workflow_engine.api.families import MPS_VERSION as VERSION
+from workflow_engine.api.families import mps
 from workflow_engine.api.incoming import MOST_BODY
 from workflow_engine.api.metrics import Present
 from workflow_engine.errors import Code, InvalidInputError, Problem, TopologyError
@@ -123,7 +124,7 @@ def app_with(data_dir: Path, **service: Any) -> Any:
         engine_with(data_dir, **service),
         status=lambda: (True, {"Store": "ok"}),
         gauges=lambda: [EXECUTIONS],
-        actions=ACTIONS,
+        families=[mps(ACTIONS)],
     )
 
 
@@ -388,7 +389,10 @@ class TestHealth:
             return False, {"Store": "down"}
 
         app = create_app(
-            engine_with(tmp_path), status=status, gauges=lambda: [EXECUTIONS], actions=ACTIONS
+            engine_with(tmp_path),
+            status=status,
+            gauges=lambda: [EXECUTIONS],
+            families=[mps(ACTIONS)],
         )
         with serving(app) as address:
             answer = httpx.get(f"http://{address}/readyz")

@@ -26,6 +26,11 @@ CODECS = {
     "hvc": ("libx265 -preset ultrafast -x265-params log-level=none -tag:v hvc1", "hvc1.1.6.L30.90"),
     "hev": ("libx265 -preset ultrafast -x265-params log-level=none -tag:v hev1", "hev1.1.6.L30.90"),
     "av1": ("libsvtav1 -preset 13 -svtav1-params lp=1", "av01.0.00M.08"),
+    "pq": (
+        "libsvtav1 -preset 13 -svtav1-params lp=1 -pix_fmt yuv420p10le"
+        " -vf setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc",
+        "av01.0.00M.10.0.110.09.16.09.0",
+    ),
     "vp9": ("libvpx-vp9 -deadline realtime", "vp09.00.10.08"),
     "aac": ("aac", "mp4a.40.2"),
     "ac3": ("ac3", "ac-3"),
@@ -143,7 +148,7 @@ def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *("-f", "lavfi", "-i", "sine=duration=0.2:sample_rate=48000"),
     ]
     for name, (options, _) in CODECS.items():
-        kind = "v" if name in ("avc", "hvc", "hev", "av1", "vp9") else "a"
+        kind = "v" if name in ("avc", "hvc", "hev", "av1", "pq", "vp9") else "a"
         for segment in EXTENSIONS if name in TS_CODECS else ["fmp4"]:
             stem = f"{name}-{segment}"
             command += [

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -225,6 +226,54 @@ def test_odd_rates_and_portraits_are_cut_alike(
     frame = float(1 / Fraction(fps))
     assert high == low and len(high) == 3
     assert all(abs(time - wanted) <= frame for time, wanted in zip(high, (2, 4), strict=False))
+
+
+def phone(directory: Path) -> Path:
+    """A film of 4 s as a phone held upright records it, with frames missing and sound of 5.1."""
+    filters = "select='mod(n,5)',setpts='PTS+0.004*mod(N,3)/TB'"
+    lying = make(
+        directory / "lying.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=30:duration=4"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=4"),
+        *("-vf", filters, "-fps_mode", "vfr", "-af", "aformat=channel_layouts=5.1", "-c:a", "aac"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+    )
+    return make(directory / "phone.mp4", "-display_rotation", "90", "-i", str(lying), "-c", "copy")
+
+
+def moment(directory: Path) -> Path:
+    """A film of less than a segment, with sound of one channel."""
+    return make(
+        directory / "moment.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=60000/1001:duration=0.7"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration=0.7"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("source_of", "size", "rate", "segments"),
+    [(phone, (160, 284), 30.0, 2), (moment, (160, 90), 59.94, 1)],
+)
+def test_lists_of_odd_sources_are_right(
+    runs: PackageRuns,
+    media_dir: Path,
+    source_of: Callable[[Path], Path],
+    size: tuple[int, int],
+    rate: float,
+    segments: int,
+):
+    value = packages.hls(output={"ManifestName": "{FileName}/all.mpd"}, SegmentSeconds=2)
+    # two pictures of one size, of other rates of bits and frames
+    picture = packages.parameters(value, "low")["Outputs"][0]["Video"]
+    picture |= {"Width": "160", "Bitrate": "100", "Fps": "10"}
+    good(runs.run(source_of(media_dir), value), "master")
+    folder = runs.folder / "film"
+    assert broken_hls(folder / "master.m3u8") == broken_dash(folder / "all.mpd") == []
+    first, second = [one.stream_info for one in m3u8.loads(runs.text("master.m3u8")).playlists]
+    assert first.resolution == second.resolution == size
+    assert (first.frame_rate, second.frame_rate) == (rate, 10)
+    assert len(m3u8.loads(runs.text("high/video.m3u8")).segments) == segments
 
 
 @pytest.mark.proves(

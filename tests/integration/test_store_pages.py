@@ -50,6 +50,19 @@ def walk(store: Store, chosen: ExecutionFilter, *, limit: int) -> Iterator[Execu
         assert len(page.items) == limit
 
 
+def lines_back(store: Store, chosen: ExecutionFilter, *, limit: int) -> list[str]:
+    """Walk a list of lines from its end to its beginning; return the RunIds, newest first."""
+    found: list[str] = []
+    token = ""
+    while True:
+        page = store.executions.line_page(chosen, limit=limit, after=token, newer=True)
+        assert bool(page.next_token) is bool(found)
+        found = [line.run_id for line in page.items] + found
+        token = page.previous_token
+        if not token:
+            return found
+
+
 def run_ids(records: Iterator[ExecutionRecord] | list[ExecutionRecord]) -> list[str]:
     return [record.run_id for record in records]
 
@@ -67,6 +80,7 @@ def matches(record: ExecutionRecord, chosen: ExecutionFilter) -> bool:
             chosen.workflow in ("", record.workflow),
             chosen.bucket in ("", record.input.bucket),
             chosen.object in ("", record.input.object),
+            record.input.object.startswith(chosen.object_prefix),
             chosen.media_id in ("", record.media_id),
             chosen.pipeline_id in ("", record.pipeline_id),
             chosen.state in (None, record.state),
@@ -84,6 +98,7 @@ VALUES: dict[str, list[object]] = {
     "workflow": ["one", "two"],
     "bucket": ["in", "other"],
     "object": ["a", "ä 🎬"],
+    "object_prefix": ["a", "ä"],
     "media_id": ["5" * 32, "6" * 32],
     "pipeline_id": ["7" * 32, "8" * 32],
     "state": list(ExecutionState),
@@ -111,6 +126,18 @@ class TestPages:
         first = store.executions.page(ALL, limit=2)
         assert first.next_token == first.items[-1].run_id
         assert store.executions.page(ALL, limit=2, after=first.next_token).next_token == ""
+
+    def test_the_page_before_is_where_one_came_from(self, store: Store) -> None:
+        for n in range(7):
+            add(store, created=after(n // 2))
+        first = store.executions.line_page(ALL, limit=3)
+        second = store.executions.line_page(ALL, limit=3, after=first.next_token)
+        assert first.previous_token == ""
+        back = store.executions.line_page(ALL, limit=3, after=second.previous_token, newer=True)
+        assert (back.items, back.next_token) == (first.items, first.next_token)
+        last = store.executions.line_page(ALL, limit=3, newer=True)
+        assert (len(last.items), last.next_token) == (3, "")
+        assert last.previous_token == last.items[0].run_id
 
     def test_what_comes_in_meanwhile_moves_nothing(self, store: Store) -> None:
         old = [add(store, created=after(n)) for n in range(4)]
@@ -169,6 +196,7 @@ class TestPages:
             expected = [record for record in records if matches(record, chosen)]
             found = list(walk(store, chosen, limit=7))
             assert run_ids(found) == run_ids(newest_first(expected)), chosen
+            assert lines_back(store, chosen, limit=7) == run_ids(newest_first(expected)), chosen
 
 
 class TestBriefRecords:
@@ -322,6 +350,17 @@ class TestIndexes:
         assert ("(created,run_id)<(?,?)" in first) is deep
         assert rest == ([] if brief else ["CORRELATED SCALAR SUBQUERY 1", ACTIVITIES])
 
+    @pytest.mark.parametrize("newer", [False, True])
+    def test_keys_that_begin_alike_are_found_by_an_index_alone(
+        self, noted: tuple[Store, list[str]], tmp_path: Path, newer: bool
+    ) -> None:
+        store, queries = noted
+        chosen = ExecutionFilter(kind=ExecutionKind.WORKFLOW, bucket="in", object_prefix="a/")
+        store.executions.line_page(chosen, limit=10, newer=newer)
+        steps = plan(tmp_path / "m.db", queries[-1:])
+        index = "executions_by_input (kind=? AND bucket=? AND object>? AND object<?)"
+        assert f"SEARCH executions USING COVERING INDEX {index}" in steps
+
     @pytest.mark.parametrize(
         ("ask", "steps"),
         [
@@ -366,6 +405,13 @@ class TestIndexes:
             lambda store: store.executions.summary_page(ALL, limit=10),
             lambda store: store.executions.line_page(ALL, limit=10),
             lambda store: store.executions.line_page(ExecutionFilter(failed=True), limit=10),
+            lambda store: store.executions.line_page(ALL, limit=10, newer=True),
+            lambda store: store.glances.newest(),
+            lambda store: store.glances.of(IDS),
+            lambda store: store.glances.published(ObjectRef(bucket="out", object="k")),
+            lambda store: store.landings.newest(limit=10),
+            lambda store: store.landings.waiting(limit=10),
+            lambda store: store.pipelines.work("7" * 32),
             lambda store: store.queue.bucket_sets(IDS),
             lambda store: store.executions.by_ids(IDS),
             lambda store: store.executions.by_ids(IDS, kind=ExecutionKind.SNAPSHOT),
@@ -390,7 +436,7 @@ class TestIndexes:
         for step in plan(tmp_path / "m.db", queries):
             assert "executions_by_kind (kind=?)" not in step
             if step.startswith("SCAN"):
-                assert " USING INDEX " in step or "anon" in step
+                assert " USING INDEX " in step or " USING COVERING INDEX " in step or "anon" in step
 
     def test_failed_ones_are_found_among_all(
         self, noted: tuple[Store, list[str]], tmp_path: Path

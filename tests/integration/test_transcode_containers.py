@@ -78,7 +78,7 @@ def tags(result: ActivityResult, name: str) -> list[str]:
     return [line for line in path.read_text().splitlines() if line.startswith("#")]
 
 
-@pytest.mark.parametrize("codec", ["H.264", "H.265"])
+@pytest.mark.parametrize("codec", ["H.264", pytest.param("H.265", marks=pytest.mark.long)])
 def test_every_container_has_what_an_encode_of_its_own_gives(tmp_path, source, codec):
     video = SMALL | {"Codec": codec, "Gop": "48"}
     if codec == "H.265":

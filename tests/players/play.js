@@ -1,4 +1,5 @@
-// Plays a package through a player and posts what was seen and heard: `page.html?player=&url=&keys=`.
+// Plays a package through a player and posts what was seen and heard: `page.html?player=&url=&keys=`, with
+// `&steps=onset` only when sound is heard first.
 // Every decoded frame tells its number in eight blocks, the lowest bit at the left.
 
 import { players } from "./adapters.js";
@@ -45,7 +46,7 @@ async function until(what, found) {
         .map((n) => `${video.buffered.start(n)}-${video.buffered.end(n)}`);
       throw new Error(`waited in vain for ${what}, at ${video.currentTime} of ${ranges}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
@@ -133,8 +134,24 @@ async function steps() {
   seen.picture = canvas.toDataURL("image/png");
 }
 
+// when sound is heard first, of a film that begins without any
+async function onset() {
+  const audio = new AudioContext();
+  const analyser = new AnalyserNode(audio, { fftSize: 512 });
+  audio.createMediaElementSource(video).connect(analyser).connect(audio.destination);
+  await players[asked.get("player")](video, asked.get("url"), seen.errors, {});
+  await until("the first picture", () => video.readyState >= 2);
+  const wave = new Float32Array(analyser.fftSize);
+  await video.play();
+  seen.onset = await until("sound", () => {
+    const { currentTime } = video;
+    analyser.getFloatTimeDomainData(wave);
+    return Math.max(...wave) > 0.02 && currentTime;
+  });
+}
+
 try {
-  await steps();
+  await (asked.get("steps") === "onset" ? onset : steps)();
 } catch (error) {
   seen.errors.push(String(error.stack || error));
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from workflow_engine.api.calls import VERSION
+from workflow_engine.api.families import MPS_VERSION as VERSION
 from workflow_engine.api.signing import string_to_sign
 from workflow_engine.settings import Settings
 from workflow_engine.store import Store

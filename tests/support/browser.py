@@ -93,15 +93,18 @@ def played(
     name: str,
     work: Path,
     keys: Mapping[str, str] | None = None,
+    steps: str = "",
 ) -> dict[str, Any]:
     """Play the list `name` of a package; return what the page has posted.
 
+    With the `steps` "onset", that is only when sound is heard first.
     `keys` are those that a player of DASH is given, by their ids, in hexadecimal digits. A picture
     of the last frame is written to `work`.
     """
     with serving(package) as server:
         url = server.url(f"package/{name}")
         asked = f"player={player}&url={quote(url, safe='')}&keys={quote(json.dumps(keys or {}))}"
+        asked += f"&steps={steps}"
         page = server.url(f"players/page.html?{asked}")
         with _browser(chromium, page, work):
             seen = server.posted.get(timeout=_PATIENCE)

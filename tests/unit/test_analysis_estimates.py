@@ -61,6 +61,19 @@ def test_every_offered_size_is_measured_and_few_others_are() -> None:
         assert measured.quality(rung.edge, rung.kbps) == encoder.quality(rung.edge, 25)
 
 
+def test_a_source_that_only_its_own_size_is_worth_is_measured_at_that_alone() -> None:
+    encoder = Encoder(100)
+    settled(encoder, Measured(25))
+    assert encoder.encoded == {(1080, 25)}
+
+
+def test_before_smaller_sizes_are_chosen_few_samples_show_their_rates() -> None:
+    encoder = Encoder(3000, power=1.2)
+    settled(encoder, Measured(25))
+    assert (540, 25) in encoder.encoded, "half the size of the source"
+    assert (540, 25) not in encoder.exact
+
+
 def test_rates_between_two_sizes_lie_on_a_line_of_logarithms() -> None:
     measured = Measured(25)
     for edge, kbps in ((1080, 4000.0), (270, 250.0)):
@@ -114,9 +127,11 @@ def test_a_rate_on_a_cliff_is_found_in_a_few_steps() -> None:
 
 
 def test_forced_sizes_are_measured_whatever_the_rungs_are() -> None:
-    for measured, crf in ((Measured(25), 25), (Measured(25, 80.0), 25.0)):
-        points = measured.first([1080, 720, 540], [300])
-        assert {(one.edge, one.crf) for one in points} == {(1080, crf), (540, crf), (300, crf)}
+    points = Measured(25).first([1080, 720, 540], [300])
+    assert {(one.edge, one.crf) for one in points} == {(1080, 25), (300, 25)}
+    measured = Measured(25, 80.0)
+    points = measured.first([1080, 720, 540], [300])
+    assert {(one.edge, one.crf) for one in points} == {(1080, 25), (540, 25), (300, 25)}
     encoder = Encoder(3000)
     for point in points:
         measured.add(point, encoder.measure(point))

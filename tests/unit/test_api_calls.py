@@ -26,7 +26,9 @@ from tests.support.api_requests import (
 )
 from workflow_engine.api.action import Request, action, actions_of
 from workflow_engine.api.answers import HttpAnswer
-from workflow_engine.api.calls import VERSION, Calls
+from workflow_engine.api.calls import Calls
+from workflow_engine.api.families import MPS_VERSION as VERSION
+from workflow_engine.api.families import mps
 from workflow_engine.api.incoming import MOST_PARAMETERS, Incoming
 from workflow_engine.api.metrics import Metrics
 from workflow_engine.errors import (
@@ -121,14 +123,14 @@ def incoming(
 @pytest.fixture
 def send(tmp_path: Path) -> Send:
     """Send a request to a server that has no access keys."""
-    calls = Calls(engine_with(tmp_path, keys=False), ACTIONS, Metrics())
+    calls = Calls(engine_with(tmp_path, keys=False), [mps(ACTIONS)], Metrics())
     return lambda *args, **more: calls.answer(incoming(*args, **more))
 
 
 @pytest.fixture
 def signed(tmp_path: Path) -> Send:
     """Send a request to a server that has an access key."""
-    calls = Calls(engine_with(tmp_path), ACTIONS, Metrics())
+    calls = Calls(engine_with(tmp_path), [mps(ACTIONS)], Metrics())
     return lambda *args, **more: calls.answer(incoming(*args, **more))
 
 
@@ -333,7 +335,7 @@ class TestErrors:
             return {"Odd": object()}
 
         (made,) = actions_of(type("Module", (), {"odd": odd}))
-        calls = Calls(engine_with(tmp_path, keys=False), {"Odd": made}, Metrics())
+        calls = Calls(engine_with(tmp_path, keys=False), [mps({"Odd": made})], Metrics())
         assert code(calls.answer(incoming(plain("Odd")))) == "InternalError"
 
     @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
@@ -345,7 +347,7 @@ class TestErrors:
             raise OSError(number, os.strerror(number), "/srv/a.mp4")
 
         (made,) = actions_of(type("Module", (), {"odd": odd}))
-        calls = Calls(engine_with(tmp_path, keys=False), {"Odd": made}, Metrics())
+        calls = Calls(engine_with(tmp_path, keys=False), [mps({"Odd": made})], Metrics())
         answer = calls.answer(incoming(plain("Odd")))
         assert (answer.status, code(answer)) == (500, "InternalError")
         assert "too many open files" in message(answer) and "/srv" not in message(answer)
@@ -531,7 +533,7 @@ class TestWithKeys:
     def test_nonces_that_cannot_be_kept_are_not_accepted(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        calls = Calls(engine_with(tmp_path), ACTIONS, Metrics())
+        calls = Calls(engine_with(tmp_path), [mps(ACTIONS)], Metrics())
         with closing(sqlite3.connect(tmp_path / "mediaflow.db")) as database:
             database.execute("DROP TABLE nonces")
         answer = calls.answer(incoming(v1_parameters("Echo", Name="a")))
@@ -565,7 +567,7 @@ class TestLog:
 
     def test_metrics(self, tmp_path: Path) -> None:
         metrics = Metrics()
-        calls = Calls(engine_with(tmp_path, keys=False), ACTIONS, metrics)
+        calls = Calls(engine_with(tmp_path, keys=False), [mps(ACTIONS)], metrics)
         for name in ("Echo", "Echo", "Bad1", "Bad2"):
             calls.answer(incoming(plain(name, Name="a")))
         text = metrics.text().decode()

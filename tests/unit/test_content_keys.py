@@ -41,7 +41,7 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
     "hls": (transcode(template=HLS), "cf53c0965c361a41"),
     "copy": (transcode(template=COPY), "557d52099fa38306"),
     "mp3": (transcode(template=MP3), "f9569b5feef0c6e2"),
-    "smart": (transcode(template=SMART), "b87d2c9acfb7a865"),
+    "smart": (transcode(template=SMART), "1699961a34c21a29"),
     "border": (transcode(template=MP4, Video={"Crop": "border"}), "4eb9a72624420d6d"),
     "border of a clip": (
         transcode(
@@ -74,7 +74,7 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
         "534f71caa2dbcc83",
     ),
 }
-ANALYSIS = "5ff2291d1bac69ee"
+ANALYSIS = "283d1d0173af491e"
 START = "950545ea8801ccb4"
 RAW_START = "705988e9e9d405ee"
 

@@ -21,18 +21,25 @@ def words(*values: int) -> bytes:
     return struct.pack(f">{len(values)}I", *values)
 
 
-def track(number: int, times: list[tuple[int, int]], sizes: list[int], scale: int = 1000) -> bytes:
+def track(
+    number: int,
+    times: list[tuple[int, int]],
+    sizes: list[int],
+    scale: int = 1000,
+    keys: list[int] | None = None,
+) -> bytes:
     same = sizes[0] if len(set(sizes)) == 1 else 0
     listed = b"" if same else words(*sizes)
     stts = box(b"stts", words(0, len(times)), *(words(*one) for one in times))
     stsz = box(b"stsz", words(0, same, len(sizes)), listed)
+    stss = b"" if keys is None else box(b"stss", words(0, len(keys), *keys))
     return box(
         b"trak",
         box(b"tkhd", words(0, 0, 0, number)),
         box(
             b"mdia",
             box(b"mdhd", words(0, 0, 0, scale, 0)),
-            box(b"minf", box(b"stbl", box(b"stsd"), stts, stsz)),
+            box(b"minf", box(b"stbl", box(b"stsd"), stts, stsz, stss)),
         ),
     )
 
@@ -86,9 +93,11 @@ def test_a_track_is_read_once_however_often_it_is_told(
     added: list[int] = []
     add = Flow.add
 
-    def counting(flow: Flow, begin: float | None, seconds: float, size: int) -> None:
+    def counting(
+        flow: Flow, begin: float | None, seconds: float, size: int, key: bool = False
+    ) -> None:
         added.append(size)
-        add(flow, begin, seconds, size)
+        add(flow, begin, seconds, size, key)
 
     monkeypatch.setattr(Flow, "add", counting)
     repeated = box(b"trak", whole[8:], *more * 50)
@@ -98,6 +107,30 @@ def test_a_track_is_read_once_however_often_it_is_told(
     monkeypatch.setattr(samples, "_MOST_SAMPLES", 3)
     found = flows(tmp_path, movie(*(track(n, [(2, 40)], [10, 20]) for n in (1, 2, 7))))
     assert set(found) == {1}
+
+
+class Keys:
+    """Whether each sample is a key frame."""
+
+    def __init__(self) -> None:
+        self.found: list[bool] = []
+
+    def add(self, begin: float | None, seconds: float | None, size: int, key: bool = False) -> None:
+        self.found.append(key)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [(None, [True] * 4), ([1, 3], [True, False, True, False]), ([], [False] * 4)],
+)
+def test_key_frames_are_those_of_their_table_and_all_without_one(
+    tmp_path: Path, keys: list[int] | None, expected: list[bool]
+):
+    path = tmp_path / "m.mp4"
+    path.write_bytes(
+        movie(track(1, [(4, 40)], [10, 20, 30, 40], keys=keys), track(2, [(1, 9)], [5]))
+    )
+    assert samples.flows(path, [1], make=Keys)[1].found == expected
 
 
 def test_reading_an_index_can_be_stopped(tmp_path: Path):

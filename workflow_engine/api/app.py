@@ -16,8 +16,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from workflow_engine.api.action import Action
-from workflow_engine.api.actions import ACTIONS
 from workflow_engine.api.answers import Format, error_body, new_request_id
 from workflow_engine.api.calls import Calls
 from workflow_engine.api.connections import (
@@ -26,6 +24,7 @@ from workflow_engine.api.connections import (
     LimitedProtocol,
     connection_limit,
 )
+from workflow_engine.api.families import FAMILIES, Family
 from workflow_engine.api.incoming import MOST_BODY, Incoming
 from workflow_engine.api.metrics import MEDIA_TYPE, Metrics, Present
 from workflow_engine.api.server_paths import ServerPaths
@@ -67,19 +66,21 @@ def create_app(
     *,
     status: Callable[[], tuple[bool, Mapping[str, str]]],
     gauges: Callable[[], Iterable[Present]],
-    actions: Mapping[str, Action] = ACTIONS,
+    families: Iterable[Family] | None = None,
     home: str = "",
     failure_page: FailurePage = no_page,
 ) -> FastAPI:
     """Return the application; more routes may be added to it.
 
     `status` says whether the server is ready, and why, for `/readyz`; `gauges` are shown by
-    `/metrics`. Both may block. `home` is where a browser is sent that opens `/`, and
-    `failure_page` what it sees where nothing is served. Raises SettingsError when the settings of
-    the API are wrong.
+    `/metrics`. Both may block. `families` are those of `[service] apis`, unless others are given.
+    `home` is where a browser is sent that opens `/`, and `failure_page` what it sees where nothing
+    is served. Raises SettingsError when the settings of the API are wrong.
     """
     metrics = Metrics()
-    api = _Api(Calls(engine, actions, metrics), home)
+    chosen = engine.settings.service.apis
+    spoken = [one for one in FAMILIES if one.name in chosen] if families is None else families
+    api = _Api(Calls(engine, spoken, metrics), home)
     paths = ServerPaths(engine.settings)
 
     async def healthz(request: Request) -> Response:

@@ -6,14 +6,13 @@ and what nobody foresaw an InternalError whose details stand in the log, under i
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from workflow_engine.api.access import AccessCheck
 from workflow_engine.api.action import Action, Request
-from workflow_engine.api.actions.unsupported import unsupported
 from workflow_engine.api.answers import (
     HttpAnswer,
     error_body,
@@ -21,6 +20,7 @@ from workflow_engine.api.answers import (
     status_of,
     written,
 )
+from workflow_engine.api.families import Family
 from workflow_engine.api.incoming import Incoming
 from workflow_engine.api.limits import RateLimits, ThrottledError
 from workflow_engine.api.metrics import Metrics
@@ -39,9 +39,6 @@ from workflow_engine.topology import problems_of
 from workflow_engine.topology.wire import shown
 
 log = logging.getLogger("workflow_engine.api")
-
-#: the version of the API
-VERSION = "2014-06-18"
 
 #: parameters of the call form; no action sees them
 _COMMON = frozenset(
@@ -70,7 +67,7 @@ class _Call:
 class Calls:
     """The actions of the API, ready to be called. Safe to use from several threads."""
 
-    def __init__(self, engine: Engine, actions: Mapping[str, Action], metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, families: Iterable[Family], metrics: Metrics) -> None:
         """Read keys and limits from the engine's settings.
 
         Raises SettingsError when the limits are wrong.
@@ -79,12 +76,17 @@ class Calls:
         secrets = {name: key.get_secret_value() for name, key in service.access_keys.items()}
         nonces = Nonces(engine.store.nonces) if secrets else None
         self._engine = engine
-        self._actions = actions
+        self._families = {family.version: family for family in families}
         self._metrics = metrics
         self._gate = AccessCheck(secrets, nonces)
         self._paths = ServerPaths(engine.settings)
         self._limits = RateLimits(
-            {name: action.rate for name, action in actions.items()}, service.rate_limits
+            {
+                family.label(name): action.rate
+                for family in self._families.values()
+                for name, action in family.actions.items()
+            },
+            service.rate_limits,
         )
 
     def answer(self, request: Incoming) -> HttpAnswer:
@@ -94,7 +96,7 @@ class Calls:
         call = _Call(request_id=new_request_id())
         try:
             content = self._run(call, request)
-            root = f"{call.action}Response"
+            root = f"{call.action.rpartition('.')[2]}Response"
             body = written(request.format, root, content)
             if self._paths.are_in(body):
                 body = written(request.format, root, self._paths.hidden_in(content))
@@ -127,22 +129,24 @@ class Calls:
     def _run(self, call: _Call, request: Incoming) -> Mapping[str, object]:
         """Return the whole content of a good answer."""
         request.check()
-        action = self._actions.get(request.action or "")
-        if action is not None:
-            call.action = action.name
+        family = self._families.get(request.version or "")
+        action = family.actions.get(request.action or "") if family else None
+        if family and action:
+            call.action = family.label(action.name)
         call.account = self._gate.admit(request) or "-"
         name = _given(request.action, "Action", "See the API reference for their names.")
-        version = _given(request.version, "Version", f'Use "{VERSION}".')
-        if version != VERSION:
+        versions = " or ".join(f'"{version}"' for version in self._families)
+        version = _given(request.version, "Version", f"Use {versions}.")
+        if family is None:
             raise InvalidInputError(
                 Code.NOT_SUPPORTED,
                 f"The version {shown(version)} is not supported.",
                 pointer="/Version",
-                remedy=f'Use "{VERSION}".',
+                remedy=f"Use {versions}.",
             )
         if action is None:
-            raise unsupported(name, self._actions)
-        self._limits.admit(call.account, name)
+            raise family.refuse(name, family.actions)
+        self._limits.admit(call.account, call.action)
         content = action.call(self._engine, _model(action, request.parameters))
         return {"RequestId": call.request_id, **content}
 

@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from workflow_engine.api.action import Action
 from workflow_engine.api.actions import ACTIONS
-from workflow_engine.api.calls import VERSION
+from workflow_engine.api.families import MPS_VERSION
 from workflow_engine.records import Json
 
 _REF = "#/components/schemas/"
@@ -47,7 +47,7 @@ def document(actions: Mapping[str, Action] = ACTIONS) -> dict[str, Json]:
         "openapi": "3.1.0",
         "info": {
             "title": "mediaflow",
-            "version": VERSION,
+            "version": MPS_VERSION,
             "description": "The actions of the MPS API. With access keys configured each call is "
             "signed (HMAC-SHA1 in the query, or ACS3-HMAC-SHA256 in headers), as Alibaba's client "
             "libraries do. Answers are XML, or JSON with Format=JSON.",
@@ -72,7 +72,7 @@ def summary(action: Action) -> str:
 def _path(action: Action, request: Json, schemas: dict[str, Json]) -> dict[str, Json]:
     required = set(request.get("required", ()))
     parameters = [
-        {"name": "Version", "in": "query", "required": True, "schema": {"const": VERSION}},
+        {"name": "Version", "in": "query", "required": True, "schema": {"const": MPS_VERSION}},
         *(
             {"name": name, "in": "query", "required": name in required, "schema": schema}
             for name, schema in request.get("properties", {}).items()

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from workflow_engine.activity import Registry
     from workflow_engine.planning.graph import Graph
 
-#: levels; a long chain would otherwise print as a huge triangle
-_MAX_INDENT = 20
-
 TopologyFile = Annotated[
     Path, typer.Argument(help="MediaWorkflow topology, a JSON file.", metavar="TOPOLOGY")
 ]
@@ -160,29 +157,17 @@ def graph(
 ) -> None:
     """Print the DAG of a topology."""
     from workflow_engine.activity import load_registry
+    from workflow_engine.planning.drawing import text_lines
 
     registry = load_registry()
     with closing(KnownTemplates(registry)) as templates:
         found = _loaded(path, registry, templates)
     drawing = {
-        GraphFormat.TEXT: _as_text,
+        GraphFormat.TEXT: text_lines,
         GraphFormat.MERMAID: _as_mermaid,
         GraphFormat.DOT: _as_dot,
     }
     emit("\n".join(drawing[form](found)))
-
-
-def _as_text(graph: "Graph") -> list[str]:
-    """One line per activity in the order of execution, indented by its depth."""
-    depth: dict[str, int] = {}
-    lines: list[str] = []
-    for name in graph.order:
-        depth[name] = max((depth[p] + 1 for p in graph.predecessors(name)), default=0)
-        behind = ", ".join(graph.dag.successors(name))
-        arrow = f" -> {behind}" if behind else ""
-        indent = "  " * min(depth[name], _MAX_INDENT)
-        lines.append(f"{indent}{name} [{graph.nodes[name].type}]{arrow}")
-    return lines
 
 
 def _as_mermaid(graph: "Graph") -> list[str]:

@@ -40,9 +40,11 @@ class PrefectExecutor:
     try to reach it, and a process that wants to end must not wait for them.
     """
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, pages_url: str = "") -> None:
+        """`pages_url` is where the pages of `serve` are, "" where there are none."""
         self.abandoned = False
         self._api_url = api_url
+        self._pages_url = pages_url
         self._flow_run_id = ""
 
     def execute(self, runner: Runner) -> None:
@@ -114,7 +116,7 @@ class PrefectExecutor:
         unsilence()
         context = SyncClientContext.get()
         assert context is not None  # of the session
-        with flow_of(runner, gate) as flow:
+        with flow_of(runner, gate, self._pages_url) as flow:
             flow_run = create_flow_run(context.client, flow, runner)
             self._flow_run_id = str(flow_run.id)
             runner.set_prefect_url(f"{ui_url(self._api_url)}/runs/flow-run/{flow_run.id}")

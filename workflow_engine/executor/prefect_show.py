@@ -1,25 +1,31 @@
-"""What a run shows in the Prefect UI beside its states: progress, tables, links.
+"""What a run shows in the Prefect UI beside its states: progress, log, tables, links, pictures.
 
-Used by `prefect_flow.py` inside its tasks.
+Used by `prefect_tasks.py` inside the flow and its tasks; `prefect_words.py` has the texts.
 """
 
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
 
 from workflow_engine.activity import Artifact
+from workflow_engine.executor.prefect_words import (
+    linked,
+    log_lines,
+    outputs_table,
+    pictures_text,
+    workflow_text,
+)
 from workflow_engine.records import ActivityRecord, ActivityState, Progress, about
 from workflow_engine.run.outcomes import Outcome
+from workflow_engine.run.runner import Runner
 from workflow_engine.telemetry import in_context
 
 log = logging.getLogger(__name__)
 
-#: rows of a table of outputs
-_LISTED_OUTPUTS = 50
 #: seconds between two updates of the progress artifacts
 _PROGRESS_PERIOD = 1.0
 
@@ -31,7 +37,10 @@ class Show:
     next activity waits for HTTP. `close` waits for what is left.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, runner: Runner, pages_url: str) -> None:
+        """`pages_url` leads to the pages of `serve`, "" where there are none."""
+        self._runner = runner
+        self._pages_url = pages_url
         self._waiting: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._sender = threading.Thread(
             target=in_context(self._send), name="artifacts", daemon=True
@@ -47,7 +56,7 @@ class Show:
         if record.state is ActivityState.SUCCESS:
             self.progressed(record.name, Progress(fraction=1.0))
         elif record.state is ActivityState.RUNNING and record.message:
-            self._try(_log, f"{record.name}: {record.message}")
+            self._try(_log, [(logging.WARNING, f"{record.name}: {record.message}")])
 
     def progressed(self, name: str, progress: Progress) -> None:
         """Keep the newest value for the next update."""
@@ -75,12 +84,25 @@ class Show:
             if name in self._bars and not thread.is_alive():
                 self._send_progress(name)
 
+    def workflow(self) -> None:
+        """Show what the workflow is."""
+        self._put(workflow_text(self._runner.graph, self._runner.record, self._pages_url))
+
     def artifacts(self, outcome: Outcome) -> None:
-        """Show tables and links of a finished activity, and what it published."""
-        context = contextvars.copy_context()  # says to which task they belong
+        """Log what a finished activity did; show tables and links, and what it published."""
+        self._try(_log, log_lines(outcome.record))
         told = [one for one in outcome.artifacts if isinstance(one, Artifact)]
-        for artifact in (*told, *_published(outcome.record)):
-            self._waiting.put(lambda one=artifact: context.run(self._try, _create, one))
+        for artifact in (*told, *outputs_table(outcome.record)):
+            self._put(linked(artifact, self._runner.record, self._pages_url))
+
+    def pictures(self) -> None:
+        """Show small copies of the pictures that came out."""
+        for artifact in pictures_text(self._runner.thumbnails):
+            self._put(artifact)
+
+    def _put(self, artifact: Artifact) -> None:
+        context = contextvars.copy_context()  # says to which run it belongs
+        self._waiting.put(lambda: context.run(self._try, _create, artifact))
 
     def close(self) -> None:
         """Wait until everything is shown."""
@@ -128,25 +150,15 @@ def _description(name: str, progress: Progress) -> str:
     return f"{name}: {', '.join(facts)}" if facts else name
 
 
-def _log(text: str) -> None:
+def _log(lines: Iterable[tuple[int, str]]) -> None:
     """Write into the log of the task that runs on this thread, if one does."""
     from prefect.exceptions import MissingContextError
     from prefect.logging import get_run_logger
 
     with suppress(MissingContextError):
-        get_run_logger().warning(text)
-
-
-def _published(record: ActivityRecord) -> Iterator[Artifact]:
-    """Yield a table of the outputs."""
-    if not record.outputs:
-        return
-    rows = [
-        {"Object": o.ref.object, "Bucket": o.ref.bucket, "Bytes": o.digests.size, "Place": o.place}
-        for o in record.outputs[:_LISTED_OUTPUTS]
-    ]
-    title = f"Outputs of {record.name}, {len(record.outputs)} in all"
-    yield Artifact(kind="table", title=title, content=rows)
+        logger = get_run_logger()
+        for level, text in lines:
+            logger.log(level, "%s", text)
 
 
 def _create(artifact: Artifact) -> None:

@@ -85,9 +85,9 @@ _work: ContextVar[_Work] = ContextVar("work")
 
 
 @contextmanager
-def flow_of(runner: Runner, gate: FlowGate) -> "Generator[Flow[Any, Any]]":
-    """Give the flow of an execution, which must run on this thread."""
-    show = Show()
+def flow_of(runner: Runner, gate: FlowGate, pages_url: str) -> "Generator[Flow[Any, Any]]":
+    """Give the flow of an execution, which must run on this thread; `pages_url` as in `Show`."""
+    show = Show(runner, pages_url)
     runner.watch(show)
     token = _work.set(_Work(runner=runner, gate=gate, show=show))
     try:
@@ -122,6 +122,7 @@ def _media_workflow(workflow: str, bucket: str, object: str, run_id: str) -> "St
 
     work = _work.get()
     runner = work.runner
+    work.show.workflow()
     base = task(persist_result=False)(_activity)
     futures: dict[str, PrefectFuture[Any]] = {}
     for name in runner.graph.order:
@@ -130,6 +131,7 @@ def _media_workflow(workflow: str, bucket: str, object: str, run_id: str) -> "St
         futures[name] = named.submit(name, wait_for=before)
     for future in futures.values():
         future.wait()
+    work.show.pictures()
     work.show.close()
     if runner.cancel.is_set():
         return _state(cancelled("The run was interrupted."))

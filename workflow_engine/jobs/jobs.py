@@ -12,6 +12,7 @@ from workflow_engine.catalog.media import media_id
 from workflow_engine.catalog.pipelines import Pipelines
 from workflow_engine.errors import (
     Code,
+    DuplicateExecutionError,
     InvalidInputError,
     MediaflowError,
     TopologyError,
@@ -23,8 +24,8 @@ from workflow_engine.jobs.given import JobInput, JobObject, refuse_workflow_plac
 from workflow_engine.jobs.new_job import NewJob
 from workflow_engine.jobs.of_activities import as_execution
 from workflow_engine.jobs.states import jobs_in
-from workflow_engine.jobs.topologies import Target
-from workflow_engine.jobs.transcoding import transcode_job
+from workflow_engine.jobs.topologies import Target, WantedOutput
+from workflow_engine.jobs.transcoding import is_intelligent, transcode_job
 from workflow_engine.messages.job_states import job_state
 from workflow_engine.messages.outbox import OWN_QUEUE
 from workflow_engine.planning.graph import Graph
@@ -36,6 +37,7 @@ from workflow_engine.records import (
     ExecutionState,
     Json,
     ObjectRef,
+    stable_id,
 )
 from workflow_engine.records.catalog import PipelineRecord
 from workflow_engine.run.history import ExecutionHistory
@@ -154,28 +156,77 @@ class Jobs:
         self,
         given: JobInput,
         *,
+        kind: ExecutionKind = ExecutionKind.MEDIA_INFO,
         pipeline_id: str = "",
+        priority: int = DEFAULT_PRIORITY,
         user_data: str = "",
-        asynchronous: bool = True,
+        request: Mapping[str, Json],
     ) -> ExecutionRecord:
         """Queue a job that probes an object. Raises InvalidInputError.
 
-        `asynchronous` is only kept for answers; `wait` waits.
+        `request` is kept for answers.
         """
         pipeline = self._pipelines.accepted(pipeline_id)
         self._require_bucket(given.bucket, "/Input/Bucket")
         graph = self._parse(topologies.media_info(given, pipeline.id))
-        request = {"Async": asynchronous}
         return self._queued(
             NewJob(
-                kind=ExecutionKind.MEDIA_INFO,
+                kind=kind,
                 graph=graph,
                 given=given,
                 pipeline=pipeline,
                 request=request,
+                priority=priority,
                 user_data=user_data,
             )
         )
+
+    def convert(
+        self,
+        given: JobInput,
+        outputs: Sequence[WantedOutput],
+        *,
+        pipeline_id: str = "",
+        priority: int = DEFAULT_PRIORITY,
+        user_data: str = "",
+        token: str = "",
+        request: Mapping[str, Json],
+    ) -> ExecutionRecord:
+        """Queue a job that makes several outputs of an object. Raises InvalidInputError.
+
+        A second one with the same token is the first one again. `request` is kept for answers.
+        """
+        pipeline = self._pipelines.accepted(pipeline_id)
+        boost.refuse_source(pipeline, self._known_duration(given.ref))
+        self._require_bucket(given.bucket, "/Config/Inputs/0/InputFile/Media")
+        for wanted in outputs:
+            place = wanted.fields.get("/OutputObject", "/OutputObject")
+            self._require_bucket(wanted.target.bucket, wanted.pointer + place)
+            template = str(wanted.output.get("TemplateId", ""))
+            boost.refuse_template(pipeline, template, self._store.templates.get(template))
+        analysed = any(is_intelligent(wanted.output) for wanted in outputs)
+        text = topologies.convert(given, pipeline.id, outputs, analysed=analysed)
+        try:
+            graph = self._parse_topology(text)
+        except TopologyError as error:
+            raise topologies.wanted(error, outputs) from None
+        job = NewJob(
+            kind=ExecutionKind.IMS_CONVERT,
+            graph=graph,
+            given=given,
+            pipeline=pipeline,
+            request=request,
+            priority=priority,
+            user_data=user_data,
+        )
+        record = job.execution(self._buckets.locations)
+        try:
+            key = stable_id(str(job.kind), token) if token else None
+            return self._queue.add(record, dedupe_key=key)
+        except DuplicateExecutionError as error:
+            first = self._store.executions.get(error.run_id)
+            assert first is not None
+            return first
 
     def video_quality(
         self,

@@ -9,6 +9,8 @@ from workflow_engine.store import ExecutionFilter
 def jobs_in(kind: ExecutionKind, word: str) -> ExecutionFilter:
     """Return the filter for the jobs of a kind whose state has this word; "": any state."""
     words = WORDS[kind]
+    if word == words.queued == words.running:
+        return ExecutionFilter(kind=kind, unfinished=True)
     if word == words.queued:
         return ExecutionFilter(kind=kind, state=ExecutionState.QUEUED)
     if word == words.running:

@@ -6,12 +6,15 @@ Start -> Analysis             SubmitAnalysisJob
 Start -> Inspection           SubmitVideoQualityJob
 Start -> Transcode            one output of SubmitJobs
 Start -> Analysis -> Transcode   the same with an intelligent template (analysis, 8)
+Start -> Transcode, Transcode, ...   the outputs of SubmitMediaConvertJob, behind an Analysis when
+                              one of them has an intelligent template
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import quote
 
 from workflow_engine.errors import InvalidInputError, pointer_to
@@ -105,6 +108,66 @@ def transcode(
     return _chain({**first, "transcode": _transcode(output, target)})
 
 
+@dataclass(frozen=True, kw_only=True)
+class WantedOutput:
+    """One of several outputs of a job: an Output of Transcode without its name, and where it goes.
+
+    `pointer` is where it stands in the request, and `fields` where single fields of it stand there,
+    by the beginnings of their pointers; others stand at the same place below.
+    """
+
+    target: JobObject
+    output: Mapping[str, Json]
+    pointer: str
+    fields: Mapping[str, str]
+
+
+def convert(
+    given: JobInput,
+    pipeline_id: str,
+    outputs: Sequence[WantedOutput],
+    *,
+    analysed: bool,
+) -> str:
+    """Return the topology that makes several outputs of an object, as JSON text.
+
+    They stand side by side, so that they share one decode.
+    """
+    activities = {"start": _start(given, pipeline_id)}
+    if analysed:
+        activities["analysis"] = _analysis(None)
+    before = [*activities]
+    for place, wanted in enumerate(outputs):
+        target = Target(bucket=wanted.target.bucket, location=wanted.target.location)
+        name = quote(wanted.target.object, safe="/{}")
+        output: Json = {**wanted.output, "OutputObject": name}
+        activities[activity_of(place)] = _transcode(output, target)
+    made = [activity_of(place) for place in range(len(outputs))]
+    behind = {name: [after] for name, after in pairwise(before)} | {before[-1]: made}
+    return _written(activities, behind)
+
+
+def activity_of(place: int) -> str:
+    """Return the name of the activity that makes one of several outputs."""
+    return f"output-{place}"
+
+
+_OF_OUTPUT = re.compile(r"^/Activities/output-(\d+)/Parameters(?:/Outputs/0)?(?=/|$)(.*)")
+
+
+def wanted(error: InvalidInputError, outputs: Sequence[WantedOutput]) -> InvalidInputError:
+    """Return an error of `convert`'s topology as one of the request that it comes from."""
+    found = _OF_OUTPUT.match(error.pointer)
+    if found is None:
+        return asked(error)
+    output = outputs[int(found[1])]
+    pointer = output.pointer + found[2]
+    for own, theirs in output.fields.items():
+        if found[2] == own or found[2].startswith(f"{own}/"):
+            pointer = f"{output.pointer}{theirs}{found[2].removeprefix(own)}"
+    return InvalidInputError(error.code, error.message, pointer=pointer, remedy=error.remedy)
+
+
 def asked(error: InvalidInputError, *, output: int = 0) -> InvalidInputError:
     """Return an error of a topology as one of the parameter that it comes from.
 
@@ -137,12 +200,15 @@ def _transcode(output: Json, target: Target) -> tuple[str, dict[str, Json]]:
 
 
 def _chain(activities: Activities) -> str:
-    names = list(activities)
+    return _written(activities, {name: [after] for name, after in pairwise(activities)})
+
+
+def _written(activities: Activities, behind: Mapping[str, list[str]]) -> str:
     value = {
         "Activities": {
             name: {"Type": kind, "Parameters": parameters}
             for name, (kind, parameters) in activities.items()
         },
-        "Dependencies": {name: names[place : place + 1] for place, name in enumerate(names, 1)},
+        "Dependencies": {name: behind.get(name, []) for name in activities},
     }
     return json.dumps(value, ensure_ascii=False)

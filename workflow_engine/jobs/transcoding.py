@@ -1,6 +1,6 @@
 """The job of one output of SubmitJobs (specification, api, 5; analysis, 8)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
@@ -42,7 +42,7 @@ def transcode_job(
     Raises InvalidInputError; its pointer is that of the job's topology, or `/Outputs/0/...`.
     """
     template_id = str(members(output).get("TemplateId", ""))
-    intelligent = template_id.startswith(_INTELLIGENT)
+    intelligent = is_intelligent(members(output))
     analysis = analysis_of(store, given.ref) if intelligent else None
     config = analysis.request.get("AnalysisConfig") if analysis else None
     graph = parse(
@@ -70,6 +70,11 @@ def transcode_job(
         user_data=user_data,
         error=_not_analysed(given, template_id) if missing else None,
     )
+
+
+def is_intelligent(output: Mapping[str, Json]) -> bool:
+    """Whether an output has a template that needs an analysis."""
+    return str(output.get("TemplateId", "")).startswith(_INTELLIGENT)
 
 
 def analysis_of(store: Store, ref: ObjectRef) -> ExecutionRecord | None:

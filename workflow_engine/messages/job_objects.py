@@ -26,6 +26,8 @@ _MESSAGE_TYPES = {
     ExecutionKind.ANALYSIS: "Analysis",
     ExecutionKind.MEDIA_INFO: "MediaInfo",
     ExecutionKind.VIDEO_QUALITY: "VideoQuality",
+    ExecutionKind.IMS_MEDIA_INFO: "MediaInfo",
+    ExecutionKind.IMS_CONVERT: "MediaConvert",
 }
 
 
@@ -125,12 +127,22 @@ def _video_quality(record: ExecutionRecord) -> Object:
     return job
 
 
+def _convert(record: ExecutionRecord) -> Object:
+    """Return what there is to say of several outputs: which objects were made."""
+    job = {"JobId": record.run_id, **_common(record), **_user_data(record)}
+    job["Input"] = record.input.to_wire()
+    made = [output.ref.to_wire() for one in record.activities for output in one.outputs]
+    return job | {"Outputs": list[Json](made)}
+
+
 _FORMS: Mapping[ExecutionKind, Callable[[ExecutionRecord], Object]] = {
     ExecutionKind.TRANSCODE: _transcode,
     ExecutionKind.SNAPSHOT: _snapshot,
     ExecutionKind.ANALYSIS: _analysis,
     ExecutionKind.MEDIA_INFO: _media_info,
     ExecutionKind.VIDEO_QUALITY: _video_quality,
+    ExecutionKind.IMS_MEDIA_INFO: _media_info,
+    ExecutionKind.IMS_CONVERT: _convert,
 }
 
 

@@ -33,6 +33,14 @@ WORDS = {
     ExecutionKind.ANALYSIS: Words(queued="Submitted", running="Analyzing"),
     ExecutionKind.MEDIA_INFO: Words(queued="Analyzing", running="Analyzing"),
     ExecutionKind.VIDEO_QUALITY: Words(queued="Submitted", running="Processing"),
+    ExecutionKind.IMS_MEDIA_INFO: Words(queued="Init", running="Init"),
+    ExecutionKind.IMS_CONVERT: Words(
+        queued="Inited",
+        running="Running",
+        completed="Complete",
+        failed="Error",
+        cancelled="Cancelled",
+    ),
 }
 
 

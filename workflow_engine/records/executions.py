@@ -77,6 +77,10 @@ class ExecutionKind(StrEnum):
     MEDIA_INFO = "media-info"
     #: SubmitVideoQualityJob (specification, api, 16.3)
     VIDEO_QUALITY = "video-quality"
+    #: SubmitMediaInfoJob of IMS (specification, mediainfo, 4)
+    IMS_MEDIA_INFO = "ims-media-info"
+    #: SubmitMediaConvertJob of IMS: several outputs of one input (specification, other_seeds, 2)
+    IMS_CONVERT = "ims-convert"
 
 
 #: 1 to 10, 10 is taken first (specification, transcode, 2)

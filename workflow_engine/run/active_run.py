@@ -4,10 +4,10 @@
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from workflow_engine.activity import ActivityContext
+from workflow_engine.activity import ActivityContext, Thumbnail
 from workflow_engine.activity.retry import RetryPolicy
 from workflow_engine.errors import MediaflowError, StoreError
 from workflow_engine.planning.graph import Graph
@@ -66,6 +66,8 @@ class ActiveRun:
         )
         self.estimates.tell = self.journal.tell_progress
         self.attempts = Attempts(self.journal, self._policy, self.cancellation)
+        #: small copies of what came out, by the places of the outputs; the Report makes them
+        self.thumbnails: Mapping[str, Thumbnail] = {}
         self.work = WorkDirectory(environment.work_root, record.run_id)
 
     def _policy(self, name: str) -> RetryPolicy:

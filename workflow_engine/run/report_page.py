@@ -45,6 +45,7 @@ def page_maker(
         def link(output: Output) -> str:
             return link_from(ref, output)
 
+        run.thumbnails = thumbnails or run.thumbnails
         record = _ended(run, name)
         facts = replace(
             execution_facts(record, run.graph),
@@ -59,6 +60,15 @@ def page_maker(
         return render("execution.html", page=execution_page(facts), standalone=True)
 
     return PageMaker(exhibits=shown, fetch=fetch, render=rendered)
+
+
+def page_of(record: ExecutionRecord) -> str:
+    """Return the place of the page that was published beside the report; "" without one."""
+    for activity in record.activities:
+        places = [output.place for output in activity.outputs]
+        if record.report in places:
+            return next((place for place in places if place.endswith(".html")), "")
+    return ""
 
 
 def link_from(page: ObjectRef, output: Output) -> str:
@@ -78,6 +88,11 @@ def link_from(page: ObjectRef, output: Output) -> str:
     if output.ref.bucket == page.bucket:
         folder = posixpath.dirname(page.object) or "."
         return quote(posixpath.relpath(output.ref.object, folder))
+    return file_link(output)
+
+
+def file_link(output: Output) -> str:
+    """Return the URL of an output that is a file of this machine, "" for others."""
     return Path(output.place).as_uri() if output.place.startswith("/") else ""
 
 

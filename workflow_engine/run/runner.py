@@ -9,7 +9,7 @@ Specification: topology, 6-9.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from workflow_engine.activity import (
     ActivityResult,
     Role,
     StepResult,
+    Thumbnail,
 )
 from workflow_engine.errors import (
     Code,
@@ -88,6 +89,11 @@ class Runner:
     def record(self) -> ExecutionRecord:
         """The execution as it stands."""
         return self._journal.record
+
+    @property
+    def thumbnails(self) -> Mapping[str, Thumbnail]:
+        """Small copies of pictures that came out, by the places of the outputs."""
+        return self._run.thumbnails
 
     @property
     def cancel(self) -> threading.Event:

@@ -155,7 +155,12 @@ class RunService:
         return self._with_messages(ended)
 
     def run_claimed(
-        self, claim: Claim, *, executor: Executor, on_start: OnStart = ignore
+        self,
+        claim: Claim,
+        *,
+        executor: Executor,
+        observers: Sequence[Observer] = (),
+        on_start: OnStart = ignore,
     ) -> ExecutionRecord:
         """Run what is left of an execution out of the queue and return it.
 
@@ -166,7 +171,7 @@ class RunService:
         with bound(claim.run_id), lease.Lease(self._store, claim) as kept:
             try:
                 record = existing_execution(self._store, claim.run_id)
-                run = self._active(claim, self._parse(record.topology), record)
+                run = self._active(claim, self._parse(record.topology), record, observers)
             except (StoreError, LeaseLostError):
                 raise
             except Exception as error:

@@ -8,12 +8,14 @@ comes out of the queue again once its lease has lapsed, and continues under its 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption, LeaseLostError, MediaflowError
 from workflow_engine.run import lease
 from workflow_engine.run.cancellation import Cancellation
+from workflow_engine.run.journal import Observer
 from workflow_engine.run.runner import Executor
 from workflow_engine.store import Claim
 from workflow_engine.telemetry import bound
@@ -24,14 +26,32 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 
 
+#: makes what watches an execution, by its RunId, for as long as it runs
+Observed = Callable[[str], AbstractContextManager[Sequence[Observer]]]
+
+
+def unobserved(run_id: str) -> AbstractContextManager[Sequence[Observer]]:
+    """Let nobody watch: an `Observed`."""
+    return nullcontext(())
+
+
 class Dispatcher:
-    """Runs queued executions on threads of this process. `executor` gives each its own."""
+    """Runs queued executions on threads of this process.
+
+    `executor` gives each its own, `observed` what watches it while it runs.
+    """
 
     name = "runner"
 
-    def __init__(self, engine: Engine, executor: Callable[[], Executor]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        executor: Callable[[], Executor],
+        observed: Observed = unobserved,
+    ) -> None:
         self._engine = engine
         self._executor = executor
+        self._observed = observed
         self._owner = lease.owner_name()
         self._turn = threading.Lock()
         self._lock = threading.Lock()
@@ -139,7 +159,10 @@ class Dispatcher:
                 cancellation.stop(Interruption.LEFT)
 
         try:
-            self._engine.runs.run_claimed(claim, executor=self._executor(), on_start=started)
+            with self._observed(claim.run_id) as observers:
+                self._engine.runs.run_claimed(
+                    claim, executor=self._executor(), observers=observers, on_start=started
+                )
         except LeaseLostError as error:
             log.warning("run taken over by another process: %s", error.message)
         except MediaflowError as error:

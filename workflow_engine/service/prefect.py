@@ -47,6 +47,7 @@ class PrefectComponent:
         self._port = settings.prefect.port
         self._kept_days = settings.retention.days
         self._configured = configured_url(settings.prefect.api_url)
+        self._pages_url = _pages_url(settings)
         self._lookup = lookup
         self._api_url = ""
         self._retry_at = 0.0
@@ -79,7 +80,7 @@ class PrefectComponent:
         """Return an executor for one execution."""
         if self._problem:
             return InlineExecutor()
-        return PrefectExecutor(self._api_url)
+        return PrefectExecutor(self._api_url, self._pages_url)
 
     def _watch(self) -> None:
         while not self._done.is_set():
@@ -147,3 +148,13 @@ class PrefectComponent:
         except Exception as error:  # whatever a server of another version answers
             log.warning("Prefect was not told what has ended: %r", error)
         self._sweep_at = time.monotonic() + SWEEP_PERIOD
+
+
+def _pages_url(settings: Settings) -> str:
+    """Return where a browser finds the pages of the service."""
+    if settings.service.public_url:
+        return str(settings.service.public_url)
+    host = settings.service.host
+    if host in ("0.0.0.0", "::"):  # every address of the machine
+        host = "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.service.port}"

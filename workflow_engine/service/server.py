@@ -58,7 +58,8 @@ class Server:
         self._port = settings.service.port if port is None else port
         self._engine = Engine(settings)
         self._prefect = PrefectComponent(settings, self._engine.store.executions.by_ids)
-        self._dispatcher = Dispatcher(self._engine, self._prefect.executor)
+        self._site = Site(self._engine)
+        self._dispatcher = Dispatcher(self._engine, self._prefect.executor, self._site.observed)
         self._sender = Sender(self._engine.store, self._engine.outbox.receivers)
         self._engine.outbox.subscribe(self._sender.wake)
         folder = settings.workflows.dir
@@ -81,7 +82,6 @@ class Server:
             self._components.append(notifier)
         self._ready = False
         self._draining = False
-        self._site = Site(self._engine)
         app = create_app(
             self._engine,
             status=self.status,

@@ -110,6 +110,8 @@ class ServiceSettings(_Section):
     access_keys: Mapping[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
     #: calls per second and account, by action or "default"; 0: no limit
     rate_limits: Mapping[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict[str, int])
+    #: which APIs it speaks, told apart by their versions
+    apis: tuple[Literal["mps", "ims"], ...] = ("mps", "ims")
     #: what senders of bucket events must know; none: only loopback may send them
     event_token: SecretStr | None = None
     #: how this server is reached from elsewhere, for links to its pages

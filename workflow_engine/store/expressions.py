@@ -51,7 +51,7 @@ class BeginsWith(FunctionElement[bool]):
     """Whether text begins with other text, letter by letter; in SQLite an index can tell."""
 
     inherit_cache = True
-    type = sa.Boolean()
+    type = sa.types.NullType()  # SQLAlchemy would compare a Boolean with 1 for SQLite
 
 
 @compiles(BeginsWith, "sqlite")

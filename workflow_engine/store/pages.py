@@ -53,8 +53,8 @@ class ExecutionFilter:
 
     `code` and `not_code` look at the execution's own code; `since` and `until` at its creation,
     both inclusive. `failed` ones ended as Fail, or with failed activities, but were not
-    cancelled. `object_prefix` is what the key begins with. Without a kind, what matches is
-    collected kind by kind.
+    cancelled; `unfinished` ones wait or run. `object_prefix` is what the key begins with. Without a
+    kind, what matches is collected kind by kind.
     """
 
     kind: ExecutionKind | None = None
@@ -69,6 +69,7 @@ class ExecutionFilter:
     code: str = ""
     not_code: str = ""
     failed: bool = False
+    unfinished: bool = False
     since: datetime | None = None
     until: datetime | None = None
 
@@ -212,6 +213,8 @@ def asked(
 
 def outcomes_of(chosen: ExecutionFilter) -> tuple[str, ...]:
     """Return the values of the column `outcome` that a filter leaves; none: all of them."""
+    if chosen.unfinished:
+        return (str(ExecutionState.QUEUED), str(ExecutionState.RUNNING))
     if chosen.state is None:
         return ()
     if chosen.state is not ExecutionState.FAIL:
@@ -226,7 +229,8 @@ def _kinds(chosen: ExecutionFilter) -> tuple[str, ...]:
     """Return the kinds to look through; none: all of them at once."""
     if chosen.kind is not None:
         return (str(chosen.kind),)
-    indexed = chosen.state is not None or any(getattr(chosen, name) for name in _INDEXED)
+    by_state = chosen.unfinished or chosen.state is not None
+    indexed = by_state or any(getattr(chosen, name) for name in _INDEXED)
     return tuple(map(str, ExecutionKind)) if indexed else ()
 
 

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from workflow_engine.api.openapi import VERSION, document
+from workflow_engine.api.families import MPS_VERSION
+from workflow_engine.api.openapi import document
 from workflow_engine.records import Json
 from workflow_engine.web.serving import Visit, secured
 
@@ -28,7 +29,7 @@ def show_actions(visit: Visit) -> Response:
                 ],
             }
         )
-    return visit.page("api.html", here="/api", groups=groups, version=VERSION)
+    return visit.page("api.html", here="/api", groups=groups, version=MPS_VERSION)
 
 
 def openapi_route() -> Route:

@@ -12,7 +12,7 @@ from workflow_engine.pages.execution import execution_page
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import ExecutionKind, ExecutionRecord, ExecutionState, Output
 from workflow_engine.run.exhibits import execution_facts
-from workflow_engine.web.live import Told, percent, seen
+from workflow_engine.web.live import Told, seen
 from workflow_engine.web.objects import output_path
 from workflow_engine.web.serving import Visit, see
 
@@ -23,7 +23,7 @@ _MOST_GRAPHS = 32
 class ExecutionPages:
     """`/executions/RUNID` and what its buttons do."""
 
-    def __init__(self, engine: Engine, told: Told = percent) -> None:
+    def __init__(self, engine: Engine, told: Told) -> None:
         self._engine = engine
         self._told = told
         self._graph = lru_cache(_MOST_GRAPHS)(self._parsed)

@@ -46,11 +46,6 @@ Progress = Mapping[str, Mapping[str, Any]]
 Told = Callable[[str, str, float], str]
 
 
-def percent(run_id: str, activity: str, fraction: float) -> str:
-    """Return what is told of the progress of an activity when nothing more is known."""
-    return f"{fraction:.0%}"
-
-
 def seen(glances: Iterable[Glance], newest: str = "") -> str:
     """Return what stands for how executions stand, their progress left aside."""
     shown = sorted(
@@ -80,7 +75,7 @@ class _Stream:
 class Live:
     """Looks for all open pages. Its thread runs while there are any."""
 
-    def __init__(self, store: Callable[[], Store], door: Door, told: Told = percent) -> None:
+    def __init__(self, store: Callable[[], Store], door: Door, told: Told) -> None:
         self._store = store
         self._door = door
         self._told = told

@@ -41,7 +41,7 @@ class MediaPages:
         return visit.page(
             "media_list.html",
             here="/media",
-            media=[(one, _title(one), _cover(one)) for one in found],
+            media=[(one, _title(one), _cover(one), _short(one.properties)) for one in found],
             total=total,
             number=number,
             pages=-(-total // _PAGE_SIZE),
@@ -73,6 +73,14 @@ def _title(record: MediaRecord) -> str:
 def _cover(record: MediaRecord) -> str:
     """Return where the cover is served, "" for none."""
     return f"/media/{quote(record.id)}/cover" if is_picture(record.cover_url) else ""
+
+
+def _short(properties: Mapping[str, Json]) -> str:
+    """Return how long a media is, and how large its picture."""
+    width, height = properties.get("Width"), properties.get("Height")
+    seconds = properties.get("Duration")
+    facts = [f"{seconds} s" if seconds else "", f"{width}x{height}" if width and height else ""]
+    return ", ".join(filter(None, facts))
 
 
 def _facts(properties: Mapping[str, Json]) -> list[tuple[str, str]]:

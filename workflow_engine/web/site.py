@@ -15,6 +15,7 @@ from workflow_engine.web.live import Live
 from workflow_engine.web.media import MediaPages
 from workflow_engine.web.objects import ObjectPages
 from workflow_engine.web.pipelines import PipelinePages
+from workflow_engine.web.progress import RunningProgress
 from workflow_engine.web.serving import Serving, failure, wants_page
 from workflow_engine.web.sign_in import HOME, SignInPages
 from workflow_engine.web.static import static_routes
@@ -25,7 +26,8 @@ from workflow_engine.web.workflows import WorkflowPages
 class Site:
     """The pages of one engine.
 
-    `home` is where a browser begins, `routes` what the server adds to its own.
+    `home` is where a browser begins, `routes` what the server adds to its own. `observed` watches
+    an execution that runs in this process, for the pages that show it.
     """
 
     home = HOME
@@ -33,12 +35,13 @@ class Site:
     def __init__(self, engine: Engine) -> None:
         keys = engine.settings.service.access_keys
         door = Door({name: key.get_secret_value() for name, key in keys.items()})
-        serving = Serving(door)
+        serving, progress = Serving(door), RunningProgress()
         sign_in = SignInPages(door)
-        executions, execution = ExecutionList(engine), ExecutionPages(engine)
+        executions, execution = ExecutionList(engine), ExecutionPages(engine, progress.told)
         workflows, pipelines = WorkflowPages(engine), PipelinePages(engine)
         media, objects = MediaPages(engine), ObjectPages(engine)
-        self._live = Live(lambda: engine.store, door)
+        self.observed = progress.observed
+        self._live = Live(lambda: engine.store, door, progress.told)
         page = serving.page
         self.routes: Sequence[BaseRoute] = [
             *static_routes(),

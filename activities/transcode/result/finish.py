@@ -61,6 +61,8 @@ def finish(
         for job, one, key in all_three
         if one.moment
     ]
+    # of the names of the work directory, which indexes lose next
+    facts = [_facts(job, one) for job, one in zip(jobs, made, strict=True)]
     indexes: list[Produced] = []
     for (job, one, key), stream in zip(all_three, streams, strict=True):
         indexes += _index(job, one, key, stream)
@@ -71,7 +73,7 @@ def finish(
     notes = [note for job, one in zip(jobs, made, strict=True) for note in measured_note(job, one)]
     return ActivityResult(
         data={
-            "Outputs": [_facts(job, one) for job, one in zip(jobs, made, strict=True)],
+            "Outputs": facts,
             **({"Notes": notes} if notes else {}),
             # of a package, whose activities have one output each
             **({"Stream": stream.to_json()} if (stream := streams[0]) else {}),

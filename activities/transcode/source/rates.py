@@ -57,8 +57,10 @@ def constant_rate(scene: Scene, stream: VideoStream) -> Iterator[Filter]:
     if scene.request.media.format_name in WITHOUT_TIMES and stream.has_b_frames:
         # put in order, the first picture seems late
         yield filter_of("setpts", expr="PTS-STARTPTS")
-    # where a change of the picture begins a new graph, that must not begin at 0
-    begin = {"start_time": 0} if followed(stream) else {}
+    # where a change of the picture begins a new graph, that must not begin at 0; pictures of
+    # packages have to, and phones begin to record them a little after the sound
+    late = scene.request.packaged and stream.begins > 0
+    begin = {"start_time": 0} if followed(stream) or late else {}
     yield filter_of("fps", fps=scene.rate, **begin)
     if not timeline.exact or not timeline.duration or timeline.shown is None:
         return

@@ -43,7 +43,7 @@ def submit_media_info_job(
         request.input,
         pipeline_id=request.pipeline_id,
         user_data=request.user_data,
-        asynchronous=request.asynchronous,
+        request={"Async": request.asynchronous},
     )
     if not request.asynchronous:
         job = engine.jobs.wait(job.run_id, PATIENCE)
