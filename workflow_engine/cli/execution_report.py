@@ -32,7 +32,7 @@ def report(
     """Print where the report of an execution lies, or the report itself.
 
     Without a Report activity, and while it runs, an execution has a page, too: it is made of the
-    store then, without pictures.
+    store then.
     """
     from workflow_engine.engine import Engine
 

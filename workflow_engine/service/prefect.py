@@ -151,9 +151,11 @@ class PrefectComponent:
 
 
 def _pages_url(settings: Settings) -> str:
-    """Return where a browser finds the pages of the service."""
+    """Return where a browser finds the pages of the service, "" where the port is not known."""
     if settings.service.public_url:
         return str(settings.service.public_url)
+    if not settings.service.port:
+        return ""
     host = settings.service.host
     if host in ("0.0.0.0", "::"):  # every address of the machine
         host = "127.0.0.1"
