@@ -19,7 +19,7 @@ def packets(sizes: list[int], keys: set[int] = frozenset({0})) -> Packets:  # ty
 def test_the_first_picture_of_a_sample_is_counted_apart() -> None:
     sample = Sample(start=8, length=5, skip=1, counted=3, weight=1)
     found = part(packets([10_000, *[125] * 12, *[250] * 27, *[125] * 10]), sample)
-    assert found.peak == found.ordinary == pytest.approx((27 * 250 + 3 * 125) * 8 / 3000)
+    assert found.ordinary == pytest.approx((27 * 250 + 3 * 125) * 8 / 3000)
     assert found.first == 10_000 - 125 and not found.keys
 
 
@@ -37,18 +37,13 @@ def test_a_new_scene_in_a_sample_is_told_with_its_time() -> None:
     found = part(packets(sizes, {0, 5, 25, 45}), sample)
     assert found.keys == (KeyFrame(8 + 2.5, 5000 - 125),)
     assert found.ordinary == pytest.approx(10)
-    assert found.peak == pytest.approx(10 + 4875 * 8 / 3000)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "average", "busiest"),
-    [([125] * 40, 10, 10), ([*[1125] * 30, *[125] * 30], 50, 90), ([125] * 5, 10, 10)],
-)
-def test_a_whole_encode_counts_as_it_is(sizes: list[int], average: float, busiest: float) -> None:
-    found = whole(packets(sizes, {0, 7}), len(sizes) / RATE)
-    assert (found.ordinary, found.peak) == pytest.approx((average, busiest))
-    only = Sample(start=0, length=9, skip=0, counted=9, weight=1)
-    assert Inference([only], [], None).kbps({0: found}) == pytest.approx(average)
+def test_a_whole_encode_counts_as_it_is() -> None:
+    found = whole(packets([*[1125] * 30, *[125] * 30], {0, 7}), 6.0)
+    assert found.ordinary == pytest.approx(50)
+    only = Sample(start=0, length=6, skip=0, counted=6, weight=1)
+    assert Inference([only], [], None).kbps({0: found}) == pytest.approx(50)
 
 
 class Film:
