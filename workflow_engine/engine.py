@@ -326,11 +326,11 @@ class Engine:
         return source.ref, found
 
     def page(self, record: ExecutionRecord) -> str:
-        """Return the page of an execution as it stands: a whole HTML file, without pictures."""
+        """Return the page of an execution as it stands: an HTML file, whose pictures are linked."""
         graph = None
         with suppress(MediaflowError):  # what it ran may be more than this version reads
             graph = self._topologies.parse_accepted(record.topology)
-        facts = replace(execution_facts(record, graph), link=file_link)
+        facts = replace(execution_facts(record, graph), link=file_link, load_pictures=True)
         return render("execution.html", page=execution_page(facts), standalone=True)
 
     # --- the queue -----------------------------------------------------------------------

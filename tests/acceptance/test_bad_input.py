@@ -14,7 +14,7 @@ from tests.support.places import EXAMPLES
 def visible(mediaflow: CommandLine) -> list[str]:
     """Everything under the output folder but reports, temporary files included."""
     files = (mediaflow.cwd / "mediaflow-out").rglob("*")
-    return [p.name for p in files if p.is_file() and p.name != "report.json"]
+    return [p.name for p in files if p.is_file() and p.name not in ("report.json", "report.html")]
 
 
 def inline(mediaflow: CommandLine, topology: str, given: str | Path) -> Ended:

@@ -76,7 +76,7 @@ def test_ladder_offers_what_suits_the_source(mediaflow: CommandLine, bunny: Path
         name: probed(outputs(record, name)[0])[1]["video"]["height"] for name in ("hd", "sd", "ld")
     }
     assert heights == {"hd": 720, "sd": 576, "ld": 360}
-    (report,) = outputs(record, "report")
+    report, _page = outputs(record, "report")
     told = json.loads(Path(report["Path"]).read_text())["Activities"]
     (rungs,) = (activity["Rungs"] for activity in told if "Rungs" in activity)
     assert [rung["State"] for rung in rungs] == ["Dropped", *["Offered"] * 3]

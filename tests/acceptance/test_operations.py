@@ -1,6 +1,8 @@
 """What an operator hears of a running service: its log as JSON, mails, chats, traces, metrics."""
 
 import json
+import re
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -8,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support import media
 from tests.support.service import SECRET, Service
@@ -16,6 +20,7 @@ from tests.support.topologies import report, snapshot, start, text, topology
 from tests.support.waiting import wait_for
 from tests.support.webhook_server import WebhookServer
 
+DOCS = Path(__file__).parents[2] / "docs"
 TOKEN = "tok3n-of-the-chat"
 #: no Prefect server: none of this needs one
 CONFIGURATION = """
@@ -38,6 +43,7 @@ class Operated:
     service: Service
     smtp: SmtpServer
     chat: WebhookServer
+    metrics: list[Metric]
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -74,9 +80,11 @@ def operated(tmp_path_factory: pytest.TempPathFactory, media_dir: Path) -> Itera
         (incoming / "clip.mp4").write_bytes(clip.read_bytes())
         (incoming / NAME).write_bytes(clip.read_bytes()[:2000])
         (incoming / "notes.txt").write_text("nothing")
-        seen = Operated(service, smtp, chat)
+        seen = Operated(service, smtp, chat, [])
         smtp.wait_for(2)
         chat.wait_for(1)
+        with urllib.request.urlopen(f"{service.api}/metrics", timeout=10) as answer:
+            seen.metrics += text_string_to_metric_families(answer.read().decode())
         wait_for(lambda: seen.said('object "incoming/notes.txt"'))
         assert service.stop() == 0
         yield seen
@@ -92,7 +100,7 @@ def test_every_line_is_json_and_says_which_run_it_is_about(operated: Operated):
     )
     assert begins["object"] == ended["object"] == "uploads/incoming/clip.mp4"
     assert (ended["level"], ended["state"], ended["failed"]) == ("INFO", "Completed", {})
-    assert ended["outputs"] == 2 and ended["bytes"] > 1000 and 0 < ended["seconds"] < 60
+    assert ended["outputs"] >= 2 and ended["bytes"] > 1000 and 0 < ended["seconds"] < 60
     # what the wrapper of ffmpeg logs within an activity
     commands = [line for line in operated.said("running") if line["run_id"] == run_id]
     assert {line["activity"] for line in commands} == {"cover"}
@@ -170,3 +178,62 @@ def test_what_is_not_sent_waits_over_a_kill_and_comes_once(operated: Operated):
     assert service.stop() == 0
     assert len(smtp.mails) == told + 1
     assert "second.mp4" in smtp.mails[-1].subject
+
+
+def test_the_metrics_count_what_ran(operated: Operated):
+    found = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in operated.metrics
+        for sample in family.samples
+    }
+    outcomes = ("completed", "failed")
+    assert [found["mediaflow_executions_ended_total", one] for one in outcomes] == [1, 1]
+    assert found["mediaflow_activities_ended_total", "Snapshot", "Success"] == 1
+    assert found["mediaflow_activities_ended_total", "Skipped", "Snapshot"] == 1
+    assert found["mediaflow_activity_seconds_count", "Snapshot"] == 1
+    assert found["mediaflow_execution_seconds_count",] == 2
+    assert found["mediaflow_output_bytes_total",] > 1000
+    waiting = ("executions_running", "executions_waiting", "messages_waiting")
+    assert [found[f"mediaflow_{name}",] for name in waiting] == [0, 0, 0]
+    assert found["mediaflow_arrivals_waiting", "uploads"] == 0
+    assert found["mediaflow_notifications_waiting", "mail"] == 0
+
+
+def test_the_page_lists_every_metric_and_no_other(operated: Operated):
+    page = (DOCS / "telemetry.md").read_text()
+    listed: dict[str, str] = {}
+    for names, kind in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (\w+) \|", page, re.M):
+        listed |= dict.fromkeys(re.findall(r"`(\w+)`", names), kind)
+    real = {
+        f"{family.name}_total" if family.type == "counter" else family.name: family.type
+        for family in operated.metrics
+        if not family.name.endswith("_created")
+    }
+    assert listed == real
+
+
+def test_the_dashboard_asks_for_metrics_that_exist(operated: Operated):
+    board = json.loads((DOCS / "grafana-dashboard.json").read_text())
+    queries = [query["expr"] for panel in board["panels"] for query in panel["targets"]]
+    asked = {
+        name for query in queries for name in re.findall(r"\b(?:mediaflow|process)_\w+", query)
+    }
+    known = {sample.name for family in operated.metrics for sample in family.samples}
+    # without calls and predictions these have no values yet
+    known |= {"mediaflow_prediction_median_error", "mediaflow_api_requests_total"}
+    known |= {"mediaflow_api_request_seconds_bucket"}
+    assert asked <= known and len(asked) > 15
+    labels = {
+        (sample.name, label)
+        for family in operated.metrics
+        for sample in family.samples
+        for label in sample.labels
+    }
+    for query in queries:
+        (name, *_), *by = (
+            re.findall(r"mediaflow_\w+", query) or [""],
+            *re.findall(r"by \(([\w, ]+)\)", query),
+        )
+        if name in {one for one, _ in labels}:
+            for label in ", ".join(by).split(", ") if by else ():
+                assert (name, label) in labels, query

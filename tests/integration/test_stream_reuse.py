@@ -1,20 +1,24 @@
 """What is encoded already is not encoded again: another container is muxed from a finished mp4."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from tests.support import media, packages
+from tests.support.package_runs import joined
 from tests.support.topologies import report, start, text, topology, transcode
 from tests.support.transcodes import decoded, ffprobe
 from workflow_engine.cli.plan_view import plan_json, plan_lines
 from workflow_engine.engine import Engine
 from workflow_engine.executor.inline import InlineExecutor
-from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord
+from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, Output
+from workflow_engine.run.reuse import Finished
 from workflow_engine.settings import load_settings
 
 SMALL = {"Width": "160", "Crf": "30", "Preset": "veryfast"}
@@ -92,6 +96,26 @@ def test_a_playlist_is_muxed_from_the_mp4_of_an_earlier_run(home: Home):
     (home.out / "film.mp4").unlink()
     ts = work(MP4, "ts", Container={"Format": "ts"})
     assert encoders(home.run(ts=ts).activity("ts")) == []
+
+
+def test_streams_are_copied_side_by_side_and_each_once(home: Home, monkeypatch: pytest.MonkeyPatch):
+    other = {"Video": SMALL | {"Crf": "31"}}
+    home.run(mp4=work(MP4, "film"), small=work(MP4, "small", **other))
+    fetch, together, copied = Finished.fetch, threading.Barrier(2, timeout=20), list[str]()
+
+    def together_only(finished: Finished, output: Output, target: Path, cancel: Event) -> bool:
+        copied.append(output.ref.object)
+        together.wait()
+        return fetch(finished, output, target, cancel)
+
+    monkeypatch.setattr(Finished, "fetch", together_only)
+    record = home.run(
+        hls=work(HLS, "hls"),
+        ts=work(MP4, "ts", Container={"Format": "ts"}),
+        less=work(HLS, "less", **other),
+    )
+    assert all(encoders(record.activity(name)) == [] for name in ("hls", "ts", "less"))
+    assert sorted(copied) == ["film.mp4", "small.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +201,23 @@ def test_a_stream_of_a_package_is_muxed_as_it_would_be_encoded(home: Home, segme
     assert packets_of(home.out, "again") == own and own[0]
 
 
+def test_a_file_beside_a_package_has_the_encoder_of_its_stream(home: Home):
+    found = packages.hls(SegmentFormat="fmp4", SegmentSeconds=2)
+    edges, activities = found["Dependencies"], found["Activities"]
+    gop = {"Width": "160", "Preset": "veryfast", "Gop": "2s"}
+    (output,) = activities["high"]["Parameters"]["Outputs"]
+    output["Video"] |= gop
+    edges |= {"start": ["package", "mp4"], "mp4": ["report"]}
+    inner = {name: one for name, one in activities.items() if name not in ("start", "report")}
+    record = home.run(edges, **inner, mp4=work(MP4, "film", Video=gop))
+    assert record.activity("mp4").state is ActivityState.SUCCESS
+    commands = {command for one in record.activities for command in one.result.commands}
+    # of the two pictures of the package
+    assert sum(command.count("libx264") for command in commands) == 2
+    (playlist,) = home.out.rglob("high/video.m3u8")
+    assert pictures(joined(playlist))[-1] == pictures(home.out / "film.mp4")[-1]
+
+
 def packets_of(out: Path, name: str = "video") -> tuple[list[dict[str, Any]], list[str]]:
     """The time stamps of the packets of a stream, and the lengths in its playlist."""
     (playlist,) = out.rglob(f"high/{name}.m3u8")
@@ -230,4 +271,5 @@ def test_what_an_analysis_encodes_of_a_short_source_is_what_its_transcodes_have(
     hashed = ("-map", "0:v", "-fps_mode", "passthrough", "-f", "framehash")
     mp4, hls = (decoded(home.out / name, *hashed).splitlines() for name in ("mp4.mp4", "hls.m3u8"))
     digests = [[line.split(b",")[-1] for line in file if line[:1] != b"#"] for file in (mp4, hls)]
-    assert digests[0] == digests[1] and len(digests[0]) == max(2, sound) * 5
+    # outputs have at least ten pictures a second
+    assert digests[0] == digests[1] and len(digests[0]) == max(2, sound) * 10

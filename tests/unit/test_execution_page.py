@@ -165,6 +165,14 @@ def test_pictures_stand_in_the_page_and_link_to_what_they_show():
 def test_a_page_of_a_file_asks_for_nothing_else():
     written = html(facts(execution(START, HD, BAD)))
     page = read(written)
-    assert not page.all("link")
+    assert all(link["href"].startswith("data:") for link in page.all("link"))
     assert all("src" not in script for script in page.all("script"))
     assert "url(" not in written and "@import" not in written
+
+
+def test_what_turns_a_name_around_is_shown_by_its_number():
+    record = replace(
+        execution(START), input=replace(execution(START).input, object="a/film\u202e4pm.exe")
+    )
+    page = read(html(facts(record)))
+    assert "film[U+202E]4pm.exe" in page.text

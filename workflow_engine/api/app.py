@@ -69,15 +69,17 @@ def create_app(
     families: Iterable[Family] | None = None,
     home: str = "",
     failure_page: FailurePage = no_page,
+    metrics: Metrics | None = None,
 ) -> FastAPI:
     """Return the application; more routes may be added to it.
 
     `status` says whether the server is ready, and why, for `/readyz`; `gauges` are shown by
     `/metrics`. Both may block. `families` are those of `[service] apis`, unless others are given.
     `home` is where a browser is sent that opens `/`, and `failure_page` what it sees where nothing
-    is served. Raises SettingsError when the settings of the API are wrong.
+    is served; `metrics` may count runs, too. Raises SettingsError when the settings of the API are
+    wrong.
     """
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     chosen = engine.settings.service.apis
     spoken = [one for one in FAMILIES if one.name in chosen] if families is None else families
     api = _Api(Calls(engine, spoken, metrics), home)

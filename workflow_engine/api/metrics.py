@@ -1,6 +1,7 @@
 """What `/metrics` shows, by the client library of Prometheus.
 
 metrics = Metrics()
+metrics.ran(record, since)
 metrics.count("AddMedia", "OK", 0.012)
 text = metrics.text([Present(name="executions", help="...", label="state", values={...})])
 """
@@ -8,6 +9,7 @@ text = metrics.text([Present(name="executions", help="...", label="state", value
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -19,10 +21,15 @@ from prometheus_client import (
     generate_latest,
 )
 
+from workflow_engine.errors import Code
+from workflow_engine.records import ActivityState, ExecutionRecord, ExecutionState
+
 #: the media type of what `Metrics.text` returns
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 
 _PREFIX = "mediaflow_"
+#: seconds; the upper ends of the classes of activities and executions
+_LENGTHS = (0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +59,36 @@ class Metrics:
             ["action"],
             registry=self._registry,
         )
+        self._executions = Counter(
+            f"{_PREFIX}executions_ended",
+            "Executions that ended in this process.",
+            ["outcome"],
+            registry=self._registry,
+        )
+        self._execution_seconds = Histogram(
+            f"{_PREFIX}execution_seconds",
+            "Time that executions took in this process.",
+            buckets=_LENGTHS,
+            registry=self._registry,
+        )
+        self._activities = Counter(
+            f"{_PREFIX}activities_ended",
+            "Activities that ended in this process.",
+            ["type", "state"],
+            registry=self._registry,
+        )
+        self._activity_seconds = Histogram(
+            f"{_PREFIX}activity_seconds",
+            "Time that activities took, without those that were skipped or reused.",
+            ["type"],
+            buckets=_LENGTHS,
+            registry=self._registry,
+        )
+        self._output_bytes = Counter(
+            f"{_PREFIX}output_bytes",
+            "Bytes that activities published.",
+            registry=self._registry,
+        )
         started = time.monotonic()
         uptime = Gauge(
             f"{_PREFIX}uptime_seconds",
@@ -67,6 +104,22 @@ class Metrics:
         self._requests.labels(action, code).inc()
         self._seconds.labels(action).observe(seconds)
 
+    def ran(self, record: ExecutionRecord, since: datetime) -> None:
+        """Count what has ended of an execution that this process runs since a moment."""
+        for activity in record.activities:
+            if not activity.ended or activity.ended < since:
+                continue  # of an earlier attempt
+            made = not activity.reused and activity.state is not ActivityState.SKIPPED
+            state = "Reused" if activity.reused else str(activity.state)
+            self._activities.labels(activity.type, state).inc()
+            self._output_bytes.inc(sum(output.digests.size for output in activity.outputs))
+            if made and activity.started:
+                seconds = (activity.ended - max(activity.started, since)).total_seconds()
+                self._activity_seconds.labels(activity.type).observe(max(seconds, 0.0))
+        if record.ended:
+            self._executions.labels(_outcome(record)).inc()
+            self._execution_seconds.observe(max((record.ended - since).total_seconds(), 0.0))
+
     def text(self, present: Iterable[Present] = ()) -> bytes:
         """Return everything that was counted, and some present values, as Prometheus reads it."""
         shown = CollectorRegistry()
@@ -76,3 +129,9 @@ class Metrics:
             for value, number in one.values.items():
                 (gauge.labels(value) if labels else gauge).set(number)
         return generate_latest(self._registry) + generate_latest(shown)
+
+
+def _outcome(record: ExecutionRecord) -> str:
+    if record.state is ExecutionState.COMPLETED:
+        return "partial" if record.failed else "completed"
+    return "cancelled" if record.code == Code.CANCELLED else "failed"

@@ -32,9 +32,14 @@ window.mediaflow = {
   sprite(figure) {
     const picture = figure.querySelector("img");
     if (!picture) return;
+    if (!picture.complete) {
+      picture.addEventListener("load", () => mediaflow.sprite(figure), { once: true });
+      return;
+    }
     const [columns, lines] = figure.dataset.cells.split(" ").map(Number);
     const moments = figure.dataset.moments.split(" ").map(Number);
-    const wide = Number(picture.getAttribute("width")), high = Number(picture.getAttribute("height"));
+    const wide = picture.naturalWidth, high = picture.naturalHeight;
+    if (!wide) return;
     const width = wide / columns, height = high / lines;
     const name = "http://www.w3.org/2000/svg";
     const view = document.createElementNS(name, "svg");

@@ -52,8 +52,8 @@ class ExecutionFacts:
     `record` has the activities in the order of the topology. `side_inputs` has what each activity
     read beside the input, `tools` the versions of the programs, `thumbnails` small pictures of
     outputs by their places, `notices` sentences about the page itself. `link` makes the URL of an
-    output, empty where a browser cannot have it, and `report` is that of the report for programs.
-    `now` is where time stands.
+    output, empty where a browser cannot have it; with `load_pictures` those without a thumbnail are
+    loaded from there. `report` is the URL of the report for programs, and `now` where time stands.
     """
 
     record: ExecutionRecord
@@ -67,6 +67,7 @@ class ExecutionFacts:
     thumbnails: Mapping[str, Thumbnail] = field(default_factory=dict[str, Thumbnail])
     notices: Sequence[str] = ()
     link: Link = no_link
+    load_pictures: bool = False
     report: str = ""
 
 
@@ -163,7 +164,13 @@ def _part(facts: ExecutionFacts, number: int, record: ActivityRecord) -> Activit
         number=number,
         record=record,
         seconds=(end - record.started).total_seconds() if record.started and end else None,
-        shown=shown_of(record, facts.exhibits.get(record.name, ()), facts.thumbnails, facts.link)
+        shown=shown_of(
+            record,
+            facts.exhibits.get(record.name, ()),
+            facts.thumbnails,
+            facts.link,
+            load_pictures=facts.load_pictures,
+        )
         if whole
         else None,
         commands=tuple(_within(commands, _MOST_TEXT)) if whole else (),

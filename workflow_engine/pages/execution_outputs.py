@@ -79,19 +79,20 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownPicture:
-    """A picture with a small copy, if there is one; cells where it is a sprite."""
+    """A picture: its small copy, or the whole where it is `loaded`; the cells of a sprite."""
 
     object: ShownObject
     caption: str
     thumbnail: Thumbnail | None
     large: bool
     cells: Cells | None
+    loaded: bool
 
     @property
     def source(self) -> str:
-        """The small copy as a URL that holds it (RFC 2397); "" where there is none."""
+        """The small copy as a URL that holds it (RFC 2397), else the whole; "" for neither."""
         if self.thumbnail is None:
-            return ""
+            return self.object.link if self.loaded else ""
         content = b64encode(self.thumbnail.content).decode()
         return f"data:{self.thumbnail.media_type};base64,{content}"
 
@@ -127,10 +128,13 @@ def shown_of(
     exhibits: Sequence[Exhibit],
     thumbnails: Mapping[str, Thumbnail],
     link: Link,
+    *,
+    load_pictures: bool,
 ) -> Shown | None:
     """Return what an activity left, None for one that left nothing.
 
-    Exhibits of outputs that do not exist are left out.
+    With `load_pictures` those without a small copy are loaded by their links. Exhibits of outputs
+    that do not exist are left out.
     """
     if not record.outputs and not exhibits:
         return None
@@ -143,7 +147,7 @@ def shown_of(
             if isinstance(one, Player) and 0 <= one.output < len(objects)
         ),
         pictures=tuple(
-            (one.title, tuple(_pictures(one, objects, thumbnails)))
+            (one.title, tuple(_pictures(one, objects, thumbnails, load_pictures)))
             for one in exhibits
             if isinstance(one, Pictures)
         ),
@@ -159,7 +163,10 @@ def shown_of(
 
 
 def _pictures(
-    given: Pictures, objects: Sequence[ShownObject], thumbnails: Mapping[str, Thumbnail]
+    given: Pictures,
+    objects: Sequence[ShownObject],
+    thumbnails: Mapping[str, Thumbnail],
+    load: bool,
 ) -> Iterator[ShownPicture]:
     for one in given.pictures:
         if 0 <= one.output < len(objects):
@@ -170,6 +177,7 @@ def _pictures(
                 thumbnail=thumbnails.get(shown.output.place),
                 large=one.large,
                 cells=one.cells,
+                loaded=load,
             )
 
 

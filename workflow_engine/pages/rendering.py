@@ -28,6 +28,9 @@ _LINKS = ("https://", "http://")
 #: marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode annex 9)
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
+#: those of them that change the direction of what follows
+_TURNING = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
+
 
 def render(template: str, /, **values: Any) -> str:
     """Return a page: a template of this package, filled in."""
@@ -117,8 +120,13 @@ def _moment(moment: datetime | None) -> Markup:
 
 
 def _isolated(text: object) -> Markup:
-    """Return text of others so that its writing direction changes nothing around it."""
-    return Markup("<bdi>{}</bdi>").format(text)
+    """Return text of others so that its writing direction changes nothing around it.
+
+    What would turn it around in itself is shown by its number: `gpj.exe` is not to look like
+    another kind of file.
+    """
+    shown = "".join(f"[U+{ord(one):04X}]" if one in _TURNING else one for one in str(text))
+    return Markup("<bdi>{}</bdi>").format(shown)
 
 
 def _inline_script(name: str) -> Markup:

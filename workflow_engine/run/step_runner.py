@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workflow_engine.activity import ActivityContext, ActivityResult, Role, StepResult
+from workflow_engine.buckets.parallel import in_parallel
 from workflow_engine.errors import Interruption, LeaseLostError
 from workflow_engine.planning.plan import Planned, Planner, shared_groups
 from workflow_engine.run.active_run import ActiveRun
@@ -77,10 +78,11 @@ class StepRunner:
         if self._streams is None:
             return planned
         name = planned.node.name
-        with self._finding:
-            if name not in self._found:
-                self._found[name] = self._streams.taking(planned)
-            return self._found[name]
+        if name not in self._found:
+            found = self._streams.taking(planned)  # which may download for long
+            with self._finding:
+                self._found.setdefault(name, found)
+        return self._found[name]
 
     @contextmanager
     def _at_work(self, members: Sequence[Planned]) -> Generator[list[ActivityContext]]:
@@ -141,7 +143,8 @@ class StepRunner:
                 served = [p.node.name for p in siblings if self._find_finished(p)]
                 self._shared.update((sibling.node.name, None) for sibling in siblings)
                 left = [one for one in siblings if one.node.name not in served]
-                found = {one.node.name: self._with_streams(one) for one in left}
+                with_streams = in_parallel(self._with_streams, left)
+                found = {one.node.name: one for one in with_streams}
                 for group in shared_groups(self._run.graph, found.values()):
                     members = [found[member] for member in group]
                     self._shared.update(

@@ -8,6 +8,7 @@ streams are encoded. Decision 21.
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from workflow_engine.errors import InterruptedRunError, MediaflowError
@@ -17,6 +18,15 @@ from workflow_engine.run.reuse import Finished
 from workflow_engine.topology.placeholders import Names
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class _Copy:
+    """The copy of an output: whoever needs it first makes it, others wait for that one only."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    made: bool = False
+    file: Path | None = None  # None where it cannot be had
 
 
 class StreamFiles:
@@ -35,7 +45,7 @@ class StreamFiles:
         self._make_folder = make_folder
         self._cancel = cancel
         self._lock = threading.Lock()
-        self._files: dict[tuple[str, Digests], Path | None] = {}
+        self._copies: dict[tuple[str, Digests], _Copy] = {}
 
     def taking(self, planned: Planned) -> Planned:
         """Return a plan with the streams that finished outputs have.
@@ -56,10 +66,12 @@ class StreamFiles:
 
     def _file(self, output: Output) -> Path | None:
         with self._lock:
-            key = (output.place, output.digests)
-            if key not in self._files:
-                self._files[key] = self._fetched(output)
-            return self._files[key]
+            copy = self._copies.setdefault((output.place, output.digests), _Copy())
+        with copy.lock:
+            if not copy.made:
+                copy.file = self._fetched(output)
+                copy.made = True
+            return copy.file
 
     def _fetched(self, output: Output) -> Path | None:
         target = self._make_folder() / stream_file(output)

@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Interruption, LeaseLostError, MediaflowError
+from workflow_engine.records import ExecutionRecord, utc_now
 from workflow_engine.run import lease
 from workflow_engine.run.cancellation import Cancellation
 from workflow_engine.run.journal import Observer
@@ -38,7 +40,8 @@ def unobserved(run_id: str) -> AbstractContextManager[Sequence[Observer]]:
 class Dispatcher:
     """Runs queued executions on threads of this process.
 
-    `executor` gives each its own, `observed` what watches it while it runs.
+    `executor` gives each its own, `observed` what watches it while it runs; `ran` gets each
+    afterwards, and since when it ran here.
     """
 
     name = "runner"
@@ -48,10 +51,12 @@ class Dispatcher:
         engine: Engine,
         executor: Callable[[], Executor],
         observed: Observed = unobserved,
+        ran: Callable[[ExecutionRecord, datetime], object] = lambda record, since: None,
     ) -> None:
         self._engine = engine
         self._executor = executor
         self._observed = observed
+        self._ran = ran
         self._owner = lease.owner_name()
         self._turn = threading.Lock()
         self._lock = threading.Lock()
@@ -159,10 +164,12 @@ class Dispatcher:
                 cancellation.stop(Interruption.LEFT)
 
         try:
+            since = utc_now()
             with self._observed(claim.run_id) as observers:
-                self._engine.runs.run_claimed(
+                record = self._engine.runs.run_claimed(
                     claim, executor=self._executor(), observers=observers, on_start=started
                 )
+            self._ran(record, since)
         except LeaseLostError as error:
             log.warning("run taken over by another process: %s", error.message)
         except MediaflowError as error:

@@ -10,7 +10,6 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack
 from importlib.metadata import entry_points
 
@@ -18,7 +17,7 @@ import uvicorn
 
 from workflow_engine.api.app import create_app, server_options
 from workflow_engine.api.connections import accept_failed_rarely, raise_file_limit
-from workflow_engine.api.metrics import Present
+from workflow_engine.api.metrics import Metrics
 from workflow_engine.api.workers import stay_on_one_core
 from workflow_engine.catalog.template_files import FOLDER as TEMPLATE_FOLDER
 from workflow_engine.engine import Engine
@@ -29,6 +28,7 @@ from workflow_engine.service import GROUP, Component, Routed
 from workflow_engine.service.clock import process_began
 from workflow_engine.service.configuration import SharedStore
 from workflow_engine.service.dispatcher import Dispatcher
+from workflow_engine.service.gauges import gauges
 from workflow_engine.service.prefect import PrefectComponent
 from workflow_engine.service.retention import Retention
 from workflow_engine.service.workflow_files import TemplateFiles, WorkflowFiles
@@ -59,7 +59,10 @@ class Server:
         self._engine = Engine(settings)
         self._prefect = PrefectComponent(settings, self._engine.store.executions.by_ids)
         self._site = Site(self._engine)
-        self._dispatcher = Dispatcher(self._engine, self._prefect.executor, self._site.observed)
+        metrics = Metrics()
+        self._dispatcher = Dispatcher(
+            self._engine, self._prefect.executor, self._site.observed, metrics.ran
+        )
         self._sender = Sender(self._engine.store, self._engine.outbox.receivers)
         self._engine.outbox.subscribe(self._sender.wake)
         folder = settings.workflows.dir
@@ -85,9 +88,10 @@ class Server:
         app = create_app(
             self._engine,
             status=self.status,
-            gauges=self.gauges,
+            gauges=lambda: gauges(self._engine, self._dispatcher.running()),
             home=self._site.home,
             failure_page=self._site.failure,
+            metrics=metrics,
         )
         app.router.routes.extend(self._site.routes)
         for component in self._components:
@@ -175,20 +179,6 @@ class Server:
         if self._draining:
             said[self._dispatcher.name] = "draining"
         return ready, said
-
-    def gauges(self) -> Iterable[Present]:
-        """Return the figures of `/metrics` that are not about requests."""
-        yield Present(
-            name="executions_running",
-            help="Executions in work in this process.",
-            values={"": self._dispatcher.running()},
-        )
-        yield Present(
-            name="prediction_median_error",
-            help="Median error of the latest predictions: rates in percent, VMAF in points.",
-            label="figure",
-            values={str(k): v for k, v in self._engine.store.predictions.median_errors().items()},
-        )
 
     def _serve_http(self) -> None:
         stay_on_one_core()

@@ -153,6 +153,12 @@ class QueueTable:
             now = self._database.now(connection)
             return bucket_sets.waiting_elsewhere(connection, buckets, now)
 
+    def waiting(self) -> int:
+        """Return how many executions are in the queue and were not begun."""
+        query = sa.select(sa.func.count()).select_from(executions).where(is_queued())
+        with self._database.read() as connection:
+            return connection.scalar(query) or 0
+
     def bucket_sets(self, ids: Collection[str]) -> Mapping[str, Mapping[str, str]]:
         """Return where buckets lie, by name, of the sets that `ExecutionLine` names."""
         with self._database.read() as connection:

@@ -38,7 +38,9 @@ class ExecutionPages:
         def link(output: Output) -> str:
             return output_path(run_id, output.ref)
 
-        facts = replace(execution_facts(record, self._graph(record.topology)), link=link)
+        facts = replace(
+            execution_facts(record, self._graph(record.topology)), link=link, load_pictures=True
+        )
         live = not record.state.ended
         return visit.page(
             "execution_served.html",
