@@ -133,3 +133,31 @@ def test_the_excess_of_key_frames_is_no_part_of_the_curve() -> None:
         after.time - before.time == pytest.approx(4) for before, after in pairwise(film.curve.keys)
     )
     assert len(film.curve.bins) == 60 / BIN
+
+
+def sample(start: float, *, weight: float = 0.5, busy: float = 1.0) -> Sample:
+    return Sample(start=start, length=5, skip=1, counted=3, weight=weight, busy=busy)
+
+
+def test_samples_that_are_busier_than_the_source_count_for_less() -> None:
+    inference = Inference([sample(0, busy=3), sample(20)], [], 30.0)
+    assert inference.kbps({0: Encoded(ordinary=30), 1: Encoded(ordinary=10)}) == 10
+
+
+def test_key_frames_by_the_clock_are_as_large_as_the_scene_that_they_are_in() -> None:
+    keys = [KeyFrame(0, 1000), KeyFrame(15, 3000)]
+    inference = Inference([sample(2, weight=0.9), sample(17, weight=0.1)], keys, 30.0)
+    found = {0: Encoded(ordinary=0, first=500), 1: Encoded(ordinary=0, first=1500)}
+    # at 0, 10 and 20 s; the scene at 15 s is in no sample, and no other one is
+    assert inference.kbps(found) == pytest.approx((500 + 500 + 1500) * 8 / 1000 / 30)
+
+
+def test_key_frames_of_the_clock_of_the_source_are_told_from_those_of_scenes() -> None:
+    times = [0, 12, 15, 27, 39, 42, 54]  # by the clock at 12 s behind another one
+    keys = [KeyFrame(time, 100) for time in times]
+    inference = Inference([sample(10), sample(13)], keys, 60.0)
+    found = {
+        0: Encoded(ordinary=0),
+        1: Encoded(ordinary=0, keys=(KeyFrame(15.0, 60),)),
+    }
+    assert inference.kbps(found) == pytest.approx(2 * 60 * 8 / 1000 / 60), "at 15 and at 42 s"

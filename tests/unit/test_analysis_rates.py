@@ -121,3 +121,6 @@ def test_what_does_not_fit_into_the_buffer_is_cut() -> None:
     assert share_cut([5100] * 25 * 60, rate, limit) > 0, "2 % above it, for a minute"
     # more than is there at first: 225 kB are asked for, and 112.5 kB are there
     assert share_cut([225_000], rate, limit) == 0.5
+    # what a quiet stretch saves is no more than the buffer holds: 125 kB
+    assert share_cut([0] * 100 + [125_000], rate, limit) == 0
+    assert share_cut([0] * 100 + [250_000], rate, limit) == 0.5
