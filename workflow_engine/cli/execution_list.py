@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,7 +75,8 @@ def list_executions(
 
     TOOK counts from the moment in which an execution was accepted. "Completed, 2 failed" ran to
     its end, but two of its activities failed. Cancelled executions do not count as failed. On a
-    terminal RunIds are shortened: every command takes so much of one as is unique.
+    terminal, times are local, and RunIds are shortened: every command takes so much of one as is
+    unique.
     """
     from workflow_engine.store import ExecutionFilter, Store
 
@@ -105,12 +107,19 @@ def _row(line: "ExecutionLine", run_id: str) -> tuple[str, ...]:
     took = (line.ended or utc_now()) - line.created
     return (
         run_id,
-        wire_time(line.created),
+        _moment(line.created),
         "" if state is ExecutionState.QUEUED else duration_text(took.total_seconds()),
         shown_state(state, line.failed),
         printable(line.workflow),
         printable(f"{line.bucket}/{line.object}"),
     )
+
+
+def _moment(moment: datetime) -> str:
+    """Return a moment as programs read it, on a terminal shortly and in the local time."""
+    if sys.stdout.isatty():
+        return moment.astimezone().strftime("%m-%d %H:%M")
+    return wire_time(moment)
 
 
 def _shown_ids(run_ids: Iterable[str]) -> Mapping[str, str]:

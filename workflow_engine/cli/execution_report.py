@@ -98,6 +98,7 @@ def _page_file(engine: "Engine", record: ExecutionRecord) -> "Path":
     folder = engine.settings.data_dir / _PAGES
     private_folder(folder)
     file = folder / f"{record.run_id}.html"
+    file.touch(mode=0o600)
     file.write_text(_page(engine, record), encoding="utf-8", errors="replace")
     return file
 
