@@ -12,12 +12,13 @@ ladder that finds it done, each without what a run of nothing takes.
 
 import argparse
 import json
+import math
 import os
 import resource
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -243,13 +244,20 @@ _COLOURS: dict[str, str] = dict(
     )
 )
 _SIDE, _EDGE = 420, 50
+_RATES, _QUALITIES = (50, 100, 200, 500, 1000, 2000, 4000), (20, 40, 60, 80, 100)
 
 
-def plot(points: Sequence[tuple[str, float, float]], title: str, low: float, high: float) -> str:
+def plot(
+    points: Sequence[tuple[str, float, float]],
+    title: str,
+    ticks: Sequence[float],
+    scale: Callable[[float], float] = float,
+) -> str:
     """Return an SVG of predicted against measured figures, a colour for each kind."""
+    low, high = scale(ticks[0]), scale(ticks[-1])
 
     def at(value: float) -> float:
-        return _EDGE + (_SIDE - 2 * _EDGE) * (value - low) / (high - low)
+        return _EDGE + (_SIDE - 2 * _EDGE) * (scale(value) - low) / (high - low)
 
     marks = [
         f'<circle cx="{at(measured):.1f}" cy="{_SIDE - at(predicted):.1f}" r="4" '
@@ -258,14 +266,16 @@ def plot(points: Sequence[tuple[str, float, float]], title: str, low: float, hig
     ]
     names = [
         f'<text x="{_EDGE + 8}" y="{_EDGE + 14 + 15 * row}" fill="{colour}">{kind}</text>'
-        for row, (kind, colour) in enumerate(_COLOURS.items())
+        for row, (kind, colour) in enumerate(
+            (kind, colour)
+            for kind, colour in _COLOURS.items()
+            if kind in {one[0] for one in points}
+        )
     ]
-    scale = [
-        f'<text x="{at(low + (high - low) * n / 4):.0f}" y="{_SIDE - _EDGE + 16}" '
-        f'text-anchor="middle">{low + (high - low) * n / 4:.0f}</text>'
-        f'<text x="{_EDGE - 6}" y="{_SIDE - at(low + (high - low) * n / 4) + 4:.0f}" '
-        f'text-anchor="end">{low + (high - low) * n / 4:.0f}</text>'
-        for n in range(5)
+    labels = [
+        f'<text x="{at(tick):.0f}" y="{_SIDE - _EDGE + 16}" text-anchor="middle">{tick:g}</text>'
+        f'<text x="{_EDGE - 6}" y="{_SIDE - at(tick) + 4:.0f}" text-anchor="end">{tick:g}</text>'
+        for tick in ticks
     ]
     inner = _SIDE - 2 * _EDGE
     return "\n".join(
@@ -281,7 +291,7 @@ def plot(points: Sequence[tuple[str, float, float]], title: str, low: float, hig
             f'<text x="{_SIDE / 2}" y="{_SIDE - 12}" text-anchor="middle">measured</text>',
             f'<text x="14" y="{_SIDE / 2}" transform="rotate(-90 14 {_SIDE / 2})" '
             'text-anchor="middle">predicted</text>',
-            *scale,
+            *labels,
             *names,
             *marks,
             "</svg>\n",
@@ -292,13 +302,13 @@ def plot(points: Sequence[tuple[str, float, float]], title: str, low: float, hig
 def draw(offered: Sequence[Offered], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rates = [(one.kind, one.predicted, one.measured) for one in offered]
-    (folder / "analysis-rates.svg").write_text(plot(rates, "Rate, kbit/s", 0, 4000))
+    (folder / "analysis-rates.svg").write_text(plot(rates, "Rate, kbit/s", _RATES, math.log))
     quality = [
         (one.kind, one.predicted_vmaf, one.measured_vmaf)
         for one in offered
         if one.predicted_vmaf is not None
     ]
-    (folder / "analysis-vmaf.svg").write_text(plot(quality, "VMAF", 20, 100))
+    (folder / "analysis-vmaf.svg").write_text(plot(quality, "VMAF", _QUALITIES))
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ PAGES = ROOT / ".site" / "pages"
 CALLED = {
     ROOT / "CHANGELOG.md": "changelog.md",
     ROOT / "CONTRIBUTING.md": "contributing.md",
-    ROOT / "README.md": "index.md",
+    ROOT / "README.md": "overview.md",
     ROOT / "SECURITY.md": "security.md",
     DOCS / "decisions" / "README.md": "decisions/index.md",
 }
@@ -29,10 +29,9 @@ def main() -> None:
     shutil.rmtree(PAGES, ignore_errors=True)
     sources = [*DOCS.rglob("*.md"), *(page for page in CALLED if page.parent == ROOT)]
     for source in sources:
-        if source != ROOT / "README.md":  # the site has a first page of its own
-            target = PAGES / _called(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(_relinked(source), encoding="utf-8")
+        target = PAGES / _called(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(_relinked(source), encoding="utf-8")
     for picture in DOCS.rglob("*.svg"):
         target = PAGES / picture.relative_to(DOCS)
         target.parent.mkdir(parents=True, exist_ok=True)

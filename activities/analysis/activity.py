@@ -221,7 +221,7 @@ class Analysis(Activity[AnalysisParameters]):
             resolved.require(rungs, guess, picture)
         except ActivityError:
             rungs = []
-        judged = [_judged(rung, guess, resolved, forecast=True) for rung in rungs]
+        judged = [_judged(rung, guess, resolved, None) for rung in rungs]
         return ActivityResult(data=_data(judged, picture, resolved, forecast=True))
 
     def run(self, step: Step, context: ActivityContext) -> ActivityResult:
@@ -256,10 +256,7 @@ class Analysis(Activity[AnalysisParameters]):
                 break
         # not before: guesses are no reason to refuse
         resolved.require(rungs, measured, picture)
-        vmaf = meter.metric is Metric.VMAF and meter.comparable
-        judged = [
-            _judged(rung, measured, resolved, sampled=meter.seconds, vmaf=vmaf) for rung in rungs
-        ]
+        judged = [_judged(rung, measured, resolved, meter) for rung in rungs]
         return ActivityResult(
             data=_data(judged, picture, resolved),
             kept=_kept(judged, meter),
@@ -311,9 +308,12 @@ def _samples(resolved: _Resolved, curve: Sequence[float]) -> list[Sample]:
 
 
 def _first_commands(resolved: _Resolved) -> tuple[tuple[str, ...], ...]:
-    """Return the first sample encodes as they will probably be: the places are known later."""
+    """Return the first sample encodes as they will probably be: the places are known later.
+
+    Which further sizes are encoded depends on the rates that these have.
+    """
     picture = decide(resolved.video, resolved.config)
-    points = resolved.measured().first(_edges(resolved, picture))
+    points = resolved.measured().first(_edges(resolved, picture), _forced(resolved, picture))
     name = resolved.planned.names.source_name
     return tuple(
         command(
@@ -339,39 +339,33 @@ def _identity(config: AnalysisConfig) -> dict[str, Json]:
     }
 
 
-def _judged(
-    rung: Rung,
-    measured: Measured,
-    resolved: _Resolved,
-    *,
-    sampled: float | None = None,
-    vmaf: bool = False,
-    forecast: bool = False,
-) -> JudgedRung:
-    """Return a rung with how it keeps its rate, and what is predicted of it."""
-    if rung.edge is None or rung.kbps is None:
+def _judged(rung: Rung, measured: Measured, resolved: _Resolved, meter: Meter | None) -> JudgedRung:
+    """Return a rung with how it keeps its rate, and what is predicted of it.
+
+    There is no `meter` in a forecast.
+    """
+    edge = rung.edge
+    if edge is None or rung.kbps is None:
         return JudgedRung(rung=rung)
     network = resolved.config.quality_control.method_streaming == "network"
     rate = None
     if rung.offered:
-        at_rate = measured.crf_at(rung.edge, rung.kbps)
-        crf = at_rate if rung.capped else measured.crf(rung.edge)
-        peak = measured.peak(rung.edge)
         rate = rate_control(
             rung,
-            crf,
+            measured.crf_at(edge, rung.kbps) if rung.capped else measured.crf(edge),
             resolved.lasting,
             local=not network,
-            peak=peak,
-            whole=not forecast and resolved.whole,
+            cut=lambda limited: meter.cut(edge, limited) if meter else 0.0,
+            whole=meter is not None and resolved.whole,
         )
-    seconds = None if forecast else measured.seconds(rung.edge)
+    seconds = measured.seconds(edge) if meter else None
+    compared = meter and meter.metric is Metric.VMAF and meter.comparable
     return JudgedRung(
         rung=rung,
         rate=rate,
-        vmaf=measured.quality(rung.edge, rung.kbps) if vmaf else None,
+        vmaf=measured.quality(edge, rung.kbps) if compared else None,
         seconds=seconds * resolved.length if seconds and resolved.length else None,
-        sampled=sampled,
+        sampled=meter.seconds if meter else None,
     )
 
 

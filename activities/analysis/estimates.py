@@ -50,13 +50,12 @@ class Point:
 class Reading:
     """What an output was measured to be.
 
-    `peak` is the kbit/s of its busiest seconds. `quality` is VMAF, or SSIM in percent, None where
+    `quality` is VMAF, or SSIM in percent, None where
     it was not measured; `seconds` is the time that a second of the source takes to encode. `rough`
     means that few samples tell so.
     """
 
     kbps: float
-    peak: float = 0.0
     quality: float | None
     seconds: float
     rough: bool = False
@@ -137,12 +136,6 @@ class Measured:
         if not points:
             return None
         return min(max(_line(points, math.log(kbps), slope=_QUALITY_GAIN), 0.0), 100.0)
-
-    def peak(self, edge: int) -> float:
-        """Return the kbit/s of the busiest seconds of a size that holds the quality."""
-        readings, holding = self._readings.get(edge, {}), self.crf(edge)
-        nearest = min(readings, key=lambda one: abs(one - holding), default=None)
-        return 0.0 if nearest is None else readings[nearest].peak
 
     def seconds(self, edge: int) -> float | None:
         """Return how long a second of the source takes to encode at a size, None if unknown."""

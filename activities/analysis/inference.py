@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from activities.analysis.samples import COUNTED, Sample
+from activities.analysis.samples import Sample
 from activities.probe.curve import Curve, KeyFrame
 
 #: seconds between key frames of the outputs (specification, transcode, 4: Gop)
@@ -38,11 +38,10 @@ class Encoded:
 
     `ordinary` is the kbit/s of the pictures that count, with as much of each key frame as another
     picture has. `keys` are the key frames among them, behind the first picture; `first` is the
-    excess of that one, in bytes. `peak` is the kbit/s of the busiest seconds.
+    excess of that one, in bytes.
     """
 
     ordinary: float
-    peak: float
     keys: tuple[KeyFrame, ...] = ()
     first: float = 0.0
 
@@ -52,11 +51,7 @@ def whole(packets: Sequence[tuple[float, int, bool]], seconds: float) -> Encoded
 
     `packets` are their times of decoding, bytes, and whether they are key frames.
     """
-    tiles = [0] * max(1, int(seconds / COUNTED))
-    each = seconds / len(tiles)
-    for time, size, _ in packets:
-        tiles[min(int(time / each), len(tiles) - 1)] += size
-    return Encoded(ordinary=sum(tiles) * _KBIT / seconds, peak=max(tiles) * _KBIT / each)
+    return Encoded(ordinary=sum(size for _, size, _ in packets) * _KBIT / seconds)
 
 
 def part(packets: Sequence[tuple[float, int, bool]], sample: Sample) -> Encoded:
@@ -73,7 +68,6 @@ def part(packets: Sequence[tuple[float, int, bool]], sample: Sample) -> Encoded:
     excess = sum(one.excess for one in inside)
     return Encoded(
         ordinary=(total - excess) * _KBIT / sample.counted,
-        peak=total * _KBIT / sample.counted,
         keys=tuple(KeyFrame(sample.start + one.time, one.excess) for one in inside),
         first=first,
     )

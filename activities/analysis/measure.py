@@ -16,7 +16,7 @@ from activities.analysis.classes import largest_edge
 from activities.analysis.estimates import LEAST_CRF, MOST_CRF, Point, Reading
 from activities.analysis.inference import Encoded, Inference, part, whole
 from activities.analysis.picture import PictureDecision
-from activities.analysis.rates import RateControl, keeps_limit
+from activities.analysis.rates import RateControl, share_cut
 from activities.analysis.samples import Sample
 from activities.analysis.templates import video_section
 from activities.ffmpeg import graph
@@ -127,10 +127,14 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True)
 class _Encode:
-    """One sample at one point, and how long a second of it took."""
+    """One sample at one point, and how long a second of it took.
+
+    `sizes` are the bytes of its pictures that count, as they are decoded.
+    """
 
     file: Path
     found: Encoded
+    sizes: Sequence[int]
     seconds: float
 
 
@@ -212,14 +216,22 @@ class Meter:
         found = self._encodes.get((edge, crf), {}).get(0)
         if found is None:
             return None
-        sizes = [size for _, size, _ in flows(found.file, [1], make=Sizes)[1].packets]
-        if not keeps_limit(sizes, self._rate, control):
+        if share_cut(found.sizes, self._rate, control) > 0:
             return None
         rendition = rendition_of(self._source, sample, edge, crf)
         picture = rendition.picture
         assert picture and picture.encoding
         limited = replace(picture.encoding, maxrate=float(control.maxrate), bufsize=control.bufsize)
         return replace(rendition, picture=replace(picture, encoding=limited)), found.file
+
+    def cut(self, edge: int, control: RateControl) -> float:
+        """Return the share of what was encoded of a size near a Crf that a limit would cut."""
+        crfs = [crf for one, crf in self._encodes if one == edge]
+        nearest = min(crfs, key=lambda crf: abs(crf - (control.crf or crf)))
+        encodes = self._encodes[edge, nearest].values()
+        total = sum(sum(one.sizes) for one in encodes)
+        cut = sum(sum(one.sizes) * share_cut(one.sizes, self._rate, control) for one in encodes)
+        return cut / max(total, 1)
 
     def _numbers(self, point: Point) -> Sequence[int]:
         """Return the samples that a point is measured on."""
@@ -251,7 +263,6 @@ class Meter:
             quality = MOST_CRF - point.crf
         return Reading(
             kbps=kbps,
-            peak=max(one.found.peak for one in encoded.values()),
             quality=quality,
             seconds=mean({n: one.seconds for n, one in encoded.items()}),
             rough=rough,
@@ -285,7 +296,9 @@ class Meter:
                 found = whole(packets, float(len(packets) / self._rate))
             spent = report.elapsed * share / sum(pixels) / sample.length
             encoded = self._encodes.setdefault((point.edge, point.crf), {})
-            encoded[number] = _Encode(file=file, found=found, seconds=spent)
+            end = sample.skip + sample.counted
+            sizes = [size for time, size, _ in packets if sample.skip <= time < end]
+            encoded[number] = _Encode(file=file, found=found, sizes=sizes, seconds=spent)
 
     def _judge(self, number: int, point: Point, tell: Callable[[float], None]) -> float:
         """Return the quality of a sample at a point."""

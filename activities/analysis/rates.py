@@ -4,7 +4,7 @@ Pure: rates in kbit/s, buffers in kbit, lengths in seconds. Specification: analy
 average inside BitrateBnd).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -24,6 +24,8 @@ _SECONDS_OF_BUFFER = 2
 _LONG = 10.0
 #: how full a buffer is when a film begins, as encoders take it
 _FULL = 0.9
+#: the share of the bytes of a Crf that a limit may cut
+_MOST_CUT = 0.03
 #: how far peaks may exceed the range where nothing is streamed
 _LOCAL_PEAKS = 2
 
@@ -49,13 +51,13 @@ def rate_control(
     duration: float | None,
     *,
     local: bool,
-    peak: float = 0.0,
+    cut: Callable[[RateControl], float],
     whole: bool = False,
 ) -> RateControl:
     """Return how an offered rung keeps its rate; `crf` is what has that rate at its size.
 
-    `duration` is None when unknown; `local` players bear higher peaks. `peak` is the rate of its
-    busiest seconds: with a Crf, a Maxrate below that would cut them, and with them the average.
+    `duration` is None when unknown; `local` players bear higher peaks. `cut` tells which
+    share of its bytes a Maxrate and a Bufsize would cut: with a Crf, the average falls by as much.
     `whole` means that the rate was measured on all of the source, and not predicted.
     """
     assert rung.kbps is not None
@@ -70,7 +72,7 @@ def rate_control(
             limited = RateControl(crf=crf, maxrate=rung.high, bufsize=room)
         elif duration is not None and duration >= _LONG:
             limited = _limited_crf(rung, crf, duration)
-        if limited and limited.maxrate >= peak:
+        if limited and cut(limited) <= _MOST_CUT:
             return limited
     return RateControl(
         bitrate=max(float(LEAST_RATE), round(min(max(rung.kbps, low), high), 1)),
@@ -93,17 +95,17 @@ def _limited_crf(rung: Rung, crf: float, duration: float) -> RateControl | None:
     return RateControl(crf=crf, maxrate=maxrate, bufsize=bufsize)
 
 
-def keeps_limit(sizes: Iterable[int], rate: Fraction, control: RateControl) -> bool:
-    """Whether pictures of these sizes, in bytes as they are decoded, keep Maxrate and Bufsize.
+def share_cut(sizes: Sequence[int], rate: Fraction, control: RateControl) -> float:
+    """Return which share of pictures of these sizes does not keep Maxrate and Bufsize, 0 to 1.
 
-    So an encode without a limit is one that keeps the limit. `rate` is in pictures per second. A
-    buffer is filled at Maxrate, and each picture is taken out of it at once.
+    `sizes` are in bytes, as they are decoded, `rate` in pictures per second. A buffer is filled at
+    Maxrate, and each picture is taken out of it at once. An encode without a limit of which nothing
+    is cut is one that keeps the limit.
     """
     room, each = control.bufsize * 1000, float(control.maxrate * 1000 / rate)
-    held = _FULL * room
+    held, cut = _FULL * room, 0.0
     for size in sizes:
         held -= size * 8
-        if held < 0:
-            return False
-        held = min(held + each, room)
-    return True
+        cut += max(-held, 0.0)
+        held = min(max(held, 0.0) + each, room)
+    return cut / max(sum(sizes) * 8, 1)

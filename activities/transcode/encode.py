@@ -15,7 +15,7 @@ from activities.quality import require_metric
 from activities.transcode.command.commands import commands
 from activities.transcode.command.decode import RenditionTarget
 from activities.transcode.command.encoder import AUDIO_ENCODERS, VIDEO_ENCODERS
-from activities.transcode.command.encryption import write_key
+from activities.transcode.command.encryption import cbcs_command, write_key
 from activities.transcode.command.filters import filter_names
 from activities.transcode.command.muxing import agreed, divide, picture_key
 from activities.transcode.command.rendition import RenditionJob
@@ -103,9 +103,12 @@ def _result(
         made = [
             protected(follow_up.finish(*pair), context) for pair in zip(jobs, targets, strict=True)
         ]
+        encrypting = [
+            cbcs_command(one.rendition, one.target.stem) for one in made if one.rendition.sample_key
+        ]
         return finish(
             *(jobs, made),
-            commands=[*argvs, *follow_up.commands],
+            commands=[*argvs, *follow_up.commands, *encrypting],
             reports=[*reports, *follow_up.reports],
             cancel=context.cancel,
         )

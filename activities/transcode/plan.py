@@ -23,6 +23,7 @@ from activities.quality import LEAST_VMAF_SIDE
 from activities.templates import Kind, Template, find, from_analysis
 from activities.transcode.command.commands import commands, mux_command
 from activities.transcode.command.decode import RenditionTarget
+from activities.transcode.command.encryption import cbcs_command
 from activities.transcode.command.measuring import measured_size, measuring
 from activities.transcode.command.muxing import PASSING, agreed, divide, encoder_of, streams_of
 from activities.transcode.command.rendition import Rendition, RenditionJob
@@ -174,7 +175,10 @@ def _share(jobs: Sequence[RenditionJob], source: ObjectRef) -> str:
 
 
 def all_commands(jobs: Sequence[RenditionJob], source: str) -> tuple[tuple[str, ...], ...]:
-    """Return the commands that make and measure all outputs, with file names of their own."""
+    """Return the commands that make all outputs, measure and encrypt them.
+
+    Files have names of their own.
+    """
     targets = _targets(jobs)
     compared = [
         measuring(source, target, job.quality).command
@@ -183,7 +187,10 @@ def all_commands(jobs: Sequence[RenditionJob], source: str) -> tuple[tuple[str, 
     ]
     division = divide(targets)
     muxes = [mux_command(mux) for mux in division.muxes.values()]
-    return (*commands(source, division.encodes), *muxes, *compared)
+    encrypted = [
+        cbcs_command(one.rendition, one.stem) for one in targets if one.rendition.sample_key
+    ]
+    return (*commands(source, division.encodes), *muxes, *compared, *encrypted)
 
 
 def outline(jobs: Sequence[RenditionJob]) -> Iterator[str]:

@@ -2,16 +2,21 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from tests.support.command_line import CommandLine, Ended
 from tests.support.places import EXAMPLES
+from workflow_engine.cli import app
 
 HEAVY = ("prefect", "boto3", "sqlalchemy", "fastapi", "watchdog")
 
@@ -65,7 +70,94 @@ def test_usage_errors_exit_with_2(mediaflow: CommandLine):
     assert mediaflow("graph", EXAMPLES / "minimal.json", "--format", "svg").code == 2
     ended = mediaflow("run", EXAMPLES / "minimal.json", "clip.mp4", "--executor", "x", "--json")
     assert ended.code == 2 and ended.json["Error"]["Code"] == "InvalidParameter"
-    assert "--executor" in ended.err
+    assert "--executor" in ended.err and "'--executor'" in ended.json["Error"]["Message"]
+    ended = mediaflow("execution", "list", "--limt", "3", "--json")
+    assert ended.json["Error"]["Message"].startswith("Invalid command line: No such option: --limt")
+    assert ended.json["Error"]["Remedy"] == "See mediaflow execution list --help."
+    assert "before the command" in mediaflow("run", "a", "b", "--config", "x").err
+
+
+def test_help_is_whole_and_without_types(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    waiting = [(("mediaflow",), typer.main.get_command(app))]
+    while waiting:
+        words, command = waiting.pop()
+        members = getattr(command, "commands", {})
+        waiting += [((*words, name), member) for name, member in members.items()]
+        texts = [
+            CliRunner().invoke(app, [*words[1:], option], terminal_width=80).output
+            for option in ("-h", "--help")
+        ]
+        assert texts[0] == texts[1]
+        assert not re.search(r"<(path|str|int|float|list)|\{|range>", texts[0]), words
+        assert max(map(len, texts[0].splitlines())) <= 80, words
+        for member in members.values():
+            about = " ".join(member.get_short_help_str().split())
+            assert about and about in " ".join(texts[0].split()), words
+
+
+def test_quiet_and_verbose(mediaflow: CommandLine, clip: Path):
+    run = ("run", EXAMPLES / "remux-hls.json", clip, "--executor", "inline")
+    assert mediaflow(*run, "-q").err == ""
+    assert f"Opening the input {clip}" in mediaflow(*run, "-v").err
+    assert f"Opening the input {clip}" in mediaflow("--verbose", *run).err
+
+
+def test_problems_for_machines(mediaflow: CommandLine, tmp_path: Path):
+    text = (EXAMPLES / "minimal.json").read_text()
+    bad = tmp_path / "a,b.json"
+    bad.write_text(text.replace('"sd": {', '"sd": {"Typ": "100%",').replace('"Transcode"', '"X"'))
+    ended = mediaflow("validate", bad, EXAMPLES / "minimal.json", "--format", "github")
+    assert ended.code == 2
+    escaped = str(bad).replace(",", "%2C")
+    error, warning = sorted(line for line in ended.out.splitlines() if line.startswith("::"))
+    assert error.startswith(f"::error file={escaped},line=15,col=15,title=InvalidParameter::")
+    assert 'The type "X" is not known. (/Activities/sd/Type) Use one of' in error
+    assert warning.startswith(f"::warning file={escaped},line=14,col=") and "100%25" in warning
+    ended = mediaflow("validate", bad, EXAMPLES / "minimal.json", "--format", "json")
+    assert ended.code == 2
+    broken, good = ended.json
+    assert (good["Valid"], good["Problems"]) == (True, [])
+    assert not broken["Valid"] and broken["File"] == str(bad)
+    assert {one["Line"] for one in broken["Problems"]} == {14, 15}
+
+
+def test_run_again_on_changes(alone: CommandLine, clip: Path):
+    topology = alone.cwd / "again.json"
+    text = (EXAMPLES / "remux-hls.json").read_text()
+    topology.write_text(text)
+    process = alone.start("run", topology, clip, "--executor", "inline", "--watch")
+    assert process.stdout and process.stderr
+
+    def until(stream: IO[str], beginning: str) -> str:
+        return next(line for line in stream if line.startswith(beginning))
+
+    until(process.stdout, "Report")
+    topology.write_text(text.replace('"TemplateId": "', '"TemplateId": "X'))
+    assert "TemplateNotFound" in until(process.stderr, str(topology))
+    topology.write_text(text + "\n")  # only its bytes are others: nothing is done again
+    lines = [until(process.stdout, mark) for mark in ("ok   start", "ok   hls")]
+    assert all("reused" in line for line in lines)
+    until(process.stdout, "Report")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+
+
+def test_a_shell_completes_commands_and_run_ids(mediaflow: CommandLine, clip: Path):
+    run = mediaflow.run("remux-hls", clip, "--executor", "inline", "--json").json
+
+    def offered(words: str) -> str:
+        count = len(words.split())
+        return mediaflow(
+            env={
+                "_MEDIAFLOW_COMPLETE": "complete_bash",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(count - 1),
+            }
+        ).out
+
+    assert "watch" in offered("mediaflow execution wat").split()
+    assert run["RunId"] in offered(f"mediaflow execution show {run['RunId'][:6]}")
 
 
 def test_validate_a_folder(mediaflow: CommandLine):
@@ -287,9 +379,10 @@ def test_an_interrupted_run_exits_with_130(alone: CommandLine, bunny: Path, numb
     while not list(alone.data.rglob("attempt-*/[!s]*.mp4")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
-    out, _ = process.communicate(timeout=20)
+    out, told = process.communicate(timeout=20)
     assert process.returncode == 130
     record = json.loads(out)
+    assert f"mediaflow execution resume {record['RunId']}\n" in told
     assert (record["State"], record["Code"]) == ("Fail", "Interrupted")
     assert not list(alone.cwd.glob("mediaflow-out/renditions/**/*.mp4"))
     assert list((alone.data / "work").iterdir()) == []

@@ -122,6 +122,16 @@ def test_the_log_and_the_artifacts_tell_the_run_without_its_files(shown: Shown):
     )
 
 
+def test_a_plan_tells_how_long_what_has_run_would_take_again(
+    mediaflow: CommandLine, shown: Shown, bunny: Path
+):
+    plan = mediaflow("plan", EXAMPLES / "ladder.json", bunny, "--fresh", "--json").json
+    times = {one["Name"]: one.get("Seconds") for one in plan["Activities"]}
+    assert plan["EarlierRuns"] >= 1
+    assert times["start"] and times["analysis"] > times["start"]
+    assert plan["Seconds"] >= times["analysis"]
+
+
 def test_a_reused_activity_still_shows_its_media_info(
     mediaflow: CommandLine, shown: Shown, bunny: Path
 ):

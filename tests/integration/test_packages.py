@@ -439,6 +439,8 @@ def test_fragments_are_decoded_with_their_key_alone(runs: PackageRuns, source: P
     assert ids == ["00112233-4455-6677-8899-aabbccddeeff"] * 2
     (codecs,) = {one.stream_info.codecs for one in m3u8.loads(runs.text("master.m3u8")).playlists}
     assert codecs.startswith("hvc1.1.6.") and codecs.endswith(",mp4a.40.2")
+    shown = record.activity("high").result.commands
+    assert sum("--protection_scheme=cbcs" in command for command in shown) == 1
     assert key not in repr(record) and not list(runs.path.rglob("*keys*"))
 
 

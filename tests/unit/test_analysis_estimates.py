@@ -45,6 +45,8 @@ def settled(
         points = measured.missing(rungs)
         if not points:
             return rungs
+        held = [point for point in points if not (point.rough or point.quality)]
+        assert len(held) <= 1, "each shows better how large the next one may be"
         for point in points:
             measured.add(point, encoder.measure(point))
     raise AssertionError("it never ends")

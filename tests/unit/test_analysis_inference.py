@@ -19,7 +19,7 @@ def packets(sizes: list[int], keys: set[int] = frozenset({0})) -> Packets:  # ty
 def test_the_first_picture_of_a_sample_is_counted_apart() -> None:
     sample = Sample(start=8, length=5, skip=1, counted=3, weight=1)
     found = part(packets([10_000, *[125] * 12, *[250] * 27, *[125] * 10]), sample)
-    assert found.peak == found.ordinary == pytest.approx((27 * 250 + 3 * 125) * 8 / 3000)
+    assert found.ordinary == pytest.approx((27 * 250 + 3 * 125) * 8 / 3000)
     assert found.first == 10_000 - 125 and not found.keys
 
 
@@ -37,18 +37,13 @@ def test_a_new_scene_in_a_sample_is_told_with_its_time() -> None:
     found = part(packets(sizes, {0, 5, 25, 45}), sample)
     assert found.keys == (KeyFrame(8 + 2.5, 5000 - 125),)
     assert found.ordinary == pytest.approx(10)
-    assert found.peak == pytest.approx(10 + 4875 * 8 / 3000)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "average", "busiest"),
-    [([125] * 40, 10, 10), ([*[1125] * 30, *[125] * 30], 50, 90), ([125] * 5, 10, 10)],
-)
-def test_a_whole_encode_counts_as_it_is(sizes: list[int], average: float, busiest: float) -> None:
-    found = whole(packets(sizes, {0, 7}), len(sizes) / RATE)
-    assert (found.ordinary, found.peak) == pytest.approx((average, busiest))
-    only = Sample(start=0, length=9, skip=0, counted=9, weight=1)
-    assert Inference([only], [], None).kbps({0: found}) == pytest.approx(average)
+def test_a_whole_encode_counts_as_it_is() -> None:
+    found = whole(packets([*[1125] * 30, *[125] * 30], {0, 7}), 6.0)
+    assert found.ordinary == pytest.approx(50)
+    only = Sample(start=0, length=6, skip=0, counted=6, weight=1)
+    assert Inference([only], [], None).kbps({0: found}) == pytest.approx(50)
 
 
 class Film:
@@ -138,3 +133,31 @@ def test_the_excess_of_key_frames_is_no_part_of_the_curve() -> None:
         after.time - before.time == pytest.approx(4) for before, after in pairwise(film.curve.keys)
     )
     assert len(film.curve.bins) == 60 / BIN
+
+
+def sample(start: float, *, weight: float = 0.5, busy: float = 1.0) -> Sample:
+    return Sample(start=start, length=5, skip=1, counted=3, weight=weight, busy=busy)
+
+
+def test_samples_that_are_busier_than_the_source_count_for_less() -> None:
+    inference = Inference([sample(0, busy=3), sample(20)], [], 30.0)
+    assert inference.kbps({0: Encoded(ordinary=30), 1: Encoded(ordinary=10)}) == 10
+
+
+def test_key_frames_by_the_clock_are_as_large_as_the_scene_that_they_are_in() -> None:
+    keys = [KeyFrame(0, 1000), KeyFrame(15, 3000)]
+    inference = Inference([sample(2, weight=0.9), sample(17, weight=0.1)], keys, 30.0)
+    found = {0: Encoded(ordinary=0, first=500), 1: Encoded(ordinary=0, first=1500)}
+    # at 0, 10 and 20 s; the scene at 15 s is in no sample, and no other one is
+    assert inference.kbps(found) == pytest.approx((500 + 500 + 1500) * 8 / 1000 / 30)
+
+
+def test_key_frames_of_the_clock_of_the_source_are_told_from_those_of_scenes() -> None:
+    times = [0, 12, 15, 27, 39, 42, 54]  # by the clock at 12 s behind another one
+    keys = [KeyFrame(time, 100) for time in times]
+    inference = Inference([sample(10), sample(13)], keys, 60.0)
+    found = {
+        0: Encoded(ordinary=0),
+        1: Encoded(ordinary=0, keys=(KeyFrame(15.0, 60),)),
+    }
+    assert inference.kbps(found) == pytest.approx(2 * 60 * 8 / 1000 / 60), "at 15 and at 42 s"

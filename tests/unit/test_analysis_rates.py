@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.analysis.classes import DEFINITIONS, Definition
-from activities.analysis.rates import RateControl, keeps_limit, rate_control
+from activities.analysis.rates import RateControl, rate_control, share_cut
 from activities.analysis.selection import Rung
 
 
@@ -18,7 +18,7 @@ def control(
     place: int = 1,
     capped: bool = False,
     local: bool = False,
-    peak: float = 0.0,
+    cut: float = 0.0,
     whole: bool = False,
 ) -> RateControl:
     definition = DEFINITIONS[place]
@@ -30,7 +30,7 @@ def control(
         kbps=kbps,
         capped=capped,
     )
-    return rate_control(rung, 25, duration, local=local, peak=peak, whole=whole)
+    return rate_control(rung, 25, duration, local=local, cut=lambda limit: cut, whole=whole)
 
 
 def test_a_rate_well_inside_the_class_is_left_to_the_quality() -> None:
@@ -47,9 +47,9 @@ def test_a_rate_well_inside_the_class_is_left_to_the_quality() -> None:
         (control(1990), 1940),  # 3 % off the upper end
         (control(1005), 1020),  # 2 % off the lower end
         (control(2000, capped=True), 1940),
-        (control(1300, peak=2100), 1300),  # a Maxrate would cut the busiest seconds
+        (control(1300, cut=0.1), 1300),  # a Maxrate would cut the busiest seconds
         (control(1500, 6.0), 1500),
-        (control(1500, 6.0, whole=True, peak=2100), 1500),
+        (control(1500, 6.0, whole=True, cut=0.1), 1500),
         (control(1990, 6.0, whole=True), 1940),
         (control(1500, None), 1500),
         (control(1500, local=True), 1500),
@@ -61,7 +61,7 @@ def test_all_else_is_given_a_rate_in_two_passes(found: RateControl, bitrate: flo
 
 
 def test_what_was_measured_on_all_of_a_clip_is_left_to_the_quality() -> None:
-    found = control(1500, 6.0, whole=True, peak=1900)
+    found = control(1500, 6.0, whole=True, cut=0.01)
     assert (found.crf, found.bitrate, found.maxrate, found.bufsize) == (25, None, 2000, 4000)
 
 
@@ -99,7 +99,7 @@ def test_no_average_can_leave_its_class(
         kbps=kbps,
         capped=capped,
     )
-    found = rate_control(rung, 25, duration, local=False)
+    found = rate_control(rung, 25, duration, local=False, cut=lambda limit: 0.0)
     assert 1000 <= found.bufsize <= 6000 and 10 <= found.maxrate <= definition.high
     if found.bitrate is not None:
         low, high = max(1.02 * definition.low, 10), 0.97 * definition.high
@@ -111,12 +111,16 @@ def test_no_average_can_leave_its_class(
         assert found.maxrate >= 1.1 * kbps
 
 
-def test_an_encode_keeps_a_limit_when_its_pictures_fit_into_the_buffer() -> None:
-    limit = RateControl(crf=25, maxrate=1000, bufsize=1000)
+def test_what_does_not_fit_into_the_buffer_is_cut() -> None:
+    limit, rate = RateControl(crf=25, maxrate=1000, bufsize=1000), Fraction(25)
     second = [5000] * 25  # bytes: exactly 1000 kbit/s
-    assert keeps_limit(second * 60, Fraction(25), limit)
+    assert share_cut(second * 60, rate, limit) == 0
     # a burst of what the buffer holds, and one of more
-    assert keeps_limit([8000, *[12000] * 10, *second], Fraction(25), limit)
-    assert not keeps_limit([8000, *[14000] * 15, *second], Fraction(25), limit)
-    assert not keeps_limit([113_000, *second], Fraction(25), limit), "more than is there at first"
-    assert not keeps_limit([5100] * 25 * 60, Fraction(25), limit), "2 % above it, for a minute"
+    assert share_cut([8000, *[12000] * 10, *second], rate, limit) == 0
+    assert share_cut([8000, *[14000] * 15, *second], rate, limit) > 0
+    assert share_cut([5100] * 25 * 60, rate, limit) > 0, "2 % above it, for a minute"
+    # more than is there at first: 225 kB are asked for, and 112.5 kB are there
+    assert share_cut([225_000], rate, limit) == 0.5
+    # what a quiet stretch saves is no more than the buffer holds: 125 kB
+    assert share_cut([0] * 100 + [125_000], rate, limit) == 0
+    assert share_cut([0] * 100 + [250_000], rate, limit) == 0.5

@@ -176,6 +176,8 @@ def test_members_of_a_group_share_time_and_speed():
     assert scene.at(2, 0.0, "b") == Progress(
         fraction=0.0, speed=3.0, seconds_left=8.0, run_seconds_left=18.0
     )
+    # for the run, the one that is told first counts
+    assert scene.at(5, 0.5).run_seconds_left == pytest.approx(5 + 10)
 
 
 def test_what_is_measured_is_kept_where_it_took_long_enough(tmp_path: Path):

@@ -137,9 +137,11 @@ def test_many_objects_of_one_kind_are_a_line():
 
 
 def test_a_thousand_activities_are_a_page_of_some_megabytes():
-    many = [replace(HD, name=f"a{n}") for n in range(1000)]
+    long = replace(HD.result, commands=(("ffmpeg", "x" * 3000), ("ffmpeg", "y" * 3000)))
+    many = [replace(HD, name=f"a{n}", result=long) for n in range(1000)]
     written = html(facts(execution(START, *many)))
     assert len(written) < 2_500_000 and "a999" in written
+    assert "2 more: report.json has all of them" in written
 
 
 def test_pictures_stand_in_the_page_and_link_to_what_they_show():

@@ -3,6 +3,9 @@
 import base64
 import logging
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from tests.support.stores import execution
 from workflow_engine.activity import Artifact, StepResult, Thumbnail
@@ -20,6 +23,9 @@ from workflow_engine.records import (
     ObjectRef,
     Output,
 )
+from workflow_engine.service.prefect import pages_url
+from workflow_engine.settings import Settings
+from workflow_engine.settings.models import ServiceSettings
 from workflow_engine.testing import FakeRegistry
 
 
@@ -88,3 +94,18 @@ def test_pictures_stand_in_the_text_as_long_as_there_is_room():
     assert "`a.jpg`" in found.content and "``c`.jpg``" in found.content
     assert found.content.endswith("and 1 more")
     assert list(pictures_text({})) == [] == list(pictures_text({"/srv/b.jpg": large}))
+
+
+@pytest.mark.parametrize(
+    ("service", "url"),
+    [
+        ({}, "http://127.0.0.1:8080"),
+        ({"host": "0.0.0.0", "port": 80}, "http://127.0.0.1:80"),
+        ({"host": "::1", "port": 8081}, "http://[::1]:8081"),
+        ({"port": 0}, ""),
+        ({"port": 0, "public_url": "https://media.example/flow"}, "https://media.example/flow"),
+    ],
+)
+def test_the_way_to_the_pages_is_the_address_that_people_use(service: dict[str, Any], url: str):
+    settings = Settings(service=ServiceSettings(**service))
+    assert pages_url(settings) == url

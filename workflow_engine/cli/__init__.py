@@ -18,6 +18,7 @@ import typer
 from workflow_engine.cli import (
     doctor,
     execution,
+    init,
     media,
     notify,
     pipeline,
@@ -30,23 +31,24 @@ from workflow_engine.cli import (
     trigger,
     workflow,
 )
-from workflow_engine.cli.common import EXIT_INVALID, fail, options, print_json, problem_json
+from workflow_engine.cli.commands import App, QuietOption, VerboseOption, call
+from workflow_engine.cli.common import fail, options
 from workflow_engine.cli.log_lines import OURS, TextLines
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 
 #: thresholds of the garbage collector: half of the start would be collections that find nothing
 _GC_THRESHOLDS = (50_000, 20, 50)
 
-app = typer.Typer(
+app = App(
     name="mediaflow",
     help="Run MediaWorkflow topologies on media files: transcode, snapshot, analyse, report.",
-    no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 well, 1 an activity or the run failed, 2 invalid input, 130 interrupted.",
 )
 
+app.command()(init.init)
 app.command()(run.run)
 app.command()(run.plan)
 app.command()(topology.validate)
@@ -85,6 +87,8 @@ def _global(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     options.config = config
 
@@ -96,13 +100,7 @@ def main() -> None:
     _configure_logging()
     try:
         _check_arguments()
-        app()
-    except SystemExit as ended:
-        # the option parser has told stderr what is wrong; commands that print JSON end otherwise
-        if ended.code == EXIT_INVALID and "--json" in sys.argv[1:]:
-            usage = InvalidInputError(Code.INVALID, "Invalid command line.", remedy="See --help.")
-            print_json({"Error": problem_json(usage.problem())})
-        raise
+        sys.exit(call(app))
     except MediaflowError as error:
         if _debugging():
             traceback.print_exc()

@@ -7,12 +7,12 @@ from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.errors import MediaflowError, Problem, Severity, TopologyError
-from workflow_engine.records import Json, escaped
+from workflow_engine.errors import Code, MediaflowError, Problem, Severity, TopologyError
+from workflow_engine.records import ExecutionRecord, ExecutionState, Json, escaped
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine
@@ -23,11 +23,24 @@ EXIT_INVALID = 2
 EXIT_INTERRUPTED = 130
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+LimitOption = Annotated[
+    int, typer.Option(min=1, max=10_000, metavar="N", help="How many, newest first.")
+]
+
+
 @dataclass
 class _Options:
-    """The global options of this call."""
+    """The options of this call that all commands share."""
 
     config: Path | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody watches: progress is drawn, and said what is being done."""
+        return sys.stderr.isatty() and not self.quiet
 
 
 options = _Options()
@@ -58,6 +71,12 @@ def emit(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def status(text: str) -> None:
+    """Say on stderr what is being done, where somebody watches."""
+    if options.live or options.verbose:
+        typer.echo(printable(text), err=True)
+
+
 def print_json(value: Json) -> None:
     """Print one JSON document to stdout."""
     emit(json.dumps(value, ensure_ascii=False, indent=2))
@@ -79,6 +98,13 @@ def fail(error: MediaflowError) -> int:
         listed = [problem_json(problem) for problem in problems]
         print_json({"Error": problem_json(error.problem()), "Problems": listed})
     return error.exit_code
+
+
+def exit_code(record: ExecutionRecord) -> int:
+    """Return what a command exits with that has seen an execution to its end."""
+    if record.code == Code.INTERRUPTED:
+        return EXIT_INTERRUPTED
+    return EXIT_BROKEN if record.failed or record.state is ExecutionState.FAIL else 0
 
 
 def problem_json(problem: Problem) -> dict[str, Json]:
@@ -109,3 +135,16 @@ def size_text(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as people read it: `0.3 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.cli.common import emit, print_json, printable, settings
+from workflow_engine.cli import run_ids
+from workflow_engine.cli.common import AsJson, emit, print_json, printable, settings
+from workflow_engine.cli.run_ids import RunIdArgument
 from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.records import ExecutionRecord, Json
 
@@ -22,8 +24,8 @@ _PAGES = "pages"
 
 
 def report(
-    run_id: Annotated[str, typer.Argument(help="RunId of the execution.", metavar="RUNID")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")] = False,
+    given: RunIdArgument,
+    as_json: AsJson = False,
     html: Annotated[bool, typer.Option("--html", help="Print the page, an HTML file.")] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
@@ -41,7 +43,7 @@ def report(
             remedy="Use one of them.",
         )
     with closing(Engine(settings())) as engine:
-        record = engine.history.get(run_id)
+        record = engine.history.get(run_ids.whole(engine.store, given))
         if html:
             typer.echo(_page(engine, record), nl=False)
         elif open_page:
@@ -96,6 +98,7 @@ def _page_file(engine: "Engine", record: ExecutionRecord) -> "Path":
     folder = engine.settings.data_dir / _PAGES
     private_folder(folder)
     file = folder / f"{record.run_id}.html"
+    file.touch(mode=0o600)
     file.write_text(_page(engine, record), encoding="utf-8", errors="replace")
     return file
 

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from workflow_engine.cli.commands import App
 from workflow_engine.cli.common import (
     EXIT_BROKEN,
+    AsJson,
+    LimitOption,
     emit,
     opened_engine,
     print_json,
     printable,
     size_text,
 )
-from workflow_engine.cli.execution import AsJson
 
 if TYPE_CHECKING:
     from workflow_engine.api.media_shapes import FactsShape, MadeShape, MediaShape
 
-app = typer.Typer(help="The media library: add, list, show, info, check.", no_args_is_help=True)
+app = App(help="The media library: add, list, show, info, check.")
 
 
 @app.command()
@@ -83,7 +85,7 @@ def add(
 
 @app.command("list")
 def list_media(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
+    limit: LimitOption = 50,
     as_json: AsJson = False,
 ) -> None:
     """List the media, newest first."""

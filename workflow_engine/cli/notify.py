@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
+from workflow_engine.cli.commands import App
 from workflow_engine.cli.common import EXIT_BROKEN, emit, print_json, printable, settings
 from workflow_engine.errors import Code, InvalidInputError, MediaflowError
 
-app = typer.Typer(help="Targets of notifications.", no_args_is_help=True)
+app = App(help="Targets of notifications.")
 
 
 @app.callback()
@@ -18,7 +19,7 @@ def _group() -> None:
 @app.command()
 def test(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Targets; default: all.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Targets; default: all.")
     ] = None,
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object to stdout."),
 ) -> None:

@@ -4,22 +4,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.cli.common import emit, opened_engine, print_json, printable
-from workflow_engine.cli.execution import AsJson
+from workflow_engine.cli.commands import App
+from workflow_engine.cli.common import (
+    AsJson,
+    LimitOption,
+    emit,
+    opened_engine,
+    print_json,
+    printable,
+)
 from workflow_engine.errors import Code, InvalidInputError
 
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine
     from workflow_engine.records.catalog import PipelineRecord, PipelineState
 
-app = typer.Typer(help="Pipelines: list, add, pause, activate.", no_args_is_help=True)
+app = App(help="Pipelines: list, add, pause, activate.")
 
 Wanted = Annotated[str, typer.Argument(help="Id or name of the pipeline.", metavar="PIPELINE")]
 
 
 @app.command("list")
 def list_pipelines(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
+    limit: LimitOption = 50,
     as_json: AsJson = False,
 ) -> None:
     """List pipelines, newest first."""

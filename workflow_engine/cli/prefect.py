@@ -1,10 +1,9 @@
 """`prefect status|stop`: the local Prefect server of this data directory."""
 
-import typer
-
+from workflow_engine.cli.commands import App
 from workflow_engine.cli.common import emit, settings
 
-app = typer.Typer(help="The local Prefect server.", no_args_is_help=True)
+app = App(help="The local Prefect server.")
 
 
 @app.command()

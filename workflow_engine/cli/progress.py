@@ -1,6 +1,5 @@
 """Live progress of a run on stderr: bars on a terminal, nothing elsewhere."""
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn, T
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from workflow_engine.cli.common import options
 from workflow_engine.records import ActivityRecord, ActivityState, Progress, about
 
 _STYLES = {
@@ -61,7 +61,7 @@ class LiveProgress:
             _SpeedColumn(),
             TextColumn("{task.fields[left]}", style="dim"),
             console=self._console,
-            disable=not sys.stderr.isatty(),
+            disable=not options.live,
         )
         self._bars.footer = self._footer
         self._tasks: dict[str, TaskID] = {}
@@ -69,6 +69,8 @@ class LiveProgress:
 
     def say(self, text: str) -> None:
         """Print a line above the bars."""
+        if options.quiet:
+            return
         self._bars.console.print(escape(text), highlight=False, soft_wrap=True)
 
     def activity_changed(self, record: ActivityRecord) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflow_engine.cli import run_ids
 from workflow_engine.cli.common import (
     EXIT_INVALID,
     emit,
@@ -14,7 +15,13 @@ from workflow_engine.cli.common import (
     problem_json,
     settings,
 )
-from workflow_engine.cli.run import ExecutorChoice, ExecutorOption, interruptible, watch
+from workflow_engine.cli.interruption import interruptible
+from workflow_engine.cli.run import (
+    ExecutorChoice,
+    ExecutorOption,
+    leave,
+    show_run,
+)
 from workflow_engine.errors import Code, InvalidInputError, Problem
 from workflow_engine.records import utc_now
 
@@ -26,8 +33,13 @@ _PAGE = 500
 
 
 def resume(
-    run_ids: Annotated[
-        list[str] | None, typer.Argument(help="RunIds of executions.", metavar="[RUNID]...")
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="RunIds of executions, or their beginnings.",
+            metavar="RUNID",
+            autocompletion=run_ids.complete,
+        ),
     ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="All that failed, or have a failed activity.")
@@ -44,7 +56,7 @@ def resume(
     in the foreground. Several, and those of --failed, go back into the queue, for `serve` to run
     them; what was cancelled is not among --failed, and what `run` began must be resumed by itself.
     """
-    given = run_ids or []
+    given = given or []
     if failed is bool(given):
         raise InvalidInputError(
             Code.INVALID,
@@ -63,16 +75,17 @@ def _resume_here(run_id: str, executor: ExecutorChoice, *, as_json: bool) -> Non
     from workflow_engine.engine import Engine
 
     engine = Engine(settings())
+    run_id = run_ids.whole(engine.store, run_id)
     with interruptible() as on_start:
-        watch(
+        record, used = show_run(
             engine,
             executor,
-            lambda chosen, observer, on_start: engine.resume(
+            lambda chosen, observer: engine.resume(
                 run_id, executor=chosen, observers=[observer], on_start=on_start
             ),
-            on_start,
             as_json=as_json,
         )
+    leave(engine, record, used)
 
 
 def _requeue(given: list[str], days: int, *, as_json: bool) -> None:
@@ -80,7 +93,8 @@ def _requeue(given: list[str], days: int, *, as_json: bool) -> None:
     queued: list[str] = []
     left: list[Problem] = []
     with opened_engine() as engine:
-        for run_id in given or _failed_since(engine.store, utc_now() - timedelta(days=days)):
+        named = [run_ids.whole(engine.store, one) for one in given]
+        for run_id in named or _failed_since(engine.store, utc_now() - timedelta(days=days)):
             try:
                 engine.queue.requeue(run_id)
             except InvalidInputError as error:

@@ -1,11 +1,9 @@
 """`run` and `plan`: a topology on one input."""
 
 import os
-import signal
 import sys
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -13,23 +11,25 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from workflow_engine.cli.common import (
-    EXIT_BROKEN,
-    EXIT_INTERRUPTED,
+    AsJson,
     emit,
+    exit_code,
     print_json,
     printable,
     settings,
+    status,
 )
+from workflow_engine.cli.interruption import interruptible
 from workflow_engine.cli.topology import TopologyFile
+from workflow_engine.errors import Code, InvalidInputError
 
 if TYPE_CHECKING:
     from workflow_engine.cli.progress import LiveProgress
     from workflow_engine.engine import Engine
     from workflow_engine.records import ExecutionRecord
-    from workflow_engine.run.cancellation import Cancellation
     from workflow_engine.run.journal import Observer
     from workflow_engine.run.runner import Executor
-    from workflow_engine.run.service import OnStart
+    from workflow_engine.run.source import Source
 
 #: UTF-8 bytes (specification, topology, 12)
 MAX_USER_DATA = 1024
@@ -70,7 +70,6 @@ class ExecutorChoice(StrEnum):
 ExecutorOption = Annotated[
     ExecutorChoice, typer.Option(help="prefect shows the run in the Prefect UI.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 
 
 def run(
@@ -84,48 +83,69 @@ def run(
     override: OverrideOption = None,
     fresh: FreshOption = False,
     executor: ExecutorOption = ExecutorChoice.PREFECT,
-    as_json: JsonOption = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Run again whenever the topology, its templates or the input change, until "
+            "Ctrl-C.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run a topology on a file, in the foreground, with live progress.
 
     Outputs lie under DIR/<bucket>/<object>. Finished steps of earlier runs are reused when
     nothing that shapes them changed. Ctrl-C stops the run cleanly.
     """
+    from workflow_engine.buckets import parse
+    from workflow_engine.cli.changes import run_on_changes
     from workflow_engine.engine import Engine
+    from workflow_engine.topology.urls import plain_path
 
     _check_user_data(user_data)
     engine = Engine(settings(), output_dir=_folder(output_dir))
 
-    def execute(chosen: "Executor", observer: "Observer", on_start: "OnStart") -> "ExecutionRecord":
-        return engine.run(
-            workflow,
-            source,
-            executor=chosen,
-            user_data=user_data,
-            fresh=fresh,
-            observers=[observer],
-            on_start=on_start,
-        )
+    def once() -> "tuple[ExecutionRecord, Executor, Source]":
+        with interruptible() as on_start:
+            workflow = engine.load(topology, override)
+            status(f"Opening the input {given}")
+            source = engine.open_input(workflow, given, key)
+            for warning in workflow.graph.warnings:
+                typer.echo(printable(str(warning)), err=True)
+            record, used = show_run(
+                engine,
+                executor,
+                lambda chosen, observer: engine.run(
+                    workflow,
+                    source,
+                    executor=chosen,
+                    user_data=user_data,
+                    fresh=fresh,
+                    observers=[observer],
+                    on_start=on_start,
+                ),
+                as_json=as_json,
+            )
+        return record, used, source
 
-    with interruptible() as on_start:
-        workflow = engine.load(topology, override)
-        source = engine.open_input(workflow, given, key)
-        for warning in workflow.graph.warnings:
-            typer.echo(printable(str(warning)), err=True)
-        watch(engine, executor, execute, on_start, as_json=as_json)
+    if again:
+        files = [topology, override, None if parse(given) else Path(plain_path(given))]
+        run_on_changes(once, [file for file in files if file is not None])
+    record, used, _ = once()
+    leave(engine, record, used)
 
 
-def watch(
+def show_run(
     engine: "Engine",
     choice: ExecutorChoice,
-    execute: "Callable[[Executor, Observer, OnStart], ExecutionRecord]",
-    on_start: "OnStart",
+    execute: "Callable[[Executor, Observer], ExecutionRecord]",
     *,
     as_json: bool,
-) -> NoReturn:
-    """Show an execution live, print how it ended and exit accordingly.
+) -> "tuple[ExecutionRecord, Executor]":
+    """Show an execution live, and print how it ended.
 
-    `execute` returns the execution at its end; `on_start` is that of `interruptible`.
+    `execute` returns the execution at its end, which is returned with what executed it.
     """
     from workflow_engine.cli.progress import LiveProgress
     from workflow_engine.cli.summary import execution_lines
@@ -133,17 +153,21 @@ def watch(
 
     with sending_traces(), LiveProgress() as progress:
         executor = _executor(choice, engine, progress)
-        record = execute(executor, progress, on_start)
-    engine.close()
+        record = execute(executor, progress)
     if as_json:
         print_json(record.to_wire())
     else:
         emit("\n".join(execution_lines(record)))
-    _leave(_exit_code(record), executor)
+    if record.code == Code.INTERRUPTED:
+        command = f"mediaflow execution resume {record.run_id}"
+        typer.echo(f"Interrupted. To continue it: {command}", err=True)
+    return record, executor
 
 
-def _leave(code: int, executor: "Executor") -> NoReturn:
-    """Exit, without waiting for threads that the executor left behind."""
+def leave(engine: "Engine", record: "ExecutionRecord", executor: "Executor") -> NoReturn:
+    """Exit as an execution ended, without waiting for threads that the executor left behind."""
+    engine.close()
+    code = exit_code(record)
     if executor.abandoned:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -152,8 +176,6 @@ def _leave(code: int, executor: "Executor") -> NoReturn:
 
 
 def _folder(path: Path) -> Path:
-    from workflow_engine.errors import Code, InvalidInputError
-
     if path.exists() and not path.is_dir():
         raise InvalidInputError(
             Code.RESOURCE_NOT_SUPPORTED,
@@ -164,8 +186,6 @@ def _folder(path: Path) -> Path:
 
 
 def _check_user_data(text: str) -> None:
-    from workflow_engine.errors import Code, InvalidInputError
-
     size = len(text.encode("utf-8", "surrogateescape"))
     if size > MAX_USER_DATA:
         raise InvalidInputError(
@@ -189,6 +209,7 @@ def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress"
     chosen = engine.settings
     api_url = prefect_api.configured_url(chosen.prefect.api_url)
     if api_url:
+        status(f"Connecting to the Prefect server {api_url}")
         prefect_api.require_answer(api_url)
     else:
         server = ensure_server(
@@ -202,40 +223,6 @@ def _executor(choice: ExecutorChoice, engine: "Engine", progress: "LiveProgress"
     return PrefectExecutor(api_url)
 
 
-@contextmanager
-def interruptible() -> "Generator[OnStart]":
-    """Turn SIGINT and SIGTERM into a clean stop of the run; a second one kills as usual.
-
-    Before this was given a cancellation, they raise InterruptedRunError.
-    """
-    from workflow_engine.errors import InterruptedRunError, Interruption
-
-    running: list[Cancellation] = []
-
-    def interrupt(number: int, frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        for cancellation in running:
-            cancellation.stop(Interruption.USER)
-        if not running:
-            raise InterruptedRunError()
-
-    kept = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield running.append
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-
-
-def _exit_code(record: "ExecutionRecord") -> int:
-    from workflow_engine.errors import Code
-    from workflow_engine.records import ExecutionState
-
-    if record.code == Code.INTERRUPTED:
-        return EXIT_INTERRUPTED
-    return EXIT_BROKEN if record.failed or record.state is ExecutionState.FAIL else 0
-
-
 def plan(
     topology: TopologyFile,
     given: InputArgument,
@@ -243,7 +230,7 @@ def plan(
     output_dir: OutputOption = Path("mediaflow-out"),
     override: OverrideOption = None,
     fresh: FreshOption = False,
-    as_json: JsonOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what `run` would do: commands, outputs, what is reused, skipped or fused.
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workflow_engine.cli.commands import App
 from workflow_engine.cli.common import (
     EXIT_BROKEN,
+    AsJson,
     emit,
     print_json,
     printable,
@@ -22,9 +24,8 @@ if TYPE_CHECKING:
     from workflow_engine.settings import Settings
     from workflow_engine.store import Checked, Store
 
-app = typer.Typer(help="The store: prune, backup, check.", no_args_is_help=True)
+app = App(help="The store: prune, backup, check.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 #: free pages that are given back at once
 _PAGES = 1000

@@ -2,8 +2,15 @@
 
 from collections.abc import Iterator
 
-from workflow_engine.cli.common import size_text
-from workflow_engine.records import ActivityRecord, ActivityState, ExecutionRecord, Output
+from workflow_engine.cli.common import duration_text, size_text
+from workflow_engine.records import (
+    ActivityRecord,
+    ActivityState,
+    ExecutionRecord,
+    Output,
+    utc_now,
+    wire_time,
+)
 
 _MARKS = {
     ActivityState.SUCCESS: "ok  ",
@@ -18,10 +25,12 @@ _LISTED = 4
 
 def execution_lines(record: ExecutionRecord) -> Iterator[str]:
     """Yield the summary that `run` and `execution show` print."""
-    yield f"RunId   {record.run_id}"
     why = f"  {record.code}: {record.message}" if record.code else ""
-    yield f"State   {record.shown_state}{why}"
-    yield f"Input   {record.input.bucket}/{record.input.object}"
+    yield f"RunId     {record.run_id}"
+    yield f"Workflow  {record.workflow}"
+    yield f"Input     {record.input.bucket}/{record.input.object}"
+    yield f"State     {record.shown_state}{why}"
+    yield f"Created   {_times(record)}"
     yield ""
     names = max((len(a.name) for a in record.activities), default=0)
     types = max((len(a.type) for a in record.activities), default=0)
@@ -29,9 +38,17 @@ def execution_lines(record: ExecutionRecord) -> Iterator[str]:
         yield from _activity_lines(activity, names, types)
     yield ""
     if record.report:
-        yield f"Report  {record.report}"
+        yield f"Report    {record.report}"
     if record.prefect_url:
-        yield f"Prefect {record.prefect_url}"
+        yield f"Prefect   {record.prefect_url}"
+
+
+def _times(record: ExecutionRecord) -> str:
+    """When an execution was accepted, and how long it took from then, or has taken so far."""
+    begun = wire_time(record.created)
+    if record.ended:
+        return f"{begun}, took {duration_text((record.ended - record.created).total_seconds())}"
+    return f"{begun}, {duration_text((utc_now() - record.created).total_seconds())} ago"
 
 
 def _activity_lines(activity: ActivityRecord, names: int, types: int) -> Iterator[str]:

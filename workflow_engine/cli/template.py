@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, cast
 
 import typer
 
-from workflow_engine.cli.common import emit, opened_engine, print_json, printable
-from workflow_engine.cli.execution import AsJson
+from workflow_engine.cli.commands import App
+from workflow_engine.cli.common import (
+    AsJson,
+    LimitOption,
+    emit,
+    opened_engine,
+    print_json,
+    printable,
+)
 from workflow_engine.errors import TopologyError
 from workflow_engine.records import Json
 
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
     from workflow_engine.records.catalog import TemplateRecord
     from workflow_engine.topology.document import Document
 
-app = typer.Typer(help="Templates: list, show, add, update, delete.", no_args_is_help=True)
+app = App(help="Templates: list, show, add, update, delete.")
 
 Watermark = Annotated[bool, typer.Option("--watermark", help="A template of a watermark.")]
 TemplateId = Annotated[str, typer.Argument(help="Id of the template.", metavar="ID")]
@@ -34,7 +41,7 @@ TemplateFile = Annotated[
 
 @app.command("list")
 def list_templates(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
+    limit: LimitOption = 50,
     presets: Annotated[
         bool, typer.Option("--presets", help="The presets instead of your own.")
     ] = False,

@@ -1,16 +1,24 @@
 """`validate`, `graph` and `schema`: topology files without any run."""
 
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.cli.common import EXIT_INVALID, emit, print_json, print_problems
+from workflow_engine.cli.annotations import annotation
+from workflow_engine.cli.common import (
+    EXIT_INVALID,
+    emit,
+    print_json,
+    print_problems,
+    problem_json,
+)
 from workflow_engine.cli.known_templates import KnownTemplates
 from workflow_engine.errors import Code, InvalidInputError, Problem, Severity, TopologyError
+from workflow_engine.records import Json
 
 if TYPE_CHECKING:
     from workflow_engine.activity import Registry
@@ -19,6 +27,14 @@ if TYPE_CHECKING:
 TopologyFile = Annotated[
     Path, typer.Argument(help="MediaWorkflow topology, a JSON file.", metavar="TOPOLOGY")
 ]
+
+
+class ProblemFormat(StrEnum):
+    """How `validate` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
 
 
 class GraphFormat(StrEnum):
@@ -38,12 +54,17 @@ def validate(
         bool,
         typer.Option("--strict", help="Take templates that cannot be looked up for errors."),
     ] = False,
+    form: Annotated[
+        ProblemFormat,
+        typer.Option("--format", help="text, json, or github: annotations of a pull request."),
+    ] = ProblemFormat.TEXT,
 ) -> None:
     """Report every problem as file:line:column: Code: sentence (JSON pointer).
 
-    Exit code 2 when there is any error; warnings alone leave it at 0. Templates of your own are
-    looked for in templates/ beside each file, whose files are checked, too, and in the store of
-    the configuration. Where there is no store, a template that is not found is a warning.
+    Exit code 2 when there is any error; warnings alone leave it at 0. With --format github each
+    problem is an annotation of its line, with json all of them are one array. Templates of your
+    own are looked for in templates/ beside each file, whose files are checked, too, and in the
+    store of the configuration. Where there is no store, a template that is not found is a warning.
     """
     from workflow_engine.activity import load_registry
 
@@ -55,19 +76,46 @@ def validate(
             f"There is no *.json in {', '.join(map(str, paths))}.",
             remedy="Name topology files, or a folder that holds some.",
         )
-    broken = 0
+    found: list[_Checked] = []
     with closing(KnownTemplates(registry)) as templates:
         for file in files:
             problems, valid = _checked(file, registry, templates)
             if not strict and not valid:
                 problems = templates.forgiven(problems)
-                valid = all(one.severity is Severity.WARNING for one in problems) and "valid"
-            broken += not valid
-            print_problems(problems)
-            if valid:
-                emit(f"{file}: {valid}")
-    if broken:
+                only_warnings = all(one.severity is Severity.WARNING for one in problems)
+                valid = "valid" if only_warnings else ""
+            found.append(_Checked(file=file, problems=problems, valid=valid))
+            _print(found[-1], form)
+    if form is ProblemFormat.JSON:
+        print_json([one.to_json() for one in found])
+    if not all(one.valid for one in found):
         raise typer.Exit(EXIT_INVALID)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checked:
+    """What was found in a file; `valid` says what it is, empty where there are errors."""
+
+    file: Path
+    problems: list[Problem]
+    valid: str
+
+    def to_json(self) -> dict[str, Json]:
+        problems = [problem_json(problem) for problem in self.problems]
+        return {"File": str(self.file), "Valid": bool(self.valid), "Problems": problems}
+
+
+def _print(checked: _Checked, form: ProblemFormat) -> None:
+    """Print what was found in one file, where the format does not collect all of it."""
+    if form is ProblemFormat.JSON:
+        return
+    if form is ProblemFormat.GITHUB:
+        for problem in checked.problems:
+            emit(annotation(problem))
+    else:
+        print_problems(checked.problems)
+    if checked.valid:
+        emit(f"{checked.file}: {checked.valid}")
 
 
 def _files(path: Path) -> list[Path]:

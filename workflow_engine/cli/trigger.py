@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.cli.common import emit, opened_engine, print_json, printable, settings
-from workflow_engine.cli.execution import AsJson
+from workflow_engine.cli.commands import App
+from workflow_engine.cli.common import AsJson, emit, opened_engine, print_json, printable, settings
 from workflow_engine.records import Json, utc_now, wire_time
 
 if TYPE_CHECKING:
     from workflow_engine.ingest.explanation import Explanation
     from workflow_engine.records.ingest import BucketStatus
 
-app = typer.Typer(help="What lands in the buckets: status, replay, why.", no_args_is_help=True)
+app = App(help="What lands in the buckets: status, replay, why.")
 
 #: what stands before a check that holds, one that does not, and one that decides nothing
 _MARKS = {True: "ok", False: "no", None: "-"}

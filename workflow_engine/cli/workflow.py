@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workflow_engine.cli.common import emit, opened_engine, print_json, printable
-from workflow_engine.cli.execution import AsJson
+from workflow_engine.cli.commands import App
+from workflow_engine.cli.common import (
+    AsJson,
+    LimitOption,
+    emit,
+    opened_engine,
+    print_json,
+    printable,
+)
 from workflow_engine.cli.topology import TopologyFile
 from workflow_engine.errors import TopologyError
 from workflow_engine.records import Json, wire_time
@@ -23,7 +30,7 @@ from workflow_engine.records.catalog import (
 if TYPE_CHECKING:
     from workflow_engine.engine import Engine
 
-app = typer.Typer(help="The registered workflows.", no_args_is_help=True)
+app = App(help="The registered workflows.")
 
 Wanted = Annotated[
     str, typer.Argument(help="Name or MediaWorkflowId of the workflow.", metavar="NAME_OR_ID")
@@ -52,7 +59,7 @@ def add(
 
 @app.command("list")
 def list_workflows(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
+    limit: LimitOption = 50,
     state: Annotated[
         WorkflowState | None,
         typer.Option(case_sensitive=False, help="Default: all but the deleted ones."),

@@ -39,8 +39,8 @@ from workflow_engine.records import (
     ObjectRef,
 )
 
-#: characters of the commands and of the last lines of one activity that are shown
-_MOST_TEXT = 20_000
+#: characters of the commands and of the last lines that are shown: of one activity, and of all
+_MOST_TEXT, _MOST_IN_ALL = 20_000, 800_000
 #: activities that are shown with all that is known of them
 _MOST_ACTIVITIES = 200
 
@@ -159,6 +159,7 @@ def execution_page(facts: ExecutionFacts) -> ExecutionPage:
 def _part(facts: ExecutionFacts, number: int, record: ActivityRecord) -> ActivityPart:
     whole = number < _MOST_ACTIVITIES or record.state is ActivityState.FAIL
     end = record.ended or (facts.now if record.state is ActivityState.RUNNING else None)
+    most = min(_MOST_TEXT, _MOST_IN_ALL // len(facts.record.activities))
     commands = [shlex.join(command) for command in record.result.commands]
     return ActivityPart(
         number=number,
@@ -173,8 +174,8 @@ def _part(facts: ExecutionFacts, number: int, record: ActivityRecord) -> Activit
         )
         if whole
         else None,
-        commands=tuple(_within(commands, _MOST_TEXT)) if whole else (),
-        detail=record.detail[-_MOST_TEXT:],
+        commands=tuple(_within(commands, most)) if whole else (),
+        detail=record.detail[-most:],
         side_inputs=facts.side_inputs.get(record.name, ()),
     )
 

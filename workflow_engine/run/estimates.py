@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workflow_engine.activity import Produced, Role
 from workflow_engine.errors import StoreError
@@ -194,7 +194,10 @@ class Estimates:
         tasks: list[Task] = []
         for job in dict.fromkeys(self._jobs[name] for name in open_ if name in self._jobs):
             own = [activities[name] for name in job.members if name in open_]
-            lefts = [left for record in own if (left := self._left(record)) is not None]
+            # a member that is only about to be told is as far as the others
+            done = max(record.progress for record in own)
+            lefts = [self._left(replace(record, progress=done)) for record in own]
+            lefts = [left for left in lefts if left is not None]
             if len(lefts) < len(own):
                 return None
             tasks.append(

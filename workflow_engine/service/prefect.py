@@ -47,7 +47,7 @@ class PrefectComponent:
         self._port = settings.prefect.port
         self._kept_days = settings.retention.days
         self._configured = configured_url(settings.prefect.api_url)
-        self._pages_url = _pages_url(settings)
+        self._pages_url = pages_url(settings)
         self._lookup = lookup
         self._api_url = ""
         self._retry_at = 0.0
@@ -150,7 +150,7 @@ class PrefectComponent:
         self._sweep_at = time.monotonic() + SWEEP_PERIOD
 
 
-def _pages_url(settings: Settings) -> str:
+def pages_url(settings: Settings) -> str:
     """Return where a browser finds the pages of the service, "" where the port is not known."""
     if settings.service.public_url:
         return str(settings.service.public_url)

@@ -22,7 +22,7 @@ from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.published import Published, published_of_media
 from workflow_engine.store.schema import activities, executions, objects
 from workflow_engine.store.steps import select_objects
-from workflow_engine.store.summaries import ExecutionLine, ExecutionSummary
+from workflow_engine.store.summaries import LINES, ExecutionLine, ExecutionSummary
 
 
 class ExecutionTable:
@@ -86,6 +86,16 @@ class ExecutionTable:
     ) -> Page[ExecutionLine]:
         """Return a page of lines for people, the newest first; otherwise like `page`."""
         return pages.line_page(self._database, chosen, limit=limit, after=after, newer=newer)
+
+    def starting_with(self, prefix: str, *, limit: int) -> list[ExecutionLine]:
+        """Return executions whose RunIds begin with a prefix, the newest first."""
+        query = (
+            LINES.where(executions.c.run_id.startswith(prefix, autoescape=True))
+            .order_by(*pages.NEWEST_FIRST)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return list(map(ExecutionLine._make, connection.execute(query)))
 
     def run_ids_of_media(self, media_ids: Sequence[str]) -> Mapping[str, list[str]]:
         """Return the workflow runs of each of some media, the newest first."""

@@ -47,7 +47,7 @@ def _json_arrays_of_postgresql(element: JsonArrays, compiler: SQLCompiler, **opt
     return f"coalesce(json_agg(json_build_array({values}))::text, '[]')"
 
 
-class BeginsWith(FunctionElement[bool]):
+class BeginsWith(FunctionElement[Any]):
     """Whether text begins with other text, letter by letter; in SQLite an index can tell."""
 
     inherit_cache = True

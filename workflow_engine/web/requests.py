@@ -28,11 +28,6 @@ class PageRequest:
     form: Mapping[str, str] = field(default_factory=dict[str, str])
     parts: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    @property
-    def address(self) -> str:
-        """Path and query, to come back to."""
-        return self.path
-
 
 async def read(scope: Scope, request: Request) -> PageRequest:
     """Return a request with its form. Raises InvalidInputError for what is not a form."""

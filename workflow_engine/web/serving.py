@@ -102,7 +102,9 @@ class Serving:
         try:
             response = page(self.visit(request, public=public))
         except SignInError:
-            response = see(f"/sign-in?next={quote(request.address, safe='')}")
+            # a change is not made by signing in
+            after = f"?next={quote(request.path, safe='')}" if request.method == "GET" else ""
+            response = see(f"/sign-in{after}")
         except MediaflowError as error:
             response = failure(status_of(error.code), number, error)
             if isinstance(error, GuessedTooOftenError):

@@ -6,7 +6,7 @@ Specification: transcode, 12.
 from pathlib import Path
 
 from activities import ffmpeg
-from activities.packaging.streams import StreamKind
+from activities.transcode.command.rendition import Rendition
 from activities.transcode.model.encryption import Key, Scheme
 
 
@@ -27,25 +27,33 @@ def write_key(stem: Path, key: Key) -> None:
     Path(key_info_name(str(stem))).write_text(f"{path.name}\n{path}\n", encoding="utf-8")
 
 
-def cbcs_command(
-    clear: Path, made: Path, keys: Path, *, kind: StreamKind, seconds: float
-) -> tuple[str, ...]:
-    """Return the command that encrypts a stream with `cbcs`.
+def cbcs_files(stem: str) -> tuple[Path, Path, Path]:
+    """Return what a stream is encrypted with `cbcs` from, what its new files begin with, its key.
 
-    `clear` is its initialization segment and all fragments in one file, `keys` what `write_keys`
-    has written. Segments of so many seconds get names of `made`, `-init.mp4` and `-00001.m4s`
-    behind it. Raises InstallationError when there is no packager.
+    The first is its initialization segment and all fragments, the last what `write_keys` writes.
     """
+    clear, made, keys = (Path(f"{stem}-{name}") for name in ("clear.mp4", "cbcs", "keys.txt"))
+    return clear, made, keys
+
+
+def cbcs_command(rendition: Rendition, stem: str) -> tuple[str, ...]:
+    """Return the command that encrypts a stream with `cbcs`; see `cbcs_files`.
+
+    The new files have `-init.mp4` and `-00001.m4s` behind their stem. Raises InstallationError
+    when there is no packager.
+    """
+    clear, made, keys = cbcs_files(stem)
+    assert rendition.segment is not None
     stream = {
         "in": clear,
-        "stream": kind,
+        "stream": "video" if rendition.picture else "audio",
         "init_segment": f"{made}-init.mp4",
         "segment_template": f"{made}-$Number%05d$.m4s",
     }
     return (
         str(ffmpeg.packager_path()),
         ",".join(f"{name}={value}" for name, value in stream.items()),
-        f"--segment_duration={seconds:g}",
+        f"--segment_duration={rendition.segment:g}",
         # players that begin without a key would stumble when they need one
         "--clear_lead=0",
         f"--protection_scheme={Scheme.CBCS}",

@@ -16,9 +16,8 @@ from pathlib import Path
 
 from activities import ffmpeg
 from activities.packaging import mp4
-from activities.packaging.streams import StreamKind
 from activities.packaging.tail import join_short_tail
-from activities.transcode.command.encryption import cbcs_command, write_keys
+from activities.transcode.command.encryption import cbcs_command, cbcs_files, write_keys
 from activities.transcode.model.encryption import KEY_BYTES, Key
 from activities.transcode.result.files import files_of
 from activities.transcode.result.finished import FinishedOutput
@@ -35,18 +34,13 @@ def protected(made: FinishedOutput, context: ActivityContext) -> FinishedOutput:
     key = rendition.sample_key
     if key is None or playlist is None:
         return made
-    assert rendition.segment is not None
     stem = Path(made.target.stem)
-    clear, encrypted, keys = (
-        stem.with_name(f"{stem.name}-{name}") for name in ("clear.mp4", "cbcs", "keys.txt")
-    )
+    clear, encrypted, keys = cbcs_files(made.target.stem)
     length = _lengths(made.files.content)[1]
     _join(made.files.content, clear)
     vector = secrets.token_bytes(KEY_BYTES)
     write_keys(keys, key, vector)
-    kind = StreamKind.VIDEO if rendition.picture else StreamKind.AUDIO
-    command = cbcs_command(clear, encrypted, keys, kind=kind, seconds=rendition.segment)
-    ffmpeg.run_packager(command, context=context)
+    ffmpeg.run_packager(cbcs_command(rendition, made.target.stem), context=context)
     for path in (clear, keys):
         path.unlink()
     files = [
