@@ -1,7 +1,7 @@
 """How `serve` logs: one line for each event, as text or as JSON, on stderr.
 
-Both forms stand in docs/service.md, "The log". Whatever is in the names that a line quotes, it stays
-one line.
+Both forms stand in docs/service.md, "The log". Whatever is in the names that a line quotes, it
+stays one line.
 """
 
 import json
