@@ -14,8 +14,8 @@ from tests.support.stores import execution, load
 from tests.support.waiting import wait_for
 from tests.support.webhook_server import Answer, WebhookServer
 from workflow_engine.cli import app
-from workflow_engine.errors import Code, SettingsError
-from workflow_engine.notify import Notifier, notifier, open_target
+from workflow_engine.errors import Code, MediaflowError, SettingsError
+from workflow_engine.notify import Notifier, notifier, open_target, trial_note
 from workflow_engine.records import ActivityState, ExecutionState, utc_now
 from workflow_engine.settings import NotifySettings, load_settings
 from workflow_engine.store import Claim, Store
@@ -269,6 +269,24 @@ def test_a_target_that_cannot_be_used_is_refused(settings: dict[str, str], told:
     with pytest.raises(SettingsError) as caught:
         open_target("ops", NotifySettings.model_validate(settings))
     assert told in str(caught.value) and "s3cret" not in str(caught.value)
+
+
+def test_what_a_service_says_comes_without_the_secrets_of_the_url(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    import apprise
+
+    def refuse(*args: object, **message: object) -> bool:
+        apprise.logger.warning("https://hooks.example.com/t0ken?key=pa%24sword failed: pa$sword.")
+        return False
+
+    monkeypatch.setattr(apprise.Apprise, "notify", refuse)
+    url = "jsons://me:pa%24sword@hooks.example.com/t0ken"
+    with pytest.raises(MediaflowError) as caught:
+        open_target("ops", NotifySettings.model_validate({"url": url})).send(trial_note("ops"))
+    assert "https://hooks.example.com/***?key=*** failed: ***. Check [notify.ops]" in str(
+        caught.value
+    )
 
 
 def test_names_of_targets_stay_as_they_are_in_the_environment(

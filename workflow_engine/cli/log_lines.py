@@ -1,10 +1,7 @@
 """How `serve` logs: one line for each event, as text or as JSON, on stderr.
 
-    2026-01-05 10:00:09,412 INFO workflow_engine.run.service: [48e3... hd] ended: ...
-    {"time": "2026-01-05T10:00:09.412Z", "level": "INFO", "logger": "workflow_engine.run.service",
-     "message": "ended: ...", "run_id": "48e3...", "activity": "hd", ...}
-
-Whatever is in the names that a line quotes, it stays one line.
+Both forms stand in docs/service.md, "The log". Whatever is in the names that a line quotes, it
+stays one line.
 """
 
 import json

@@ -1,8 +1,7 @@
 """What is seen in traces: a span for each execution, activity and media process.
 
-    with span("activity hd", {"mediaflow.activity": "hd"}) as activity:
-        ...
-        activity.fail("NoSpace", "The disk is full.")
+>>> with span("activity hd", {"mediaflow.activity": "hd"}) as activity:
+...     activity.fail("NoSpace", "The disk is full.")
 
 The span around a block is the parent of those inside of it; `in_context` takes it to other
 threads, `current_span` to those that have a context of their own. Until `use` was called nothing is
