@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from workflow_engine.pages.dag import HEIGHT, WIDTH
 from workflow_engine.records import wire_time
@@ -115,8 +115,9 @@ def _moment(moment: datetime | None) -> Markup:
     """Return a moment in UTC, in a form that programs read as well; nothing for None."""
     if moment is None:
         return Markup("")
-    shown = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    return Markup('<time datetime="{}">{}</time>').format(wire_time(moment), shown)
+    shown = moment.astimezone(UTC).isoformat(" ", "seconds").partition("+")[0]
+    # not by `format`: lists have hundreds of these, and there is nothing to escape
+    return Markup(f'<time datetime="{wire_time(moment)}">{shown}</time>')
 
 
 def _isolated(text: object) -> Markup:
@@ -125,8 +126,10 @@ def _isolated(text: object) -> Markup:
     What would turn it around in itself is shown by its number: `gpj.exe` is not to look like
     another kind of file.
     """
-    shown = "".join(f"[U+{ord(one):04X}]" if one in _TURNING else one for one in str(text))
-    return Markup("<bdi>{}</bdi>").format(shown)
+    shown = str(text)
+    if not shown.isascii():
+        shown = "".join(f"[U+{ord(one):04X}]" if one in _TURNING else one for one in shown)
+    return Markup(f"<bdi>{escape(shown)}</bdi>")
 
 
 def _inline_script(name: str) -> Markup:
