@@ -1,5 +1,6 @@
 """The list of executions: filtered, newest first, in pages that are walked both ways."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,9 @@ from workflow_engine.web.live import NEW, seen
 from workflow_engine.web.serving import Visit
 
 #: executions of one page
-PAGE_SIZE = 50
-#: workflows whose names are offered
-_MOST_NAMES = 200
+PAGE_SIZE = 25
+#: workflows whose names are offered, and for how many seconds they are remembered
+_MOST_NAMES, _NAMES_SECONDS = 200, 5.0
 #: what can be asked for, by the value of the form: its label, and what it means
 _STATES: Mapping[str, tuple[str, ExecutionFilter]] = {
     "queued": ("Queued", ExecutionFilter(state=ExecutionState.QUEUED)),
@@ -48,6 +49,7 @@ class ExecutionList:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._known: tuple[float, frozenset[str]] = (-_NAMES_SECONDS, frozenset())
 
     def show(self, visit: Visit) -> Response:
         """Show a page of executions."""
@@ -88,10 +90,14 @@ class ExecutionList:
         )
 
     def _names(self, chosen_name: str) -> list[str]:
-        found, _ = self._engine.workflows.search(
-            (WorkflowState.ACTIVE, WorkflowState.INACTIVE), page_number=1, page_size=_MOST_NAMES
-        )
-        return sorted({*(one.name for one in found), *([chosen_name] if chosen_name else [])})
+        looked, names = self._known
+        if time.monotonic() >= looked + _NAMES_SECONDS:
+            found, _ = self._engine.workflows.search(
+                (WorkflowState.ACTIVE, WorkflowState.INACTIVE), page_number=1, page_size=_MOST_NAMES
+            )
+            names = frozenset(one.name for one in found)
+            self._known = (time.monotonic(), names)
+        return sorted(names | {chosen_name} - {""})
 
 
 def chosen(given: Mapping[str, str]) -> ExecutionFilter:
