@@ -21,7 +21,7 @@ help:
 	@echo "make test-unit  the pure ones: no media, no servers, half a minute"
 	@echo "make test       all tests but those that take minutes each"
 	@echo "make test-long  the tests that take longer, too"
-	@echo "make players    the players that the long tests show packages with, from npm"
+	@echo "make players    the players and the checks of accessibility of the long tests, from npm"
 	@echo "make coverage   what make test covers, in lines and branches: half an hour"
 	@echo "make lint       ruff and pyright"
 	@echo "make conformance  the table of docs/conformance.md, out of the tests"
@@ -114,6 +114,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.packages
 	$(BIN)/python -m benchmarks.snapshots
 	$(BIN)/python -m benchmarks.analysis
+	$(BIN)/python -m benchmarks.pages
 
 # keeps the versions that are locked and still fit; UPGRADE=--upgrade takes the newest ones
 lock:

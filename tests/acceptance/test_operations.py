@@ -103,7 +103,7 @@ def test_every_line_is_json_and_says_which_run_it_is_about(operated: Operated):
     assert ended["outputs"] >= 2 and ended["bytes"] > 1000 and 0 < ended["seconds"] < 60
     # what the wrapper of ffmpeg logs within an activity
     commands = [line for line in operated.said("running") if line["run_id"] == run_id]
-    assert {line["activity"] for line in commands} == {"cover"}
+    assert "cover" in {line["activity"] for line in commands}
 
 
 def test_a_failed_run_is_a_warning_with_its_code(operated: Operated):
