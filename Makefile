@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
 # what the tests need beside the engine
-TESTED := $(VENV)/installed-dev $(VENV)/installed-postgres
+TESTED := $(VENV)/installed-dev $(VENV)/installed-postgres $(VENV)/installed-otel
 # files of tests run side by side, those that take long first; many wait more than they compute
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 

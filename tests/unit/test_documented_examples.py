@@ -44,7 +44,7 @@ def commands() -> Iterator[object]:
         lines = re.sub(r"\\\n\s*", " ", text).splitlines()
         for line in lines:
             if found := re.match(r"\$ (?:\w+=\S+ )*(?:sudo )?(mediaflow\b.*)", line):
-                command = re.split(r"\s(?:#|&$|\||>|&&)", found[1])[0].strip()
+                command = re.split(r"\s(?:#|&(?:\s|$)|\||>|&&)", found[1])[0].strip()
                 yield pytest.param(command, id=f"{block.id} {command[:40]}")
 
 
@@ -75,16 +75,18 @@ def test_json_is_valid_and_taken(text: str):
     if not isinstance(content, dict):
         return
     activities = content.get("Activities", content)
-    types = {one["Type"] for one in activities.values() if isinstance(one, dict) and "Type" in one}
+    of_activities = [
+        one for one in activities.values() if isinstance(one, dict) and "Parameters" in one
+    ]
+    types = {one["Type"] for one in of_activities}
     if not types <= set(load_registry()):
         assert types - set(load_registry()) == {"Checksum"}  # of the package that a page builds
     elif "Dependencies" in content:
         load(text, load_registry())
     else:
-        for activity in activities.values():
-            if isinstance(activity, dict) and "Type" in activity:
-                model = load_registry()[activity["Type"]].parameters
-                assert not model.model_validate(activity["Parameters"]).model_extra
+        for activity in of_activities:
+            model = load_registry()[activity["Type"]].parameters
+            assert not model.model_validate(activity["Parameters"]).model_extra
 
 
 @pytest.mark.parametrize("text", [*blocks("toml")])

@@ -480,6 +480,7 @@ def test_the_doctor_hears_of_every_encoder_and_of_the_fonts(monkeypatch):
     )
     assert {finding.name: finding.works for finding in Transcode().examine()} == {
         "ffmpeg": True,
+        "packager": True,
         "filter ass": True,
         "filter drawtext": True,
         "filter zscale": True,

@@ -1,7 +1,5 @@
 """The APIs that the server speaks at one address, told apart by the version of a call.
 
-    families = {family.version: family for family in FAMILIES}
-
 They share keys, nonces, limits and the forms of answers and errors. Specification: wire, routing.
 """
 

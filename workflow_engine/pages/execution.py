@@ -1,9 +1,7 @@
 """The page of one execution: for its report file, and for `serve`.
 
-    facts = ExecutionFacts(record=record, edges=edges, exhibits=exhibits, now=utc_now())
-    html = render("execution.html", page=execution_page(facts), standalone=True)
-
-`record` is an execution as the store has it, in whatever state; `edges` are the successors of
+`execution_page` makes what the template `execution.html` is given as `page`, out of
+`ExecutionFacts`. Their `record` is an execution as the store has it, in whatever state; `edges` are the successors of
 each activity, `exhibits` what its type has to show (`Activity.artifacts`). Everything else may be
 left out: who does not know it shows less. `run/exhibits.py` makes facts of a record and a graph.
 

@@ -1,6 +1,8 @@
 """The templates, and how moments, sizes and lengths of time are written on pages.
 
-    text = render("failure.html", title="Not found", message="There is no such page.")
+>>> text = render("failure.html", title="Not found", message="There is no <such> page.")
+>>> "no &lt;such&gt; page" in text
+True
 
 Everything that a template is given is text: markup in it is shown, not obeyed. Pages that are
 files carry the stylesheet (`standalone`), those of `serve` link it.

@@ -1,7 +1,6 @@
 """The Config of SubmitMediaConvertJob, and the outputs that it asks for.
 
-    config = ConvertConfig.model_validate({"Inputs": [...], "Outputs": [...]})
-    outputs = wanted_outputs(config)
+`wanted_outputs` reads what `ConvertConfig` has checked.
 
 Specification: other_seeds, 2.1. What this version does not do is refused by its name.
 """
