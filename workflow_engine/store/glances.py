@@ -43,6 +43,8 @@ class GlanceTable:
 
     def of(self, run_ids: Collection[str]) -> list[Glance]:
         """Return how those of some executions stand that exist."""
+        if not run_ids:
+            return []
         query = _GLANCES.where(executions.c.run_id.in_(run_ids))
         with self._database.read() as connection:
             return [_glance(row) for row in connection.execute(query)]
