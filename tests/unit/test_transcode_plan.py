@@ -488,7 +488,7 @@ def test_the_doctor_hears_of_every_encoder_and_of_the_fonts(monkeypatch):
         **{f"encoder {name}": True for name in encoders},
     }
     monkeypatch.setenv("MEDIAFLOW_FFMPEG", "/nowhere/ffmpeg")
-    finding, _ = Transcode().examine()
+    finding, *_ = Transcode().examine()
     assert not finding.works and finding.remedy
 
 

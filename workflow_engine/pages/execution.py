@@ -1,9 +1,10 @@
 """The page of one execution: for its report file, and for `serve`.
 
 `execution_page` makes what the template `execution.html` is given as `page`, out of
-`ExecutionFacts`. Their `record` is an execution as the store has it, in whatever state; `edges` are the successors of
-each activity, `exhibits` what its type has to show (`Activity.artifacts`). Everything else may be
-left out: who does not know it shows less. `run/exhibits.py` makes facts of a record and a graph.
+`ExecutionFacts`. Their `record` is an execution as the store has it, in whatever state; `edges` are
+the successors of each activity, `exhibits` what its type has to show (`Activity.artifacts`).
+Everything else may be left out: who does not know it shows less. `run/exhibits.py` makes facts of a
+record and a graph.
 
 The template `execution.html` extends `base.html`. Its blocks `controls` (behind the heading) and
 `after` are empty, for pages of `serve` to fill in a template that extends it. All of what changes
