@@ -114,7 +114,7 @@ class TestFrontDoor:
     def test_the_proxy_knows_paths_that_are_served(self, pages: Pages):
         text = (Path(__file__).parents[2] / "deploy" / "nginx.conf").read_text()
         paths = {getattr(route, "path", "") for route in pages.app.routes}
-        assert set(re.findall(r"location (?:= )?(\S+) {", text)) <= paths
+        assert set(re.findall(r"location (?:[=~] )?(\S+) {", text)) <= paths
 
     @pytest.mark.parametrize("path", PATHS)
     def test_pages_load_nothing_from_elsewhere_and_run_no_text(self, pages: Pages, path: str):
