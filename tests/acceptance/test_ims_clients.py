@@ -185,7 +185,7 @@ GROUP = {
     "Outputs": [
         {
             "Name": "grouped",
-            "OutputFileName": "small.mp4",
+            "OutputFileName": "take #1?.mp4",
             "TemplateId": "S00000001-200010",
             # as the library has them: JSON in strings
             "OverrideParams": json.dumps({"Video": {"Width": 160}}),
@@ -201,13 +201,19 @@ def test_the_whole_life_of_a_convert_job(service: Service, client: Client):
         "JobName": "a job",
         "Inputs": INPUTS,
         "Outputs": [
-            output("ims/a.mp4", OverrideParams={"Video": {"Width": 320, "Crf": 30}}),
+            output(
+                "ims/a.mp4",
+                OverrideParams={"Video": {"Width": 320, "Crf": 30}},
+                Features={"Clip": {"TimeSpan": {"Seek": "0.00001"}}},
+            ),
             output("ims/b.mp4", Features={"Watermarks": [mark]}, OverrideParams=None),
         ],
         "OutputGroups": [GROUP],
     }
     job = converted(client, config, user_data='{"videoId": "abcd"}', client_token="t-1")
     assert (job.state, job.client_token, job.config.job_name) == ("Inited", "t-1", "a job")
+    # as it was given, word for word
+    assert job.config.output_groups[0].outputs[0].to_map() == GROUP["Outputs"][0]
     # the same token is the same job, whatever else it says
     again = converted(client, {**config, "JobName": "another"}, client_token="t-1")
     assert (again.job_id, again.config.job_name) == (job.job_id, "a job")
@@ -228,7 +234,7 @@ def test_the_whole_life_of_a_convert_job(service: Service, client: Client):
     (group,) = done.output_group_details
     (small,) = group.outputs
     assert (group.name, group.status, small.name) == ("files", "Success", "grouped")
-    info = MediaInfo.of(service.bucket("renditions") / "group/small.mp4")
+    info = MediaInfo.of(service.bucket("renditions") / "group/take #1?.mp4")
     assert info.video is not None and info.video.width == 160
     assert info.duration == pytest.approx(1.0, abs=0.1)
     # nothing else was written
@@ -261,6 +267,27 @@ def test_an_output_that_fails_leaves_the_others_alone(client: Client):
     ("config", "code", "pointer"),
     [
         ({"Inputs": [], "Outputs": [output("a.mp4")]}, "OutOfRange", "/Config/Inputs"),
+        (
+            {"Inputs": INPUTS, "Outputs": [output("a.mp4"), output("a.mp4")]},
+            "",
+            "/Config/Outputs/1/OutputFile/Media",
+        ),
+        (
+            {
+                "Inputs": INPUTS,
+                "OutputGroups": [
+                    {
+                        **GROUP,
+                        "GroupConfig": {
+                            "Type": "File",
+                            "OutputFileBase": file("https://renditions.local.aliyuncs.com/a?b=1"),
+                        },
+                    }
+                ],
+            },
+            "Format",
+            "/Config/OutputGroups/0/GroupConfig/OutputFileBase/Media",
+        ),
         ({"Inputs": INPUTS}, "OutOfRange", "/Config/Outputs"),
         (
             {"Inputs": INPUTS, "Outputs": [output("a.mp4", TemplateId="nowhere")]},
@@ -301,5 +328,5 @@ def test_an_output_that_fails_leaves_the_others_alone(client: Client):
 def test_configs_that_are_refused(client: Client, config: Any, code: str, pointer: str):
     with pytest.raises(ClientException) as caught:
         converted(client, config)
-    assert caught.value.code == f"InvalidParameter.{code}"
+    assert caught.value.code == f"InvalidParameter.{code}".rstrip(".")
     assert f"({pointer})" in caught.value.message

@@ -1,5 +1,7 @@
 """The pages of `serve`: who sees them, what they refuse, what they show of hostile names."""
 
+import asyncio
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +14,12 @@ from openapi_spec_validator import validate
 from tests.support.site import HOST, OWN, SECRET, WITH_KEYS, Pages, opened
 from tests.support.stores import execution, queue
 from workflow_engine.api.actions import ACTIONS
+from workflow_engine.api.incoming import MOST_BODY
 from workflow_engine.catalog.media import media_id
+from workflow_engine.errors import Code, MediaflowError
 from workflow_engine.records import ExecutionState, ObjectRef, utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineState
+from workflow_engine.web import api_pages
 
 PATHS = ("/executions", "/workflows", "/triggers", "/pipelines", "/media", "/api")
 #: a name that would be a tag, an attribute and an entity, and turns its direction
@@ -69,6 +74,47 @@ class TestFrontDoor:
         assert page.headers["x-request-id"] in page.text
         answer = pages.get("/nowhere", headers={"accept": "application/json"})
         assert answer.json()["Code"] == "InvalidParameter.ResourceNotFound"
+
+    def test_a_call_is_never_answered_with_a_page(self, pages: Pages):
+        """Client libraries of some languages accept HTML as well."""
+        answer = pages.browser.post("/", {}, {"a": "x" * MOST_BODY})
+        assert (answer.status_code, answer.json()["Code"]) == (413, "InvalidParameter.OutOfRange")
+
+    def test_a_page_of_failure_has_the_headers_of_the_failure(self, pages: Pages):
+        answer = pages.get(f"/executions/{'0' * 32}/cancel")
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == "POST"
+        assert answer.headers["x-acs-request-id"] in answer.text
+
+    def test_numbers_and_parameters_without_end(self, guarded: Pages):
+        answer = guarded.get("/sign-in?" + "a=1&" * 200 + "a=1")
+        assert answer.status_code == 400
+        assert "201 parameters" in answer.text
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        guarded.sign_in()
+        assert guarded.get("/workflows?page=" + "9" * 5000).status_code == 200
+
+    def test_paths_of_the_server_are_not_shown(self, pages: Pages, monkeypatch: pytest.MonkeyPatch):
+        home = str(pages.home)
+        pages.engine.workflows.load_file(f"{home}/wf.json", "wf", TOPOLOGY, None)
+        text = pages.get(f"/workflows/{pages.engine.workflows.find('wf').id}").text
+        assert "wf.json" in text
+        assert home not in text
+
+        def broken(*_: object, **__: object) -> None:
+            raise MediaflowError(
+                Code.INVALID, f'"{home}/in/a.mp4" is bad.', remedy=f"Look at {home}/in."
+            )
+
+        monkeypatch.setattr(pages.engine.store.landings, "newest", broken)
+        text = pages.get("/triggers").text
+        assert "in/a.mp4&#34; is bad." in text
+        assert home not in text
+
+    def test_the_proxy_knows_paths_that_are_served(self, pages: Pages):
+        text = (Path(__file__).parents[2] / "deploy" / "nginx.conf").read_text()
+        paths = {getattr(route, "path", "") for route in pages.app.routes}
+        assert set(re.findall(r"location (?:[=~] )?(\S+) {", text)) <= paths
 
     @pytest.mark.parametrize("path", PATHS)
     def test_pages_load_nothing_from_elsewhere_and_run_no_text(self, pages: Pages, path: str):
@@ -168,6 +214,13 @@ class TestSignIn:
         copy.cookies = httpx.Cookies(guarded.browser.cookies)
         assert guarded.post("/sign-out").headers["location"] == "/sign-in"
         assert copy.get("/media").status_code == 303
+
+    def test_cookies_of_others_on_this_host_do_not_matter(self, guarded: Pages):
+        guarded.sign_in()
+        ours = "; ".join(f"{name}={value}" for name, value in guarded.browser.cookies.items())
+        for other in ('theme={"a":1}', 'a"b', "[x]=1"):
+            headers = {"cookie": f"{other}; {ours}"}
+            assert guarded.visitor().get("/media", headers).is_success, other
 
     def test_a_session_is_good_on_other_machines_too(self, guarded: Pages):
         guarded.sign_in()
@@ -325,6 +378,7 @@ class TestObjects:
             ("bytes=7-", 206, "789", "bytes 7-9/10"),
             ("bytes=10-", 416, "", "bytes */10"),
             ("bytes=-0", 416, "", "bytes */10"),
+            ("bytes=0-" + "9" * 5000, 200, "0123456789", None),
             ("bytes=0-1,4-5", 200, "0123456789", None),
             ("lines=1-2", 200, "0123456789", None),
         ],
@@ -389,6 +443,12 @@ class TestOthers:
         text = pages.get(f"/workflows/{workflow.id}").text
         assert '<a href="#line-4">Line 4</a>' in text
 
+    def test_lines_of_a_topology_end_where_its_problems_say(self, pages: Pages):
+        odd = TOPOLOGY.replace('"a/"', '"a\u2028b/"')
+        pages.engine.workflows.add("wf", odd)
+        text = pages.get(f"/workflows/{pages.engine.workflows.find('wf').id}").text
+        assert text.count('id="line-') == odd.count("\n") + 1
+
     def test_files_that_are_no_workflows_are_told(self, pages: Pages):
         pages.engine.workflows.load_file("/w/bad.json", "bad", "{", None)
         assert "bad" in pages.get("/workflows").text
@@ -400,6 +460,17 @@ class TestOthers:
         assert "no workflow is bound to the bucket" in text
         assert pages.get("/triggers?object=/etc/passwd").status_code in (200, 400)
         assert "root:" not in pages.get("/triggers?object=/etc/passwd").text
+
+    def test_the_document_of_the_actions_does_not_hold_up_others(
+        self, pages: Pages, monkeypatch: pytest.MonkeyPatch
+    ):
+        def made() -> dict[str, bool]:
+            with pytest.raises(RuntimeError):
+                asyncio.get_running_loop()
+            return {"aside": True}
+
+        monkeypatch.setattr(api_pages, "_document", made)
+        assert pages.get("/openapi.json").json() == {"aside": True}
 
     def test_the_actions_as_openapi(self, pages: Pages):
         found = pages.get("/openapi.json").json()

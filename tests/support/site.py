@@ -21,6 +21,8 @@ HOST = "http://127.0.0.1:8080"
 #: what a browser sends with a form of one of our pages
 OWN = {"origin": HOST, "sec-fetch-site": "same-origin"}
 KEY, SECRET = "me", "my secret"
+#: seconds until an answer must have ended
+PATIENCE = 20
 CONFIGURATION = """
 [buckets.in]
 path = "in"
@@ -39,6 +41,9 @@ class Visitor:
         self._host = host
         self.cookies = httpx.Cookies()
 
+    def head(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        return self._ask("HEAD", path, headers or {})
+
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
         return self._ask("GET", path, headers or {})
 
@@ -53,7 +58,8 @@ class Visitor:
                 headers={"accept": "text/html"},
                 cookies=self.cookies,
             ) as client:
-                answer = await client.request(method, path, headers=headers, **more)
+                asked = client.request(method, path, headers=headers, **more)
+                answer = await asyncio.wait_for(asked, PATIENCE)
                 self.cookies = client.cookies
                 return answer
 
@@ -67,18 +73,18 @@ class Pages:
         self.home = home
         self.engine = engine
         self.site = Site(engine)
-        self._app = create_app(
+        self.app = create_app(
             engine,
             status=lambda: (True, {}),
             gauges=list,
             home=self.site.home,
             failure_page=self.site.failure,
         )
-        self._app.router.routes.extend(self.site.routes)
+        self.app.router.routes.extend(self.site.routes)
         self.browser = self.visitor()
 
     def visitor(self, peer: str = "127.0.0.1", host: str = HOST) -> Visitor:
-        return Visitor(self._app, peer, host)
+        return Visitor(self.app, peer, host)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
         return self.browser.get(path, headers)
@@ -104,10 +110,11 @@ class Pages:
         """Add an execution that has published objects; their content is their key."""
         record = replace(execution("a", state=ExecutionState.RUNNING), **changes)
         claim = self.engine.store.queue.add_claimed(record, owner="me", lease_seconds=60)
-        made = [replace(output(key), place=str(self.home / "out" / key)) for key in keys]
+        bucket, source = self.engine.buckets.get("out"), self.home / "source"
+        made = [replace(output(key), place=bucket.place(key)) for key in keys]
         for one in made:
-            Path(one.place).parent.mkdir(parents=True, exist_ok=True)
-            Path(one.place).write_text(one.ref.object)
+            source.write_text(one.ref.object)
+            bucket.stage(source, one.ref.object).publish()
         self.engine.store.steps.finish(claim, success("a", *made), step_key=None)
         self.engine.store.executions.save(claim, state=ExecutionState.COMPLETED, ended=utc_now())
         self.engine.store.queue.release(claim)

@@ -1,5 +1,6 @@
 """DAGs, plots and timelines, as numbers that templates draw."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -35,7 +36,21 @@ def test_boxes_stand_behind_all_that_they_wait_for_and_never_on_each_other():
         assert 0 <= x <= drawing.width - WIDTH and 0 <= y <= drawing.height - HEIGHT
         for other_x, other_y in boxes[:number]:
             assert abs(x - other_x) >= WIDTH or abs(y - other_y) >= HEIGHT
-    assert len(drawing.lines) == 7
+    assert len(drawing.lines) == 7 + 2, "start -> end passes two levels"
+
+
+def test_lines_pass_beside_the_boxes_of_the_levels_between():
+    edges = {"start": ["hd", "cover", "end"], "hd": ["package"], "cover": ["end"]}
+    edges |= {"package": ["end"], "end": []}
+    drawing = draw(edges)
+    lanes = [re.match(r"M(\S+) (\S+)H", line) for line in drawing.lines]
+    found = [(float(lane[1]), float(lane[2])) for lane in lanes if lane]
+    assert len(found) == 2, "cover -> end shares that of start -> end"
+    for x, y in found:
+        beside = [box for box in drawing.boxes if box.x == x]
+        assert beside
+        assert not any(box.y <= y <= box.y + HEIGHT for box in beside)
+        assert 0 <= y <= drawing.height
 
 
 def test_a_level_is_sorted_so_that_lines_do_not_cross():

@@ -3,6 +3,7 @@
 import pytest
 
 from workflow_engine.errors import InvalidInputError
+from workflow_engine.web import sessions as module
 from workflow_engine.web.sessions import (
     FREE_GUESSES,
     IDLE_SECONDS,
@@ -70,7 +71,26 @@ def test_other_addresses_do_not_wait(sessions: Sessions):
     assert sessions.sign_in("me", "secret", "b")
 
 
-def guess(sessions: Sessions) -> None:
+def test_guesses_at_others_keep_nobody_out(sessions: Sessions):
+    """Behind a proxy everybody comes from one address."""
+    for number in range(FREE_GUESSES + 1):
+        guess(sessions, account=f"nobody-{number}")
+    with pytest.raises(GuessedTooOftenError):
+        sessions.sign_in("somebody", "wrong", "a")
+    assert sessions.sign_in("me", "secret", "a")
+
+
+def test_guesses_fill_no_memory(sessions: Sessions, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MOST_GUESSED", 2)
+    for address in ("a", "b", "c"):
+        for _ in range(FREE_GUESSES + 1):
+            guess(sessions, address=address)
+    assert sessions.sign_in("me", "secret", "a"), "the oldest is forgotten"
+    with pytest.raises(GuessedTooOftenError):
+        sessions.sign_in("me", "secret", "c")
+
+
+def guess(sessions: Sessions, *, account: str = "me", address: str = "a") -> None:
     with pytest.raises(InvalidInputError) as caught:
-        sessions.sign_in("me", "wrong", "a")
+        sessions.sign_in(account, "wrong", address)
     assert not isinstance(caught.value, GuessedTooOftenError)

@@ -197,9 +197,10 @@ async def _not_served(page: FailurePage, request: Request, error: Exception) -> 
     request_id = new_request_id()
     body = error_body(Format.JSON, request_id, request.headers.get("host", ""), code, message)
     log.info("%s %s - - %d %s", request_id, _peer(request.scope), status, code)
-    if (shown := page(request, status, request_id)) is not None:
-        return shown
     headers = {"x-acs-request-id": request_id, **(error.headers or {})}
     if status in (408, 413):
         headers["connection"] = "close"
+    if (shown := page(request, status, request_id)) is not None:
+        shown.headers.update(headers)
+        return shown
     return Response(body, status, headers, media_type=Format.JSON.media_type)

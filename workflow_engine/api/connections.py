@@ -163,6 +163,9 @@ class LimitedProtocol(H11Protocol):
         # request line and headers so far; None once they are complete
         self._head: bytearray | None = bytearray()
         self._discards = False
+        # whether a request is complete and its answer is not
+        self._answers = False
+        # bytes of answers that waited for the client at the last look, 0 when it has read since
         self._unsent = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -194,13 +197,21 @@ class LimitedProtocol(H11Protocol):
             data, self._head = bytes(self._head), None
             self._arm(BODY_SECONDS)
         super().data_received(data)
-        if not self._discards and self.conn.their_state is not h11.SEND_BODY:
-            self._stop_timer()
+        done = not self._discards and self.conn.their_state is not h11.SEND_BODY
+        if done and not self._answers:
+            self._answers = True
+            self._arm(BODY_SECONDS)
             self._limits.serve(self)
+
+    def resume_writing(self) -> None:
+        """Note that the client has read what waited for it."""
+        self._unsent = 0
+        super().resume_writing()
 
     def on_response_complete(self) -> None:
         """Wait for the next request; close when something of this one, or a next one, is left."""
         self._limits.release(self)
+        self._answers = False
         trailing, _ = self.conn.trailing_data
         if self._discards or trailing or self.conn.their_state is h11.SEND_BODY:
             self._linger()
@@ -245,9 +256,11 @@ class LimitedProtocol(H11Protocol):
 
     def _overdue(self, seconds: float) -> None:
         """End a connection whose request does not come, or whose client reads nothing."""
-        unsent, self._unsent = self._unsent, self.transport.get_write_buffer_size()
-        if self._unsent and self._unsent != unsent:
-            self._arm(seconds)  # an answer is still being read
+        before, self._unsent = self._unsent, self.transport.get_write_buffer_size()
+        if 0 < before <= self._unsent:
+            self.transport.abort()
+        elif self._unsent or self._answers:
+            self._arm(seconds)
         elif self.held and not self._discards:
             self._refuse(408, Code.INVALID, "The request did not come in time. Send it at once.")
         else:

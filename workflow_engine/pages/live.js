@@ -6,16 +6,27 @@
 (() => {
   // milliseconds between two requests for a page that changes all the time
   const PAUSE = 2000;
-  let source = null, address = "", last = 0, timer = 0;
+  // milliseconds until the server is asked again that has refused events: too many pages are open
+  const REFUSED_PAUSE = 15000;
+  let source = null, address = "", last = 0, timer = 0, retry = 0;
 
+  // Browsers keep few connections to a server, for all tabs together: hidden ones leave theirs.
   function listen() {
-    const at = document.querySelector("[data-live]");
+    const at = document.hidden ? null : document.querySelector("[data-live]");
     const wanted = at ? at.dataset.live : "";
     if (wanted === address) return;
     if (source) source.close();
+    clearTimeout(retry);
     address = wanted;
     if (!at) return;
     source = new EventSource(`${wanted}&seen=${encodeURIComponent(at.dataset.seen)}`);
+    source.addEventListener("error", (event) => {
+      // what breaks is taken up again by the browser, what is refused is not
+      if (event.target === source && source.readyState === EventSource.CLOSED) {
+        address = "";
+        retry = setTimeout(listen, REFUSED_PAUSE);
+      }
+    });
     source.addEventListener("changed", () => {
       clearTimeout(timer);
       timer = setTimeout(exchange, Math.max(0, last + PAUSE - Date.now()));
@@ -105,4 +116,5 @@
     address = "";
     listen();
   });
+  document.addEventListener("visibilitychange", listen);
 })();

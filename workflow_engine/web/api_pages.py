@@ -1,5 +1,6 @@
 """The actions of the API: a page for people, and the OpenAPI document that it is made of."""
 
+import asyncio
 from collections.abc import Mapping
 from functools import cache
 
@@ -36,7 +37,8 @@ def openapi_route() -> Route:
     """Return the route of the document; it says nothing of this installation."""
 
     async def answer(request: Request) -> Response:
-        return secured(JSONResponse(_document()))
+        # the first one takes a while to be made
+        return secured(JSONResponse(await asyncio.to_thread(_document)))
 
     return Route("/openapi.json", answer, methods=["GET"])
 

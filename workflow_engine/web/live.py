@@ -25,7 +25,7 @@ from workflow_engine.records import ActivityState
 from workflow_engine.store import Glance, Store
 from workflow_engine.web.door import Door
 from workflow_engine.web.requests import read
-from workflow_engine.web.serving import failure, secured
+from workflow_engine.web.serving import secured
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ NEW = "new"
 Progress = Mapping[str, Mapping[str, Any]]
 #: says what is told of the progress of an activity: RunId, name, fraction
 Told = Callable[[str, str, float], str]
+#: makes the page about a status and the number of a request
+Failure = Callable[[int, str, MediaflowError | None], Response]
 
 
 def seen(glances: Iterable[Glance], newest: str = "") -> str:
@@ -75,8 +77,11 @@ class _Stream:
 class Live:
     """Looks for all open pages. Its thread runs while there are any."""
 
-    def __init__(self, store: Callable[[], Store], door: Door, told: Told) -> None:
+    def __init__(
+        self, store: Callable[[], Store], door: Door, told: Told, failure: Failure
+    ) -> None:
         self._store = store
+        self._failure = failure
         self._door = door
         self._told = told
         self._lock = threading.Lock()
@@ -101,11 +106,14 @@ class Live:
             asked = await read(request.scope, request)
             session = self._door.admit(asked)
         except MediaflowError as error:
-            return failure(status_of(error.code), number, error)
+            return self._failure(status_of(error.code), number, error)
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        if asked.method == "HEAD":
+            return secured(Response(headers=headers, media_type="text/event-stream"))
         topics = frozenset(request.query_params.getlist("run")[:MOST_RUNS])
         stream = _Stream(topics=topics, loop=asyncio.get_running_loop())
         if self._is_full():
-            refused = failure(503, number)
+            refused = self._failure(503, number, None)
             refused.headers["retry-after"] = "10"
             return refused
         last = request.headers.get("last-event-id") or request.query_params.get("seen", "")
@@ -114,7 +122,6 @@ class Live:
             return session is None or self._signed_in(session.id)
 
         events = self._events(stream, last, admitted)
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return secured(StreamingResponse(events, media_type="text/event-stream", headers=headers))
 
     def _signed_in(self, session_id: str) -> bool:
@@ -170,6 +177,8 @@ class Live:
                 self._look_once(streams)
             except MediaflowError as error:  # the store answers again at a later look
                 log.debug("live pages are not told anything: %s", error)
+            except Exception:  # without this thread no page would be live any more
+                log.exception("live pages are not told anything")
             self._wake.wait(PERIOD)
 
     def _look_once(self, streams: Iterable[_Stream]) -> None:

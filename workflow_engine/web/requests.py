@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -12,6 +11,8 @@ from workflow_engine.errors import Code, InvalidInputError
 
 #: bytes of a form
 MOST_FORM = 64 << 10
+#: parameters of a query or a form
+MOST_PARAMETERS = 200
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -30,7 +31,7 @@ class PageRequest:
 
 
 async def read(scope: Scope, request: Request) -> PageRequest:
-    """Return a request with its form. Raises InvalidInputError for what is not a form."""
+    """Return a request with its form. Raises InvalidInputError for what cannot be read."""
     headers = dict(request.headers)
     form: Mapping[str, str] = {}
     if request.method == "POST":
@@ -40,18 +41,11 @@ async def read(scope: Scope, request: Request) -> PageRequest:
         path=request.url.path,
         peer=request.client.host if request.client else "",
         headers=headers,
-        cookies=_cookies(headers.get("cookie", "")),
+        cookies=request.cookies,
         query=_pairs(scope["query_string"]),
         form=form,
         parts=dict(request.path_params),
     )
-
-
-def _cookies(header: str) -> Mapping[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
-    except CookieError:
-        return {}
 
 
 async def _form(request: Request) -> Mapping[str, str]:
@@ -75,5 +69,12 @@ async def _form(request: Request) -> Mapping[str, str]:
 
 
 def _pairs(encoded: bytes) -> Mapping[str, str]:
-    text = encoded.decode("ascii", "replace")
-    return dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=200))
+    if encoded.count(b"&") >= MOST_PARAMETERS:
+        raise InvalidInputError(
+            Code.OUT_OF_RANGE,
+            f"The request has {encoded.count(b'&') + 1} parameters.",
+            remedy=f"Send at most {MOST_PARAMETERS}.",
+        )
+    return dict(
+        parse_qsl(encoded.decode("ascii", "replace"), keep_blank_values=True, errors="replace")
+    )

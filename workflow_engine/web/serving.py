@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from workflow_engine.api.answers import new_request_id, status_of
+from workflow_engine.api.server_paths import ServerPaths
 from workflow_engine.api.workers import Workers
 from workflow_engine.errors import InvalidInputError, MediaflowError
 from workflow_engine.pages.rendering import render
@@ -43,6 +44,14 @@ _HEADERS = {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+}
+
+
+_SENTENCES: Mapping[int, str] = {
+    403: "You may not see this page.",
+    404: "There is no such page.",
+    405: "This page cannot be asked for in this way.",
+    500: "mediaflow failed on this page.",
 }
 
 
@@ -76,8 +85,10 @@ def see(path: str) -> Response:
 class Serving:
     """Makes routes of pages."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, paths: ServerPaths) -> None:
+        """`paths` are kept out of what pages say about failures."""
         self._door = door
+        self._paths = paths
         self._workers = Workers(self._answered, MOST_PAGES)
 
     def page(
@@ -91,7 +102,7 @@ class Serving:
             try:
                 asked = await read(request.scope, request)
             except InvalidInputError as error:
-                return failure(status_of(error.code), number, error)
+                return self.failure(status_of(error.code), number, error)
             page = pages["POST" if asked.method == "POST" else "GET"]
             return await self._workers.run((number, asked, page, public))
 
@@ -106,12 +117,12 @@ class Serving:
             after = f"?next={quote(request.path, safe='')}" if request.method == "GET" else ""
             response = see(f"/sign-in{after}")
         except MediaflowError as error:
-            response = failure(status_of(error.code), number, error)
+            response = self.failure(status_of(error.code), number, error)
             if isinstance(error, GuessedTooOftenError):
                 response.headers["retry-after"] = str(error.retry_after)
         except Exception:
             log.exception("%s %s %s broke", number, request.method, request.path)
-            response = failure(500, number)
+            response = self.failure(500, number)
         log.info(
             "%s %s %s %s %d",
             number,
@@ -134,34 +145,26 @@ class Serving:
             self._door.check_change(request, session)
         return Visit(request=request, session=session, token=self._door.token(session))
 
+    def failure(self, status: int, number: str, error: MediaflowError | None = None) -> Response:
+        """Return a page that says why there is no other one; `number` is that of the request."""
+        message = error.message if error else _SENTENCES.get(status, "This page cannot be shown.")
+        log_remedy = "The log of mediaflow says why, under this number." if status == 500 else ""
+        text = render(
+            "failure.html",
+            title=HTTPStatus(status).phrase,
+            message=self._paths.hidden(message),
+            remedy=self._paths.hidden(error.remedy) if error else log_remedy,
+            request_id=number,
+        )
+        headers = {"cache-control": "no-store", "x-request-id": number}
+        return secured(HTMLResponse(text, status, headers=headers))
+
 
 def secured(response: Response) -> Response:
     """Return a response with the headers that all pages have; its own ones count."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
-
-
-_SENTENCES: Mapping[int, str] = {
-    403: "You may not see this page.",
-    404: "There is no such page.",
-    405: "This page cannot be asked for in this way.",
-    500: "mediaflow failed on this page.",
-}
-
-
-def failure(status: int, number: str, error: MediaflowError | None = None) -> Response:
-    """Return a page that says why there is no other one; `number` is that of the request."""
-    remedy = "" if status != 500 else "The log of mediaflow says why, under this number."
-    text = render(
-        "failure.html",
-        title=HTTPStatus(status).phrase,
-        message=error.message if error else _SENTENCES.get(status, "This page cannot be shown."),
-        remedy=error.remedy if error else remedy,
-        request_id=number,
-    )
-    headers = {"cache-control": "no-store", "x-request-id": number}
-    return secured(HTMLResponse(text, status, headers=headers))
 
 
 def wants_page(headers: Mapping[str, str]) -> bool:

@@ -13,12 +13,12 @@ from workflow_engine.errors import Code, InvalidInputError
 IDLE_SECONDS = 12 * 3600.0
 #: sessions at once; a further one ends the one that has been idle longest
 MOST_SESSIONS = 1000
-#: wrong keys of one address that cost nothing; each further one doubles the wait
+#: wrong keys of one address and account that cost nothing; each further one doubles the wait
 FREE_GUESSES = 4
 #: seconds that an address waits at most after a wrong key, and until its guesses are forgotten
 LONGEST_WAIT = 60.0
-#: addresses whose guesses are remembered
-_MOST_ADDRESSES = 10_000
+#: addresses and accounts whose guesses are remembered
+MOST_GUESSED = 10_000
 
 
 @dataclass(kw_only=True, slots=True)
@@ -55,27 +55,30 @@ class Sessions:
         self._clock = clock
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}
-        # address: how many wrong keys in a row, and when it may try again
-        self._guesses: dict[str, tuple[int, float]] = {}
+        # address and account: how many wrong keys in a row, and when the next one is looked at.
+        # Behind a proxy everybody has its address: guesses at one account, or at none that exists,
+        # must not keep the others out
+        self._guesses: dict[tuple[str, str], tuple[int, float]] = {}
 
     def sign_in(self, account: str, secret: str, address: str) -> Session:
         """Return a new session. Raises InvalidInputError for a wrong key, or too many of them."""
         now = self._clock()
+        guessed = (address, account if account in self._accounts else "")
         with self._lock:
-            count, until = self._guesses.get(address, (0, now))
+            count, until = self._guesses.get(guessed, (0, now))
             if until > now:
                 raise GuessedTooOftenError(until - now)
             # an unknown id takes as long as a wrong secret
             known = self._accounts.get(account)
             right = hmac.compare_digest((known or "").encode(), secret.encode())
             if not known or not right:
-                self._remember_guess(address, count + 1, now)
+                self._remember_guess(guessed, count + 1, now)
                 raise InvalidInputError(
                     Code.ACCESS_KEY_NOT_FOUND,
                     "The access key id or the secret is wrong.",
                     remedy="Compare them with [service.access_keys] of the configuration.",
                 )
-            self._guesses.pop(address, None)
+            self._guesses.pop(guessed, None)
             session = Session(
                 id=secrets.token_urlsafe(32),
                 account=account,
@@ -105,11 +108,13 @@ class Sessions:
         with self._lock:
             self._sessions.pop(session_id, None)
 
-    def _remember_guess(self, address: str, count: int, now: float) -> None:
-        if len(self._guesses) >= _MOST_ADDRESSES:
+    def _remember_guess(self, guessed: tuple[str, str], count: int, now: float) -> None:
+        if guessed not in self._guesses and len(self._guesses) >= MOST_GUESSED:
             self._guesses = {one: guess for one, guess in self._guesses.items() if guess[1] > now}
+            if len(self._guesses) >= MOST_GUESSED:
+                del self._guesses[next(iter(self._guesses))]
         wait = min(2.0 ** (count - FREE_GUESSES), LONGEST_WAIT) if count > FREE_GUESSES else 0.0
-        self._guesses[address] = (count, now + wait)
+        self._guesses[guessed] = (count, now + wait)
 
     def _end_old(self, now: float) -> None:
         if len(self._sessions) >= MOST_SESSIONS:

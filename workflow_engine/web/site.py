@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from workflow_engine.api.server_paths import ServerPaths
 from workflow_engine.engine import Engine
 from workflow_engine.web.api_pages import openapi_route, show_actions
 from workflow_engine.web.door import Door
@@ -16,7 +17,7 @@ from workflow_engine.web.media import MediaPages
 from workflow_engine.web.objects import ObjectPages
 from workflow_engine.web.pipelines import PipelinePages
 from workflow_engine.web.progress import RunningProgress
-from workflow_engine.web.serving import Serving, failure, wants_page
+from workflow_engine.web.serving import Serving, wants_page
 from workflow_engine.web.sign_in import HOME, SignInPages
 from workflow_engine.web.static import static_routes
 from workflow_engine.web.triggers import TriggerPage
@@ -35,13 +36,14 @@ class Site:
     def __init__(self, engine: Engine) -> None:
         keys = engine.settings.service.access_keys
         door = Door({name: key.get_secret_value() for name, key in keys.items()})
-        serving, progress = Serving(door), RunningProgress()
+        serving, progress = Serving(door, ServerPaths(engine.settings)), RunningProgress()
         sign_in = SignInPages(door)
         executions, execution = ExecutionList(engine), ExecutionPages(engine, progress.told)
         workflows, pipelines = WorkflowPages(engine), PipelinePages(engine)
         media, objects = MediaPages(engine), ObjectPages(engine)
         self.observed = progress.observed
-        self._live = Live(lambda: engine.store, door, progress.told)
+        self._serving = serving
+        self._live = Live(lambda: engine.store, door, progress.told, serving.failure)
         page = serving.page
         self.routes: Sequence[BaseRoute] = [
             *static_routes(),
@@ -72,5 +74,10 @@ class Site:
         self._live.close()
 
     def failure(self, request: Request, status: int, number: str) -> Response | None:
-        """Return the page about a path that is not served, None for what is no browser."""
-        return failure(status, number) if wants_page(request.headers) else None
+        """Return the page about a path that is not served, None for what is no browser.
+
+        Clients of the API may accept HTML, too; they call `/`, where there is no page.
+        """
+        opens = request.method in ("GET", "HEAD") and request.url.path != "/"
+        shows = opens and wants_page(request.headers)
+        return self._serving.failure(status, number) if shows else None

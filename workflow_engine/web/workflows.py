@@ -87,7 +87,9 @@ class WorkflowPages:
 def page_number(visit: Visit) -> int:
     """Return which page of a list is asked for, from 1."""
     given = visit.request.query.get("page", "1")
-    return min(max(int(given), 1), 1_000_000) if given.isascii() and given.isdigit() else 1
+    if not (given.isascii() and given.isdigit()):
+        return 1
+    return min(max(int(given[:9]), 1), 1_000_000)  # the time to read a number grows with it
 
 
 def _drawing(graph: Graph) -> Drawing:
@@ -117,7 +119,12 @@ def _text(text: str, problems: Sequence[Problem]) -> TopologyText:
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
         except ValueError:
             numbered = True
-    return TopologyText(lines=text.splitlines(), problems=problems, numbered=numbered)
+    return TopologyText(lines=_lines(text), problems=problems, numbered=numbered)
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines as problems count them: U+2028 and the like do not end one."""
+    return text.removesuffix("\n").replace("\r\n", "\n").split("\n")
 
 
 def _is_numbered(text: str) -> bool:

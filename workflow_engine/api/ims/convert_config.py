@@ -9,9 +9,9 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
-from workflow_engine.api.ims.inputs import ImsFile, named
+from workflow_engine.api.ims.inputs import ImsFile, inside, named, validated
 from workflow_engine.errors import Code, InvalidInputError, pointer_to
 from workflow_engine.jobs.topologies import WantedOutput
 from workflow_engine.records import DEFAULT_PRIORITY, Json
@@ -156,7 +156,19 @@ def wanted_outputs(config: ConvertConfig, base: str = "/Config") -> list[WantedO
         for number, group in enumerate(config.output_groups)
         for output in group.outputs
     ]
-    return single + grouped
+    wanted = single + grouped
+    first: dict[tuple[str, str], str] = {}
+    for one in wanted:
+        name = (one.target.bucket, one.target.object)
+        if name in first:
+            raise InvalidInputError(
+                Code.INVALID,
+                f'The object "{one.target.object}" is written by another output, too.',
+                pointer=one.pointer + one.fields["/OutputObject"],
+                remedy=f"Give it another name than that of {first[name]}.",
+            )
+        first[name] = one.pointer
+    return wanted
 
 
 def _counted(pointer: str, what: str, count: int, allowed: str) -> InvalidInputError:
@@ -184,8 +196,7 @@ def _in_group(
 ) -> WantedOutput:
     where = f"{base}{pointer_to('OutputGroups', number, 'GroupConfig', 'OutputFileBase')}"
     folder = group.group_config.output_file_base
-    media = f"{folder.media.rstrip('/')}/{output.output_file_name.lstrip('/')}"
-    target = named(folder.model_copy(update={"media": media}), where)
+    target = inside(folder, output.output_file_name.lstrip("/"), where)
     return WantedOutput(
         target=target,
         output=_parameters(output, base + pointer),
@@ -203,6 +214,9 @@ _FIELDS: Mapping[str, str] = {
 }
 
 
+_SECTION: TypeAdapter[dict[str, Any]] = TypeAdapter(Annotated[dict[str, Any], JsonObject])
+
+
 def _parameters(output: AnyOutput, pointer: str) -> dict[str, Json]:
     """Return an Output of Transcode without its name. Raises InvalidInputError."""
     asked = dict(output.override_params or {})
@@ -216,8 +230,9 @@ def _parameters(output: AnyOutput, pointer: str) -> dict[str, Json]:
                 remedy=f"Use {', '.join((*_SECTIONS, 'Volume'))}.",
             )
     if volume:
-        audio = asked.get("Audio")
-        asked["Audio"] = {**(audio if isinstance(audio, dict) else {}), "Volume": volume}
+        where = f"{pointer}/OverrideParams/Audio"
+        audio = validated(_SECTION, asked["Audio"], where) if asked.get("Audio") else {}
+        asked["Audio"] = {**audio, "Volume": volume}
     made: dict[str, Json] = {"TemplateId": output.template_id, **asked}
     features = output.features
     if features and features.clip:

@@ -6,12 +6,14 @@ leaves the others alone.
 
 from typing import Annotated, NotRequired, TypedDict
 
+from pydantic import TypeAdapter
+
 from workflow_engine.api.action import Request, action
 from workflow_engine.api.ims.convert_config import ConvertConfig, wanted_outputs
-from workflow_engine.api.ims.inputs import job_input
+from workflow_engine.api.ims.inputs import job_input, validated
 from workflow_engine.api.ims.lists import JobListRequest
 from workflow_engine.api.ims.media_info import media_info_property, with_numbers
-from workflow_engine.api.parameters import Identifier, UserData
+from workflow_engine.api.parameters import Identifier, JsonText, UserData
 from workflow_engine.buckets import object_url
 from workflow_engine.engine import Engine
 from workflow_engine.errors import Code, InvalidInputError
@@ -27,6 +29,7 @@ from workflow_engine.records import (
     stable_id,
     wire_time,
 )
+from workflow_engine.topology.encoded import decode_json
 from workflow_engine.topology.wire import Choice, JsonObject, Text
 
 _KIND = ExecutionKind.IMS_CONVERT
@@ -40,11 +43,14 @@ _STATUS = {
 }
 
 
+_CONFIG: TypeAdapter[ConvertConfig] = TypeAdapter(Annotated[ConvertConfig, JsonObject])
+
+
 class SubmitMediaConvertJobRequest(Request):
     """Parameters of SubmitMediaConvertJob."""
 
     client_token: Annotated[str, Text(max_bytes=64)] = ""
-    config: Annotated[ConvertConfig, JsonObject]
+    config: JsonText
     user_data: UserData = ""
     pipeline_id: Identifier = ""
 
@@ -137,17 +143,18 @@ def submit_media_convert_job(
     engine: Engine, request: SubmitMediaConvertJobRequest
 ) -> ConvertJobAnswer:
     """Queue a job that makes outputs of an object; the same ClientToken gives the first one."""
-    outputs = wanted_outputs(request.config)
+    config = validated(_CONFIG, request.config, "/Config")
+    outputs = wanted_outputs(config)
     job = engine.jobs.convert(
-        job_input(engine, request.config.inputs[0].input_file, "/Config/Inputs/0/InputFile"),
+        job_input(engine, config.inputs[0].input_file, "/Config/Inputs/0/InputFile"),
         outputs,
         pipeline_id=request.pipeline_id,
-        priority=max(output.priority for _, output in request.config.members()),
+        priority=max(output.priority for _, output in config.members()),
         user_data=request.user_data,
         token=request.client_token,
         request={
             "ClientToken": request.client_token,
-            "Config": request.config.model_dump(by_alias=True, exclude_unset=True, mode="json"),
+            "Config": decode_json(request.config),
         },
     )
     return {"Job": _detailed(job)}

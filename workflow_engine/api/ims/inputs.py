@@ -1,6 +1,6 @@
 """Files as IMS names them: `{Type, Media, Url}` (specification, other_seeds, 2.1)."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import quote
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
@@ -20,6 +20,8 @@ class ImsFile(WireModel):
     media: Annotated[str, Text(max_bytes=3200)]
     url: Annotated[str, Text(max_bytes=3200, empty=True)] = ""
 
+
+T = TypeVar("T")
 
 _BY_URL: TypeAdapter[JobInput] = TypeAdapter(Annotated[JobInput, BeforeValidator(from_url)])
 
@@ -50,6 +52,32 @@ def named(file: ImsFile, pointer: str) -> JobInput:
         return _BY_URL.validate_python(file.media)
     except ValidationError as error:
         raise _at(pointer, next(iter(problems_of(error)))) from None
+
+
+def inside(folder: ImsFile, name: str, pointer: str) -> JobInput:
+    """Return the object of this name in a folder. Raises InvalidInputError as above."""
+    any_name = folder.model_copy(update={"media": f"{folder.media.rstrip('/')}/x"})
+    ref = named(any_name, pointer).ref
+    before, slash, last = ref.object.rpartition("/")
+    if last != "x":  # a query or a fragment hides it
+        raise InvalidInputError(
+            Code.FORMAT,
+            f"The value {shown(folder.media)} is not the URL of a folder.",
+            pointer=f"{pointer}/Media",
+            remedy="Use oss://BUCKET/FOLDER.",
+        )
+    key = quote(f"{before}{slash}{name}", safe="/")
+    given = {"Bucket": ref.bucket, "Location": ref.location, "Object": key}
+    return validated(TypeAdapter(JobInput), given, pointer)
+
+
+def validated(adapter: TypeAdapter[T], value: object, pointer: str) -> T:
+    """Return a value of a type. Raises InvalidInputError about the first thing that is wrong."""
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        first = next(iter(problems_of(error, pointer)))
+    raise InvalidInputError(first.code, first.message, pointer=first.pointer, remedy=first.remedy)
 
 
 def _at(pointer: str, error: InvalidInputError | Problem) -> InvalidInputError:

@@ -13,6 +13,8 @@ class JobListRequest(Request):
     job_id: Identifier = ""
     start_of_create_time: Moment | None = None
     end_of_create_time: LastMoment | None = None
-    order_by: Annotated[str, Choice(("CreateTimeDesc", "CreateTimeAsc"))] = "CreateTimeDesc"
+    order_by: Annotated[str, Choice(("CreateTimeDesc",), later=("CreateTimeAsc",))] = (
+        "CreateTimeDesc"
+    )
     next_page_token: NextPageToken = ""
     page_size: PageSize = 20
