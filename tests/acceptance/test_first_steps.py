@@ -92,6 +92,9 @@ def test_what_is_there_stays(home: CommandLine):
     assert told["Kept"] == ["mediaflow.toml"]
     assert (home.cwd / "mediaflow.toml").read_text() == "[runner]\nconcurrency = 1\n"
     assert home("init", "--json").json["Made"] == []
+    (home.cwd / "other/mediaflow.toml").mkdir(parents=True)
+    refused = home("init", "other")
+    assert refused.code == 2 and 'mediaflow.toml" is no file' in refused.err
     refused = home("init", "mediaflow.toml")
     assert refused.code == 2 and '"mediaflow.toml" is a file' in refused.err
 
@@ -103,6 +106,7 @@ def test_the_settings_are_those_that_apply(
     monkeypatch.setenv("MEDIAFLOW_DATA", str(home.data))
     assert home("init").code == 0
     text = (home.cwd / "mediaflow.toml").read_text()
+    assert str(home.data) not in text  # whoever gets the file has another place
     sections = text[text.index("# [service]") :]
     plain = [line.removeprefix("# ") for line in sections.splitlines()]
     kept = [line for line in plain if not re.match(r"\w+ =\s*(#|$)", line)]

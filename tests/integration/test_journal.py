@@ -1,6 +1,7 @@
 """The record of a run while it runs: its progress costs one commit a second, whatever it does."""
 
 from collections.abc import Mapping
+from typing import NoReturn
 
 import pytest
 
@@ -73,3 +74,27 @@ def test_progress_is_saved_once_a_second_for_all_activities(
     clock.now += journal.PROGRESS_SECONDS
     made.progress("a", 0.6)
     assert commits[2:] == [{"a": 0.6}] and saved() == [0.6, 0.3, 0]
+
+
+def test_an_estimate_that_fails_is_told_once(
+    store: Store, clock: Clock, caplog: pytest.LogCaptureFixture
+):
+    def broken(*_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    seen: list[float] = []
+
+    class Watch:
+        def activity_changed(self, record: object) -> None:
+            pass
+
+        def progressed(self, name: str, progress: Progress) -> None:
+            seen.append(progress.fraction)
+
+    record = execution("a")
+    claim = store.queue.add_claimed(record, owner="me", lease_seconds=60)
+    outbox = Completion(store, Outbox({}), None)
+    made = Journal(record, claim, store, outbox, [Watch()], broken)
+    for _ in range(3):
+        made.tell_progress("a")
+    assert seen == [0, 0, 0] and caplog.text.count("cannot be estimated") == 1

@@ -38,6 +38,7 @@ from workflow_engine.records import ActivityRecord, ActivityState, ExecutionStat
 from workflow_engine.settings import load_settings
 from workflow_engine.store import Store
 from workflow_engine.store.database import Database
+from workflow_engine.store.expressions import BeginsWith
 from workflow_engine.store.schema import metadata
 
 
@@ -222,6 +223,28 @@ class TestQueries:
             for *_, step in plan:
                 assert step.removeprefix("SCAN ") not in metadata.tables, statement
         database.close()
+
+    def test_a_beginning_is_looked_up(self, sqlite_url: str) -> None:
+        store = Store.open(sqlite_url)
+        plans: list[str] = []
+
+        def explain(connection: sa.Connection, clause: object, *_: object) -> None:
+            compiled = clause.compile(  # type: ignore[attr-defined]
+                dialect=connection.dialect, compile_kwargs={"literal_binds": True}
+            )
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")
+            plans.extend(step for *_, step in plan)
+
+        sa.event.listen(sa.Engine, "before_execute", explain)
+        try:
+            assert store.executions.starting_with("48e3", limit=5) == []
+        finally:
+            sa.event.remove(sa.Engine, "before_execute", explain)
+        assert any(plan.startswith("SEARCH executions") for plan in plans), plans
+        with store.executions._database.read() as connection:
+            other = sa.not_(BeginsWith(sa.literal("b"), sa.literal("a")))
+            assert connection.scalar(sa.select(other)) == 1
+        store.close()
 
     def test_a_list_takes_as_many_queries_as_one(self, store: Store) -> None:
         counts: list[int] = []

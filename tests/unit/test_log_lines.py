@@ -3,6 +3,8 @@
 import json
 import logging
 import re
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -39,6 +41,8 @@ def test_a_line_of_a_library_says_which_run_it_is_about():
     assert (line["level"], line["logger"], line["message"]) == ("WARNING", "botocore", "slow")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
     assert "run_id" not in json.loads(JsonLines().format(record("slow")))
+    line = json.loads(JsonLines().format(record("slow", extra=fields(level="x", message="y"))))
+    assert (line["level"], line["message"]) == ("WARNING", "slow")
 
 
 def test_threads_that_are_told_so_work_for_the_run():
@@ -73,3 +77,18 @@ def test_an_unexpected_error_comes_with_its_place():
     debugging = TextLines("%(message)s", tracebacks=True)
     lines = debugging.format(record("broke", exc_info=raised(ValueError("\x1b")))).splitlines()
     assert lines[1:] and all(one.startswith("    ") and one.isprintable() for one in lines[1:])
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_verbose_shows_more_than_the_level_of_the_settings(verbose: bool):
+    script = f"""
+import logging
+from workflow_engine.cli.common import options
+from workflow_engine.cli.log_lines import log_to_stderr
+from workflow_engine.settings import LogSettings
+options.verbose = {verbose}
+log_to_stderr(LogSettings(level="warning"), debugging=False)
+logging.getLogger("workflow_engine.service").info("it starts")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == 0 and ("it starts" in ended.stderr) == verbose

@@ -3,6 +3,7 @@ from typing import Annotated
 
 import pytest
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from workflow_engine.topology import key_problems, problems_of
 from workflow_engine.topology.wire import (
@@ -90,6 +91,22 @@ def test_objects_come_encoded_at_any_depth():
 )
 def test_codes_and_pointers(values: dict[str, object], expected: tuple[str, str]):
     assert problem(**values) == expected
+
+
+def test_limits_and_long_numerals_are_told_in_words():
+    said: list[str] = []
+    for number, value in (
+        (Number(1, unit="pictures"), "0"),
+        (Number(0, low_open=True), "0"),
+        (Number(high=5), "6"),
+        (Number(1), "9" * 70),
+    ):
+        with pytest.raises(PydanticCustomError) as caught:
+            number.check(value, whole=True)
+        said.append(str(caught.value.context))
+    assert "Use a number of at least 1 pictures." in said[0]
+    assert "Use a number above 0." in said[1] and "Use a number of at most 5." in said[2]
+    assert "999" in said[3] and "too many digits" in said[3] and "nan" not in said[3].lower()
 
 
 def test_a_missing_parameter_is_named():

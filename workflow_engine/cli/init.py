@@ -127,7 +127,13 @@ def _write(path: Path, text: str) -> bool:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        return False
+        if path.is_file():
+            return False
+        raise InvalidInputError(
+            Code.RESOURCE_NOT_SUPPORTED,
+            f'"{path}" is no file, and a file is needed there.',
+            remedy="Choose another folder: mediaflow init FOLDER.",
+        ) from None
     except OSError as error:
         raise _failed(error, path) from None
     return True

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow_engine.cli.common import printable
+from workflow_engine.cli.common import options, printable
 from workflow_engine.errors import MediaflowError
 from workflow_engine.telemetry import RunContext, current
 
@@ -57,7 +57,7 @@ class JsonLines(logging.Formatter):
         for name, value in (("run_id", run.run_id), ("activity", run.activity)):
             if value:
                 line[name] = value
-        line |= getattr(record, "fields", {})
+        line |= getattr(record, "fields", {}) | line
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = _traceback(record)
         return json.dumps(line, default=str)
@@ -72,6 +72,8 @@ def log_to_stderr(chosen: "LogSettings", *, debugging: bool) -> None:
     text = TextLines(form, tracebacks=debugging)
     handler.setFormatter(JsonLines() if chosen.format == "json" else text)
     level = logging.DEBUG if debugging else logging.getLevelNamesMapping()[chosen.level.upper()]
+    if options.verbose:
+        level = min(level, logging.INFO)
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(max(level, logging.WARNING))

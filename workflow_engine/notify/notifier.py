@@ -8,6 +8,7 @@ speaks of it.
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +30,7 @@ FIRST_SECONDS = 2.0
 LONGEST_SECONDS = 300.0
 #: executions that one message names
 LISTED = 20
-#: seconds that a message gets to be sent at the end
+#: seconds that messages get to be sent at the end, all together
 PATIENCE = 5.0
 
 
@@ -56,9 +57,10 @@ class Notifier:
         """End; what is not sent waits for the next start."""
         for teller in self._tellers:
             teller.stopping.set()
+        until = time.monotonic() + PATIENCE
         for teller in self._tellers:
             if teller.thread.is_alive():
-                teller.thread.join(PATIENCE)
+                teller.thread.join(max(0.0, until - time.monotonic()))
 
     def status(self) -> str:
         """Return which targets cannot be told, empty when all can."""

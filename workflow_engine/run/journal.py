@@ -74,6 +74,7 @@ class Journal:
         self._unsaved: dict[str, float] = {}
         self._told: dict[str, float] = {}  # when observers heard of activities
         self._progress_saved = -PROGRESS_SECONDS
+        self._estimate_failed = False
 
     @property
     def record(self) -> ExecutionRecord:
@@ -197,7 +198,9 @@ class Journal:
         try:
             progress = self._estimate(name, activities)
         except Exception as error:
-            log.warning("the time that is left cannot be estimated: %r", error, exc_info=True)
+            if not self._estimate_failed:
+                log.warning("the time that is left cannot be estimated: %r", error, exc_info=True)
+            self._estimate_failed = True
             progress = no_estimate(name, activities)
         self._tell(lambda observer: observer.progressed(name, progress))
 

@@ -42,6 +42,8 @@ def _section(name: str) -> Iterator[str]:
     remarks = dict(_remarks(model))
     for key, inner in model.model_fields.items():
         default = inner.get_default(call_default_factory=True)
+        if inner.default_factory and isinstance(default, str):
+            default = None  # a place on this machine and of this user
         shown = f"# {key} ={_literal(default)}"
         remark = remarks.get(key, "")
         yield f"{shown:<{_WIDTH}}  # {remark}" if remark else shown

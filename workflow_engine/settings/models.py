@@ -132,7 +132,7 @@ class LogSettings(_Section):
 class StoreSettings(_Section):
     """`[store]`: the database of executions."""
 
-    #: `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`
+    #: `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`; unset: a file in the data folder
     url: str = Field(default_factory=_default_store)
 
 

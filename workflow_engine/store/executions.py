@@ -17,6 +17,7 @@ from workflow_engine.store import activity_jobs, claims, mapping, pages
 from workflow_engine.store.bucket_sets import sets_by_id
 from workflow_engine.store.claims import Claim
 from workflow_engine.store.database import Database
+from workflow_engine.store.expressions import BeginsWith
 from workflow_engine.store.messages import add_message
 from workflow_engine.store.pages import ExecutionFilter, Page
 from workflow_engine.store.published import Published, published_of_media
@@ -90,7 +91,7 @@ class ExecutionTable:
     def starting_with(self, prefix: str, *, limit: int) -> list[ExecutionLine]:
         """Return executions whose RunIds begin with a prefix, the newest first."""
         query = (
-            LINES.where(executions.c.run_id.startswith(prefix, autoescape=True))
+            LINES.where(BeginsWith(executions.c.run_id, sa.literal(prefix)))
             .order_by(*pages.NEWEST_FIRST)
             .limit(limit)
         )

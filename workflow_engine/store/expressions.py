@@ -59,7 +59,7 @@ def _begins_with_of_sqlite(element: BeginsWith, compiler: SQLCompiler, **options
     text, beginning = (compiler.process(part, **options) for part in element.clauses)
     # no text has characters behind the last one of Unicode
     end = compiler.process(list(element.clauses)[1], **options)
-    return f"{text} >= {beginning} AND {text} < {end} || char(1114111)"
+    return f"({text} >= {beginning} AND {text} < {end} || char(1114111))"
 
 
 @compiles(BeginsWith, "postgresql")

@@ -54,13 +54,20 @@ def shown(value: object) -> str:
 
 
 def _range_text(low: float | None, high: float | None, low_open: bool, high_open: bool) -> str:
-    left = ("(" if low_open else "[") + (f"{low:g}" if low is not None else "-inf")
-    right = (f"{high:g}" if high is not None else "inf") + (")" if high_open else "]")
-    return f"{left}, {right}"
+    """Return the limits that there are: `in [0, 1)`, `of at least 1`, `below 5`."""
+    if low is not None and high is not None:
+        return f"in {'(' if low_open else '['}{low:g}, {high:g}{')' if high_open else ']'}"
+    if low is not None:
+        return f"{'above' if low_open else 'of at least'} {low:g}"
+    if high is not None:
+        return f"{'below' if high_open else 'of at most'} {high:g}"
+    return ""
 
 
 #: a number inside a string, in ASCII
 _NUMERAL = r"\s*-?\d+(\.\d+)?\s*"
+#: characters of one
+_MOST_DIGITS = 63
 
 
 def _require_content(value: object) -> None:
@@ -116,7 +123,7 @@ class Number:
             raise wire_error(
                 Code.OUT_OF_RANGE,
                 f"The value {shown(value)} is out of range.",
-                f"Use a number in {limits}{self._unit()}.{self._in_thousands(number)}",
+                f"Use a number {limits}{self._unit()}.{self._in_thousands(number)}",
             )
         return int(number) if whole else number
 
@@ -129,8 +136,7 @@ class Number:
         number = plain_number(text, self.unit)
         if number is None or self._outside(number) or (whole and number != int(number)):
             limits = _range_text(self.low, self.high, self.low_open, self.high_open)
-            bounded = self.low is not None or self.high is not None
-            return f"{sentence}; write the number alone{f', in {limits}' if bounded else ''}."
+            return f"{sentence}; write the number alone{f', {limits}' if limits else ''}."
         return f"{sentence}; write {number:.15g}."
 
     def _in_thousands(self, number: float) -> str:
@@ -151,7 +157,11 @@ class Number:
         _require_content(value)
         if isinstance(value, str):
             if re.fullmatch(_NUMERAL, value, re.ASCII):
-                value = float(value) if len(value) < 64 else math.nan
+                if len(value) > _MOST_DIGITS:
+                    message = f"The value {shown(value)} has too many digits."
+                    remedy = f"Use at most {_MOST_DIGITS}."
+                    raise wire_error(Code.NUMBER_FORMAT, message, remedy)
+                value = float(value)
             elif has_unit(value):
                 message = f"The value {shown(value)} is a number with a unit."
                 raise wire_error(Code.NUMBER_FORMAT, message, self._without_unit(value, whole))
