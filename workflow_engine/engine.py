@@ -267,6 +267,13 @@ class Engine:
         """
         return self._inputs.open(workflow.graph.binding, given, key)
 
+    def input_version(self, given: str) -> str | None:
+        """Return the version that lies under an object URL now; None for nothing, and for files.
+
+        Raises MediaflowError where the bucket cannot be asked.
+        """
+        return self._inputs.version(given)
+
     def plan(self, workflow: Workflow, source: Source, *, fresh: bool = False) -> Plan:
         """Plan a run: the input and what is read beside it are measured, nothing is encoded.
 

@@ -2,12 +2,13 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from tests.support.bench import Bench
-from workflow_engine.records import ActivityRecord, ActivityState, Progress
+from workflow_engine.records import ActivityRecord, ActivityState, ExecutionState, Progress
+from workflow_engine.run.estimates import Estimates
 from workflow_engine.run.work import Forecast
 
 
@@ -69,3 +70,16 @@ def test_a_run_teaches_the_next_plan_and_the_next_run(bench: Bench):
         source = bench.engine.open_input(workflow, str(bench.input))
         reused = bench.engine.forecast(workflow, bench.engine.plan(workflow, source))
         assert reused.activities.keys() == {"report"} and reused.seconds is None
+
+
+def test_what_cannot_be_learnt_changes_no_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def broken(estimates: Estimates) -> NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Estimates, "measured", broken)
+    with closing(bench.engine):
+        edges = {"start": ["a"], "a": ["report"], "report": []}
+        record = bench.run({"a": {"Seconds": "0.1"}}, edges)
+    assert record.state is ExecutionState.COMPLETED and "not kept" in caplog.text

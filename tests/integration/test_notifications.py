@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from tests.support.smtp_server import SmtpServer
-from tests.support.stores import execution, load
+from tests.support.stores import activity, execution, load
 from tests.support.waiting import wait_for
 from tests.support.webhook_server import Answer, WebhookServer
 from workflow_engine.cli import app
 from workflow_engine.errors import Code, MediaflowError, SettingsError
 from workflow_engine.notify import Notifier, notifier, open_target, trial_note
+from workflow_engine.notify.target import _secrets_of
+from workflow_engine.notify.text import note_of
 from workflow_engine.records import ActivityState, ExecutionState, utc_now
 from workflow_engine.settings import NotifySettings, load_settings
-from workflow_engine.store import Claim, Store
+from workflow_engine.store import Claim, Store, notifications
 from workflow_engine.store.notifications import Notable
 
 # Apprise imports a module of Python 3.11 and 3.12 that newer ones do not have
@@ -117,6 +120,20 @@ def test_a_digest_waits_for_its_time(store: Store):
     late = ran(store)
     store.notifications.look("a", ENDS, utc_now())
     assert told(store, "a") == [late.run_id] != [early.run_id]
+
+
+def test_more_ends_than_one_look_notes_are_found_by_the_next(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(notifications, "_AT_ONCE", 2)
+    watching(store, "a")
+    long_ago = utc_now() - timedelta(hours=4)
+    with store.notifications._database.write() as connection:
+        table = notifications.notification_targets
+        connection.execute(sa.update(table).values(since=long_ago, seen=long_ago))
+    for _ in range(5):
+        store.executions.save(ran(store), ended=utc_now() - timedelta(hours=1))
+    assert [store.notifications.look("a", ENDS) for _ in range(4)] == [2, 2, 1, 0]
 
 
 # --- messages --------------------------------------------------------------------------------
@@ -245,16 +262,26 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
         ("", "needs exactly one of url, url_env; it has 0"),
         ("url = 7", "notify.ops.url"),
         ('url = "json://h"\non = "sometimes"', "should be 'failure', 'end' or 'digest'"),
+        ('url_env = "json://s3cret@h"', "notify.ops.url_env"),
+        ('[notify]\nteam = "json://s3cret@h"', "notify.team"),
     ],
 )
 def test_a_wrong_section_is_explained_without_its_url(
     section: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mediaflow.toml").write_text(f"[notify.ops]\n{section}\n")
+    table = "" if section.startswith("[") else "[notify.ops]\n"
+    (tmp_path / "mediaflow.toml").write_text(f"{table}{section}\n")
     with pytest.raises(SettingsError) as caught:
         load_settings(None)
     assert told in str(caught.value) and "s3cret" not in str(caught.value)
+
+
+def test_a_url_in_the_variable_of_a_table_is_not_shown(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MEDIAFLOW_NOTIFY__ops", "json://s3cret@h")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None)
+    assert "notify" in str(caught.value) and "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -287,6 +314,30 @@ def test_what_a_service_says_comes_without_the_secrets_of_the_url(
     assert "https://hooks.example.com/***?key=*** failed: ***. Check [notify.ops]" in str(
         caught.value
     )
+
+
+def test_a_token_in_the_place_of_a_host_is_a_secret():
+    secrets = _secrets_of("slack://TokenA/TokenB/abcdefghijklmnopqrstuvwx")
+    assert secrets is not None and secrets.sub("*", "no TokenA at TokenB") == "no * at *"
+
+
+def test_a_long_message_is_cut_unless_the_url_says_otherwise():
+    url = "discord://123456789012345678/abcdefghijklmnopqrstuvwxyz0123456789"
+    body = "Something failed.\n" * 300
+    parts: list[int] = []
+    for end in ("", "?overflow=split"):
+        (service,) = open_target("ops", NotifySettings.model_validate({"url": url + end}))._apprise
+        parts.append(len(service._apply_overflow(body, title="failed")))
+        assert all(len(one["body"]) <= 2000 for one in service._apply_overflow(body))
+    assert parts[0] == 1 < parts[1]
+
+
+def test_many_failures_of_an_execution_are_counted():
+    broken = [
+        activity(f"a{n}", state=ActivityState.FAIL, code="NoSpace", message="") for n in range(7)
+    ]
+    body = note_of(replace(execution(), activities=tuple(broken))).body
+    assert "a4: NoSpace" in body and "a5:" not in body and "\nand 2 more\n" in body
 
 
 def test_names_of_targets_stay_as_they_are_in_the_environment(

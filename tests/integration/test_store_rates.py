@@ -3,6 +3,7 @@
 import platform
 
 import pytest
+import sqlalchemy as sa
 
 from workflow_engine.records import Work
 from workflow_engine.records.rates import Measurement, Rate
@@ -36,6 +37,18 @@ def test_kinds_without_end_do_not_fill_the_store(store: Store, monkeypatch: pyte
     for name in names:
         store.rates.add([took(name, 1)])
     assert set(store.rates.of(names)) == set(names[-15:])
+
+
+def test_machines_without_end_do_not_fill_the_store(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rates, "MOST", 20)
+    monkeypatch.setattr(rates, "_LESS", 5)
+    monkeypatch.setattr(rates, "_MACHINES", 2)
+    for n in range(9):
+        monkeypatch.setattr(store.rates, "_machine", f"pod-{n}")
+        store.rates.add([took(f"kind {n}", 1) for n in range(10)])
+    with store.rates._database.read() as connection:
+        found = sa.select(sa.func.count(), sa.func.min(rates.rates.c.machine))
+        assert connection.execute(found).one() == (35, "pod-5")
 
 
 def test_another_machine_has_rates_of_its_own(

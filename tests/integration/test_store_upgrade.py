@@ -81,6 +81,21 @@ def test_it_gets_the_shape_of_a_new_one(old: str):
     assert upgraded == shape(old)
 
 
+@pytest.mark.parametrize("gone", [(), ("rates", "notifications", "notification_targets")])
+def test_a_development_store_gets_what_version_8_did_not_have(url: str, gone: tuple[str, ...]):
+    Store.open(url).close()
+    new = shape(url)
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        for table in gone:
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+        connection.exec_driver_sql("DROP INDEX executions_by_end")
+        connection.exec_driver_sql("UPDATE meta SET value = '8' WHERE key = 'schema_version'")
+    engine.dispose()
+    Store.open(url).close()
+    assert shape(url) == new
+
+
 def test_it_keeps_its_rows(old: str):
     store = Store.open(old)
     done = store.executions.get(DONE)

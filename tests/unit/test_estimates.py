@@ -219,3 +219,12 @@ def test_a_store_that_cannot_be_asked_costs_nothing_but_the_estimate():
     scene.estimates._learnt = away
     scene.begin(scene.planned("a"))
     assert scene.at(5, 0.5).seconds_left == pytest.approx(5)
+
+
+def test_no_work_at_all_is_no_measure():
+    scene = Scene()
+    job = scene.begin(scene.planned("a", amount=0.0))
+    scene.now += 2
+    scene.estimates.end(job)
+    assert scene.estimates.measured() == []
+    assert scene.at(2, 0.5).seconds_left == 0

@@ -58,3 +58,20 @@ def test_speed_and_time_left_are_drawn_while_an_activity_runs(monkeypatch: pytes
         shown.progressed("hd", Progress(fraction=1.0, seconds_left=5))
         now = drawn()
         assert "100%" in now and "left" not in now
+
+
+def test_what_had_failed_and_runs_again_has_a_new_bar(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    running = ActivityRecord(name="hd", type="Transcode", state=ActivityState.RUNNING)
+    with LiveProgress() as shown:
+        shown.activity_changed(running)
+        shown.progressed("hd", Progress(fraction=0.4, seconds_left=190))
+        shown.activity_changed(replace(running, state=ActivityState.FAIL))
+        (bar,) = shown._bars.tasks
+        assert str(bar.fields["left"]) == ""
+        shown.progressed("hd", Progress(fraction=0.5, seconds_left=190))  # told too late
+        assert (bar.completed, str(bar.fields["left"])) == (0.4, "")
+        shown.activity_changed(running)
+        assert bar.completed == 0 and (bar.elapsed or 0) >= 0
+        shown.progressed("hd", Progress(fraction=0.1, seconds_left=190))
+        assert (bar.completed, str(bar.fields["left"])) == (0.1, "about 3 min left")

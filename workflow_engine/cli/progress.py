@@ -83,6 +83,10 @@ class LiveProgress:
                     escape(record.name), total=1.0, state="", speed=None, left=Countdown()
                 )
             task = self._tasks[record.name]
+            bar = self._bars.tasks[task]
+            if bar.stop_time is not None and not record.state.ended:  # it runs once more
+                bar.stop_time = None
+                self._bars.reset(task)
             news = f"  [yellow]{escape(record.message)}[/]" if _waits(record) else ""
             self._bars.update(
                 task, state=f"[{style}]{state}[/]", description=escape(record.name) + news
@@ -90,7 +94,8 @@ class LiveProgress:
             if record.state is ActivityState.SUCCESS:
                 self._bars.update(task, completed=1.0)
             if record.state.ended:
-                self._bars.update(task, speed=None, left="")
+                bar.fields["left"].set(None)
+                self._bars.update(task, speed=None)
                 self._bars.stop_task(task)
 
     def progressed(self, name: str, progress: Progress) -> None:
@@ -98,7 +103,7 @@ class LiveProgress:
         with self._lock:
             self._left.set(progress.run_seconds_left)
             task = self._bars.tasks[self._tasks[name]] if name in self._tasks else None
-            if task is None or task.finished_time is not None:
+            if task is None or task.stop_time is not None:
                 return
             task.fields["left"].set(progress.seconds_left)
             self._bars.update(

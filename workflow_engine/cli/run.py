@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from workflow_engine.records import ExecutionRecord
     from workflow_engine.run.journal import Observer
     from workflow_engine.run.runner import Executor
-    from workflow_engine.run.source import Source
 
 #: UTF-8 bytes (specification, topology, 12)
 MAX_USER_DATA = 1024
@@ -98,7 +97,6 @@ def run(
     Outputs lie under DIR/<bucket>/<object>. Finished steps of earlier runs are reused when
     nothing that shapes them changed. Ctrl-C stops the run cleanly.
     """
-    from workflow_engine.buckets import parse
     from workflow_engine.cli.changes import run_on_changes
     from workflow_engine.engine import Engine
     from workflow_engine.topology.urls import plain_path
@@ -106,7 +104,7 @@ def run(
     _check_user_data(user_data)
     engine = Engine(settings(), output_dir=_folder(output_dir))
 
-    def once() -> "tuple[ExecutionRecord, Executor, Source]":
+    def once() -> "tuple[ExecutionRecord, Executor]":
         with interruptible() as on_start:
             workflow = engine.load(topology, override)
             status(f"Opening the input {given}")
@@ -127,12 +125,21 @@ def run(
                 ),
                 as_json=as_json,
             )
-        return record, used, source
+        return record, used
 
     if again:
-        files = [topology, override, None if parse(given) else Path(plain_path(given))]
-        run_on_changes(once, [file for file in files if file is not None])
-    record, used, _ = once()
+        files = [
+            topology,
+            override,
+            None if engine.buckets.parse(given) else Path(plain_path(given)),
+        ]
+        run_on_changes(
+            once,
+            [file for file in files if file is not None],
+            given,
+            lambda: engine.input_version(given),
+        )
+    record, used = once()
     leave(engine, record, used)
 
 

@@ -6,7 +6,7 @@ Used by `prefect_tasks.py` inside the flow and its tasks; `prefect_words.py` has
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 #: seconds between two updates of the progress artifacts
 _PROGRESS_PERIOD = 1.0
+#: seconds that the end of a run waits for what is not shown yet
+_PATIENCE = 5.0
 
 
 class Show:
@@ -86,18 +88,25 @@ class Show:
 
     def workflow(self) -> None:
         """Show what the workflow is."""
-        self._put(workflow_text(self._runner.graph, self._runner.record, self._pages_url))
+        runner = self._runner
+        self._put_all(lambda: [workflow_text(runner.graph, runner.record, self._pages_url)])
 
     def artifacts(self, outcome: Outcome) -> None:
         """Log what a finished activity did; show tables and links, and what it published."""
         self._try(_log, log_lines(outcome.record))
+        self._put_all(lambda: self._of_outcome(outcome))
+
+    def _of_outcome(self, outcome: Outcome) -> Iterator[Artifact]:
         told = [one for one in outcome.artifacts if isinstance(one, Artifact)]
         for artifact in (*told, *outputs_table(outcome.record)):
-            self._put(linked(artifact, self._runner.record, self._pages_url))
+            yield linked(artifact, self._runner.record, self._pages_url)
 
     def pictures(self) -> None:
         """Show small copies of the pictures that came out."""
-        for artifact in pictures_text(self._runner.thumbnails):
+        self._put_all(lambda: pictures_text(self._runner.thumbnails))
+
+    def _put_all(self, make: Callable[[], Iterable[Artifact]]) -> None:
+        for artifact in self._try(lambda: [*make()]) or ():
             self._put(artifact)
 
     def _put(self, artifact: Artifact) -> None:
@@ -105,9 +114,10 @@ class Show:
         self._waiting.put(lambda: context.run(self._try, _create, artifact))
 
     def close(self) -> None:
-        """Wait until everything is shown."""
+        """Wait until everything is shown; not long, for a server that does not answer."""
         self._waiting.put(None)
-        self._sender.join()
+        self._sender.join(timeout=_PATIENCE)
+        self._broken.set()
 
     def _send(self) -> None:
         while (send := self._waiting.get()) is not None:

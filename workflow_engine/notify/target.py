@@ -9,7 +9,7 @@ import re
 from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from workflow_engine.errors import Code, MediaflowError, SettingsError
 from workflow_engine.notify.text import Note
@@ -84,17 +84,25 @@ def open_target(name: str, settings: NotifySettings) -> Target:
             pointer=f"{pointer}/url",
             remedy=f"Write it as the service needs it. {_HELP}",
         )
+    if "overflow" not in parse_qs(urlsplit(url).query):
+        # a message longer than the service takes would never arrive
+        service.overflow_mode = apprise.OverflowMode.TRUNCATE
     target = apprise.Apprise()
     target.add(service)
     return Target(name, target, _secrets_of(url))
 
 
 def _secrets_of(url: str) -> "re.Pattern[str] | None":
-    """Return what finds the parts of a URL that may be secret: all but scheme and host."""
+    """Return what finds the parts of a URL that may be secret: all but scheme and host.
+
+    What stands for a host without a dot is a token of services that have no host in their URLs.
+    """
     host = urlsplit(url).netloc.rpartition("@")[2].partition(":")[0]
     parts = set(re.split(r"[/:@?&=,+#]+", url.partition("://")[2]))
     parts |= set(re.split(r"[/:@?&=,+#]+", unquote(url.partition("://")[2])))
-    secret = sorted((one for one in parts if len(one) >= _SECRET and one != host), key=len)
+    if "." in host:
+        parts.discard(host)
+    secret = sorted((one for one in parts if len(one) >= _SECRET), key=len)
     return re.compile("|".join(map(re.escape, reversed(secret)))) if secret else None
 
 

@@ -18,6 +18,8 @@ from workflow_engine.store.notifications import NotifyBatch
 # a file called "@everyone.mp4" must not wake everybody in a chat
 _MENTION = re.compile(r"@(?=everyone|here|channel)|<(?=!)", re.I)
 _WORD_JOINER = "\u2060"
+#: failed activities that are told of one execution
+_FAILURES = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,9 +91,11 @@ def _headline(record: ExecutionRecord) -> str:
 
 
 def _failures(record: ExecutionRecord) -> list[str]:
-    """Return a line for each failed activity, and one for the execution where that says more."""
+    """Return lines of the first failed activities, and one of the execution that says more."""
     failed = [one for one in record.activities if one.state is ActivityState.FAIL]
-    lines = [_shown(f"{one.name}: {one.code}: {one.message}") for one in failed]
+    lines = [_shown(f"{one.name}: {one.code}: {one.message}") for one in failed[:_FAILURES]]
+    if more := len(failed) - len(lines):
+        lines.append(f"and {more} more")
     if record.code and record.message not in [one.message for one in failed]:
         lines.insert(0, _shown(f"{record.code}: {record.message}"))
     return lines

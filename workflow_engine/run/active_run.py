@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workflow_engine.activity import ActivityContext, Thumbnail
 from workflow_engine.activity.retry import RetryPolicy
-from workflow_engine.errors import MediaflowError, StoreError
+from workflow_engine.errors import MediaflowError
 from workflow_engine.planning.graph import Graph
 from workflow_engine.records import (
     ActivityRecord,
@@ -124,11 +124,11 @@ class ActiveRun:
 
     def _learn(self) -> None:
         """Keep how long things took, for the estimates of other runs."""
-        if measured := self.estimates.measured():
-            try:
+        try:
+            if measured := self.estimates.measured():
                 self.environment.store.rates.add(measured)
-            except StoreError as error:  # the execution has ended, whatever else is kept
-                log.debug("what was measured is not kept: %s", error)
+        except Exception as error:  # the execution has ended, whatever else is kept
+            log.warning("what was measured is not kept: %r", error, exc_info=True)
 
 
 def _jobs(graph: Graph) -> Iterator[tuple[str, tuple[ExecutionKind, int]]]:

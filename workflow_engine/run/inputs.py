@@ -48,6 +48,15 @@ class Inputs:
         ref = ObjectRef(bucket=binding.bucket, object=name, location=binding.location)
         return self._pinned(ref, SingleFileBucket(ref.bucket, name, path))
 
+    def version(self, given: str) -> str | None:
+        """Return the version that lies under an object URL now; None for nothing, and for files.
+
+        Raises as `Bucket.head` does.
+        """
+        found = self._configured.parse(given)
+        info = self._configured.get(found.bucket).head(found.object) if found else None
+        return info.version if info else None
+
     def again(self, record: ExecutionRecord) -> Source:
         """Return the input of an execution, in the version that it began with.
 

@@ -20,14 +20,16 @@ Learnt = Callable[[Collection[str]], Rates]
 def work_of(members: Iterable[Planned]) -> Mapping[Hashable, Work]:
     """Return the work of activities that run in one process: what they share counts once.
 
-    Activities that do not say how much they do are taken to do as much each time.
+    Activities that do not say how much they do are taken to do as much each time. Of none of a
+    kind, nothing can be said.
     """
     found: dict[Hashable, Work] = {}
     for one in members:
         assert one.step is not None
         own = one.step.work or {one.node.name: Work(kind="", amount=1.0)}
         for part, work in own.items():
-            found[part] = replace(work, kind=f"{one.node.type} {work.kind}".rstrip())
+            if work.amount > 0:
+                found[part] = replace(work, kind=f"{one.node.type} {work.kind}".rstrip())
     return found
 
 

@@ -120,7 +120,8 @@ def _explained(details: ErrorDetails, file: Path, text: str) -> SettingsError:
     shown = f' is "{value}", but' if isinstance(value, str | int | float) else ""
     if path[:2] == ("service", "access_keys") or path[-1:] in (("secret",), ("event_token",)):
         shown = ""
-    if path[0] == "notify" and path[-1] == "url":
+    # a URL that stands in the place of the table, or of the variable's name, is as secret
+    if path[0] == "notify" and (len(path) == 2 or path[-1] in ("url", "url_env")):
         shown = ""
     return SettingsError(
         Code.INVALID, f'The setting "{key}" ({where}){shown} {reason}.', remedy="Correct the value."

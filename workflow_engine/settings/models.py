@@ -326,7 +326,7 @@ class NotifySettings(_Section):
     #: of the target, as the library Apprise writes it; it may hold passwords
     url: SecretStr | None = None
     #: the environment variable that holds the URL
-    url_env: Annotated[str, Field(min_length=1)] | None = None
+    url_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     #: each failure, each end, or a summary of the ends of a period
     on: Literal["failure", "end", "digest"] = "failure"
     #: names of workflows; none: all of them, and jobs

@@ -77,13 +77,15 @@ class NotificationTable:
             if known is not None and not found and now - known["seen"] < _SEEN:
                 return 0  # and no writer had to wait
         with self._database.write() as connection:
-            row = {"target": target, "since": now, "seen": now}
+            # what did not fit into this look is found by the next one
+            seen = known["seen"] if known and len(found) == _AT_ONCE else now
+            row = {"target": target, "since": now, "seen": seen}
             kind = connection.dialect.name
             connection.execute(
                 upsert(kind, notification_targets)
                 .values(row)
                 .on_conflict_do_update(
-                    index_elements=[notification_targets.c.target], set_={"seen": now}
+                    index_elements=[notification_targets.c.target], set_={"seen": seen}
                 )
             )
             if found:

@@ -13,6 +13,8 @@ from workflow_engine.store.schema import rates
 KEPT = 15
 #: measurements that are kept of a machine in all, and how many go at once when there are more
 MOST, _LESS = 10_000, 1_000
+#: as many as that of how many machines; containers have a new name each time
+_MACHINES = 10
 
 
 class RateTable:
@@ -60,6 +62,6 @@ class RateTable:
             connection.execute(sa.delete(rates).where(*own, rates.c.id <= last))
 
     def _forget_most(self, connection: sa.Connection) -> None:
-        own = (rates.c.machine == self._machine,)
-        if (connection.scalar(sa.select(sa.func.count()).where(*own)) or 0) > MOST:
-            self._forget(connection, own, MOST - _LESS)
+        for own, most in (((rates.c.machine == self._machine,), MOST), ((), _MACHINES * MOST)):
+            if (connection.scalar(sa.select(sa.func.count(rates.c.id)).where(*own)) or 0) > most:
+                self._forget(connection, own, most - _LESS)

@@ -24,7 +24,7 @@ from workflow_engine.records import (
 from workflow_engine.store.types import EnumText, FreeText, JsonText, Moment
 
 #: written into a new store; a store with a higher number belongs to a newer mediaflow
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 
 def _commands(found: Json) -> tuple[tuple[str, ...], ...]:

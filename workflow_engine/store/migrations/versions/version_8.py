@@ -1,4 +1,4 @@
-"""Predictions, streams of objects, rates, notifications, and an index of what landed."""
+"""What was foretold of outputs, and what came out; the elementary streams of objects."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,11 +7,8 @@ revision = "8"
 down_revision = "7"
 
 
-_MOMENT = sa.DateTime(timezone=True)
-
-
 def upgrade() -> None:
-    """Add what is foretold, streams, rates, who was told of ends, and an index of the intake."""
+    """Add the predictions, and the keys of streams."""
     op.create_table(
         "predictions",
         sa.Column("run_id", sa.Text, primary_key=True),
@@ -29,41 +26,4 @@ def upgrade() -> None:
     known = sa.text("stream IS NOT NULL")
     op.create_index(
         "objects_by_stream", "objects", ["stream"], sqlite_where=known, postgresql_where=known
-    )
-    op.create_index(
-        "intake_by_age",
-        "intake",
-        ["taken"],
-        sqlite_where=sa.text("existing IS 0"),
-        postgresql_where=sa.text("existing IS false"),
-    )
-    op.create_table(
-        "rates",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-        sa.Column("machine", sa.Text, nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("amount", sa.Double, nullable=False),
-        sa.Column("seconds", sa.Double, nullable=False),
-    )
-    op.create_index("rates_by_kind", "rates", ["machine", "kind", "id"])
-    op.create_table(
-        "notifications",
-        sa.Column("target", sa.Text, primary_key=True),
-        sa.Column("run_id", sa.Text, sa.ForeignKey("executions.run_id"), primary_key=True),
-        sa.Column("created", _MOMENT, nullable=False),
-        sa.Column("next_attempt", _MOMENT),
-        sa.Column("sent", _MOMENT),
-    )
-    op.create_index("notifications_by_run", "notifications", ["run_id"])
-    op.create_index("notifications_by_next_attempt", "notifications", ["target", "next_attempt"])
-    op.create_index("notifications_by_sent", "notifications", ["target", "sent"])
-    op.create_table(
-        "notification_targets",
-        sa.Column("target", sa.Text, primary_key=True),
-        sa.Column("since", _MOMENT, nullable=False),
-        sa.Column("seen", _MOMENT, nullable=False),
-    )
-    over = sa.text("ended IS NOT NULL")
-    op.create_index(
-        "executions_by_end", "executions", ["ended"], sqlite_where=over, postgresql_where=over
     )
