@@ -12,12 +12,12 @@ import pytest
 from openapi_spec_validator import validate
 
 from tests.support.site import HOST, OWN, SECRET, WITH_KEYS, Pages, opened
-from tests.support.stores import execution, queue
+from tests.support.stores import execution, queue, success
 from workflow_engine.api.actions import ACTIONS
 from workflow_engine.api.incoming import MOST_BODY
 from workflow_engine.catalog.media import media_id
 from workflow_engine.errors import Code, MediaflowError
-from workflow_engine.records import ExecutionState, ObjectRef, utc_now
+from workflow_engine.records import ActivityState, ExecutionState, ObjectRef, utc_now
 from workflow_engine.records.catalog import DEFAULT_PIPELINE_ID, PipelineState
 from workflow_engine.web import api_pages
 
@@ -96,6 +96,15 @@ class TestFrontDoor:
 
     def test_paths_of_the_server_are_not_shown(self, pages: Pages, monkeypatch: pytest.MonkeyPatch):
         home = str(pages.home)
+        pages.engine.workflows.load_file(f"{home}/in/bad.json", "bad", "{", None)
+        text = pages.get("/workflows").text
+        assert "bad.json" in text
+        assert home not in text
+        failed = success("a", state=ActivityState.FAIL, message=f'"{home}/in/a.mp4" is bad.')
+        run_id = queue(pages.engine.store, activities=(failed,))
+        text = pages.get(f"/executions/{run_id}").text
+        assert "in/a.mp4&#34; is bad." in text
+        assert home not in text
         pages.engine.workflows.load_file(f"{home}/wf.json", "wf", TOPOLOGY, None)
         text = pages.get(f"/workflows/{pages.engine.workflows.find('wf').id}").text
         assert "wf.json" in text

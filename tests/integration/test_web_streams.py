@@ -44,7 +44,7 @@ def stored(
         yield made
 
 
-def test_objects_of_an_object_store(stored: Pages):
+def test_objects_of_an_object_store(stored: Pages, monkeypatch: pytest.MonkeyPatch):
     record = stored.ended("d/0123456789.mp4", "cover.jpg")
     media = stored.engine.media.add(ObjectRef(bucket="out", object="d/0123456789.mp4"))
     stored.engine.media.set_cover(media.id, "http://out.local.aliyuncs.com/cover.jpg")
@@ -57,7 +57,13 @@ def test_objects_of_an_object_store(stored: Pages):
         assert whole.headers["last-modified"].endswith(" GMT")
         part = stored.get(path, headers={"range": "bytes=2-5"})
         assert (part.status_code, part.text) == (206, "0123")
-    assert stored.get(f"/media/{media.id}/cover").text == "cover.jpg"
+    cover = f"/media/{media.id}/cover"
+    assert stored.get(cover).text == "cover.jpg"
+    assert "max-age" in stored.get(cover).headers["cache-control"]
+    monkeypatch.setattr(objects, "MOST_SENT", 0)
+    refused = stored.get(cover)
+    assert refused.status_code == 503
+    assert "max-age" not in refused.headers.get("cache-control", "")
 
 
 def test_nothing_is_read_for_the_head_of_an_answer(pages: Pages, monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,6 @@
 """The page of one execution, live, and what can be done with it: cancel, resume, run it again."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import urlencode
@@ -33,7 +34,7 @@ class ExecutionPages:
         run_id = visit.request.parts["run_id"]
         # before the rest is read, so that a change in between is noticed
         state = seen(self._engine.store.glances.of([run_id]))
-        record = self._engine.history.get(run_id)
+        record = _without_paths(self._engine.history.get(run_id), visit.hidden)
 
         def link(output: Output) -> str:
             return output_path(run_id, output.ref)
@@ -80,6 +81,19 @@ class ExecutionPages:
             return self._engine.parse(topology)
         except TopologyError:  # of an older version, or its templates are gone
             return None
+
+
+def _without_paths(record: ExecutionRecord, hidden: Callable[[str], str]) -> ExecutionRecord:
+    """Return what is shown of an execution: its messages as the API tells them."""
+    activities = tuple(
+        replace(
+            one,
+            message=hidden(one.message),
+            attempts=tuple(replace(it, message=hidden(it.message)) for it in one.attempts),
+        )
+        for one in record.activities
+    )
+    return replace(record, message=hidden(record.message), activities=activities)
 
 
 def _can_resume(record: ExecutionRecord) -> bool:

@@ -97,7 +97,8 @@ class ObjectPages:
         if ref is None or not is_picture(ref.object):
             raise _missing(f'The media "{media.id}" has no cover here.')
         response = self._published(visit, ref, most=MOST_COVER)
-        response.headers["cache-control"] = f"private, max-age={_COVER_SECONDS}"
+        if response.status_code < 400:
+            response.headers["cache-control"] = f"private, max-age={_COVER_SECONDS}"
         return response
 
     def _media(self, visit: Visit) -> MediaRecord:

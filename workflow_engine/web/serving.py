@@ -62,6 +62,8 @@ class Visit:
     request: PageRequest
     session: Session | None
     token: str
+    #: returns a sentence without the paths of this machine
+    hidden: Callable[[str], str]
 
     def page(self, template: str, /, *, status: int = 200, **values: Any) -> Response:
         """Return a page: a template filled in."""
@@ -69,6 +71,7 @@ class Visit:
             template,
             account=self.session.account if self.session else "",
             token=self.token,
+            hidden=self.hidden,
             **values,
         )
         return HTMLResponse(text, status, headers={"cache-control": "no-store"})
@@ -86,7 +89,7 @@ class Serving:
     """Makes routes of pages."""
 
     def __init__(self, door: Door, paths: ServerPaths) -> None:
-        """`paths` are kept out of what pages say about failures."""
+        """`paths` are kept out of what pages say."""
         self._door = door
         self._paths = paths
         self._workers = Workers(self._answered, MOST_PAGES)
@@ -143,7 +146,8 @@ class Serving:
             session = None
         if request.method == "POST":
             self._door.check_change(request, session)
-        return Visit(request=request, session=session, token=self._door.token(session))
+        token = self._door.token(session)
+        return Visit(request=request, session=session, token=token, hidden=self._paths.hidden)
 
     def failure(self, status: int, number: str, error: MediaflowError | None = None) -> Response:
         """Return a page that says why there is no other one; `number` is that of the request."""
