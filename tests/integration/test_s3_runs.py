@@ -209,7 +209,7 @@ def test_what_is_about_to_be_uploaded_outlives_a_failure_of_the_store(
         patch.setattr(Transcode, "run", lambda *_: pytest.fail("it runs again"))
         ended = stores.engine.resume(left.run_id, executor=InlineExecutor())
     assert set(states(ended).values()) == {"Success"}
-    assert len(stores.objects()) == 2 + 1
+    assert len(stores.objects()) == 2 + 2  # and both forms of the report
     assert not list((stores.path / "data" / "work").iterdir())
 
 

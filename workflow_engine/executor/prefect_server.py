@@ -178,8 +178,11 @@ def _start(home: Path, options: ServerOptions, starter: Starter, patience: Patie
         )
         up = False
         try:
-            (home / "server.json").touch(mode=0o600)
-            (home / "server.json").write_text(json.dumps(asdict(server)))
+            # whole as soon as it is there: another command may look at any moment
+            written = home / "server.json.new"
+            written.touch(mode=0o600)
+            written.write_text(json.dumps(asdict(server)))
+            written.replace(home / "server.json")
             let_begin(process)
             up = _comes_up(server, process, home, patience)
             if up:
