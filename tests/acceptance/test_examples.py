@@ -120,6 +120,7 @@ def test_remux_hls_keeps_the_streams(mediaflow: CommandLine, bunny: Path):
     assert "#EXT-X-ENDLIST" in text and "stream-00001.ts" in text
 
 
+@pytest.mark.long
 def test_h265(mediaflow: CommandLine, bunny: Path):
     record = run(mediaflow, "h265", bunny)
     _, streams = probed(outputs(record, "h265")[0])
@@ -153,13 +154,8 @@ def test_the_report_tells_all(mediaflow: CommandLine, bunny: Path):
     assert "libx264" in text and "ffmpeg" in text
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "hls",
-        *(pytest.param(one, marks=pytest.mark.long) for one in ("dash", "cmaf", "hls-encrypted")),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["hls", "dash", "cmaf", "hls-encrypted"])
 def test_packages(mediaflow: CommandLine, media_dir: Path, name: str):
     ended = mediaflow.run(name, film(media_dir), "--json", "--executor", "inline")
     record = ended.json

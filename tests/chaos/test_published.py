@@ -62,7 +62,10 @@ def versioned(
     return STORE.format(bucket=bucket, url=server.url)
 
 
-@pytest.mark.parametrize(("names", "more"), [(3, ()), (1, ()), (1, ("parts",))])
+@pytest.mark.parametrize(
+    ("names", "more"),
+    [(3, ()), pytest.param(1, (), marks=pytest.mark.long), (1, ("parts",))],
+)
 def test_in_a_store(tmp_path: Path, clip: Path, versioned: str, names: int, more: tuple[str, ...]):
     """Small objects are published from the directory of the process that is gone."""
     check(resumed(tmp_path, clip, names, versioned, *more), names)

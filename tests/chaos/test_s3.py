@@ -50,7 +50,11 @@ def film(size: str, bunny: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "size", "next_step"),
-    [("seaweedfs", "small", "resume"), ("seaweedfs", "long", "resume"), ("rclone", "long", "run")],
+    [
+        ("seaweedfs", "small", "resume"),
+        pytest.param("seaweedfs", "long", "resume", marks=pytest.mark.long),
+        ("rclone", "long", "run"),
+    ],
 )
 def test_kill_9_in_the_middle_of_an_upload(
     name: str,
