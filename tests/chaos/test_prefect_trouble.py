@@ -115,6 +115,7 @@ def test_a_server_ends_with_the_service_that_adopted_it(own_prefect: Service):
     service = own_prefect
     service.start()
     pid = booting(service)
+    wait_for((service.data / "prefect" / "server.json").exists)  # else nobody could adopt it
     service.kill()
     service.start().shown()
     assert processes_in(service.data / "prefect") == [pid]
