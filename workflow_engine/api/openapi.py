@@ -65,7 +65,7 @@ _ERROR: Json = {
 
 
 def summary(action: Action) -> str:
-    """Return the first line of what an action says of itself."""
+    """Return the first line of the description of an action."""
     return (inspect.getdoc(action.call) or action.name).partition("\n")[0]
 
 

@@ -30,7 +30,7 @@ class DrawnSeries:
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """A value that lines are held against: its name, its number, its height from the top."""
+    """A reference value drawn across a plot: its name, its number, its distance from the top."""
 
     name: str
     number: str

@@ -76,6 +76,6 @@ class Door:
 
 
 def _is_visit(request: PageRequest) -> bool:
-    """Whether somebody follows a link, as opposed to a site that loads a part of itself."""
+    """Whether a browser opens a page, rather than loading something for another page."""
     mode, target = (request.headers.get(f"sec-fetch-{name}") for name in ("mode", "dest"))
     return request.method == "GET" and mode == "navigate" and target == "document"

@@ -11,12 +11,11 @@ from pydantic import TypeAdapter
 from workflow_engine.api.action import Request, action
 from workflow_engine.api.ims.convert_config import ConvertConfig, wanted_outputs
 from workflow_engine.api.ims.inputs import job_input, validated
-from workflow_engine.api.ims.lists import JobListRequest
+from workflow_engine.api.ims.lists import JobListRequest, existing_job
 from workflow_engine.api.ims.media_info import media_info_property, with_numbers
 from workflow_engine.api.parameters import Identifier, JsonText, UserData
 from workflow_engine.buckets import object_url
 from workflow_engine.engine import Engine
-from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.jobs.topologies import activity_of
 from workflow_engine.messages.job_states import job_state
 from workflow_engine.records import (
@@ -163,15 +162,7 @@ def submit_media_convert_job(
 @action("GetMediaConvertJob")
 def get_media_convert_job(engine: Engine, request: GetMediaConvertJobRequest) -> ConvertJobAnswer:
     """Return a job by its id, with its outputs."""
-    found = engine.jobs.by_ids(_KIND, [request.job_id])
-    if not found:
-        raise InvalidInputError(
-            Code.RESOURCE_NOT_FOUND,
-            f'There is no convert job with the id "{request.job_id}".',
-            pointer="/JobId",
-            remedy="Use a JobId that SubmitMediaConvertJob returned.",
-        )
-    return {"Job": _detailed(found[0])}
+    return {"Job": _detailed(existing_job(engine, _KIND, request.job_id))}
 
 
 @action("ListMediaConvertJobs")
@@ -179,17 +170,7 @@ def list_media_convert_jobs(
     engine: Engine, request: ListMediaConvertJobsRequest
 ) -> ListMediaConvertJobsAnswer:
     """Return a page of the jobs."""
-    if request.job_id:
-        found = engine.jobs.by_ids(_KIND, [request.job_id])
-        return {"Jobs": [_shape(job) for job in found], "NextPageToken": ""}
-    page = engine.jobs.page(
-        _KIND,
-        state=request.status,
-        since=request.start_of_create_time,
-        until=request.end_of_create_time,
-        limit=request.page_size,
-        after=request.next_page_token,
-    )
+    page = request.page(engine, _KIND)
     return {"Jobs": [_shape(job) for job in page.items], "NextPageToken": page.next_token}
 
 

@@ -4,12 +4,11 @@ from typing import Annotated, NotRequired, TypedDict, cast
 
 from workflow_engine.api.action import Request, action
 from workflow_engine.api.ims.inputs import ImsFile, job_input
-from workflow_engine.api.ims.lists import JobListRequest
+from workflow_engine.api.ims.lists import JobListRequest, existing_job
 from workflow_engine.api.ims.media_info import media_info_property
 from workflow_engine.api.parameters import Identifier, PageSize, UserData
 from workflow_engine.buckets import object_url
 from workflow_engine.engine import Engine
-from workflow_engine.errors import Code, InvalidInputError
 from workflow_engine.messages.job_states import job_state
 from workflow_engine.records import (
     DEFAULT_PRIORITY,
@@ -104,15 +103,7 @@ def submit_media_info_job(engine: Engine, request: SubmitMediaInfoJobRequest) ->
 @action("GetMediaInfoJob")
 def get_media_info_job(engine: Engine, request: GetMediaInfoJobRequest) -> MediaInfoJobAnswer:
     """Return a job by its id."""
-    found = engine.jobs.by_ids(_KIND, [request.job_id])
-    if not found:
-        raise InvalidInputError(
-            Code.RESOURCE_NOT_FOUND,
-            f'There is no media info job with the id "{request.job_id}".',
-            pointer="/JobId",
-            remedy="Use a JobId that SubmitMediaInfoJob returned.",
-        )
-    return {"MediaInfoJob": _shape(found[0])}
+    return {"MediaInfoJob": _shape(existing_job(engine, _KIND, request.job_id))}
 
 
 @action("ListMediaInfoJobs")
@@ -120,17 +111,7 @@ def list_media_info_jobs(
     engine: Engine, request: ListMediaInfoJobsRequest
 ) -> ListMediaInfoJobsAnswer:
     """Return a page of the jobs."""
-    if request.job_id:
-        found = engine.jobs.by_ids(_KIND, [request.job_id])
-        return {"Jobs": [_shape(job) for job in found], "NextPageToken": ""}
-    page = engine.jobs.page(
-        _KIND,
-        state=request.status,
-        since=request.start_of_create_time,
-        until=request.end_of_create_time,
-        limit=request.page_size,
-        after=request.next_page_token,
-    )
+    page = request.page(engine, _KIND)
     return {"Jobs": [_shape(job) for job in page.items], "NextPageToken": page.next_token}
 
 
